@@ -1,0 +1,396 @@
+package github
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pkgmetad/internal/upstream"
+)
+
+const (
+	fresh     = upstream.Fresh
+	unchanged = upstream.Unchanged
+	noneThere = upstream.Empty
+	gone      = upstream.Gone
+	blocked   = upstream.Blocked
+	limited   = upstream.Limited
+	failed    = upstream.Failed
+	none      = upstream.NotAsked
+
+	repoURI  = "/repos/o/n"
+	usersURI = "/repos/o/n/contributors?per_page=100"
+	comURI   = "/repos/o/n/commits?per_page=1"
+	weekURI  = "/repos/o/n/stats/participation"
+)
+
+var allTags = Validators{"repository": `W/"r"`, "contributors/1": `W/"p1"`, "commits": `W/"c"`, "participation": `W/"w"`}
+
+func TestFetchFresh(t *testing.T) {
+	f := newFake()
+	a := newClient(t, f).Fetch(t.Context(), Ref{"o", "n"}, AllParts, nil)
+	weeks := make([]int, 52)
+	for i := range weeks {
+		weeks[i] = 3
+	}
+	want := Answer{
+		Repository: Part[Repository]{Outcome: fresh, Value: Repository{ID: 7, FullName: "o/n", Stars: 11, Forks: 4,
+			Archived: true, PushedAt: time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC)}},
+		Contributors:  Part[[]string]{Outcome: fresh, Value: []string{"ann", "bob"}},
+		Commits:       Part[Commits]{Outcome: fresh, Value: Commits{Last: time.Date(2024, 5, 6, 5, 8, 9, 0, time.UTC), Count: 7}},
+		Participation: Part[[]int]{Outcome: fresh, Value: weeks},
+		Ref:           Ref{"o", "n"},
+		Validators:    allTags,
+		Requests:      4,
+		Charged:       4,
+	}
+	if d := cmp.Diff(want, a); d != "" {
+		t.Error("-want +got\n", d)
+	}
+	if loc := a.Commits.Value.Last.Location(); loc != time.UTC {
+		t.Errorf("the commit's date is in %v", loc)
+	}
+	if d := cmp.Diff([]string{repoURI, usersURI, comURI, weekURI}, f.asked); d != "" {
+		t.Error("requests: -want +got\n", d)
+	}
+}
+
+func TestFetchBasePath(t *testing.T) {
+	for _, base := range []string{"https://ghe.test/api/v3", "https://ghe.test/api/v3/"} {
+		f := newFake()
+		for uri, r := range maps.Clone(f.replies) {
+			f.set("/api/v3"+uri, r...)
+		}
+		a := newClient(t, f, func(o *Options) { o.BaseURL = base }).Fetch(t.Context(), Ref{"o", "n"}, AllParts, nil)
+		if got := outcomes(a); got != [4]upstream.Outcome{fresh, fresh, fresh, fresh} {
+			t.Errorf("%s: %v, asked %v", base, got, f.asked)
+		}
+	}
+}
+
+// TestFetchOutcomes walks every kind of answer, part by part.
+func TestFetchOutcomes(t *testing.T) {
+	all := func(o upstream.Outcome) [4]upstream.Outcome { return [4]upstream.Outcome{o, o, o, o} }
+	// but is all fresh but for the one part that uri belongs to.
+	but := func(uri string, o upstream.Outcome) (w [4]upstream.Outcome) {
+		for i, u := range []string{repoURI, usersURI, comURI, weekURI} {
+			if w[i] = fresh; u == uri {
+				w[i] = o
+			}
+		}
+		return w
+	}
+	type test struct {
+		name    string
+		uri     string
+		reply   reply
+		want    [4]upstream.Outcome
+		sent    int
+		charged int
+		text    string // in the first error
+		quick   bool
+	}
+	tests := []test{
+		{"gone", repoURI, refuse(404, `{"message":"Not Found"}`), all(gone), 1, 1, "Not Found", false},
+		{"410", repoURI, refuse(410, ``), all(gone), 1, 1, "no message", false},
+		{"451", repoURI, refuse(451, `{"message":"Repository access blocked","block":{"reason":"dmca"}}`), all(blocked), 1, 1, "reason dmca", false},
+		{"403 terms of service", repoURI, refuse(403, `{"message":"Repository access blocked","block":{"reason":"tos"}}`).with("X-RateLimit-Remaining", "0"), all(blocked), 1, 1, "reason tos", false},
+		{"401", repoURI, refuse(401, `{"message":"Bad credentials"}`), all(limited), 1, 1, "check github.token_file", false},
+		{"secondary limit", repoURI, refuse(403, `{"message":"You have exceeded a secondary rate limit."}`), all(limited), 1, 1, "secondary", false},
+		{"secondary limit by documentation", repoURI, refuse(403, `{"documentation_url":"https://docs.github.com/rest/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits"}`), all(limited), 1, 1, "secondary", false},
+		{"secondary limit, old name", repoURI, refuse(403, `{"message":"You have triggered an abuse detection mechanism."}`), all(limited), 1, 1, "secondary", false},
+		{"403 with Retry-After", repoURI, refuse(403, `<html>`).with("Retry-After", "30"), all(limited), 1, 1, "a web page", false},
+		{"403 primary", repoURI, refuse(403, `{"message":"API rate limit exceeded"}`).with("X-RateLimit-Remaining", "0"), all(limited), 1, 1, "primary", false},
+		{"429", repoURI, refuse(429, ``), all(limited), 1, 1, "secondary", false},
+		{"429 primary", repoURI, refuse(429, ``).with("X-RateLimit-Remaining", "0"), all(limited), 1, 1, "primary", false},
+		{"plain 403", repoURI, refuse(403, `{"message":"Resource protected by SAML"}`), but(repoURI, failed), 4, 4, "refused access: Resource protected by SAML", false},
+		{"500", repoURI, refuse(500, ``), but(repoURI, failed), 4, 4, "GitHub failed", true},
+		{"502 page", repoURI, refuse(502, `<!DOCTYPE html><h1>Unicorn!`), but(repoURI, failed), 4, 4, "GitHub failed: a web page", true},
+		{"503 with Retry-After", repoURI, refuse(503, ``).with("Retry-After", "9"), but(repoURI, failed), 4, 4, "not before", false},
+		{"501", repoURI, refuse(501, ``), but(repoURI, failed), 4, 4, "GitHub failed", false},
+		{"418", repoURI, refuse(418, `{"message":"teapot"}`), but(repoURI, failed), 4, 4, "unexpected answer: teapot (HTTP 418)", false},
+		{"206", repoURI, refuse(206, `{}`), but(repoURI, failed), 4, 4, "unexpected", false},
+		{"301 to nowhere", repoURI, refuse(301, ``), but(repoURI, failed), 4, 4, "unexpected", false},
+		{"uncalled-for 304", repoURI, refuse(304, ``), but(repoURI, failed), 4, 3, "not modified", false},
+		{"repository 202", repoURI, refuse(202, `{}`), but(repoURI, failed), 4, 4, "computing", false},
+		{"repository 204", repoURI, refuse(204, ``), but(repoURI, failed), 4, 4, "no full_name", false},
+		{"repository 409", repoURI, refuse(409, `{}`), but(repoURI, failed), 4, 4, "", false},
+		{"connection breaks", repoURI, reply{err: io.EOF}, but(repoURI, failed), 4, 4, "broke", true},
+		{"no connection", repoURI, reply{err: &net.OpError{Op: "dial", Err: errors.New("no route")}}, but(repoURI, failed), 3, 3, "no route", false},
+
+		{"html", repoURI, ok("<html>login").with("Content-Type", "text/html"), but(repoURI, failed), 4, 4, "web page instead of JSON", false},
+		{"not json", repoURI, ok("hello"), but(repoURI, failed), 4, 4, "broken answer: invalid character", false},
+		{"empty body", repoURI, ok(""), but(repoURI, failed), 4, 4, "no full_name", false},
+		{"null", repoURI, ok("null"), but(repoURI, failed), 4, 4, "no full_name", false},
+		{"truncated", repoURI, ok(`{"id":7,"full_na`), but(repoURI, failed), 4, 4, "broken answer", true},
+		{"cut", repoURI, reply{status: 200, body: `{"id":7,`, cut: io.ErrUnexpectedEOF}, but(repoURI, failed), 4, 4, "broke", true},
+		{"wrong type", repoURI, ok(`{"id":"seven"}`), but(repoURI, failed), 4, 4, "broken answer: json: cannot unmarshal", false},
+		{"list", repoURI, ok(`[]`), but(repoURI, failed), 4, 4, "broken answer", false},
+		{"no stars", repoURI, ok(`{"id":7,"full_name":"o/n","forks_count":1,"watchers_count":4}`), but(repoURI, failed), 4, 4, "stargazers_count", false},
+		{"no forks", repoURI, ok(`{"id":7,"full_name":"o/n","stargazers_count":1}`), but(repoURI, failed), 4, 4, "forks_count", false},
+		{"no id", repoURI, ok(`{"full_name":"o/n","stargazers_count":1,"forks_count":1}`), but(repoURI, failed), 4, 4, "no id", false},
+		{"bad name", repoURI, ok(repoJSON("o/../x")), but(repoURI, failed), 4, 4, "full_name", false},
+		{"endless body", repoURI, ok(`{"full_name":"` + strings.Repeat("x", 8<<20)), but(repoURI, failed), 4, 4, "larger than 8 MiB", false},
+
+		{"too large", usersURI, refuse(403, `{"message":"The history or contributor list is too large to list contributors for this repository via the API."}`).with("X-RateLimit-Remaining", "0"), but(usersURI, upstream.TooLarge), 4, 4, "too large", false},
+		{"no contributors", usersURI, refuse(204, ``), but(usersURI, noneThere), 4, 4, "", false},
+		{"contributors gone", usersURI, refuse(404, ``), but(usersURI, gone), 4, 4, "no such", false},
+		{"contributors limited", usersURI, refuse(429, ``), [4]upstream.Outcome{fresh, limited, limited, limited}, 2, 2, "limit", false},
+		{"contributors null", usersURI, ok(`null`), but(usersURI, failed), 4, 4, "no list", false},
+		{"contributors object", usersURI, ok(`{}`), but(usersURI, failed), 4, 4, "broken answer", false},
+
+		{"empty repository", comURI, refuse(409, `{"message":"Git Repository is empty."}`), [4]upstream.Outcome{fresh, fresh, noneThere, noneThere}, 3, 3, "", false},
+		{"no commits", comURI, ok(`[]`), [4]upstream.Outcome{fresh, fresh, noneThere, noneThere}, 3, 3, "", false},
+		{"no date", comURI, ok(`[{"commit":{}}]`), but(comURI, failed), 4, 4, "no usable date", false},
+		{"null commit", comURI, ok(`[null]`), but(comURI, failed), 4, 4, "no usable date", false},
+		{"date beyond JSON", comURI, ok(commitJSON("9999-12-31T23:59:59-01:00")), but(comURI, failed), 4, 4, "no usable date", false},
+		{"no last page", comURI, ok(commitJSON("2024-01-01T00:00:00Z")).with("Link", `<https://api.test/x?page=2>; rel="next"`), but(comURI, failed), 4, 4, "last page", false},
+		{"commits limited", comURI, refuse(429, ``), [4]upstream.Outcome{fresh, fresh, limited, limited}, 3, 3, "limit", false},
+
+		{"pending", weekURI, refuse(202, `{}`), but(weekURI, upstream.Pending), 4, 4, "still computing", false},
+		{"participation 409", weekURI, refuse(409, ``), but(weekURI, noneThere), 4, 4, "", false},
+		{"participation 204", weekURI, refuse(204, ``), but(weekURI, noneThere), 4, 4, "", false},
+		{"51 weeks", weekURI, ok(weeksJSON(51, 0)), but(weekURI, failed), 4, 4, "51 weeks", false},
+		{"53 weeks", weekURI, ok(weeksJSON(53, 0)), but(weekURI, failed), 4, 4, "53 weeks", false},
+		{"no weeks", weekURI, ok(`{}`), but(weekURI, failed), 4, 4, "0 weeks", false},
+		{"negative week", weekURI, ok(weeksJSON(52, -1)), but(weekURI, failed), 4, 4, "-1 commits", false},
+		{"half commits", weekURI, ok(strings.Replace(weeksJSON(52, 3), "3", "3.5", 1)), but(weekURI, failed), 4, 4, "broken answer", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := newFake().set(tt.uri, tt.reply)
+			known := Validators{"repository": `W/"old"`, "contributors/1": `W/"old"`, "commits": `W/"old"`, "participation": `W/"old"`}
+			if tt.name == "uncalled-for 304" {
+				delete(known, "repository")
+			}
+			before := maps.Clone(known)
+			a := newClient(t, f).Fetch(t.Context(), Ref{"o", "n"}, AllParts, known)
+			if got := outcomes(a); got != tt.want {
+				t.Errorf("outcomes %v, want %v", got, tt.want)
+			}
+			if a.Requests != tt.sent || a.Charged != tt.charged {
+				t.Errorf("%d requests, %d charged; want %d, %d", a.Requests, a.Charged, tt.sent, tt.charged)
+			}
+			if d := cmp.Diff(before, known); d != "" {
+				t.Error("the validators passed in were changed", d)
+			}
+			var first *upstream.Error
+			for _, e := range errorsOf(a) {
+				if first == nil {
+					first = e
+				}
+				if e != nil && strings.Contains(e.Error(), "<") {
+					t.Errorf("the error holds a web page: %v", e)
+				}
+			}
+			if tt.text != "" && (first == nil || !strings.Contains(first.Error(), tt.text)) {
+				t.Errorf("error %v, want it to mention %q", first, tt.text)
+			}
+			if tt.quick != (first != nil && first.Quick) {
+				t.Errorf("Quick of %v is not %v", first, tt.quick)
+			}
+			checkAnswer(t, a, AllParts, known)
+		})
+	}
+}
+
+// checkAnswer holds what is true of every answer.
+func checkAnswer(t *testing.T, a Answer, parts Parts, known Validators) {
+	t.Helper()
+	names := []string{"repository", "contributors/1", "commits", "participation"}
+	var over *upstream.Error // ends the fetch
+	for i, o := range outcomes(a) {
+		err, asked := errorsOf(a)[i], parts&(1<<i) != 0
+		if asked && over != nil && err != over {
+			t.Errorf("%s: %v, though the fetch was over with %v", names[i], err, over)
+		}
+		if o == limited || o == upstream.Canceled || i == 0 && (o == gone || o == blocked) {
+			over = err
+		}
+		if asked != (o != none) {
+			t.Errorf("%s: asked %v, outcome %q", names[i], asked, o)
+		}
+		quiet := o == none || o == fresh || o == unchanged || o == noneThere
+		if quiet != (err == nil) || err != nil && (err.Outcome != o || err.Message == "") {
+			t.Errorf("%s: outcome %q with error %#v", names[i], o, err)
+		}
+		if o == limited && err.RetryAt.IsZero() {
+			t.Errorf("%s: limited without a time", names[i])
+		}
+		if o != fresh && o != noneThere && a.Validators[names[i]] != known[names[i]] {
+			t.Errorf("%s: not answered, but its tag became %q", names[i], a.Validators[names[i]])
+		}
+		if o == unchanged && known[names[i]] == "" {
+			t.Errorf("%s: unchanged without a tag", names[i])
+		}
+		if o == noneThere && a.Validators[names[i]] != "" {
+			t.Errorf("%s: empty, but keeps its tag", names[i])
+		}
+	}
+	if r := a.Repository; r.Outcome == fresh {
+		if _, err := ParseRef(r.Value.FullName); err != nil || r.Value.ID <= 0 || r.Value.Stars < 0 || r.Value.Forks < 0 {
+			t.Errorf("broken repository %+v", r.Value)
+		}
+		if _, err := r.Value.PushedAt.MarshalJSON(); err != nil {
+			t.Error(err)
+		}
+	} else if !a.Ref.IsZero() {
+		t.Errorf("learnt the name %v from %q", a.Ref, r.Outcome)
+	}
+	seen := map[string]bool{}
+	for _, l := range a.Contributors.Value {
+		if l == "" || seen[l] {
+			t.Errorf("broken contributors %q", a.Contributors.Value)
+		}
+		seen[l] = true
+	}
+	if c := a.Commits; c.Outcome == fresh {
+		if _, err := c.Value.Last.MarshalJSON(); err != nil || c.Value.Last.IsZero() || c.Value.Count < 1 || c.Value.Last.Location() != time.UTC {
+			t.Errorf("broken commits %+v, %v", c.Value, err)
+		}
+	}
+	if p := a.Participation; p.Outcome == fresh && len(p.Value) != 52 {
+		t.Errorf("%d weeks", len(p.Value))
+	}
+	if a.Charged > a.Requests {
+		t.Errorf("%d of %d requests charged", a.Charged, a.Requests)
+	}
+}
+
+func TestFetchUnchanged(t *testing.T) {
+	for _, tt := range []struct {
+		change  func(*Options)
+		charged int
+	}{{func(*Options) {}, 0}, {anonymous, 4}} {
+		f := newFake()
+		a := newClient(t, f, tt.change).Fetch(t.Context(), Ref{"o", "n"}, AllParts, allTags)
+		want := Answer{Validators: allTags, Requests: 4, Charged: tt.charged}
+		want.Repository.Outcome, want.Contributors.Outcome = unchanged, unchanged
+		want.Commits.Outcome, want.Participation.Outcome = unchanged, unchanged
+		if d := cmp.Diff(want, a); d != "" {
+			t.Error("-want +got\n", d)
+		}
+		if want := []string{repoURI + ` if W/"r"`, usersURI + ` if W/"p1"`, comURI + ` if W/"c"`, weekURI + ` if W/"w"`}; !cmp.Equal(want, f.asked) {
+			t.Errorf("asked %q", f.asked)
+		}
+	}
+}
+
+func TestFetchParts(t *testing.T) {
+	for parts := range AllParts + 1 {
+		f := newFake()
+		known := Validators{"commits": `W/"c"`, "participation": `W/"old"`}
+		a := newClient(t, f).Fetch(t.Context(), Ref{"o", "n"}, parts, known)
+		n := 0
+		for i := range 4 {
+			n += int(parts>>i) & 1
+		}
+		if a.Requests != n || len(f.asked) != n {
+			t.Errorf("parts %04b: %d requests, asked %v", parts, a.Requests, f.asked)
+		}
+		checkAnswer(t, a, parts, known)
+	}
+}
+
+func TestFetchValidators(t *testing.T) {
+	f := newFake().
+		set(repoURI, ok(repoJSON("o/n"))). // no ETag
+		set(comURI, ok(commitJSON("2024-01-01T00:00:00Z")).with("ETag", "\"\x01\"")).
+		set(weekURI, ok(weeksJSON(52, 0)).with("ETag", `"`+strings.Repeat("x", 300)+`"`))
+	known := Validators{"repository": "old", "commits": "old", "participation": "old", "contributors/1": "old"}
+	a := newClient(t, f).Fetch(t.Context(), Ref{"o", "n"}, AllParts, known)
+	if d := cmp.Diff(Validators{"contributors/1": `W/"p1"`}, a.Validators); d != "" {
+		t.Error("stale or unusable tags: -want +got\n", d)
+	}
+}
+
+func TestFetchCommits(t *testing.T) {
+	for name, tt := range map[string]struct {
+		reply reply
+		want  Commits
+	}{
+		"one commit has no Link":     {ok(commitJSON("2024-05-06T23:30:00-02:00")), Commits{time.Date(2024, 5, 7, 1, 30, 0, 0, time.UTC), 1}},
+		"no committer, so by author": {ok(`[{"commit":{"author":{"date":"2020-01-01T00:00:00Z"}}}]`), Commits{time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), 1}},
+		"many":                       {ok(commitJSON("1970-01-01T00:00:00Z")).with("Link", lastLink(1300000)), Commits{time.Unix(0, 0).UTC(), 1300000}},
+	} {
+		a := newClient(t, newFake().set(comURI, tt.reply)).Fetch(t.Context(), Ref{"o", "n"}, PartCommits, nil)
+		if a.Commits.Outcome != fresh || a.Commits.Value != tt.want {
+			t.Errorf("%s: %+v, want %+v", name, a.Commits, tt.want)
+		}
+	}
+}
+
+func TestFetchBadRef(t *testing.T) {
+	f := newFake()
+	for _, ref := range []Ref{{}, {"o", ""}, {"o", ".."}, {"o", "n/../../user"}, {"o?", "n"}} {
+		a := newClient(t, f).Fetch(t.Context(), ref, AllParts, nil)
+		if got := outcomes(a); got != [4]upstream.Outcome{failed, failed, failed, failed} {
+			t.Errorf("%v: %v", ref, got)
+		}
+	}
+	if len(f.asked) != 0 {
+		t.Errorf("asked %q", f.asked)
+	}
+}
+
+func TestFetchCanceled(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("stopping"))
+	f := newFake()
+	a := newClient(t, f).Fetch(ctx, Ref{"o", "n"}, AllParts, allTags)
+	if got := outcomes(a); got != [4]upstream.Outcome{upstream.Canceled, upstream.Canceled, upstream.Canceled, upstream.Canceled} {
+		t.Errorf("%v: %v", got, a.Repository.Err)
+	}
+	if len(f.asked) != 0 || a.Requests != 0 || a.Charged != 0 {
+		t.Errorf("asked %q, %d requests, %d charged", f.asked, a.Requests, a.Charged)
+	}
+	if !strings.Contains(a.Repository.Err.Error(), "stopping") {
+		t.Errorf("the error does not say why: %v", a.Repository.Err)
+	}
+	checkAnswer(t, a, AllParts, allTags)
+}
+
+func TestContributorsOrder(t *testing.T) {
+	f := newFake().set(usersURI, ok(`[{"login":"zoe"},{"type":"Anonymous","name":"x"},{"login":"ann"},null,{"login":"zoe"},{"login":"dependabot[bot]"}]`))
+	a := newClient(t, f).Fetch(t.Context(), Ref{"o", "n"}, PartContributors, nil)
+	if want := []string{"zoe", "ann", "dependabot[bot]"}; !cmp.Equal(want, a.Contributors.Value) {
+		t.Errorf("%q, want %q", a.Contributors.Value, want)
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	good := Options{BaseURL: "https://api.github.com"}
+	if _, err := New(good); err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(*Options){
+		"no base":         func(o *Options) { o.BaseURL = "" },
+		"relative base":   func(o *Options) { o.BaseURL = "api.github.com" },
+		"token with line": func(o *Options) { o.Token = canary + "\n" },
+		"reserve":         func(o *Options) { o.Reserve = -1 },
+	} {
+		o := good
+		change(&o)
+		if _, err := New(o); err == nil || strings.Contains(err.Error(), canary) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func ExampleParseURL() {
+	ref, err := ParseURL("git@github.com:django/django.git")
+	fmt.Println(ref, err)
+	_, err = ParseURL("https://gitlab.com/o/n")
+	fmt.Println(err)
+	// Output:
+	// django/django <nil>
+	// repository URL "https://gitlab.com/o/n": the host is not github.com
+}

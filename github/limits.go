@@ -1,0 +1,174 @@
+package github
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"pkgmetad/internal/upstream"
+)
+
+const (
+	// window is the length of the primary limit's window. A reset further off
+	// than that is the fault of a clock, ours or theirs.
+	window = time.Hour
+
+	// GitHub asks for a minute at least after a limit that names no time, and
+	// for longer each time it is met again.
+	firstDelay = time.Minute
+	lastDelay  = 15 * time.Minute
+)
+
+// limits decides whether a request may be sent. It is told of every answer.
+type limits struct {
+	reserve int
+	gate    upstream.Gate
+
+	mu       sync.Mutex
+	inFlight int // sent, no answer yet
+
+	// The primary budget, unknown unless now is before reset.
+	limit, remaining int
+	resetUnix        int64     // as GitHub wrote it; tells one window from the next
+	reset            time.Time // by our clock
+
+	// The delay after limits that name no time. Requests that were in flight
+	// together meet a limit together: closings counts how often the gate was
+	// closed, so that they count as one strike, and so that an answer to a
+	// request older than the last closing is not taken for its end.
+	closings int
+	delay    time.Duration
+}
+
+// A permit is leave to send one request; settle takes it back.
+type permit struct{ closings int }
+
+// admit gives leave to send one request, or says until when and why not.
+func (l *limits) admit() (p permit, until time.Time, reason string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if until, reason = l.refusal(time.Now()); until.IsZero() {
+		l.inFlight++
+	}
+	return permit{l.closings}, until, reason
+}
+
+func (l *limits) hold() (time.Time, string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.refusal(time.Now())
+}
+
+func (l *limits) refusal(now time.Time) (until time.Time, reason string) {
+	until, reason = l.gate.Hold()
+	if !now.Before(l.reset) || !l.reset.After(until) {
+		return until, reason
+	}
+	// The anonymous budget of 60 must stay usable under a reserve meant for 5,000.
+	reserve := min(l.reserve, l.limit/10)
+	if l.remaining-l.inFlight-1 >= reserve {
+		return until, reason
+	}
+	if reserve == 0 {
+		return l.reset, fmt.Sprintf("the hourly budget of %d GitHub requests is used up", l.limit)
+	}
+	return l.reset, fmt.Sprintf("%d of the hourly %d GitHub requests are left and %d are kept in reserve", l.remaining, l.limit, reserve)
+}
+
+func (l *limits) budget() Budget {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !time.Now().Before(l.reset) {
+		return Budget{}
+	}
+	return Budget{Limit: l.limit, Remaining: l.remaining, Reset: l.reset, Known: true}
+}
+
+// settle takes back a permit and notes what the answer says of the budget; h
+// is nil where no answer came.
+func (l *limits) settle(h http.Header, charged bool) {
+	now := time.Now()
+	r, ok := readRate(h)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.inFlight--
+	switch known := now.Before(l.reset); {
+	case !ok:
+		if known && charged {
+			l.remaining = max(l.remaining-1, 0)
+		}
+	case !known || r.reset > l.resetUnix+1: // the time of one window's reset wobbles by a second
+		// One that is over, told by a late answer, leaves the budget unknown.
+		l.limit, l.remaining, l.resetUnix, l.reset = r.limit, r.remaining, r.reset, r.resetTime(now)
+	case r.reset >= l.resetUnix-1:
+		l.limit, l.remaining = r.limit, min(l.remaining, r.remaining) // answers overtake each other
+	}
+}
+
+// close keeps all requests back until t.
+func (l *limits) close(t time.Time, reason string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closings++
+	l.gate.Close(t, reason)
+}
+
+// closeFor keeps all requests back after an answer that refused the request of
+// p for a limit: as long as the answer says, or longer each time.
+func (l *limits) closeFor(p permit, h http.Header, reason string) {
+	now := time.Now()
+	t := upstream.RetryAfter(h, now)
+	if r, ok := readRate(h); ok && r.remaining == 0 && !t.After(now) {
+		t = r.resetTime(now)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !t.After(now) {
+		if l.delay == 0 {
+			l.delay = firstDelay
+		} else if p.closings == l.closings {
+			l.delay = min(2*l.delay, lastDelay)
+		}
+		t = now.Add(l.delay)
+	}
+	l.closings++
+	l.gate.Close(t, reason)
+}
+
+// passed notes that the request of p met no limit.
+func (l *limits) passed(p permit) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p.closings == l.closings {
+		l.delay = 0
+	}
+}
+
+type rate struct {
+	limit, remaining int
+	reset            int64 // Unix seconds
+}
+
+// readRate reads the x-ratelimit-* headers of the budget that all endpoints
+// here draw on.
+func readRate(h http.Header) (r rate, ok bool) {
+	if res := h.Get("X-RateLimit-Resource"); res != "" && res != "core" {
+		return rate{}, false
+	}
+	var errs [3]error
+	r.limit, errs[0] = strconv.Atoi(h.Get("X-RateLimit-Limit"))
+	r.remaining, errs[1] = strconv.Atoi(h.Get("X-RateLimit-Remaining"))
+	r.reset, errs[2] = strconv.ParseInt(h.Get("X-RateLimit-Reset"), 10, 64)
+	sane := r.limit > 0 && r.remaining >= 0 && r.reset >= 0 && r.reset < 1<<40
+	return r, sane && errs == [3]error{}
+}
+
+func (r rate) resetTime(now time.Time) time.Time {
+	t := time.Unix(r.reset, 0)
+	if latest := now.Add(window); t.After(latest) {
+		return latest
+	}
+	return t
+}

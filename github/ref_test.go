@@ -1,0 +1,188 @@
+package github
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+func TestParseURL(t *testing.T) {
+	for _, raw := range []string{
+		"https://github.com/o/n",
+		"http://github.com/o/n",
+		"git://github.com/o/n.git",
+		"ssh://git@github.com/o/n.git",
+		"ssh://git@github.com:22/o/n.git",
+		"ssh://git@ssh.github.com:443/o/n.git",
+		"ssh://git@github.com:o/n.git",
+		"git+https://github.com/o/n.git",
+		"git+https://github.com/o/n.git@v1.0#egg=n",
+		"git+https://github.com/o/n@feature/x",
+		"git+ssh://git@github.com/o/n",
+		"git@github.com:o/n.git",
+		"git@github.com:o/n",
+		"git@github.com:/o/n.git",
+		"git@github.com:o/n?from=https://elsewhere.test",
+		"github.com:o/n",
+		"github.com/o/n",
+		"github.com:443/o/n",
+		"www.github.com/o/n/",
+		"//github.com/o/n",
+		"https://www.github.com/o/n",
+		"HTTPS://GitHub.COM/o/n",
+		"https://github.com./o/n",
+		"https://github.com:443/o/n",
+		"https://user:secret@github.com/o/n.git",
+		"https://github.com/o/n/",
+		"https://github.com/o/n///",
+		"https://github.com//o//n",
+		"https://github.com/o/n.git/",
+		"https://github.com/o/n/tree/master/x",
+		"https://github.com/o/n/issues",
+		"https://github.com/o/n?tab=readme",
+		"https://github.com/o/n/?tab=readme#top",
+		"https://github.com/o/n#readme",
+		"https://github.com/o/n%20",
+		" \t\u00a0https://github.com/o/n\r\n",
+		"\ufeffhttps://github.com/o/n\u200b",
+		"https://api.github.com/repos/o/n/commits",
+		"https://raw.githubusercontent.com/o/n/main/README.md?token=secret",
+		"https://codeload.github.com/o/n/zip/refs/heads/main",
+	} {
+		if got, err := ParseURL(raw); err != nil || got != (Ref{"o", "n"}) {
+			t.Errorf("ParseURL(%q) = %v, %v", raw, got, err)
+		}
+	}
+	for raw, want := range map[string]Ref{
+		"https://github.com/Foo-Bar/django_x.y-z": {"Foo-Bar", "django_x.y-z"},
+		"https://github.com/o/n.js":               {"o", "n.js"},
+		"https://github.com/o/n.GIT":              {"o", "n"},
+		"https://github.com/o_corp/.github":       {"o_corp", ".github"},
+		"git@github.com:443/n":                    {"443", "n"},
+		"https://github.com/123/456":              {"123", "456"},
+	} {
+		if got, err := ParseURL(raw); err != nil || got != want {
+			t.Errorf("ParseURL(%q) = %v, %v; want %v", raw, got, err, want)
+		}
+	}
+}
+
+func TestParseURLUnsupported(t *testing.T) {
+	for _, raw := range []string{"", " ", "\n\t", "\ufeff"} {
+		if _, err := ParseURL(raw); !errors.Is(err, ErrNoURL) {
+			t.Errorf("ParseURL(%q) = %v, want ErrNoURL", raw, err)
+		}
+	}
+	for raw, reason := range map[string]string{
+		"https://gitlab.com/o/n":                           "host",
+		"https://bitbucket.org/o/n":                        "host",
+		"https://github.com.evil.test/o/n":                 "host",
+		"https://notgithub.com/o/n":                        "host",
+		"https://github.com@evil.test/o/n":                 "host",
+		"https://o.github.io/n":                            "host",
+		"o/n":                                              "host",
+		"https:///o/n":                                     "host",
+		"just words":                                       "host",
+		"https://gist.github.com/o/0123":                   "gist",
+		"https://api.github.com/users/o":                   "API",
+		"https://api.github.com/repositories/1":            "API",
+		"ftp://github.com/o/n":                             "scheme",
+		"svn+ssh://github.com/o/n":                         "scheme",
+		"https://github.com":                               "names no repository",
+		"https://github.com/":                              "names no repository",
+		"https://github.com/?o/n":                          "names no repository",
+		"https://github.com/o":                             "no repository",
+		"https://github.com:443/o":                         "no repository",
+		"https://github.com/o/":                            "no repository",
+		"https://github.com/orgs/o/repositories":           "own pages",
+		"https://github.com/Topics/django":                 "own pages",
+		"https://github.com/features":                      "own pages",
+		"https://github.com/settings/profile":              "own pages",
+		"https://github.com/o/..":                          "characters",
+		"https://github.com/o/.":                           "characters",
+		"https://github.com/o/.git":                        "characters",
+		"https://github.com/o.p/n":                         "characters",
+		"https://github.com/o/n m":                         "characters",
+		"https://github.com/o/n%2fm":                       "characters",
+		"https://github.com/o/n%zz":                        "characters",
+		"https://github.com/o/ñ":                           "characters",
+		"https://github.com/o/n\x00":                       "characters",
+		"https://github.com/o/" + strings.Repeat("n", 101): "characters",
+	} {
+		_, err := ParseURL(raw)
+		var u *UnsupportedError
+		if !errors.As(err, &u) {
+			t.Errorf("ParseURL(%q) = %v, want an *UnsupportedError", raw, err)
+		} else if !strings.Contains(u.Reason, reason) {
+			t.Errorf("ParseURL(%q): reason %q, want it to mention %q", raw, u.Reason, reason)
+		}
+	}
+}
+
+func TestParseURLKeepsSecrets(t *testing.T) {
+	for _, raw := range []string{
+		"https://user:CANARY@gitlab.com/o/n",
+		"https://CANARY@gitlab.com/o/n",
+		"https://CANARY:x-oauth-basic@github.com/o",
+		"CANARY@gitlab.com:o/n.git",
+		"user:CANARY@gitlab.com:o/n.git",
+		"https://user:CAN/CANARY@gitlab.com/o/n",
+		"https://user:x?CANARY@gitlab.com/o/n",
+		"https://user:CANARY#x@gitlab.com/o/n",
+		"https://user:CANARY@x@gitlab.com/o/n",
+		"https://user:CANARY%40gitlab.com/o/n",
+		"https://gitlab.com/o/n?token=CANARY",
+		"https://gitlab.com/o/n#CANARY",
+		"ftp://user:CANARY@github.com/o/n",
+		"https://user:CANARY@github.com/o/n/../%zz/..%00",
+		"https://user:CANARY@github.com/o/n m",
+	} {
+		_, err := ParseURL(raw)
+		if err != nil && strings.Contains(err.Error(), "CANARY") {
+			t.Errorf("ParseURL(%q) repeats the secret: %v", raw, err)
+		}
+	}
+	_, err := ParseURL("https://user:pw@gitlab.com/o/n.git?x#y")
+	if want := `repository URL "https://gitlab.com/o/n.git": the host is not github.com`; err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
+
+func TestParseRef(t *testing.T) {
+	if r, err := ParseRef("o/n.x"); err != nil || r.String() != "o/n.x" || r.IsZero() {
+		t.Errorf("ParseRef = %v, %v", r, err)
+	}
+	for _, s := range []string{"", "/", "o", "o/", "/n", "o/n/x", "o/..", "o /n", "../n", "o/n\n", "o/?"} {
+		if r, err := ParseRef(s); err == nil || !r.IsZero() {
+			t.Errorf("ParseRef(%q) = %v, %v", s, r, err)
+		}
+	}
+}
+
+func FuzzParseURL(f *testing.F) {
+	for _, s := range []string{
+		"https://github.com/o/n", "git@github.com:o/n.git", "github.com:443/o/n", "ssh://git@github.com:o/n.git@x#y",
+		"https://u:p@github.com/o/n/tree/x?y=z", "//www.GitHub.com//o//n.git.git/", "https://api.github.com/repos/o/n", "%", "@:/?#", "",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		r, err := ParseURL(s)
+		if err != nil {
+			var u *UnsupportedError
+			if !r.IsZero() || !errors.Is(err, ErrNoURL) && !errors.As(err, &u) {
+				t.Fatalf("ParseURL(%q) = %v, %v", s, r, err)
+			}
+			return
+		}
+		if again, err := ParseRef(r.String()); err != nil || again != r {
+			t.Fatalf("ParseURL(%q) = %v, which ParseRef refuses: %v", s, r, err)
+		}
+		if again, err := ParseURL("https://github.com/" + r.String()); err != nil || again != r {
+			t.Fatalf("ParseURL(%q) = %v, whose own URL gives %v, %v", s, r, again, err)
+		}
+		if !strings.Contains(strings.ToLower(s), "github") {
+			t.Fatalf("ParseURL(%q) = %v from a URL that is not GitHub's", s, r)
+		}
+	})
+}

@@ -1,0 +1,94 @@
+package github
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"pkgmetad/internal/upstream"
+)
+
+// call is one call of a go-github method, redirects included. It travels in
+// the context, since those methods take no headers and tell nothing of hops.
+type call struct {
+	tag               string // sent as If-None-Match; "" asks unconditionally
+	moves             upstream.Moves
+	url               *url.URL // last one asked
+	more              bool     // the last answer links to a next page
+	requests, charged int
+}
+
+type callKey struct{}
+
+// transport lets through to go-github only what has a value: 200, 204, and the
+// redirects that the http.Client follows. All else becomes an *upstream.Error.
+type transport struct {
+	wire   http.RoundTripper
+	limits *limits
+	token  string
+}
+
+func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	c := req.Context().Value(callKey{}).(*call) // set by ask, the only way here
+	c.url = req.URL
+	if err := context.Cause(req.Context()); err != nil {
+		return nil, err
+	}
+	p, until, reason := t.limits.admit()
+	if !until.IsZero() {
+		return nil, &upstream.Error{Outcome: upstream.Limited, URL: upstream.Redact(req.URL), Message: "not sent: " + reason, RetryAt: until}
+	}
+	if c.tag != "" {
+		req = req.Clone(req.Context())
+		req.Header.Set("If-None-Match", c.tag)
+	}
+	resp, err := t.wire.RoundTrip(req)
+	if err != nil {
+		sent := !neverSent(err)
+		if sent {
+			c.requests++
+			c.charged++
+		}
+		t.limits.settle(nil, sent)
+		return nil, err
+	}
+	c.requests++
+	charged := resp.StatusCode != http.StatusNotModified || t.token == ""
+	if charged {
+		c.charged++
+	}
+	t.limits.settle(resp.Header, charged)
+	c.more = strings.Contains(resp.Header.Get("Link"), `rel="next"`)
+	if resp.StatusCode < 400 {
+		t.limits.passed(p)
+	}
+	if !hasValue(resp) {
+		defer upstream.DrainAndClose(resp.Body)
+		return nil, t.classify(resp, c, p)
+	}
+	// Without a reset go-github leaves the budget to us. With one it would,
+	// once the rest is 0, refuse all requests until then by its own clock.
+	resp.Header.Del("X-RateLimit-Reset")
+	return resp, nil
+}
+
+// neverSent reports a failure to connect. It costs nothing at GitHub, and must
+// not eat up our idea of the budget while the network is down.
+func neverSent(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
+func hasValue(resp *http.Response) bool {
+	switch resp.StatusCode {
+	case http.StatusOK, http.StatusNoContent:
+		return true
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
+		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		return resp.Header.Get("Location") != ""
+	}
+	return false
+}

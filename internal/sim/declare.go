@@ -1,0 +1,193 @@
+package sim
+
+import (
+	"maps"
+	"slices"
+)
+
+// AddRepo declares a repository and returns it. What it leaves out is filled
+// in: the id, the node id, the default branch and the time of creation. A
+// repository of the same name is replaced.
+func (w *World) AddRepo(r *Repo) *Repo {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.addRepo(r)
+}
+
+func (w *World) addRepo(r *Repo) *Repo {
+	if old := w.repoByName[fold(r.FullName)]; old != nil && fold(old.FullName) == fold(r.FullName) {
+		w.dropRepo(old)
+	}
+	if r.ID == 0 {
+		for r.ID = 1_000_000 + int64(len(w.repos))*37; w.repoByID[r.ID] != nil; r.ID++ {
+		}
+	}
+	r.fill(w.anchor)
+	if !r.Unlisted {
+		r.catalogueID = w.takeID()
+	}
+	w.repos = append(w.repos, r)
+	w.repoByID[r.ID] = r
+	for _, old := range r.OldNames {
+		if w.repoByName[fold(old)] == nil {
+			w.repoByName[fold(old)] = r
+		}
+	}
+	w.repoByName[fold(r.FullName)] = r
+	w.edition.Add(1)
+	return r
+}
+
+func (w *World) dropRepo(r *Repo) {
+	w.repos = slices.DeleteFunc(w.repos, func(x *Repo) bool { return x == r })
+	maps.DeleteFunc(w.repoByName, func(_ string, x *Repo) bool { return x == r })
+	delete(w.repoByID, r.ID)
+}
+
+// RemoveRepo takes a repository and its former names out of the world.
+func (w *World) RemoveRepo(fullName string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if r := w.repoByName[fold(fullName)]; r != nil {
+		w.dropRepo(r)
+		w.edition.Add(1)
+	}
+}
+
+// Rename moves a repository: the old name redirects to it from now on. It
+// returns the repository, or nil if there is none of the old name.
+func (w *World) Rename(old, new string) *Repo {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r := w.repoByName[fold(old)]
+	if r == nil {
+		return nil
+	}
+	if other := w.repoByName[fold(new)]; other != nil && other != r && fold(other.FullName) == fold(new) {
+		w.dropRepo(other)
+	}
+	if fold(r.FullName) != fold(new) {
+		r.OldNames = append(r.OldNames, r.FullName)
+	}
+	r.FullName = new
+	w.repoByName[fold(new)] = r
+	w.edition.Add(1)
+	return r
+}
+
+// AddProject declares a PyPI project and returns it. A project of the same
+// normalised name is replaced.
+func (w *World) AddProject(p *Project) *Project {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.addProject(p)
+}
+
+func (w *World) addProject(p *Project) *Project {
+	name := Normalize(p.Name)
+	if old := w.projByName[name]; old != nil {
+		w.projects = slices.DeleteFunc(w.projects, func(x *Project) bool { return x == old })
+		delete(w.watched, old)
+	}
+	if p.Serial == 0 {
+		p.Serial = 20_000_000 + int64(len(w.projects))*11
+	}
+	p.lastSerial = p.Serial
+	p.serialFrom = w.Now()
+	if p.gen != nil {
+		p.serialFrom = w.anchor
+	}
+	if !p.Unlisted {
+		p.catalogueID = w.takeID()
+	}
+	w.projects = append(w.projects, p)
+	w.projByName[name] = p
+	if p.gen == nil {
+		w.watched[p] = p.fingerprint()
+	}
+	w.edition.Add(1)
+	return p
+}
+
+func (w *World) takeID() int {
+	for slices.ContainsFunc(w.catalogue.Packages, func(p Package) bool { return p.ID == w.nextID }) {
+		w.nextID++
+	}
+	w.nextID++
+	return w.nextID - 1
+}
+
+// Repo returns the repository of this name, present or former and in any case,
+// or nil.
+func (w *World) Repo(fullName string) *Repo {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	return w.repoByName[fold(fullName)]
+}
+
+// Repos returns the repositories in the order in which they were added.
+func (w *World) Repos() []*Repo {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	return slices.Clone(w.repos)
+}
+
+// Project returns the project of this name, however it is spelt, or nil.
+func (w *World) Project(name string) *Project {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p := w.projByName[Normalize(name)]
+	w.watch(p)
+	return p
+}
+
+// Projects returns the projects in the order in which they were added.
+func (w *World) Projects() []*Project {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range w.projects {
+		w.watch(p)
+	}
+	return slices.Clone(w.projects)
+}
+
+// watch notes that a caller holds p and may change it in an Edit.
+func (w *World) watch(p *Project) {
+	if p == nil {
+		return
+	}
+	if _, ok := w.watched[p]; !ok {
+		w.watched[p] = p.fingerprint()
+	}
+}
+
+// Edit runs f, which may change the fields of the world's repositories and
+// projects (names aside, see Rename), with all requests held back. A project
+// that it changed gets a new serial. f must not call methods of the World.
+func (w *World) Edit(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	defer func() {
+		for p, before := range w.watched {
+			w.watched[p] = p.fingerprint()
+			p.noteEdit(w.watched[p] != before, w.Now())
+		}
+		w.edition.Add(1)
+	}()
+	f()
+}
+
+// Commits returns what is on r's default branch by now, newest first.
+func (w *World) Commits(r *Repo) []Commit {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	return r.history(w.Now()).commits
+}
+
+// Releases returns what p has released by now, in version order.
+func (w *World) Releases(p *Project) []Release {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	releases, _ := p.visible(w.Now())
+	return releases
+}

@@ -1,0 +1,35 @@
+package sim
+
+import "slices"
+
+// An Endpoint is a kind of question, for [World.SetFault] and the statistics.
+type Endpoint string
+
+const (
+	Repository    Endpoint = "repository"
+	Contributors  Endpoint = "contributors"
+	CommitList    Endpoint = "commits"
+	Participation Endpoint = "participation"
+	ProjectJSON   Endpoint = "project" // /pypi/<name>/json
+	Simple        Endpoint = "simple"  // /simple/<name>/
+	Index         Endpoint = "index"   // /simple/
+	All           Endpoint = "all"     // every one of them
+)
+
+// endpointNames has "other" for what no client of ours asks.
+var endpointNames = [...]Endpoint{Repository, Contributors, CommitList, Participation, ProjectJSON, Simple, Index, "other"}
+
+func (e Endpoint) index() int {
+	if i := slices.Index(endpointNames[:], e); i >= 0 {
+		return i
+	}
+	return len(endpointNames) - 1
+}
+
+// service is one half of the world.
+type service int
+
+const (
+	gitHub service = iota
+	pyPI
+)

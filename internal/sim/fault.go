@@ -1,0 +1,236 @@
+package sim
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A Fault is something that goes wrong with an answer. Its text is the name by
+// which /_sim/fault knows it. See the table of faults for what each does.
+type Fault string
+
+const (
+	NoFault           Fault = "none" // clears what is set
+	Pending           Fault = "202"
+	NoContent         Fault = "204"
+	MovedPermanently  Fault = "301"
+	Found             Fault = "302"
+	TemporaryRedirect Fault = "307"
+	RedirectLoop      Fault = "redirect-loop"
+	RedirectElsewhere Fault = "redirect-elsewhere"
+	Unauthorized      Fault = "401"
+	PrimaryLimit      Fault = "403-primary"
+	SecondaryLimit    Fault = "403-secondary"
+	SecondaryRetry    Fault = "403-secondary-retry"
+	ListTooLarge      Fault = "403-too-large"
+	TermsOfService    Fault = "403-tos"
+	NotFound          Fault = "404"
+	EmptyRepository   Fault = "409"
+	Takedown          Fault = "451"
+	TooManyRequests   Fault = "429"
+	TooManyDate       Fault = "429-date"
+	TooManyAbsurd     Fault = "429-absurd"
+	InternalError     Fault = "500"
+	BadGateway        Fault = "502"
+	BadGatewayHTML    Fault = "502-html"
+	Unavailable       Fault = "503"
+	UnavailableRetry  Fault = "503-retry"
+	GatewayTimeout    Fault = "504"
+	Stall             Fault = "stall"
+	Truncated         Fault = "truncated"
+	Reset             Fault = "reset"
+	ResetAfterHeaders Fault = "reset-after-headers"
+	HTML              Fault = "html"
+	BrokenJSON        Fault = "broken-json"
+	WrongTypes        Fault = "wrong-types"
+	EmptyObject       Fault = "empty-object"
+	GzipBomb          Fault = "gzip-bomb"
+	EndlessHeaders    Fault = "endless-headers"
+
+	slow Fault = "slow" // with a duration, as Slow writes it
+)
+
+// Slow delays answers by d and leaves them as they are.
+func Slow(d time.Duration) Fault { return slow + Fault(":"+d.String()) }
+
+// table says what each fault does. A strike answers in place of the regular
+// answer; one that returns false lets it follow, cut or not.
+var table = []struct {
+	fault  Fault
+	what   string
+	strike func(*exchange) (answered bool)
+}{
+	{Pending, "202 with {}: being computed, for as long as the fault stands", status(202)},
+	{NoContent, "204 without a body", status(204)},
+	{MovedPermanently, "301 to /repositories/:id, which answers; a project to its own path with a mark, which answers", moved(301)},
+	{Found, "the same with 302", moved(302)},
+	{TemporaryRedirect, "the same with 307", moved(307)},
+	{RedirectLoop, "302 to the URL that was asked", (*exchange).redirectLoop},
+	{RedirectElsewhere, "301 to http://elsewhere.invalid/", (*exchange).redirectElsewhere},
+	{Unauthorized, "401 Bad credentials", message(401, "Bad credentials")},
+	{PrimaryLimit, "403, x-ratelimit-remaining: 0; the budget itself is not touched", (*exchange).primaryFault},
+	{SecondaryLimit, "403, secondary limit, no Retry-After", secondary(403, "")},
+	{SecondaryRetry, "403, secondary limit, Retry-After: 60", secondary(403, "60")},
+	{ListTooLarge, "403, the list is too large", message(403, tooLargeMessage)},
+	{TermsOfService, "403 with block.reason tos", blockedFor("tos")},
+	{NotFound, "404", message(404, "Not Found")},
+	{EmptyRepository, "409 Git Repository is empty", message(409, "Git Repository is empty.")},
+	{Takedown, "451 with block.reason dmca", blockedFor("dmca")},
+	{TooManyRequests, "429, Retry-After: 30", secondary(429, "30")},
+	{TooManyDate, "429, Retry-After is the date 90 seconds from now", secondary(429, "date")},
+	{TooManyAbsurd, "429, Retry-After of some 300 million years", secondary(429, "9999999999999999")},
+	{InternalError, "500", message(500, "Server Error")},
+	{BadGateway, "502", message(502, "Server Error")},
+	{BadGatewayHTML, "502 with an HTML page", page(502)},
+	{Unavailable, "503 with an HTML page, no Retry-After", page(503)},
+	{UnavailableRetry, "503, Retry-After: 20", retryLater},
+	{GatewayTimeout, "504", message(504, "We couldn't respond to your request in time. Sorry about that.")},
+	{Stall, "half of the body, then silence until the client goes", cutting(stalled)},
+	{Truncated, "half of the body, then the connection ends", cutting(truncated)},
+	{Reset, "the connection is reset before the header", (*exchange).reset},
+	{ResetAfterHeaders, "the connection is reset after the header", cutting(resetLater)},
+	{HTML, "200 with an HTML page", page(200)},
+	{BrokenJSON, "200 with half of the JSON, declared as the whole", cutting(broken)},
+	{WrongTypes, "200 with JSON of other types than documented", (*exchange).wrongTypes},
+	{EmptyObject, "200 with {}", status(200)},
+	{GzipBomb, "200 with a gzip body of 256 KiB that unpacks to 256 MiB", (*exchange).gzipBomb},
+	{EndlessHeaders, "a header of 1 MiB, then the connection ends", (*exchange).endlessHeaders},
+}
+
+// FaultNames are the names that ParseFault takes, with what they do.
+func FaultNames() []string {
+	list := []string{"none: clears", "slow: answers after 2 seconds; slow:500ms after that"}
+	for _, t := range table {
+		list = append(list, string(t.fault)+": "+t.what)
+	}
+	return list
+}
+
+const maxSlow = time.Hour
+
+// ParseFault reads the name of a fault. Its error lists the names.
+func ParseFault(name string) (Fault, error) {
+	f := Fault(name)
+	if f == slow {
+		return Slow(2 * time.Second), nil
+	}
+	if _, ok := f.delay(); ok || f == NoFault {
+		return f, nil
+	}
+	for _, t := range table {
+		if t.fault == f {
+			return f, nil
+		}
+	}
+	return "", fmt.Errorf("there is no fault %q; there are:\n  %s", name, strings.Join(FaultNames(), "\n  "))
+}
+
+// delay of a slow fault.
+func (f Fault) delay() (time.Duration, bool) {
+	s, ok := strings.CutPrefix(string(f), string(slow)+":")
+	if !ok {
+		return 0, false
+	}
+	d, err := time.ParseDuration(s)
+	return d, err == nil && d >= 0 && d <= maxSlow
+}
+
+// faults are those in force.
+type faults struct {
+	any atomic.Bool // spares a world without faults the lock
+	mu  sync.Mutex
+	set map[faultKey]*activeFault
+}
+
+// faultKey says where a fault strikes. target is a *Repo or *Project; nil of
+// its type means all of them.
+type faultKey struct {
+	target   any
+	endpoint Endpoint
+}
+
+type activeFault struct {
+	fault Fault
+	left  int // strikes; 0 is for ever
+}
+
+// SetFault makes f strike at an endpoint ("" means All) of r, or of every
+// repository where r is nil: for the next times requests, or where times is 0
+// until it is cleared with NoFault. What is set for one repository comes before
+// what is set for all, and an endpoint before All.
+func (w *World) SetFault(r *Repo, e Endpoint, f Fault, times int) { w.faults.put(r, e, f, times) }
+
+// SetProjectFault is SetFault for a project. The simple index as a whole
+// (Index) is struck by what is set for every project.
+func (w *World) SetProjectFault(p *Project, e Endpoint, f Fault, times int) {
+	w.faults.put(p, e, f, times)
+}
+
+// ClearFaults ends all faults.
+func (w *World) ClearFaults() {
+	w.faults.mu.Lock()
+	defer w.faults.mu.Unlock()
+	w.faults.set = nil
+	w.faults.any.Store(false)
+}
+
+func (s *faults) put(target any, e Endpoint, f Fault, times int) {
+	if e == "" {
+		e = All
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.set == nil {
+		s.set = map[faultKey]*activeFault{}
+	}
+	if f == NoFault || f == "" {
+		for k := range s.set {
+			if k.target == target && (e == All || k.endpoint == e) {
+				delete(s.set, k)
+			}
+		}
+	} else {
+		s.set[faultKey{target, e}] = &activeFault{f, max(times, 0)}
+	}
+	s.any.Store(len(s.set) > 0)
+}
+
+// take returns the fault that strikes at x, "" for none, and uses it up by one.
+func (s *faults) take(x *exchange) Fault {
+	if !s.any.Load() {
+		return ""
+	}
+	var targets [2]any
+	if x.service == gitHub {
+		targets = [2]any{x.repo, (*Repo)(nil)}
+	} else {
+		targets = [2]any{x.project, (*Project)(nil)}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, target := range targets {
+		for _, e := range [2]Endpoint{x.endpoint, All} {
+			k := faultKey{target, e}
+			a := s.set[k]
+			if a == nil || x.direct && a.fault.redirects() {
+				continue
+			}
+			if a.left > 0 {
+				if a.left--; a.left == 0 {
+					delete(s.set, k)
+					s.any.Store(len(s.set) > 0)
+				}
+			}
+			return a.fault
+		}
+	}
+	return ""
+}
+
+// redirects reports whether following the answer leads to the regular one.
+func (f Fault) redirects() bool {
+	return f == MovedPermanently || f == Found || f == TemporaryRedirect
+}

@@ -1,0 +1,257 @@
+package sim
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+const jsonType = "application/json; charset=utf-8"
+
+// byName answers for /repos/{owner}/{repo}…, and for what is no repository.
+func (x *exchange) byName() {
+	w := x.w
+	w.mu.RLock()
+	name := x.req.PathValue("owner") + "/" + x.req.PathValue("repo")
+	x.repo = w.repoByName[fold(name)]
+	moved := 0
+	if x.repo != nil && fold(x.repo.FullName) != fold(name) {
+		if moved = x.repo.MoveStatus; moved == 0 {
+			moved = http.StatusMovedPermanently
+		}
+	}
+	w.mu.RUnlock()
+	x.github(moved)
+}
+
+// byID answers for /repositories/{id}…, where a move leads to.
+func (x *exchange) byID() {
+	id, _ := strconv.ParseInt(x.req.PathValue("id"), 10, 64) // 0 is nobody's
+	x.w.mu.RLock()
+	x.repo = x.w.repoByID[id]
+	x.w.mu.RUnlock()
+	x.direct = true
+	x.github(0)
+}
+
+// github answers for x.repo, or redirects with the status moved.
+func (x *exchange) github(moved int) {
+	x.gitHubHeader()
+	x.budget = x.w.budgets.of(x.w, x.req)
+	if !x.credentialOK() {
+		x.gitHubError(http.StatusUnauthorized, "Bad credentials", "", nil)
+		return
+	}
+	r, ok, excess := x.w.budgets.admit(x.budget, x.w.opt.Now())
+	if excess {
+		x.w.violation(x.counters, OverBudget, x.req)
+	}
+	if !ok {
+		x.primaryLimit(r)
+		return
+	}
+	if x.faulted() {
+		return
+	}
+	if x.repo == nil || x.endpoint == "other" {
+		x.charged(http.StatusNotFound, "Not Found", docs[x.endpoint])
+		return
+	}
+	if moved != 0 {
+		x.movedTo(moved)
+		return
+	}
+	x.serveRepo()
+}
+
+func (x *exchange) serveRepo() {
+	x.w.mu.RLock()
+	blocked, tooLarge, times := x.repo.Blocked, x.repo.TooLarge, x.repo.Pending
+	x.w.mu.RUnlock()
+	switch {
+	case blocked != "":
+		x.blocked(blocked)
+		return
+	case tooLarge && x.endpoint == Contributors:
+		x.charged(http.StatusForbidden, tooLargeMessage, docs[Contributors])
+		return
+	}
+	k := cacheKey{object: x.repo, endpoint: x.endpoint}
+	if x.endpoint == Contributors || x.endpoint == CommitList {
+		k.perPage, k.page = x.page()
+	}
+	now := x.w.Now()
+	r := x.w.render(k, now, func() *rendered { return x.repo.render(k, now) })
+	switch {
+	case r.status == http.StatusConflict:
+		x.charged(r.status, "Git Repository is empty.", docs[CommitList])
+	case r.status == http.StatusNoContent:
+		if x.charge(false) {
+			x.send(r.status, "", nil)
+		}
+	case x.endpoint == Participation && r.head != "" && !x.w.opt.NoPending && x.w.pending.ask(x.repo, r.head, times):
+		if x.charge(false) {
+			x.send(http.StatusAccepted, jsonType, []byte("{}"))
+		}
+	default:
+		x.sendRendered(r, k)
+	}
+}
+
+// sendRendered answers 200, or 304 to a request that names the tag. With a
+// credential the latter is free.
+func (x *exchange) sendRendered(r *rendered, k cacheKey) {
+	tag := x.weakTag(r)
+	match := x.matches(tag)
+	if !x.charge(match && !x.budget.anonymous) {
+		return
+	}
+	h := x.rw.Header()
+	h["Etag"] = []string{tag}
+	h["Cache-Control"] = cachePrivate
+	if x.budget.anonymous {
+		h["Cache-Control"] = cachePublic
+	}
+	if link := x.links(k, r.last); link != "" {
+		h["Link"] = []string{link}
+	}
+	if match {
+		x.send(http.StatusNotModified, "", nil)
+		return
+	}
+	x.send(http.StatusOK, jsonType, r.body)
+}
+
+// weakTag depends on the body and, as GitHub's, on the credential.
+func (x *exchange) weakTag(r *rendered) string {
+	sum := sha256.Sum256(append(r.sum[:], x.budget.id[:]...))
+	return `W/"` + hex.EncodeToString(sum[:]) + `"`
+}
+
+// links points to the neighbours of a page by the repository's id.
+func (x *exchange) links(k cacheKey, last int) string {
+	if last <= 1 {
+		return ""
+	}
+	path := map[Endpoint]string{Contributors: "/contributors", CommitList: "/commits"}[k.endpoint]
+	q, _ := url.ParseQuery(x.req.URL.RawQuery)
+	q.Del("page")
+	query := q.Encode()
+	if query != "" {
+		query += "&"
+	}
+	var b strings.Builder
+	add := func(page int, rel string) {
+		if b.Len() > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString("<" + x.base() + "/repositories/" + strconv.FormatInt(x.repo.ID, 10) + path + "?" + query + "page=" + strconv.Itoa(page) + `>; rel="` + rel + `"`)
+	}
+	if k.page > 1 {
+		add(k.page-1, "prev")
+	}
+	if k.page < last {
+		add(k.page+1, "next")
+		add(last, "last")
+	}
+	if k.page > 1 {
+		add(1, "first")
+	}
+	return b.String()
+}
+
+// movedTo redirects to the repository's id, whatever was asked of it.
+func (x *exchange) movedTo(status int) {
+	if !x.charge(false) {
+		return
+	}
+	var id int64
+	if x.repo != nil {
+		id = x.repo.ID
+	}
+	path := "/repositories/" + strconv.FormatInt(id, 10)
+	if parts := strings.SplitN(x.req.URL.Path, "/", 5); len(parts) == 5 {
+		path += "/" + parts[4]
+	}
+	if x.req.URL.RawQuery != "" {
+		path += "?" + x.req.URL.RawQuery
+	}
+	message := "Moved Permanently"
+	if status != http.StatusMovedPermanently {
+		message = http.StatusText(status)
+	}
+	x.redirect(status, path, jsonType, marshal(struct {
+		Message string `json:"message"`
+		URL     string `json:"url"`
+		Docs    string `json:"documentation_url"`
+	}{message, x.base() + path, "https://docs.github.com/rest/guides/best-practices-for-using-the-rest-api#follow-redirects"}))
+}
+
+var (
+	cachePrivate = []string{"private, max-age=60, s-maxage=60"}
+	cachePublic  = []string{"public, max-age=60, s-maxage=60"}
+	varyGitHub   = []string{"Accept, Authorization, Cookie, X-GitHub-OTP", "Accept-Encoding, Accept, X-Requested-With"}
+	serverGitHub = []string{"github.com"}
+	mediaType    = []string{"github.v3; format=json"}
+	apiVersion   = []string{"2022-11-28"}
+	noSniff      = []string{"nosniff"}
+)
+
+func (x *exchange) gitHubHeader() {
+	h := x.rw.Header()
+	h["Server"] = serverGitHub
+	h["Vary"] = varyGitHub
+	h["X-Github-Media-Type"] = mediaType
+	h["X-Github-Api-Version-Selected"] = apiVersion
+	h["X-Content-Type-Options"] = noSniff
+	n := x.w.requestID.Add(1)
+	id := strings.ToUpper(strconv.FormatUint(0x1000_0000_0000_0000+n*0x9E37_79B1, 16))
+	h["X-Github-Request-Id"] = []string{id[:4] + ":" + id[4:10] + ":" + id[10:]}
+}
+
+// charge draws the request on its budget and says so in the header. Where the
+// budget ran out meanwhile it answers that, and returns false.
+func (x *exchange) charge(free bool) bool {
+	if x.service == pyPI {
+		if !free {
+			x.counters.services[pyPI].charged.Add(1)
+		}
+		return true
+	}
+	r, ok := x.w.budgets.charge(x.budget, x.w.opt.Now(), free)
+	if !ok {
+		x.primaryLimit(r)
+		return false
+	}
+	if !free {
+		x.counters.services[gitHub].charged.Add(1)
+	}
+	r.header(x.rw.Header())
+	return true
+}
+
+// credentialOK compares the credential with the world's, where it has one.
+func (x *exchange) credentialOK() bool {
+	_, token, _ := strings.Cut(x.req.Header.Get("Authorization"), " ")
+	return x.w.opt.Token == "" || x.budget.anonymous || token == x.w.opt.Token
+}
+
+func (x *exchange) primaryLimit(r rate) {
+	x.counters.services[gitHub].over.Add(1)
+	x.cut = whole
+	x.sendPrimaryLimit(r)
+}
+
+// sendPrimaryLimit tells that nothing is left until r.reset.
+func (x *exchange) sendPrimaryLimit(r rate) {
+	r.used = r.limit
+	r.header(x.rw.Header())
+	message := "API rate limit exceeded for user ID " + strconv.Itoa(1_000_000+int(x.budget.id[0])) + "."
+	if x.budget.anonymous {
+		message = "API rate limit exceeded for 203.0.113.7. (But here's the good news: Authenticated requests get a higher rate limit. Check out the documentation for more details.)"
+	}
+	x.gitHubError(http.StatusForbidden, message, rateLimitDocs, nil)
+}

@@ -1,0 +1,171 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Handler serves GitHub at /repos/ and /repositories/, PyPI at /pypi/ and
+// /simple/, and the world's own controls at /_sim/.
+func (w *World) Handler() http.Handler { return w.handler }
+
+func (w *World) routes() http.Handler {
+	mux := http.NewServeMux()
+	for path, e := range map[string]Endpoint{"": Repository, "/contributors": Contributors, "/commits": CommitList, "/stats/participation": Participation} {
+		mux.HandleFunc("GET /repos/{owner}/{repo}"+path, w.exchange(gitHub, e, (*exchange).byName))
+		mux.HandleFunc("GET /repositories/{id}"+path, w.exchange(gitHub, e, (*exchange).byID))
+	}
+	mux.HandleFunc("GET /pypi/{name}/json", w.exchange(pyPI, ProjectJSON, (*exchange).projectJSON))
+	mux.HandleFunc("GET /pypi/{name}/json/{$}", w.exchange(pyPI, ProjectJSON, (*exchange).withoutSlash))
+	mux.HandleFunc("GET /simple/{$}", w.exchange(pyPI, Index, (*exchange).simpleIndex))
+	mux.HandleFunc("GET /simple/{name}", w.exchange(pyPI, Simple, (*exchange).simpleProject))
+	mux.HandleFunc("GET /simple/{name}/{$}", w.exchange(pyPI, Simple, (*exchange).simpleProject))
+	mux.HandleFunc("/_sim/", w.control)
+	pypiNotFound := w.exchange(pyPI, "other", (*exchange).pypiNotFound)
+	mux.HandleFunc("/pypi/", pypiNotFound)
+	mux.HandleFunc("/simple/", pypiNotFound)
+	mux.HandleFunc("/", w.exchange(gitHub, "other", (*exchange).byName))
+	return mux
+}
+
+// exchange is one request to one of the services and its answer.
+type exchange struct {
+	w        *World
+	rw       http.ResponseWriter
+	req      *http.Request
+	service  service
+	endpoint Endpoint
+	counters *counters
+	status   int // of the answer; 0 until it is sent
+
+	repo    *Repo    // nil where none is meant or known
+	project *Project // likewise
+	direct  bool     // asked by id, or as redirected: no redirect fault strikes
+	budget  *budget
+	cut     cut // how the body fails to arrive
+}
+
+// exchange makes a handler that counts, waits for the latency and answers.
+func (w *World) exchange(s service, e Endpoint, answer func(*exchange)) http.HandlerFunc {
+	return func(rw http.ResponseWriter, req *http.Request) {
+		x := &exchange{w: w, rw: rw, req: req, service: s, endpoint: e}
+		c, done := w.begin(s, e, req)
+		x.counters = c
+		defer func() { done(x.status) }()
+		if strings.EqualFold(req.URL.Hostname(), elsewhere) || strings.HasPrefix(strings.ToLower(req.Host), elsewhere) {
+			x.foreign()
+			return
+		}
+		x.wait(w.opt.Latency)
+		answer(x)
+	}
+}
+
+// wait lets time pass, unless the client or the world goes first. Then nobody
+// is left to answer.
+func (x *exchange) wait(d time.Duration) {
+	if d > 0 && !pause(x.req.Context(), x.w.ctx, d) {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+func pause(client, world context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-client.Done():
+	case <-world.Done():
+	}
+	return false
+}
+
+// elsewhere is the host that the fault "elsewhere" redirects to. A client that
+// follows it through World.Transport ends here again and is found out.
+const elsewhere = "elsewhere.invalid"
+
+func (x *exchange) foreign() {
+	if x.req.Header.Get("Authorization") != "" {
+		x.w.violation(x.counters, LeakedCredential, x.req)
+	}
+	x.send(http.StatusMisdirectedRequest, "text/plain; charset=utf-8", []byte("This host is not part of the world.\n"))
+}
+
+// base is scheme and host as the client knows this server.
+func (x *exchange) base() string {
+	if x.req.TLS != nil {
+		return "https://" + x.req.Host
+	}
+	return "http://" + x.req.Host
+}
+
+// redirect answers with a Location, absolute.
+func (x *exchange) redirect(status int, path, contentType string, body []byte) {
+	x.rw.Header()["Location"] = []string{x.base() + path}
+	x.send(status, contentType, body)
+}
+
+// page reads per_page and page as GitHub does: nonsense means the default.
+func (x *exchange) page() (perPage, page int) {
+	perPage, page = 30, 1
+	if x.req.URL.RawQuery == "" {
+		return perPage, page
+	}
+	q, _ := url.ParseQuery(x.req.URL.RawQuery) // what it could read
+	if n, err := strconv.Atoi(q.Get("per_page")); err == nil && n > 0 {
+		perPage = min(n, 100)
+	}
+	if n, err := strconv.Atoi(q.Get("page")); err == nil && n > 0 {
+		page = min(n, 1<<30)
+	}
+	return perPage, page
+}
+
+// matches reports whether If-None-Match names the tag (RFC 9110, weakly compared).
+func (x *exchange) matches(tag string) bool {
+	if x.cut != whole {
+		return false
+	}
+	for _, line := range x.req.Header["If-None-Match"] {
+		for part := range strings.SplitSeq(line, ",") {
+			part = strings.TrimSpace(part)
+			if part == "*" || strings.TrimPrefix(part, "W/") == strings.TrimPrefix(tag, "W/") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// send sends the answer, or what the fault in force leaves of it.
+func (x *exchange) send(status int, contentType string, body []byte) {
+	h := x.rw.Header()
+	if contentType != "" {
+		h["Content-Type"] = []string{contentType}
+	}
+	if x.cut != whole {
+		x.sendCut(status, body)
+		return
+	}
+	if status != http.StatusNotModified && status != http.StatusNoContent {
+		h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	}
+	x.status = status
+	x.rw.WriteHeader(status)
+	if len(body) > 0 {
+		_, _ = x.rw.Write(body) // the client may have gone
+	}
+}
+
+// plain answers a line of text.
+func plain(rw http.ResponseWriter, status int, format string, args ...any) {
+	rw.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	rw.WriteHeader(status)
+	fmt.Fprintf(rw, format+"\n", args...)
+}

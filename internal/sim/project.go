@@ -1,0 +1,203 @@
+package sim
+
+import (
+	"encoding/json"
+	"hash/fnv"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Status is where a PyPI project stands in its life.
+type Status string
+
+const (
+	Active      Status = "active" // also ""
+	Archived    Status = "archived"
+	Deprecated  Status = "deprecated"
+	Quarantined Status = "quarantined" // 404 from the JSON API, missing in the index
+	Deleted     Status = "deleted"     // 404 everywhere
+)
+
+// A Project is a PyPI project. Its fields may be changed in [World.Edit].
+type Project struct {
+	Name              string // as its owner spells it
+	Status            Status
+	StatusReason      string
+	Summary           string
+	Description       string
+	Author            string
+	AuthorEmail       string
+	HomePage          string
+	DocsURL           *string
+	License           string  // the free-text field
+	LicenseExpression *string // SPDX, null where nil
+	Classifiers       []string
+	ProjectURLs       map[string]string // null where nil
+	RequiresPython    string            // of releases that declare none of their own
+
+	// Releases in any order. A generated project has its own besides these; one
+	// of the same version declared here replaces it.
+	Releases []Release
+	// Latest is info.version; "" means by PyPI's rule: not yanked first, then
+	// final before pre-release, then version order.
+	Latest string
+	// Serial grows with every change of the project. 0 when declared: chosen.
+	Serial int64
+
+	Unlisted bool // left out of what World.Catalogue derives
+
+	gen         *projectHistory // a generated project's own releases; nil for a declared one
+	timeless    bool            // shows its releases whatever the clock says
+	lastSerial  int64           // Serial as of the end of the last Edit
+	serialFrom  time.Time       // Serial counts what happened until then
+	catalogueID int
+}
+
+// A Release is one version of a project.
+type Release struct {
+	Version        string
+	Yanked         bool // as all of its files are
+	YankedReason   string
+	RequiresPython *string // nil means the project's
+	Files          []File  // may be empty
+
+	key versionKey // set by Project.visible
+}
+
+// A File is one distribution file.
+type File struct {
+	Name     string // "" means one made up from project and version
+	Uploaded time.Time
+	Wheel    bool
+	Size     int64
+}
+
+// uploaded is the earliest upload of a file, or zero without files.
+func (r *Release) uploaded() (t time.Time) {
+	for _, f := range r.Files {
+		if t.IsZero() || f.Uploaded.Before(t) {
+			t = f.Uploaded
+		}
+	}
+	return t
+}
+
+// visible returns the releases made by now in version order, and when that may
+// next change.
+func (p *Project) visible(now time.Time) (list []Release, until time.Time) {
+	until = never
+	var own []Release
+	if p.gen != nil {
+		own, until = p.gen.releases(p, now)
+	}
+	for _, r := range own {
+		if !slices.ContainsFunc(p.Releases, func(d Release) bool { return d.Version == r.Version }) {
+			list = append(list, r)
+		}
+	}
+	for _, r := range p.Releases {
+		if at := r.uploaded(); at.After(now) && !p.timeless {
+			until = earlier(until, at)
+			continue
+		}
+		list = append(list, r)
+	}
+	for i := range list {
+		list[i].key = parseVersion(list[i].Version)
+	}
+	slices.SortStableFunc(list, func(a, b Release) int { return a.key.compare(b.key) })
+	return list, until
+}
+
+// serial is the project's serial as of its newest release.
+func (p *Project) serial(releases []Release) int64 {
+	if p.timeless {
+		return p.Serial
+	}
+	last := p.serialFrom
+	for i := range releases {
+		if at := releases[i].uploaded(); at.After(last) {
+			last = at
+		}
+	}
+	return p.Serial + secondsBetween(p.serialFrom, last)
+}
+
+// noteEdit moves the serial past everything that it has been if the project
+// was changed; a serial that the edit itself set stands.
+func (p *Project) noteEdit(changed bool, now time.Time) {
+	switch {
+	case p.Serial != p.lastSerial:
+		p.serialFrom = now
+	case changed:
+		p.Serial += secondsBetween(p.serialFrom, now) + 1
+		p.serialFrom = now
+	}
+	p.lastSerial = p.Serial
+}
+
+// secondsBetween rounds up, so that what is later is more.
+func secondsBetween(a, b time.Time) int64 {
+	return int64(max(b.Sub(a)+time.Second-1, 0) / time.Second)
+}
+
+// latest picks the release that info describes; nil without releases.
+func (p *Project) latest(releases []Release) *Release {
+	var best *Release
+	for i := range releases {
+		r := &releases[i]
+		if p.Latest != "" && r.Version == p.Latest {
+			return r
+		}
+		if best == nil || betterLatest(r, best) {
+			best = r
+		}
+	}
+	return best
+}
+
+// betterLatest takes r to stand behind best in version order.
+func betterLatest(r, best *Release) bool {
+	if r.Yanked != best.Yanked {
+		return best.Yanked
+	}
+	if r.key.isPre != best.key.isPre {
+		return best.key.isPre
+	}
+	return true
+}
+
+// gone reports whether the JSON API answers 404.
+func (p *Project) gone(releases []Release) bool {
+	return p.Status == Deleted || p.Status == Quarantined || len(releases) == 0
+}
+
+// fingerprint tells changes of all but the serial. Archiving a project does
+// not move its serial on PyPI either.
+func (p *Project) fingerprint() uint64 {
+	c := *p
+	c.Serial = 0
+	if c.Status == Archived || c.Status == Deprecated {
+		c.Status, c.StatusReason = Active, ""
+	}
+	if c.Status == "" {
+		c.Status = Active
+	}
+	h := fnv.New64a()
+	_ = json.NewEncoder(h).Encode(&c) // a hash takes everything, and the struct has no type that JSON lacks
+	return h.Sum64()
+}
+
+func (p *Project) url() string { return "https://pypi.org/project/" + p.Name + "/" }
+
+// fileName is how build tools name a distribution file.
+func (p *Project) fileName(version string, f File) string {
+	switch {
+	case f.Name != "":
+		return f.Name
+	case f.Wheel:
+		return strings.ReplaceAll(Normalize(p.Name), "-", "_") + "-" + version + "-py3-none-any.whl"
+	}
+	return p.Name + "-" + version + ".tar.gz"
+}

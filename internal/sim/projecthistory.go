@@ -1,0 +1,99 @@
+package sim
+
+import (
+	"strconv"
+	"time"
+)
+
+// projectHistory computes a generated project's releases on demand.
+type projectHistory struct {
+	seed   uint64
+	anchor time.Time
+	first  time.Time
+	count  int     // releases before the anchor
+	rate   float64 // releases a day, from the anchor on
+	style  versionStyle
+	yanked bool // every release is
+	bare   bool // the newest release before the anchor has no files
+}
+
+// versionStyle is how a project numbers its releases.
+type versionStyle int
+
+const (
+	semantic versionStyle = iota
+	calendar
+	twoPart       // 0.9, 0.10: where text order and version order differ
+	preOnly       // never left its pre-releases
+	epochs        // began anew under an epoch
+	lettersBefore // finals with release candidates before them
+	styles
+)
+
+func (s versionStyle) version(i int, at time.Time) string {
+	n := strconv.Itoa
+	switch s {
+	case calendar:
+		return n(at.Year()%100) + "." + n(int(at.Month())) + "." + n(i)
+	case twoPart:
+		return "0." + n(i+1)
+	case preOnly:
+		return "0." + n(i/6+1) + []string{".dev1", "a1", "a2", "b1", "b2", "rc1"}[i%6]
+	case epochs:
+		if i < 3 {
+			return "20" + n(12+i) + ".1"
+		}
+		return "1!0." + n(i-2)
+	case lettersBefore:
+		return n(1+i/8) + "." + n(i/2%4) + []string{"rc1", ""}[i%2]
+	}
+	return n(i/12) + "." + n(i/3%4+1) + "." + n(i%3)
+}
+
+// releases lists what was released by now, oldest first, and says when the
+// next release may come.
+func (g *projectHistory) releases(p *Project, now time.Time) (list []Release, until time.Time) {
+	// The last of the past comes well before the anchor.
+	span := g.anchor.Sub(g.first) - 2*day
+	for i := range g.count {
+		at := g.first.Add(span / time.Duration(g.count) * time.Duration(i))
+		d := roll(g.seed, 1, uint64(i))
+		at = at.Add(time.Duration(d.below(80_000)) * time.Second).Truncate(time.Second)
+		list = append(list, g.release(p, i, at))
+	}
+	if g.bare && len(list) > 0 {
+		list[len(list)-1].Files = nil
+	}
+	if g.rate == 0 {
+		return list, never
+	}
+	for start := g.anchor; ; start = start.Add(day) {
+		if start.After(now) {
+			return list, start
+		}
+		d := roll(g.seed, 2, uint64(start.Unix()))
+		if !d.chance(g.rate) {
+			continue
+		}
+		at := start.Add(time.Duration(d.within(1, 80_000)) * time.Second)
+		if at.After(now) {
+			return list, at
+		}
+		list = append(list, g.release(p, len(list), at))
+	}
+}
+
+func (g *projectHistory) release(p *Project, i int, at time.Time) Release {
+	d := roll(g.seed, 3, uint64(i))
+	r := Release{Version: g.style.version(i, at), Yanked: g.yanked || d.chance(0.02)}
+	if r.Yanked {
+		r.YankedReason = pick(&d, []string{"", "broken wheel", "released by mistake"})
+	}
+	sdist := File{Uploaded: at.Add(time.Duration(d.below(999_999)) * time.Microsecond), Size: int64(d.within(4_000, 400_000))}
+	if d.chance(0.7) {
+		r.Files = append(r.Files, File{Uploaded: sdist.Uploaded, Wheel: true, Size: sdist.Size / 2})
+		sdist.Uploaded = sdist.Uploaded.Add(1900 * time.Millisecond)
+	}
+	r.Files = append(r.Files, sdist)
+	return r
+}

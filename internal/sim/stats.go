@@ -1,0 +1,161 @@
+package sim
+
+import (
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Stats says what was asked of a world since it was made, or since ResetStats.
+type Stats struct {
+	Now            time.Time        `json:"now"` // the world's time
+	Requests       int64            `json:"requests"`
+	GitHub         ServiceStats     `json:"github"`
+	PyPI           ServiceStats     `json:"pypi"`
+	Violations     int64            `json:"violations"`
+	ViolationKinds map[string]int64 `json:"violation_kinds"`
+	LastViolations []Violation      `json:"last_violations"` // at most 20, oldest first
+}
+
+// ServiceStats is the part of one service.
+type ServiceStats struct {
+	Requests     int64            `json:"requests"`
+	Charged      int64            `json:"charged"`     // drawn from a primary budget; on PyPI, all but 304
+	OverBudget   int64            `json:"over_budget"` // refused because a primary budget was out
+	PeakInFlight int64            `json:"peak_in_flight"`
+	ByStatus     map[string]int64 `json:"by_status"` // "0" is an answer broken off before its status
+	ByEndpoint   map[string]int64 `json:"by_endpoint"`
+}
+
+// A Violation is something that the real services ask clients not to do.
+type Violation struct {
+	Kind string    `json:"kind"`
+	At   time.Time `json:"at"`
+	Path string    `json:"path"`
+}
+
+// The kinds of violation.
+const (
+	BadUserAgent     = "user-agent"  // one without program, version and contact, to PyPI
+	OverBudget       = "over-budget" // a request after more than 100 that found the budget out
+	TooManyInFlight  = "in-flight"   // more than 100 requests at a time, to GitHub
+	LeakedCredential = "credential"  // sent to PyPI, or after a redirect to another host
+)
+
+// counters is what Stats is made of. ResetStats puts a new one in its place.
+type counters struct {
+	services [2]serviceCounters
+	paths    sync.Map // string -> *atomic.Int64
+	pathsLen atomic.Int64
+
+	mu    sync.Mutex
+	kinds map[string]int64
+	last  []Violation
+}
+
+type serviceCounters struct {
+	requests, charged, over, peak atomic.Int64
+	status                        [600]atomic.Int64
+	endpoints                     [len(endpointNames)]atomic.Int64
+}
+
+// inFlight outlives ResetStats.
+type inFlight [2]atomic.Int64
+
+const maxPaths = 1 << 20 // distinct paths counted
+
+func newCounters() *counters { return &counters{kinds: map[string]int64{}} }
+
+// begin counts the arrival of a request. The caller calls done when it is answered.
+func (w *World) begin(s service, e Endpoint, req *http.Request) (c *counters, done func(status int)) {
+	c = w.counters.Load()
+	x := &c.services[s]
+	x.requests.Add(1)
+	x.endpoints[e.index()].Add(1)
+	n := w.inFlight[s].Add(1)
+	for {
+		peak := x.peak.Load()
+		if n <= peak || x.peak.CompareAndSwap(peak, n) {
+			break
+		}
+	}
+	if s == gitHub && n > maxInFlight {
+		w.violation(c, TooManyInFlight, req)
+	}
+	count, ok := c.paths.Load(req.URL.Path)
+	if !ok && c.pathsLen.Load() < maxPaths {
+		var loaded bool
+		if count, loaded = c.paths.LoadOrStore(req.URL.Path, new(atomic.Int64)); !loaded {
+			c.pathsLen.Add(1)
+		}
+	}
+	if count != nil {
+		count.(*atomic.Int64).Add(1)
+	}
+	return c, func(status int) {
+		w.inFlight[s].Add(-1)
+		if status < 0 || status >= len(x.status) {
+			status = 0
+		}
+		x.status[status].Add(1)
+	}
+}
+
+func (w *World) violation(c *counters, kind string, req *http.Request) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.kinds[kind]++
+	if len(c.last) == 20 {
+		c.last = c.last[1:]
+	}
+	c.last = append(c.last, Violation{kind, w.Now(), req.URL.Path})
+}
+
+// Stats returns the counts so far. Requests in flight are counted, their
+// status is not yet.
+func (w *World) Stats() Stats {
+	c := w.counters.Load()
+	s := Stats{Now: w.Now(), GitHub: c.services[gitHub].stats(), PyPI: c.services[pyPI].stats(), ViolationKinds: map[string]int64{}, LastViolations: []Violation{}}
+	s.Requests = s.GitHub.Requests + s.PyPI.Requests
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for kind, n := range c.kinds {
+		s.ViolationKinds[kind] = n
+		s.Violations += n
+	}
+	s.LastViolations = append(s.LastViolations, c.last...)
+	return s
+}
+
+func (x *serviceCounters) stats() ServiceStats {
+	s := ServiceStats{
+		Requests: x.requests.Load(), Charged: x.charged.Load(), OverBudget: x.over.Load(), PeakInFlight: x.peak.Load(),
+		ByStatus: map[string]int64{}, ByEndpoint: map[string]int64{},
+	}
+	for code := range x.status {
+		if n := x.status[code].Load(); n > 0 {
+			s.ByStatus[strconv.Itoa(code)] = n
+		}
+	}
+	for i := range x.endpoints {
+		if n := x.endpoints[i].Load(); n > 0 {
+			s.ByEndpoint[string(endpointNames[i])] = n
+		}
+	}
+	return s
+}
+
+// PathCounts says how often each path was asked for, its query left out.
+func (w *World) PathCounts() map[string]int64 {
+	m := map[string]int64{}
+	w.counters.Load().paths.Range(func(path, n any) bool {
+		m[path.(string)] = n.(*atomic.Int64).Load()
+		return true
+	})
+	return m
+}
+
+// ResetStats sets all counts to zero.
+func (w *World) ResetStats() { w.counters.Store(newCounters()) }

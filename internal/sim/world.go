@@ -1,0 +1,141 @@
+// Package sim is a simulated GitHub and PyPI: an [http.Handler] over a declared
+// world of repositories and projects. Tests, the demo and the benchmarks talk
+// to it over HTTP, as they would to the real services.
+//
+// A world is either declared ([New], then [World.AddRepo] and
+// [World.AddProject]) or generated from a seed ([Generate]). What it answers is
+// a function of what was declared, the seed and the world's clock, which
+// [World.Advance] moves on: commits, stars and releases whose time has come
+// appear, and everything that GitHub derives from the commits agrees, because
+// it is derived from the one list of them. The only things remembered are the
+// budgets, the participation that is "still being computed", and the counters
+// of [World.Stats].
+//
+// [Fault] lists what can be made to go wrong, per repository, per project or
+// for all of them, while the world is in use.
+//
+// The package is a leaf: it shares no type with the clients that it serves, so
+// a mistake in theirs cannot hide behind the same mistake here.
+package sim
+
+import (
+	"context"
+	"math"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Options configures a world. The zero value is useful.
+type Options struct {
+	Now            func() time.Time // the clock before any Advance; nil means time.Now
+	Latency        time.Duration    // added to every answer of the two services
+	Limit          int              // GitHub's primary budget, requests an hour and credential; 0 means 5000
+	AnonymousLimit int              // the same without a credential, per address; 0 means 60
+	Token          string           // if set, GitHub answers 401 to any other credential
+	NoPending      bool             // participation is never "being computed" (202)
+}
+
+// A World is a simulated GitHub and PyPI. It is safe for concurrent use. Used
+// inside a testing/synctest bubble it must be made there.
+type World struct {
+	opt       Options
+	anchor    time.Time     // UTC midnight of the day the world was made; generated histories hang on it
+	offset    atomic.Int64  // how far Advance moved the clock, ns
+	edition   atomic.Uint64 // moves with every change of what is declared; older renderings are stale
+	ctx       context.Context
+	cancel    context.CancelFunc
+	handler   http.Handler
+	cache     cache
+	budgets   budgets
+	pending   pending
+	faults    faults
+	counters  atomic.Pointer[counters]
+	inFlight  inFlight
+	requestID atomic.Uint64
+	memory    memory
+
+	mu         sync.RWMutex // guards all below, and the fields of every Repo and Project
+	repos      []*Repo
+	repoByName map[string]*Repo // by lower-case full name, present and former
+	repoByID   map[int64]*Repo
+	projects   []*Project
+	projByName map[string]*Project // by normalised name
+	watched    map[*Project]uint64 // projects that a caller may edit -> fingerprint of their content
+	catalogue  Catalogue           // the entries that were declared outright
+	nextID     int                 // catalogue id for the next derived entry
+}
+
+// New returns an empty world.
+func New(o Options) *World {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Limit <= 0 {
+		o.Limit = 5000
+	}
+	if o.AnonymousLimit <= 0 {
+		o.AnonymousLimit = 60
+	}
+	w := &World{
+		opt:        o,
+		anchor:     midnight(o.Now()),
+		repoByName: map[string]*Repo{},
+		repoByID:   map[int64]*Repo{},
+		projByName: map[string]*Project{},
+		watched:    map[*Project]uint64{},
+		nextID:     1,
+	}
+	w.ctx, w.cancel = context.WithCancel(context.Background())
+	w.counters.Store(newCounters())
+	w.handler = w.routes()
+	return w
+}
+
+// Now is the world's time: the clock of Options plus every Advance.
+func (w *World) Now() time.Time {
+	return w.opt.Now().Add(time.Duration(w.offset.Load())).UTC()
+}
+
+// maxAdvance bounds how far Advance moves a world in all, so that a generated
+// history stays cheap to compute.
+const maxAdvance = 20 * 365 * day
+
+// Advance moves the world's clock by d: declared events whose time comes
+// happen, in a generated world also pushes, stars and releases of its own. A
+// negative d does nothing; 20 years in all are the most. The budgets do not
+// follow, for they are told to clients whose own clock stands where it stood.
+func (w *World) Advance(d time.Duration) {
+	for {
+		old := w.offset.Load()
+		if d <= 0 || old >= int64(maxAdvance) {
+			return
+		}
+		if w.offset.CompareAndSwap(old, min(old+int64(min(d, maxAdvance)), int64(maxAdvance))) {
+			return
+		}
+	}
+}
+
+var separators = regexp.MustCompile(`[-_.]+`)
+
+// Normalize writes a project name as the simple index has it (PEP 503).
+func Normalize(name string) string {
+	if !strings.ContainsAny(name, "_.") && !strings.Contains(name, "--") {
+		return strings.ToLower(name)
+	}
+	return strings.ToLower(separators.ReplaceAllString(name, "-"))
+}
+
+// fold is how GitHub compares names.
+func fold(name string) string { return strings.ToLower(name) }
+
+const day = 24 * time.Hour
+
+func midnight(t time.Time) time.Time { return t.UTC().Truncate(day) }
+
+// never is later than any event of a world.
+var never = time.Unix(0, math.MaxInt64)

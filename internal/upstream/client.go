@@ -1,0 +1,166 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Options configures the HTTP client for one upstream.
+type Options struct {
+	BaseURL   string            // where the service lives; its scheme and host are the only ones ever asked
+	UserAgent string            // names the program, its version and a contact
+	Token     string            // sent as a bearer token to BaseURL's origin alone; "" for none
+	Timeout   time.Duration     // for one request, body included; 0 means 30 s
+	MaxBody   int64             // bytes of a decoded body; 0 means 8 MiB
+	Transport http.RoundTripper // the wire; nil means NewTransport()
+}
+
+// ParseBaseURL reads the address of a service and makes sure that it ends in a
+// slash, so that relative references resolve below it.
+func ParseBaseURL(s string) (*url.URL, error) {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil:
+		return nil, err
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, fmt.Errorf("%q is not an http or https URL", s)
+	case u.Host == "":
+		return nil, fmt.Errorf("%q names no host", s)
+	case u.User != nil:
+		return nil, errors.New("a base URL must not carry user information; give the token in a file or in the environment")
+	case u.RawQuery != "" || u.Fragment != "":
+		return nil, fmt.Errorf("%q has a query or a fragment", s)
+	}
+	if !strings.HasSuffix(u.Path, "/") {
+		u.Path += "/"
+	}
+	return u, nil
+}
+
+// NewTransport returns a transport with bounds on everything a peer controls:
+// header bytes, handshake time, idle connections.
+func NewTransport() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConnsPerHost = 64
+	t.MaxResponseHeaderBytes = 64 << 10
+	t.ResponseHeaderTimeout = 30 * time.Second
+	return t
+}
+
+// NewClient returns an HTTP client that identifies itself, keeps the token at
+// home, follows redirects on its own origin only and bounds every body.
+func NewClient(o Options) (*http.Client, *url.URL, error) {
+	base, err := ParseBaseURL(o.BaseURL)
+	if err != nil {
+		return nil, nil, err
+	}
+	if o.Timeout == 0 {
+		o.Timeout = 30 * time.Second
+	}
+	if o.MaxBody == 0 {
+		o.MaxBody = 8 << 20
+	}
+	if o.Transport == nil {
+		o.Transport = NewTransport()
+	}
+	c := &http.Client{
+		Transport: &outgoing{o, base},
+		Timeout:   o.Timeout,
+		CheckRedirect: func(req *http.Request, via []*http.Request) error {
+			switch {
+			case !sameOrigin(req.URL, base):
+				return &Error{Outcome: Failed, URL: Redact(via[len(via)-1].URL), Message: fmt.Sprintf(
+					"the answer redirects to %s://%s, away from the configured %s://%s; not followed", req.URL.Scheme, req.URL.Host, base.Scheme, base.Host)}
+			case len(via) >= 5:
+				return &Error{Outcome: Failed, URL: Redact(via[0].URL), Message: "more than 5 redirects in a row"}
+			}
+			return nil
+		},
+	}
+	return c, base, nil
+}
+
+func sameOrigin(a, b *url.URL) bool {
+	return strings.EqualFold(a.Scheme, b.Scheme) && strings.EqualFold(a.Host, b.Host)
+}
+
+// outgoing applies the rules that hold for every request of a client.
+type outgoing struct {
+	Options
+	origin *url.URL
+}
+
+func (t *outgoing) RoundTrip(req *http.Request) (*http.Response, error) {
+	if !sameOrigin(req.URL, t.origin) {
+		return nil, &Error{Outcome: Failed, URL: Redact(req.URL), Message: "not sent: outside the configured " + t.origin.Scheme + "://" + t.origin.Host}
+	}
+	req = req.Clone(req.Context())
+	req.Header.Set("User-Agent", t.UserAgent)
+	if t.Token != "" {
+		req.Header.Set("Authorization", "Bearer "+t.Token)
+	}
+	resp, err := t.Transport.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	noteMove(resp)
+	resp.Body = &boundedBody{ReadCloser: resp.Body, left: t.MaxBody, max: t.MaxBody, url: req.URL}
+	return resp, nil
+}
+
+// boundedBody fails, rather than ends, past its bound: a cut body must not
+// pass for a whole one.
+type boundedBody struct {
+	io.ReadCloser
+	left, max int64
+	url       *url.URL
+}
+
+func (b *boundedBody) Read(p []byte) (int, error) {
+	if int64(len(p)) > b.left+1 {
+		p = p[:b.left+1]
+	}
+	n, err := b.ReadCloser.Read(p)
+	if int64(n) > b.left {
+		n, err = int(b.left), &Error{Outcome: Failed, URL: Redact(b.url), Message: fmt.Sprintf("the answer is larger than %d MiB; not read further", b.max>>20)}
+	}
+	b.left -= int64(n)
+	return n, err
+}
+
+// DrainAndClose reads what is left of a short body, so that its connection can
+// be used again, and closes it.
+func DrainAndClose(body io.ReadCloser) {
+	_, _ = io.CopyN(io.Discard, body, 64<<10)
+	_ = body.Close()
+}
+
+type moveKey struct{}
+
+// Moves tells of the redirects that one call followed.
+type Moves struct{ Permanent, Temporary int }
+
+// WithMoves returns a context under which a client of this package counts the
+// redirects it sees in m. A call must not share m with another one.
+func WithMoves(ctx context.Context, m *Moves) context.Context {
+	return context.WithValue(ctx, moveKey{}, m)
+}
+
+func noteMove(resp *http.Response) {
+	m, _ := resp.Request.Context().Value(moveKey{}).(*Moves)
+	if m == nil {
+		return
+	}
+	switch resp.StatusCode {
+	case http.StatusMovedPermanently, http.StatusPermanentRedirect:
+		m.Permanent++
+	case http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect:
+		m.Temporary++
+	}
+}

@@ -1,0 +1,163 @@
+// Package pypi asks the Python Package Index (PyPI) about projects and derives
+// from its answers what a package record holds: the latest version, all
+// versions with their upload times, the licence, the development status, and
+// whether Python 3 is supported.
+//
+// [ParseURL] turns what people paste into a project's name. [Client.Fetch] asks
+// for one project and says with an [upstream.Outcome] what became of it; it
+// makes one conditional request, and a second one only where PyPI says "not
+// found", because that may also mean "quarantined" or "without releases". The
+// client never sleeps and never repeats a question: who waits, and whether to
+// ask again, is for the caller to decide, who reads [Client.Hold].
+//
+// The rest of the package is pure: names (PEP 503), the order of versions
+// (PEP 440), and the reading of requires_python as intervals of versions.
+package pypi
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"pkgmetad/internal/upstream"
+)
+
+// maxBody bounds a decoded answer. Projects with a file per platform and a
+// release a day come to tens of megabytes.
+const maxBody = 32 << 20
+
+// Options configures a [Client].
+type Options struct {
+	BaseURL   string            // where PyPI lives, as in https://pypi.org/
+	UserAgent string            // names the program, its version and a contact; PyPI refuses Go's default
+	Timeout   time.Duration     // for one request, body included; 0 means 30 s
+	Transport http.RoundTripper // the wire; nil means upstream.NewTransport()
+}
+
+// Client asks one PyPI. It is safe for concurrent use.
+type Client struct {
+	http      *http.Client
+	base      *url.URL
+	userAgent string
+	limits    limits
+}
+
+// New returns a client for the PyPI at o.BaseURL. It fails where that is not
+// an http or https URL.
+func New(o Options) (*Client, error) {
+	hc, base, err := upstream.NewClient(upstream.Options{
+		BaseURL:   o.BaseURL,
+		UserAgent: o.UserAgent,
+		Timeout:   o.Timeout,
+		MaxBody:   maxBody,
+		Transport: o.Transport,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("PyPI's base URL: %w", err)
+	}
+	return &Client{http: hc, base: base, userAgent: o.UserAgent}, nil
+}
+
+// Answer is what became of a question about one project.
+type Answer struct {
+	Outcome  upstream.Outcome
+	Project  Project         // for Fresh
+	ETag     string          // validator for the next Fetch; for Fresh and Unchanged
+	Requests int             // HTTP requests made, followed redirects included
+	Err      *upstream.Error // set unless Fresh, Unchanged or Empty
+}
+
+func (a Answer) failed(err *upstream.Error) Answer {
+	a.Outcome, a.Err = err.Outcome, err
+	return a
+}
+
+// Fetch asks for one project: GET pypi/{name}/json, with If-None-Match where
+// etag is not empty. "Not found" there is checked against GET simple/{name}/
+// before it is believed. While the gate is closed ([Client.Hold]) it answers
+// Limited without a request.
+func (c *Client) Fetch(ctx context.Context, name, etag string) Answer {
+	var a Answer
+	if !ValidName(name) {
+		return a.failed(&upstream.Error{Outcome: upstream.Failed, Message: fmt.Sprintf("%q cannot be the name of a PyPI project; not asked", oneLine(name, 100))})
+	}
+	normal := Normalize(name)
+
+	resp, sent, err := c.ask(ctx, "pypi/"+normal+"/json", "application/json", etag)
+	a.Requests += sent
+	if err != nil {
+		return a.failed(err)
+	}
+	defer resp.Body.Close()
+	switch resp.StatusCode {
+	case http.StatusNotModified:
+		if etag == "" {
+			return a.failed(broken(ctx, resp, needlessNotModified))
+		}
+		a.Outcome, a.ETag = upstream.Unchanged, etag
+	case http.StatusNotFound, http.StatusGone:
+		upstream.DrainAndClose(resp.Body)
+		return c.askIndex(ctx, a, normal, resp.Request.URL)
+	default:
+		p, err := decodeProject(resp.Body)
+		if err != nil {
+			return a.failed(broken(ctx, resp, err))
+		}
+		if p.Serial == 0 {
+			p.Serial = lastSerial(resp.Header)
+		}
+		a.Outcome, a.Project, a.ETag = upstream.Fresh, p, resp.Header.Get("ETag")
+	}
+	return a
+}
+
+// Hold returns when PyPI may be asked again and why not now. The time is zero
+// when it may be asked at once.
+func (c *Client) Hold() (time.Time, string) {
+	return c.limits.gate.Hold()
+}
+
+// ask sends one GET, unless the gate is closed, and returns an answer with
+// status 200, 304, 404 or 410, whose body the caller closes. Every other
+// answer, and none, is an error. sent counts the requests made.
+func (c *Client) ask(ctx context.Context, ref, accept, etag string) (resp *http.Response, sent int, failure *upstream.Error) {
+	u := c.base.JoinPath(ref)
+	if ctx.Err() != nil {
+		return nil, 0, upstream.Classify(ctx, u, ctx.Err())
+	}
+	if until, reason := c.limits.gate.Hold(); !until.IsZero() {
+		return nil, 0, &upstream.Error{Outcome: upstream.Limited, URL: upstream.Redact(u), Message: "not asked: " + reason, RetryAt: until}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return nil, 0, upstream.Classify(ctx, u, err)
+	}
+	req.Header.Set("Accept", accept)
+	if etag != "" {
+		req.Header.Set("If-None-Match", etag)
+	}
+	began := time.Now()
+	resp, err = c.http.Do(req)
+	sent = max(1, hops(resp))
+	if err != nil {
+		return nil, sent, upstream.Classify(ctx, u, err)
+	}
+	switch resp.StatusCode {
+	case http.StatusOK, http.StatusNotModified, http.StatusNotFound, http.StatusGone:
+		c.limits.answered(began)
+		return resp, sent, nil
+	}
+	defer resp.Body.Close()
+	return nil, sent, c.refusal(resp, began)
+}
+
+// hops counts the requests that led to resp: redirects link back to the
+// answer that caused them.
+func hops(resp *http.Response) (n int) {
+	for ; resp != nil; resp = resp.Request.Response {
+		n++
+	}
+	return n
+}

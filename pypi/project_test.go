@@ -1,0 +1,307 @@
+package pypi
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// projectJSON is an answer with the given members of info beside its name.
+func projectJSON(members string) string {
+	if members != "" {
+		members = "," + members
+	}
+	return `{"info":{"name":"Demo"` + members + `},"releases":{},"urls":[],"last_serial":7}`
+}
+
+func mustDecode(t *testing.T, body string) Project {
+	t.Helper()
+	p, err := decodeProject(strings.NewReader(body))
+	if err != nil {
+		t.Fatalf("decodeProject(%s): %v", body, err)
+	}
+	return p
+}
+
+func TestLicence(t *testing.T) {
+	mit := `"classifiers":["License :: OSI Approved :: MIT License"]`
+	for info, want := range map[string]string{
+		``: "",
+		`"license":null,"license_expression":null,"classifiers":null`:   "",
+		`"license_expression":"MIT OR Apache-2.0","license":"x",` + mit: "MIT OR Apache-2.0",
+		`"license":" BSD-3-Clause ",` + mit:                             "BSD-3-Clause",
+		`"license":"BSD\n",` + mit:                                      "BSD",
+		`"license":"",` + mit:                                           "MIT License",
+		`"license":"UNKNOWN",` + mit:                                    "MIT License",
+		`"license":"Permission is\nhereby granted",` + mit:              "MIT License",
+		`"license":"` + strings.Repeat("é", 100) + `",` + mit:           strings.Repeat("é", 100),
+		`"license":"` + strings.Repeat("é", 101) + `",` + mit:           "MIT License",
+		`"license":"` + strings.Repeat("x", 101) + `"`:                  "",
+		`"classifiers":["License :: OSI Approved :: BSD License","Topic :: License :: X","License :: Public Domain"]`: "BSD License, Public Domain",
+		`"classifiers":[null,"License","Licensed :: X"]`:                                                              "",
+	} {
+		if got := mustDecode(t, projectJSON(info)).Licence; got != want {
+			t.Errorf("licence of %s = %q; want %q", info, got, want)
+		}
+	}
+}
+
+func TestDevelopmentStatus(t *testing.T) {
+	for classifiers, want := range map[string]int{
+		`null`:                                   0,
+		`[]`:                                     0,
+		`["Development Status :: 1 - Planning"]`: 1,
+		`["Development Status :: 7 - Inactive"]`: 7,
+		`["Development Status :: 5 - Production/Stable","Development Status :: 4 - Beta"]`:                                  5,
+		`["Development Status :: 0 - X","Development Status :: 8 - X","Development Status :: 55 - X","Development Status"]`: 0,
+	} {
+		if got := mustDecode(t, projectJSON(`"classifiers":`+classifiers)).DevelopmentStatus; got != want {
+			t.Errorf("development status of %s = %d; want %d", classifiers, got, want)
+		}
+	}
+}
+
+func TestDocumentationURL(t *testing.T) {
+	for info, want := range map[string]string{
+		`"project_urls":null`: "",
+		`"project_urls":{}`:   "",
+		`"project_urls":{"Homepage":"https://h.example/"}`:                              "",
+		`"project_urls":{"Documentation":"https://d.example/"}`:                         "https://d.example/",
+		`"project_urls":{" DOCS: ":"https://d.example/"}`:                               "https://d.example/",
+		`"project_urls":{"Docu-menta_tion!":"http://d.example"}`:                        "http://d.example",
+		`"project_urls":{"Read the docs":"https://d.example/"}`:                         "",
+		`"project_urls":{"Docs":"https://b/","Documentation":"https://a/"}`:             "https://a/",
+		`"project_urls":{"documentation":"https://b/","Documentation":"https://a/"}`:    "https://a/",
+		`"project_urls":{"Documentation":"javascript:alert(1)","Docs":"https://a/"}`:    "https://a/",
+		`"project_urls":{"Documentation":null},"docs_url":"https://pythonhosted.org/x"`: "https://pythonhosted.org/x",
+		`"docs_url":"https://pythonhosted.org/x"`:                                       "https://pythonhosted.org/x",
+		`"docs_url":"UNKNOWN"`: "",
+	} {
+		if got := mustDecode(t, projectJSON(info)).DocumentationURL; got != want {
+			t.Errorf("documentation URL of %s = %q; want %q", info, got, want)
+		}
+	}
+}
+
+func TestVersions(t *testing.T) {
+	at := func(s string) time.Time {
+		u, err := time.Parse(time.RFC3339Nano, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return u
+	}
+	got := mustDecode(t, `{"last_serial":9,"releases":{
+		"0.9":  [{"upload_time_iso_8601":"2020-01-02T00:00:00.5Z","upload_time":"2020-01-02T00:00:00","yanked":false},
+		         {"upload_time_iso_8601":"2020-01-01T23:00:00.25Z","yanked":true,"size":"what"}],
+		"0.10": [{"upload_time":"2021-06-01T12:00:00"}],
+		"0.11": [{"upload_time_iso_8601":null,"upload_time":"2022-06-01T12:00:00","yanked":null}],
+		"0.12": [{"upload_time_iso_8601":"2023-01-01T02:00:00+02:00"}],
+		"0.13": [{"upload_time_iso_8601":"soon","yanked":true},{"upload_time_iso_8601":"9999-12-31T23:59:59-12:00","yanked":true}],
+		"1.0":  [],
+		"1.1":  null,
+		"":     [{}],
+		"dev":  [{}]
+	},"info":{"name":"Demo","version":"0.12","yanked":[],"description":{"a":1},"downloads":"x"},"ownership":3,"vulnerabilities":{}}`)
+	want := Project{
+		Name: "Demo", Latest: "0.12", Serial: 9,
+		Versions: []Version{
+			{Version: "1.1"},
+			{Version: "1.0"},
+			{Version: "0.13", Yanked: true},
+			{Version: "0.12", Uploaded: at("2023-01-01T00:00:00Z")},
+			{Version: "0.11", Uploaded: at("2022-06-01T12:00:00Z")},
+			{Version: "0.10", Uploaded: at("2021-06-01T12:00:00Z")},
+			{Version: "0.9", Uploaded: at("2020-01-01T23:00:00.25Z")},
+			{Version: "dev"},
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for _, v := range got.Versions {
+		if v.Uploaded.Location() != time.UTC {
+			t.Errorf("%s uploaded in %v; want UTC", v.Version, v.Uploaded.Location())
+		}
+	}
+}
+
+func TestProjectShapes(t *testing.T) {
+	uploaded := time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC)
+	for _, tt := range []struct {
+		name, body string
+		want       Project
+	}{
+		{"no releases: the latest from urls",
+			`{"urls":[{"upload_time":"2024-01-02T03:04:05","yanked":true}],"info":{"name":"a","version":"1.0"}}`,
+			Project{Name: "a", Latest: "1.0", Versions: []Version{{Version: "1.0", Uploaded: uploaded, Yanked: true}}}},
+		{"releases null", `{"info":{"name":"a","version":"1.0"},"releases":null,"urls":null}`,
+			Project{Name: "a", Latest: "1.0", Versions: []Version{{Version: "1.0"}}}},
+		{"nothing but a name", `{"info":{"name":"a"}}`, Project{Name: "a"}},
+		{"version null: derived", `{"info":{"name":"a","version":null},"releases":{"1.0":[],"2.0a1":[],"3.0":[{"yanked":true}]},"last_serial":null}`,
+			Project{Name: "a", Latest: "1.0", Versions: []Version{{Version: "3.0", Yanked: true}, {Version: "2.0a1"}, {Version: "1.0"}}}},
+		{"version as written", `{"info":{"name":"a","version":"1.0-Final"},"releases":{"1.0-Final":[]}}`,
+			Project{Name: "a", Latest: "1.0-Final", Versions: []Version{{Version: "1.0-Final"}}}},
+		{"broken urls do not matter beside releases", `{"info":{"name":"a"},"releases":{},"urls":"x"}`, Project{Name: "a"}},
+		{"broken urls before releases", `{"urls":"x","info":{"name":"a"},"releases":{}}`, Project{Name: "a"}},
+		{"white space around", " \n{\"info\":{\"name\":\"a\"}}\n ", Project{Name: "a"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, mustDecode(t, tt.body)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func FuzzDecodeProject(f *testing.F) {
+	f.Add([]byte(projectJSON(`"version":"1.0","classifiers":["License :: X"],"requires_python":">=3"`)))
+	f.Add([]byte(`{"info":{"name":"a","project_urls":{"Docs":"https://x/"}},"releases":{"1.0":[{"yanked":true,"upload_time":"2020-01-01T00:00:00"}],"x":[]}}`))
+	f.Add([]byte(`{"info":{"name":"a","version":"1"},"urls":[{"upload_time_iso_8601":"0000-01-01T00:00:00+23:00"}]}`))
+	f.Add([]byte(`{"releases":{"1":[{}],"1":[{}]},"info":[`))
+	f.Add([]byte(`<html>`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		_, _ = decodeIndexPage(bytes.NewReader(body))
+		p, err := decodeProject(bytes.NewReader(body))
+		if err != nil {
+			if diff := cmp.Diff(Project{}, p); diff != "" {
+				t.Fatalf("an error and a value: %s", diff)
+			}
+			return
+		}
+		if !json.Valid(body) {
+			t.Fatal("no error for what is not JSON")
+		}
+		if p.Name == "" || p.DevelopmentStatus < 0 || p.DevelopmentStatus > 7 || p.Serial < 0 {
+			t.Fatalf("%+v", p)
+		}
+		seen := map[string]bool{}
+		for _, v := range p.Versions {
+			if v.Version == "" || seen[v.Version] {
+				t.Fatalf("version %q twice or empty", v.Version)
+			}
+			seen[v.Version] = true
+		}
+		if _, err := json.Marshal(p); err != nil {
+			t.Fatalf("cannot be stored: %v", err)
+		}
+	})
+}
+
+// TestRecordedProjects holds the derived fields of real answers, which are
+// kept outside of the repository.
+func TestRecordedProjects(t *testing.T) {
+	const recorded = "../../shared/recorded/upstream.json"
+	data, err := os.ReadFile(recorded)
+	if os.IsNotExist(err) {
+		t.Skipf("no recorded answers at %s", recorded)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var exchanges []struct{ Path, Body string }
+	if err := json.Unmarshal(data, &exchanges); err != nil {
+		t.Fatal(err)
+	}
+	bodies := map[string]string{}
+	for _, e := range exchanges {
+		bodies[e.Path] = e.Body
+	}
+	yes := true
+	for _, tt := range []struct {
+		want     Project // without its versions
+		count    int
+		order    string // newest first, the first ones
+		uploaded string // of the newest
+		oldest   Version
+	}{
+		{
+			want:     Project{Name: "django-crispy-forms", Latest: "1.14.0", Licence: "MIT", DevelopmentStatus: 5, RequiresPython: ">=3.7", Python3: &yes, Serial: 12684778},
+			count:    36,
+			order:    "1.14.0 1.13.0 1.12.0 1.11.2 1.11.1 1.11.0 1.10.0 1.9.2",
+			uploaded: "2022-01-25T08:08:34.739304Z",
+			oldest:   Version{Version: "1.0.0", Uploaded: time.Date(2011, 11, 2, 16, 34, 12, 784055000, time.UTC)},
+		},
+		{
+			want:     Project{Name: "nango", Latest: "0.1.2", Licence: "MIT License", RequiresPython: ">=3.8", Python3: &yes, Serial: 12873175},
+			count:    20,
+			order:    "0.1.2 0.1.1 0.1.0 0.0.17 0.0.16 0.0.15 0.0.14 0.0.13 0.0.12 0.0.11 0.0.10 0.0.9",
+			uploaded: "2022-02-12T23:39:48.897997Z",
+			oldest:   Version{Version: "0.0.1", Uploaded: time.Date(2022, 1, 9, 9, 34, 31, 672852000, time.UTC)},
+		},
+		{
+			want:     Project{Name: "django-minify-html", Latest: "1.0.0", Licence: "MIT", DevelopmentStatus: 5, RequiresPython: ">=3.8", Python3: &yes, Serial: 12421611},
+			count:    1,
+			order:    "1.0.0",
+			uploaded: "2021-12-28T10:37:18.583101Z",
+			oldest:   Version{Version: "1.0.0", Uploaded: time.Date(2021, 12, 28, 10, 37, 18, 583101000, time.UTC)},
+		},
+	} {
+		t.Run(tt.want.Name, func(t *testing.T) {
+			body, ok := bodies["/pypi/"+tt.want.Name+"/json"]
+			if !ok {
+				t.Fatal("not among the recorded answers")
+			}
+			got := mustDecode(t, body)
+			versions := got.Versions
+			got.Versions = nil
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if len(versions) != tt.count {
+				t.Fatalf("%d versions; want %d", len(versions), tt.count)
+			}
+			for i, v := range strings.Fields(tt.order) {
+				if versions[i].Version != v {
+					t.Errorf("version %d is %s; want %s", i, versions[i].Version, v)
+				}
+			}
+			if s := versions[0].Uploaded.Format(time.RFC3339Nano); s != tt.uploaded {
+				t.Errorf("newest uploaded %s; want %s", s, tt.uploaded)
+			}
+			if diff := cmp.Diff(tt.oldest, versions[len(versions)-1]); diff != "" {
+				t.Errorf("oldest (-want +got):\n%s", diff)
+			}
+			for _, v := range versions {
+				if v.Yanked || v.Uploaded.IsZero() {
+					t.Errorf("%+v: yanked or without upload time", v)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkDecodeProject(b *testing.B) {
+	var body bytes.Buffer
+	body.WriteString(`{"info":{"name":"demo","version":"30.9.0","requires_python":">=3.8","classifiers":["Development Status :: 5 - Production/Stable","License :: OSI Approved :: MIT License"],"description":"`)
+	body.WriteString(strings.Repeat("All about it. ", 1000))
+	body.WriteString(`"},"last_serial":1,"releases":{`)
+	for i := range 300 {
+		if i > 0 {
+			body.WriteByte(',')
+		}
+		fmt.Fprintf(&body, `"%d.%d.0":[`, 1+i/10, i%10)
+		for j, kind := range []string{"bdist_wheel", "sdist"} {
+			if j > 0 {
+				body.WriteByte(',')
+			}
+			fmt.Fprintf(&body, `{"comment_text":"","digests":{"blake2b_256":"%064x","md5":"%032x","sha256":"%064x"},"downloads":-1,"filename":"demo-%d.tar.gz","has_sig":false,"md5_digest":"%032x","packagetype":%q,"python_version":"py3","requires_python":">=3.8","size":13414,"upload_time":"2022-01-09T09:34:31","upload_time_iso_8601":"2022-01-09T09:34:31.672852Z","url":"https://files.pythonhosted.org/packages/1f/44/%064x/demo-%d.tar.gz","yanked":false,"yanked_reason":null}`, i, i, i, i, i, kind, i, i)
+		}
+		body.WriteByte(']')
+	}
+	body.WriteString(`},"urls":[]}`)
+	b.SetBytes(int64(body.Len()))
+	b.ReportAllocs()
+	for b.Loop() {
+		p, err := decodeProject(bytes.NewReader(body.Bytes()))
+		if err != nil || len(p.Versions) != 300 || p.Versions[0].Version != "30.9.0" {
+			b.Fatal(err, len(p.Versions))
+		}
+	}
+}

@@ -1,0 +1,33 @@
+package store
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"hash/crc32"
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// encode returns v as the file keeps it: checksum, then JSON.
+func encode(v any) ([]byte, error) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	value := make([]byte, 4, 4+len(body))
+	binary.BigEndian.PutUint32(value, crc32.Checksum(body, castagnoli))
+	return append(value, body...), nil
+}
+
+// decode reads what encode wrote into v. An error wraps errDamaged and names
+// the place.
+func decode(value []byte, v any, bucket []byte, id uint64) error {
+	if len(value) < 4 || crc32.Checksum(value[4:], castagnoli) != binary.BigEndian.Uint32(value) {
+		return fmt.Errorf("%w: the checksum of %s/%d does not match its value", errDamaged, bucket, id)
+	}
+	if err := json.Unmarshal(value[4:], v); err != nil {
+		return fmt.Errorf("%w: %s/%d: %w", errDamaged, bucket, id, err)
+	}
+	return nil
+}

@@ -1,0 +1,166 @@
+package store
+
+import (
+	"fmt"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// Package returns the live package with that id, or ErrNotFound.
+func (s *Store) Package(id int) (rec Record, err error) {
+	err = s.view(func(tx *bolt.Tx) error {
+		rec, err = getPackage(tx, id)
+		return err
+	})
+	return rec, err
+}
+
+// PackageBySlug returns the live package with that slug, or ErrNotFound.
+func (s *Store) PackageBySlug(slug string) (rec Record, err error) {
+	err = s.view(func(tx *bolt.Tx) error {
+		id := tx.Bucket(bucketSlugs).Get([]byte(slug))
+		if id == nil {
+			return ErrNotFound
+		}
+		rec, err = getPackage(tx, int(number(id)))
+		return err
+	})
+	return rec, err
+}
+
+func getPackage(tx *bolt.Tx, id int) (Record, error) {
+	var rec Record
+	value := tx.Bucket(bucketPackages).Get(key(id))
+	if value == nil {
+		return rec, ErrNotFound
+	}
+	return rec, decode(value, &rec, bucketPackages, uint64(id))
+}
+
+// Packages returns up to limit live packages, highest id first, after skipping
+// offset of them, and how many there are in all. Both are taken from one
+// state of the store.
+func (s *Store) Packages(offset, limit int) (recs []Record, total int, err error) {
+	for {
+		order := *s.order.Load()
+		total = len(order)
+		recs = make([]Record, 0, max(0, min(limit, total-offset)))
+		complete := true
+		err = s.view(func(tx *bolt.Tx) error {
+			for i := total - 1 - max(0, offset); i >= 0 && len(recs) < limit; i-- {
+				rec, err := getPackage(tx, order[i])
+				if err == ErrNotFound {
+					complete = false // a sync took it away since the order was read
+					return nil
+				}
+				if err != nil {
+					return err
+				}
+				recs = append(recs, rec)
+			}
+			return nil
+		})
+		if complete || err != nil {
+			return recs, total, err
+		}
+	}
+}
+
+// After returns up to limit live packages that have a source to ask, lowest id
+// first, from the first id greater than the given one.
+func (s *Store) After(id, limit int) (recs []Record, err error) {
+	err = s.view(func(tx *bolt.Tx) error {
+		c := tx.Bucket(bucketPackages).Cursor()
+		for k, v := c.Seek(key(id + 1)); k != nil && len(recs) < limit; k, v = c.Next() {
+			var rec Record
+			if err := decode(v, &rec, bucketPackages, number(k)); err != nil {
+				return err
+			}
+			if rec.GitHub.State.Fetchable() || rec.PyPI.State.Fetchable() {
+				recs = append(recs, rec)
+			}
+		}
+		return nil
+	})
+	return recs, err
+}
+
+// Category returns the category with that id, or ErrNotFound.
+func (s *Store) Category(id int) (Category, error) {
+	return one[Category](s, bucketCategories, id)
+}
+
+// Categories returns up to limit categories, highest id first, after skipping
+// offset of them, and how many there are in all.
+func (s *Store) Categories(offset, limit int) ([]Category, int, error) {
+	return page[Category](s, bucketCategories, offset, limit)
+}
+
+// Grid returns the grid with that id, or ErrNotFound.
+func (s *Store) Grid(id int) (Grid, error) {
+	return one[Grid](s, bucketGrids, id)
+}
+
+// GridBySlug returns the grid with that slug, or ErrNotFound.
+func (s *Store) GridBySlug(slug string) (grid Grid, err error) {
+	grids, _, err := s.Grids(0, int(^uint(0)>>1))
+	for _, g := range grids {
+		if g.Slug == slug {
+			return g, nil
+		}
+	}
+	if err == nil {
+		err = ErrNotFound
+	}
+	return Grid{}, err
+}
+
+// Grids returns up to limit grids, highest id first, after skipping offset of
+// them, and how many there are in all.
+func (s *Store) Grids(offset, limit int) ([]Grid, int, error) {
+	return page[Grid](s, bucketGrids, offset, limit)
+}
+
+// GridPackages returns the ids of the grid's packages by title in code point
+// order, then by id.
+func (s *Store) GridPackages(grid int) (ids []int, err error) {
+	err = s.view(func(tx *bolt.Tx) error {
+		prefix := key(grid)
+		c := tx.Bucket(bucketMembers).Cursor()
+		for k, _ := c.Seek(prefix); k != nil && string(k[:8]) == string(prefix); k, _ = c.Next() {
+			ids = append(ids, int(number(k[len(k)-8:])))
+		}
+		return nil
+	})
+	return ids, err
+}
+
+func one[T any](s *Store, bucket []byte, id int) (item T, err error) {
+	err = s.view(func(tx *bolt.Tx) error {
+		value := tx.Bucket(bucket).Get(key(id))
+		if value == nil {
+			return ErrNotFound
+		}
+		return decode(value, &item, bucket, uint64(id))
+	})
+	return item, err
+}
+
+func page[T any](s *Store, bucket []byte, offset, limit int) (items []T, total int, err error) {
+	err = s.view(func(tx *bolt.Tx) error {
+		c := tx.Bucket(bucket).Cursor()
+		for k, v := c.Last(); k != nil; k, v = c.Prev() {
+			total++
+			if total <= offset || len(items) >= limit {
+				continue
+			}
+			var item T
+			if err := decode(v, &item, bucket, number(k)); err != nil {
+				return fmt.Errorf("%w; it is written again when the catalogue is next taken over", err)
+			}
+			items = append(items, item)
+		}
+		return nil
+	})
+	return items, total, err
+}

@@ -1,0 +1,127 @@
+package store
+
+import "time"
+
+// Entry is the half of a record that a person declares in the catalogue. Its
+// URLs are kept exactly as written; null and "" are different things.
+type Entry struct {
+	ID               int       `json:"id"` // positive, never reused for another slug
+	Slug             string    `json:"slug"`
+	Title            string    `json:"title"`
+	Category         int       `json:"category,omitempty"` // id of a Category; 0 for none
+	Grids            []int     `json:"grids,omitempty"`    // ids, in the order that the record is served with
+	RepoURL          *string   `json:"repo_url"`
+	PyPIURL          *string   `json:"pypi_url"`
+	DocumentationURL *string   `json:"documentation_url"`
+	Created          time.Time `json:"created"` // UTC, microseconds
+}
+
+// Category is a kind of package, as the documented API has it.
+type Category struct {
+	ID          int       `json:"id"`
+	Slug        string    `json:"slug"`
+	Title       string    `json:"title"`
+	TitlePlural string    `json:"title_plural"`
+	Description string    `json:"description"`
+	ShowPyPI    bool      `json:"show_pypi"`
+	Created     time.Time `json:"created"`
+	Modified    time.Time `json:"modified"`
+}
+
+// Grid is a comparison of packages, as the documented API has it.
+type Grid struct {
+	ID          int       `json:"id"`
+	Slug        string    `json:"slug"`
+	Title       string    `json:"title"`
+	Description string    `json:"description"`
+	IsLocked    bool      `json:"is_locked"`
+	Header      bool      `json:"header"`
+	Created     time.Time `json:"created"`
+	Modified    time.Time `json:"modified"`
+}
+
+// Catalogue is everything that people declare. In a Catalogue handed to
+// [Store.SyncCatalogue] an Entry.ID of 0 means "not given", and so does a zero
+// Created or Modified.
+type Catalogue struct {
+	Categories []Category
+	Grids      []Grid
+	Packages   []Entry
+}
+
+// Repo is what GitHub said of the repository, last time it said it.
+type Repo struct {
+	Name         string     `json:"name,omitempty"` // canonical owner/name, learnt from GitHub; "" until then
+	ID           int64      `json:"id,omitempty"`   // GitHub's database id of the repository
+	Stars        int        `json:"stars"`          // stargazers; served as repo_watchers
+	Forks        int        `json:"forks"`
+	Description  string     `json:"description"`
+	Archived     bool       `json:"archived,omitempty"`
+	Participants []string   `json:"participants,omitempty"` // logins by commits, descending, unique
+	Commits52    []int      `json:"commits52,omitempty"`    // commits a week, 52 weeks, oldest first; nil while unknown
+	LastCommit   *time.Time `json:"last_commit,omitempty"`  // committer date of the newest commit on the default branch
+	Commits      int        `json:"commits,omitempty"`      // commits on the default branch
+}
+
+// Release is what PyPI said of the project, last time it said it.
+type Release struct {
+	Name             string    `json:"name,omitempty"`    // as PyPI writes it
+	Version          *string   `json:"version,omitempty"` // the latest, in PyPI's own spelling; nil while unknown
+	Versions         []Version `json:"versions,omitempty"`
+	Licence          string    `json:"licence,omitempty"`
+	Status           int       `json:"status,omitempty"` // development status 1 to 7; 0 while unknown
+	RequiresPython   string    `json:"requires_python,omitempty"`
+	Python3          *bool     `json:"python3,omitempty"` // supports Python 3; nil while unknown
+	DocumentationURL string    `json:"documentation_url,omitempty"`
+}
+
+// Version is one release of a project.
+type Version struct {
+	Version  string     `json:"v"`
+	Uploaded *time.Time `json:"t,omitempty"` // earliest upload of one of its files, UTC; nil without files
+	Yanked   bool       `json:"y,omitempty"`
+}
+
+// State says where one source of a record stands.
+type State string
+
+const (
+	StateNone        State = "none"        // the catalogue names no such source
+	StateUnsupported State = "unsupported" // it names one that cannot be asked
+	StateNew         State = "new"         // never asked yet
+	StateOK          State = "ok"
+	StatePending     State = "pending" // answered but for a part that is being computed there
+	StateFailed      State = "failed"  // the last attempt failed; the data is of the last success
+	StateGone        State = "gone"    // not found there; the data is of the last success
+	StateBlocked     State = "blocked" // taken down there; the data is of the last success
+)
+
+// Fetchable reports whether the source is ever asked.
+func (s State) Fetchable() bool {
+	return s != StateNone && s != StateUnsupported
+}
+
+// Source is the state of one source of a record. Times are UTC.
+type Source struct {
+	State       State             `json:"state"`
+	LastAttempt time.Time         `json:"last_attempt,omitzero"`
+	LastSuccess time.Time         `json:"last_success,omitzero"`
+	NextDue     time.Time         `json:"next_due,omitzero"`    // zero: due at once
+	Failures    int               `json:"failures,omitempty"`   // consecutive attempts that were no success
+	LastError   string            `json:"last_error,omitempty"` // of the last attempt, for a person; "" after a success
+	Note        string            `json:"note,omitempty"`       // a lasting limitation, such as a list too long to get
+	Tags        map[string]string `json:"tags,omitempty"`       // validators (ETags) by the name that the source's client gives each answer
+	Serial      int64             `json:"serial,omitempty"`     // PyPI's last serial
+}
+
+// Record is all that is known of one package.
+type Record struct {
+	Entry
+	Repo    Repo    `json:"repo"`
+	Release Release `json:"release"`
+	GitHub  Source  `json:"github"`
+	PyPI    Source  `json:"pypi"`
+
+	Modified    time.Time `json:"modified"`              // when anything served, LastFetched aside, last changed
+	LastFetched time.Time `json:"last_fetched,omitzero"` // all of the fetched half is at least as fresh as this
+}

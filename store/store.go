@@ -1,0 +1,327 @@
+// Package store keeps package records in one bbolt file.
+//
+// Who owns what: the catalogue half of a record ([Entry]) is written by
+// [Store.SyncCatalogue] alone, the fetched half by [Store.Put] alone. Each
+// reads the other's half inside its own transaction, so neither can undo the
+// other's work, whatever their order.
+//
+// Readers get copies. No transaction of this package outlives the call that
+// opened it: a reader that lingered would keep a growing writer waiting, and
+// that writer every reader after it.
+//
+// # Layout of the file
+//
+//	meta        "schema"   -> number of migrations applied, 8 bytes big-endian
+//	            "sequence" -> snapshot sequence, 8 bytes big-endian
+//	packages    id         -> Record                     (live packages)
+//	tombstones  id         -> tombstone                  (packages that left the catalogue)
+//	slugs       slug       -> id                         (of both, so that a slug keeps its id)
+//	due         time ‖ id  -> nothing                    (live packages with a source to ask)
+//	categories  id         -> Category
+//	grids       id         -> Grid
+//	members     grid ‖ title ‖ 0 ‖ id -> nothing         (a grid's packages in the order it lists them)
+//
+// Ids and times are 8 bytes big-endian, so that keys sort as numbers; a time
+// is microseconds since 1970 in UTC. Every value that is not empty is a
+// CRC-32C of 4 bytes, big-endian, and the JSON that it covers: bbolt itself
+// does not notice a flipped bit in its data.
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+)
+
+var (
+	bucketMeta       = []byte("meta")
+	bucketPackages   = []byte("packages")
+	bucketTombstones = []byte("tombstones")
+	bucketSlugs      = []byte("slugs")
+	bucketDue        = []byte("due")
+	bucketCategories = []byte("categories")
+	bucketGrids      = []byte("grids")
+	bucketMembers    = []byte("members")
+
+	keySchema   = []byte("schema")
+	keySequence = []byte("sequence")
+)
+
+// ErrNotFound is returned for a package, grid or category that is not there.
+var ErrNotFound = errors.New("not found")
+
+// Options configures [Open].
+type Options struct {
+	// LockWait bounds the wait for another process to let go of the file; 0 means 5 s.
+	LockWait time.Duration
+	// MaxSize, in bytes, is the size that the file may grow to; 0 means no bound.
+	MaxSize int
+	// Judge tells which sources of an entry can be asked: StateNew for one
+	// that can, else StateNone or StateUnsupported, with a sentence for each
+	// that cannot. Nil means that every URL that is not blank can be asked.
+	Judge func(Entry) (github, pypi State, problems []string)
+}
+
+// Store is an open database. It is safe for concurrent use.
+type Store struct {
+	db    *bolt.DB
+	path  string
+	file  os.FileInfo // of the file that is open
+	judge func(Entry) (github, pypi State, problems []string)
+
+	sequence atomic.Uint64
+	order    atomic.Pointer[[]int] // ids of the live packages, ascending; replaced whole by a sync
+	synced   atomic.Bool           // a catalogue has been taken over, now or in an earlier run
+	syncing  sync.Mutex            // held by SyncCatalogue
+}
+
+// migrations bring a file from one schema version to the next: the first makes
+// a new file, migrations[n] turns version n into n+1.
+var migrations = []func(*bolt.Tx) error{
+	func(tx *bolt.Tx) error {
+		for _, name := range [][]byte{bucketMeta, bucketPackages, bucketTombstones, bucketSlugs, bucketDue, bucketCategories, bucketGrids, bucketMembers} {
+			if _, err := tx.CreateBucket(name); err != nil {
+				return err
+			}
+		}
+		return nil
+	},
+}
+
+// Open opens the database at path, or makes it, and brings it to the present
+// schema in one transaction. It fails, with a message for the operator, where
+// the file is held by another process, is not a database of this program, is
+// damaged, or was written by a newer version.
+func Open(path string, o Options) (*Store, error) {
+	if o.LockWait == 0 {
+		o.LockWait = 5 * time.Second
+	}
+	if o.Judge == nil {
+		o.Judge = judgeByPresence
+	}
+	s := &Store{path: path, judge: o.Judge}
+	err := guard(func() error {
+		db, err := bolt.Open(path, 0o600, &bolt.Options{
+			Timeout:         o.LockWait,
+			FreelistType:    bolt.FreelistMapType,
+			InitialMmapSize: 256 << 20, // address space, not memory: spares readers the wait for a remap
+			MaxSize:         o.MaxSize,
+			OpenFile: func(path string, flag int, mode os.FileMode) (*os.File, error) {
+				f, err := os.OpenFile(path, flag, mode)
+				if err == nil {
+					s.file, err = f.Stat()
+				}
+				return f, err
+			},
+		})
+		s.db = db
+		return err
+	})
+	if err != nil {
+		return nil, explainOpen(path, o.LockWait, err)
+	}
+	if err := s.update(s.migrate); err != nil {
+		_ = s.db.Close()
+		return nil, fmt.Errorf("open the store %s: %w", path, err)
+	}
+	if err := s.view(s.load); err != nil {
+		_ = s.db.Close()
+		return nil, fmt.Errorf("open the store %s: %w", path, err)
+	}
+	return s, nil
+}
+
+func judgeByPresence(e Entry) (github, pypi State, problems []string) {
+	state := func(url *string) State {
+		if url == nil || *url == "" {
+			return StateNone
+		}
+		return StateNew
+	}
+	return state(e.RepoURL), state(e.PyPIURL), nil
+}
+
+// explainOpen says what stands in the way and what to do about it.
+func explainOpen(path string, waited time.Duration, err error) error {
+	var advice string
+	switch {
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return fmt.Errorf("open the store %s: another process holds its lock (waited %s)%s; stop that one first, or use another store.path", path, waited, lockHolder(path))
+	case errors.Is(err, fs.ErrNotExist):
+		advice = fmt.Sprintf("create the folder %s first", filepath.Dir(path))
+	case errors.Is(err, fs.ErrPermission):
+		advice = "give the user that runs this program read and write permission on the file and its folder"
+	case errors.Is(err, syscall.EISDIR):
+		advice = "store.path must name a file, not a folder"
+	case errors.Is(err, syscall.ENOSPC):
+		advice = "make room on the disk"
+	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrVersionMismatch):
+		advice = "this is no database of pkgmetad, or its first pages are damaged; nothing was changed: move it away, or restore a backup"
+	case errors.Is(err, errDamaged), errors.Is(err, bolterrors.ErrChecksum):
+		advice = "nothing was changed: move the file away and restore a backup; without one, an empty store fills itself again from the catalogue"
+	default:
+		return fmt.Errorf("open the store %s: %w", path, err)
+	}
+	return fmt.Errorf("open the store %s: %w; %s", path, err, advice)
+}
+
+func (s *Store) migrate(tx *bolt.Tx) error {
+	var version uint64
+	if meta := tx.Bucket(bucketMeta); meta != nil {
+		version = number(meta.Get(keySchema))
+		if version == 0 {
+			return errors.New("this is no database of pkgmetad (its schema version is missing); nothing was changed")
+		}
+	} else if name, _ := tx.Cursor().First(); name != nil {
+		return fmt.Errorf("this is the database of another program (it has a bucket %q); nothing was changed", name)
+	}
+	now := uint64(len(migrations))
+	if version > now {
+		return fmt.Errorf("written by a newer pkgmetad (schema %d, this one knows %d); nothing was changed: run the newer version", version, now)
+	}
+	if version == now {
+		return nil
+	}
+	for _, migration := range migrations[version:] {
+		if err := migration(tx); err != nil {
+			return fmt.Errorf("migrate from schema %d to %d: %w", version, now, err)
+		}
+	}
+	return tx.Bucket(bucketMeta).Put(keySchema, key(int(now)))
+}
+
+// load reads what is kept in memory.
+func (s *Store) load(tx *bolt.Tx) error {
+	s.sequence.Store(number(tx.Bucket(bucketMeta).Get(keySequence)))
+	err := s.loadOrder(tx)
+	s.synced.Store(len(*s.order.Load()) > 0)
+	return err
+}
+
+func (s *Store) loadOrder(tx *bolt.Tx) error {
+	ids := []int{}
+	c := tx.Bucket(bucketPackages).Cursor()
+	for k, _ := c.First(); k != nil; k, _ = c.Next() {
+		ids = append(ids, int(number(k)))
+	}
+	s.order.Store(&ids)
+	return nil
+}
+
+// Close waits for running transactions and lets go of the file.
+func (s *Store) Close() error {
+	if err := s.db.Close(); err != nil {
+		return fmt.Errorf("close the store %s: %w", s.path, err)
+	}
+	return nil
+}
+
+// Path returns the path that the store was opened with.
+func (s *Store) Path() string { return s.path }
+
+// Sequence returns the snapshot sequence: a number that grows with every
+// change of anything served.
+func (s *Store) Sequence() uint64 { return s.sequence.Load() }
+
+// Ready returns nil when the store answers, its file is still the one at its
+// path, and a catalogue has been taken over, now or in an earlier run.
+func (s *Store) Ready() error {
+	if !s.synced.Load() {
+		return errors.New("the catalogue has not been taken over yet")
+	}
+	if err := s.view(func(tx *bolt.Tx) error { return nil }); err != nil {
+		return err
+	}
+	// Locks follow the inode: were the file moved away, another process could
+	// open a new one at its path and both would believe that they own it.
+	named, err := os.Stat(s.path)
+	if err != nil {
+		return fmt.Errorf("the store's file is not at its path any more: %w; put it back, or restart to begin a new one", err)
+	}
+	if !os.SameFile(s.file, named) {
+		return fmt.Errorf("the file at %s is not the one that is open; restart to use it", s.path)
+	}
+	return nil
+}
+
+// errDamaged is wrapped by every error that stems from unreadable pages or values.
+var errDamaged = errors.New("the store is damaged")
+
+// guard turns a panic of bbolt, which is how it meets a damaged page, into an error.
+func guard(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %v", errDamaged, p)
+		}
+	}()
+	return f()
+}
+
+func (s *Store) view(f func(*bolt.Tx) error) error {
+	return guard(func() error { return s.db.View(f) })
+}
+
+// update runs f in a read-write transaction. When the commit itself fails its
+// outcome is unknown: what f wrote may be there or not.
+func (s *Store) update(f func(*bolt.Tx) error) error {
+	err := guard(func() error { return s.db.Update(f) })
+	if errors.Is(err, syscall.ENOSPC) {
+		return fmt.Errorf("%w; make room on the disk, reading goes on meanwhile", err)
+	}
+	if errors.Is(err, bolterrors.ErrMaxSizeReached) {
+		return fmt.Errorf("%w; raise store.max_size", err)
+	}
+	return err
+}
+
+// updateServed runs f in a read-write transaction and moves the snapshot
+// sequence on by the number of served changes that f reports.
+func (s *Store) updateServed(f func(*bolt.Tx) (changes int, err error)) error {
+	var sequence uint64
+	err := s.update(func(tx *bolt.Tx) error {
+		changes, err := f(tx)
+		if err != nil {
+			return err
+		}
+		meta := tx.Bucket(bucketMeta)
+		sequence = number(meta.Get(keySequence)) + uint64(changes)
+		if changes == 0 {
+			return nil
+		}
+		return meta.Put(keySequence, key(int(sequence)))
+	})
+	if err != nil {
+		return err
+	}
+	s.sequence.Store(sequence)
+	return nil
+}
+
+// key returns n as a key that sorts as a number.
+func key(n int) []byte {
+	return binary.BigEndian.AppendUint64(nil, uint64(n))
+}
+
+// number reads what key wrote; anything else is 0.
+func number(k []byte) uint64 {
+	if len(k) != 8 {
+		return 0
+	}
+	return binary.BigEndian.Uint64(k)
+}
+
+func has(sorted []int, id int) bool {
+	_, found := slices.BinarySearch(sorted, id)
+	return found
+}

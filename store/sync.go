@@ -1,0 +1,353 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// SyncReport says what taking over a catalogue changed.
+type SyncReport struct {
+	Added, Changed, Restored, Removed, Unchanged int      // packages
+	Problems                                     []string // sources that cannot be asked, each told once
+}
+
+// tombstone is a package that left the catalogue. It keeps the whole record, so
+// that a package which comes back does so with its data.
+type tombstone struct {
+	Record
+	Deleted time.Time `json:"deleted"`
+}
+
+// syncChunk is how many packages one transaction of a sync takes over: a
+// smaller catalogue is taken over at once, of a larger one each chunk is.
+const syncChunk = 10_000
+
+// SyncCatalogue takes over what the catalogue declares. New packages appear
+// and are due at once; changed ones keep their fetched half, and a source whose
+// URL changed is due at once; missing ones become tombstones, and come back
+// with their fetched half. A package without an id gets the lowest that is
+// higher than any ever used, and keeps it. now is the time of change.
+//
+// Ids that contradict each other are an error that lists them all; nothing is
+// changed then.
+func (s *Store) SyncCatalogue(c Catalogue, now time.Time) (report SyncReport, err error) {
+	s.syncing.Lock()
+	defer s.syncing.Unlock()
+	now = now.UTC().Truncate(time.Microsecond)
+
+	packages, err := s.assignIDs(c.Packages)
+	if err != nil {
+		return report, err
+	}
+	defer func() {
+		if err != nil { // what a sync did before it broke off has still been done
+			err = errors.Join(err, s.view(s.loadOrder))
+		}
+	}()
+	if err = s.updateServed(func(tx *bolt.Tx) (int, error) {
+		return syncTaxonomy(tx, c, now)
+	}); err != nil {
+		return report, fmt.Errorf("take over categories and grids: %w", err)
+	}
+	for chunk := range slices.Chunk(packages, syncChunk) {
+		var part SyncReport
+		if err := s.updateServed(func(tx *bolt.Tx) (int, error) {
+			part = SyncReport{}
+			for i := range chunk {
+				if err := s.syncPackage(tx, chunk[i], now, &part); err != nil {
+					return 0, fmt.Errorf("package %s: %w", chunk[i].Slug, err)
+				}
+			}
+			return part.Added + part.Changed + part.Restored, nil
+		}); err != nil {
+			return report, fmt.Errorf("take over the catalogue: %w", err)
+		}
+		report.add(part)
+	}
+
+	declared := make([]int, len(packages))
+	for i, e := range packages {
+		declared[i] = e.ID
+	}
+	slices.Sort(declared)
+	missing := slices.DeleteFunc(slices.Clone(*s.order.Load()), func(id int) bool { return has(declared, id) })
+	for chunk := range slices.Chunk(missing, syncChunk) {
+		if err := s.updateServed(func(tx *bolt.Tx) (int, error) {
+			for _, id := range chunk {
+				if err := bury(tx, id, now); err != nil {
+					return 0, fmt.Errorf("package %d: %w", id, err)
+				}
+			}
+			return len(chunk), nil
+		}); err != nil {
+			return report, fmt.Errorf("remove what left the catalogue: %w", err)
+		}
+		report.Removed += len(chunk)
+	}
+	s.order.Store(&declared)
+	s.synced.Store(true)
+	return report, nil
+}
+
+func (r *SyncReport) add(part SyncReport) {
+	r.Added += part.Added
+	r.Changed += part.Changed
+	r.Restored += part.Restored
+	r.Unchanged += part.Unchanged
+	r.Problems = append(r.Problems, part.Problems...)
+}
+
+// assignIDs returns the entries with an id each.
+func (s *Store) assignIDs(entries []Entry) ([]Entry, error) {
+	entries = slices.Clone(entries)
+	owner := make(map[int]string, len(entries)) // id -> slug, of this catalogue
+	declared := make(map[string]bool, len(entries))
+	var problems []error
+	highest := 0
+	for _, e := range entries {
+		if declared[e.Slug] {
+			problems = append(problems, fmt.Errorf("the slug %s is declared twice", e.Slug))
+		}
+		declared[e.Slug] = true
+		if e.ID == 0 {
+			continue
+		}
+		if other, taken := owner[e.ID]; taken {
+			problems = append(problems, fmt.Errorf("the packages %s and %s both have the id %d", other, e.Slug, e.ID))
+		}
+		owner[e.ID] = e.Slug
+		highest = max(highest, e.ID)
+	}
+	err := s.view(func(tx *bolt.Tx) error {
+		for _, bucket := range [][]byte{bucketPackages, bucketTombstones} {
+			if k, _ := tx.Bucket(bucket).Cursor().Last(); k != nil {
+				highest = max(highest, int(number(k)))
+			}
+		}
+		slugs := tx.Bucket(bucketSlugs)
+		for i := range entries {
+			e := &entries[i]
+			if e.ID != 0 {
+				continue
+			}
+			known := slugs.Get([]byte(e.Slug))
+			if known == nil {
+				continue
+			}
+			e.ID = int(number(known))
+			if other, taken := owner[e.ID]; taken {
+				problems = append(problems, fmt.Errorf("the package %s declares the id %d, which %s was given when it had none; declare another one for either", other, e.ID, e.Slug))
+			}
+			owner[e.ID] = e.Slug
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the known ids: %w", err)
+	}
+	if len(problems) > 0 {
+		return nil, fmt.Errorf("the catalogue contradicts itself: %w", errors.Join(problems...))
+	}
+	for i := range entries {
+		if entries[i].ID == 0 {
+			highest++
+			entries[i].ID = highest
+		}
+	}
+	return entries, nil
+}
+
+// syncPackage takes over one entry, which has an id.
+func (s *Store) syncPackage(tx *bolt.Tx, e Entry, now time.Time, report *SyncReport) error {
+	old, err := getPackage(tx, e.ID)
+	found := err == nil
+	rec, restored := old, false
+	if errors.Is(err, errDamaged) { // what it fetched is lost, and fetched again
+		if err := purgeKeys(tx, e.ID); err != nil {
+			return err
+		}
+	}
+	if !found {
+		rec, restored, err = formerRecord(tx, e)
+		if err != nil {
+			return err
+		}
+		rec.Modified = now
+	}
+	if e.Created.IsZero() {
+		if e.Created = rec.Created; e.Created.IsZero() {
+			e.Created = now
+		}
+	}
+	e.Created = e.Created.UTC().Truncate(time.Microsecond)
+
+	before, beforeGitHub, beforePyPI := rec.Entry, rec.GitHub.State, rec.PyPI.State
+	rec.Entry = e
+	gitHub, pyPI, problems := s.judge(e)
+	rejudge(&rec.GitHub, gitHub, sameText(before.RepoURL, e.RepoURL))
+	if !sameText(before.RepoURL, e.RepoURL) {
+		rec.Repo.Name, rec.Repo.ID = "", 0
+	}
+	rejudge(&rec.PyPI, pyPI, sameText(before.PyPIURL, e.PyPIURL))
+
+	same := found && sameEntry(&before, &e)
+	if !same || beforeGitHub != rec.GitHub.State || beforePyPI != rec.PyPI.State {
+		for _, p := range problems {
+			report.Problems = append(report.Problems, e.Slug+": "+p)
+		}
+	} else {
+		report.Unchanged++
+		return nil
+	}
+	switch {
+	case restored:
+		report.Restored++
+	case !found:
+		report.Added++
+	case same:
+		report.Unchanged++ // only its sources are seen in another light
+	default:
+		report.Changed++
+		rec.Modified = now
+	}
+	var replaced *Record
+	if found {
+		replaced = &old
+	}
+	return replaceEntry(tx, replaced, &rec)
+}
+
+// rejudge takes over what can be asked of a source by now.
+func rejudge(source *Source, judged State, sameURL bool) {
+	switch {
+	case !judged.Fetchable():
+		source.State, source.LastError, source.Note, source.NextDue = judged, "", "", time.Time{}
+	case !sameURL || !source.State.Fetchable() || source.State == "":
+		*source = Source{State: StateNew, LastAttempt: source.LastAttempt, LastSuccess: source.LastSuccess}
+	}
+}
+
+// formerRecord returns the fetched half that a package had when it was last in
+// the catalogue, under this id or, where it had another one, under its slug.
+func formerRecord(tx *bolt.Tx, e Entry) (rec Record, restored bool, err error) {
+	ids := [][]byte{key(e.ID)}
+	if id := tx.Bucket(bucketSlugs).Get([]byte(e.Slug)); id != nil {
+		ids = append(ids, id)
+	}
+	tombstones := tx.Bucket(bucketTombstones)
+	for _, id := range ids {
+		var t tombstone
+		if value := tombstones.Get(id); value != nil && decode(value, &t, bucketTombstones, number(id)) == nil && t.Slug == e.Slug {
+			return t.Record, true, tombstones.Delete(id)
+		}
+	}
+	if len(ids) == 2 {
+		// The slug lives under another id, which is about to be buried.
+		if rec, err := getPackage(tx, int(number(ids[1]))); err == nil && rec.Slug == e.Slug {
+			return rec, false, nil
+		}
+	}
+	return Record{}, false, nil
+}
+
+// replaceEntry writes rec in place of old, nil for none, with all its keys.
+func replaceEntry(tx *bolt.Tx, old, rec *Record) error {
+	if old != nil {
+		if err := dropMembers(tx, old); err != nil {
+			return err
+		}
+		if old.Slug != rec.Slug {
+			if err := dropSlug(tx, old); err != nil {
+				return err
+			}
+		}
+	}
+	if err := tx.Bucket(bucketSlugs).Put([]byte(rec.Slug), key(rec.ID)); err != nil {
+		return err
+	}
+	for _, grid := range rec.Grids {
+		if err := tx.Bucket(bucketMembers).Put(memberKey(grid, rec), nil); err != nil {
+			return err
+		}
+	}
+	return putRecord(tx, old, rec)
+}
+
+// bury turns a live package into a tombstone. One that is damaged is removed.
+func bury(tx *bolt.Tx, id int, now time.Time) error {
+	rec, err := getPackage(tx, id)
+	if errors.Is(err, errDamaged) {
+		return errors.Join(purgeKeys(tx, id), tx.Bucket(bucketPackages).Delete(key(id)))
+	}
+	if err == ErrNotFound {
+		return nil
+	}
+	if err := dropMembers(tx, &rec); err != nil {
+		return err
+	}
+	if err := moveDue(tx, &rec, nil); err != nil {
+		return err
+	}
+	value, err := encode(tombstone{Record: rec, Deleted: now})
+	if err != nil {
+		return err
+	}
+	if err := tx.Bucket(bucketTombstones).Put(key(id), value); err != nil {
+		return err
+	}
+	return tx.Bucket(bucketPackages).Delete(key(id))
+}
+
+// dropSlug forgets that rec's slug is rec's, unless it is another's by now.
+func dropSlug(tx *bolt.Tx, rec *Record) error {
+	slugs := tx.Bucket(bucketSlugs)
+	if number(slugs.Get([]byte(rec.Slug))) != uint64(rec.ID) {
+		return nil
+	}
+	return slugs.Delete([]byte(rec.Slug))
+}
+
+func dropMembers(tx *bolt.Tx, rec *Record) error {
+	for _, grid := range rec.Grids {
+		if err := tx.Bucket(bucketMembers).Delete(memberKey(grid, rec)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// purgeKeys removes the keys of a package whose value can't tell them any more.
+func purgeKeys(tx *bolt.Tx, id int) error {
+	for _, bucket := range [][]byte{bucketDue, bucketMembers} {
+		c := tx.Bucket(bucket).Cursor()
+		for k, _ := c.First(); k != nil; k, _ = c.Next() {
+			if number(k[len(k)-8:]) == uint64(id) {
+				if err := c.Delete(); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// memberKey orders a grid's packages by title. Bytes of UTF-8 sort as code points.
+func memberKey(grid int, rec *Record) []byte {
+	title := rec.Title
+	if len(title) > 4096 {
+		title = title[:4096] // bbolt bounds a key
+	}
+	k := append(key(grid), strings.ReplaceAll(title, "\x00", "")...)
+	return append(append(k, 0), key(rec.ID)...)
+}
+
+func sameEntry(a, b *Entry) bool {
+	return a.ID == b.ID && a.Slug == b.Slug && a.Title == b.Title && a.Category == b.Category &&
+		slices.Equal(a.Grids, b.Grids) && a.Created.Equal(b.Created) &&
+		sameText(a.RepoURL, b.RepoURL) && sameText(a.PyPIURL, b.PyPIURL) && sameText(a.DocumentationURL, b.DocumentationURL)
+}
