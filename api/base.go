@@ -33,7 +33,7 @@ func newBase(public string, trusted []netip.Prefix) (base, error) {
 }
 
 // of returns what stands before the path of the links in the answer to r. It
-// consists of bytes that need no escapes in JSON or HTML, whatever r says.
+// needs no escapes in JSON, whatever r says.
 func (b base) of(r *http.Request) string {
 	if b.public != "" {
 		return b.public

@@ -81,6 +81,24 @@ func (e *encoder) strOrNull(s *string) {
 	e.str(*s)
 }
 
+func (e *encoder) ints(ns []int) {
+	e.open('[')
+	for _, n := range ns {
+		e.item()
+		e.int(n)
+	}
+	e.close(']')
+}
+
+func (e *encoder) strings(ss ...string) {
+	e.open('[')
+	for _, s := range ss {
+		e.item()
+		e.str(s)
+	}
+	e.close(']')
+}
+
 // time writes t in a zone as ISO 8601, and null for the zero time.
 func (e *encoder) time(t time.Time, zone *time.Location) {
 	if t.IsZero() {

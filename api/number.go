@@ -52,10 +52,10 @@ func allDigits(s string) bool {
 	return true
 }
 
-// parseID reads s as an id where it is a number of the size that an id can have.
+// parseID reads s as an id; ok is false where no record can have such a one.
 func parseID(s string) (id int, ok bool) {
 	n, ok := parseInt(s)
-	if !ok || !n.IsInt64() {
+	if !ok || n.Sign() <= 0 || !n.IsInt64() {
 		return 0, false
 	}
 	return int(n.Int64()), true

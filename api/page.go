@@ -3,7 +3,6 @@ package api
 import (
 	"math"
 	"math/big"
-	"strconv"
 )
 
 // pageSize is how many records a list holds where ?limit= does not say.
@@ -80,16 +79,3 @@ func (p page) query(q query, offset *big.Int) string {
 	}
 	return q.encode()
 }
-
-// list writes the envelope of a page: the count, the links to the pages beside
-// it, and the results, which results writes.
-func (e *encoder) list(rq *request, p page, count int, results func() error) error {
-	e.open('{')
-	e.key("count")
-	e.int(count)
-	e.key("next")
-	e.pageLink(rq, p.next, count)
-	return nil
-}
-
-var _ = strconv.Itoa

@@ -119,19 +119,10 @@ func replaceInvalid(s string) string {
 	return string(b)
 }
 
-// beginsRune reports whether s, which is no whole character, begins one.
+// beginsRune reports whether s, two bytes or more but no whole character,
+// begins one. What can follow depends on the first two bytes alone.
 func beginsRune(s string) bool {
-	if len(s) > 3 {
-		return false
-	}
-	// The second byte decides what a first byte allows, and the ends of its
-	// range are always among these.
-	for _, rest := range [...]string{"\x80\x80", "\xBF\xBF", "\x80", "\xBF"} {
-		if utf8.ValidString(s + rest) {
-			return true
-		}
-	}
-	return false
+	return utf8.ValidString(s+"\x80") || utf8.ValidString(s+"\x80\x80")
 }
 
 // appendQuotePlus is Python's quote_plus.

@@ -91,24 +91,29 @@ func New(o Options) *Fetcher {
 // means that records could not be read or written; what the report counts as
 // fresh may then not be stored, and is still due.
 //
-// Only one Pass or RefreshAll runs at a time; a second one waits for the first.
+// Only one Pass, RefreshDue or RefreshAll runs at a time; a second one waits
+// for the first.
 func (f *Fetcher) Pass(ctx context.Context) (Report, error) {
+	return f.RefreshDue(ctx, nil)
+}
+
+// RefreshDue is Pass, watched: it calls progress, unless nil, from one
+// goroutine after each package.
+func (f *Fetcher) RefreshDue(ctx context.Context, progress func(Progress)) (Report, error) {
 	done, err := f.lock(ctx)
 	if err != nil {
 		return Report{Cancelled: true}, nil
 	}
 	defer done()
 
-	p := f.newPass(ctx, nil)
+	p := f.newPass(ctx, progress)
 	recs, more, readErr := f.Store.Due(time.Now(), f.MaxPackages)
 	err = p.run(dueJobs(recs, time.Now()))
 	p.report.More = more && !p.report.Cancelled
 	return p.finish(errors.Join(readErr, err))
 }
 
-// RefreshAll refreshes every package that can be asked about, due or not. It
-// calls progress, unless nil, from one goroutine after each package.
-// Everything else is as with Pass.
+// RefreshAll is RefreshDue for every package that can be asked about, due or not.
 func (f *Fetcher) RefreshAll(ctx context.Context, progress func(Progress)) (Report, error) {
 	done, err := f.lock(ctx)
 	if err != nil {
@@ -215,9 +220,11 @@ func Judge(e store.Entry) (gitHub, pyPI store.State, problems []string) {
 
 // Progress tells a person how far a refresh is.
 type Progress struct {
-	Done, Total int // packages
-	Slug        string
-	Outcome     string // the word that the report counts the package under
+	Done    int    `json:"done"` // packages
+	Total   int    `json:"total"`
+	Slug    string `json:"slug"`
+	Outcome string `json:"outcome"`         // the word that the report counts the package under
+	Error   string `json:"error,omitempty"` // of the halves that failed, are gone or had to be deferred
 }
 
 // workers runs n workers over jobs and returns a function that waits for their end.

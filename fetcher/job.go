@@ -162,10 +162,10 @@ func refused(parts github.Parts, err *upstream.Error) (a github.Answer) {
 	return a
 }
 
-// arrived reports whether an upstream said anything that is to be stored.
+// arrived reports whether there is anything to store, be it a new due time.
 func (j *job) arrived() bool {
 	said := func(o upstream.Outcome) bool {
-		return o != upstream.NotAsked && o != upstream.Limited && o != upstream.Canceled
+		return o != upstream.NotAsked && o != upstream.Canceled
 	}
 	if j.release != nil && said(j.release.Outcome) {
 		return true

@@ -20,9 +20,8 @@ const tagProject = "project"
 //   - What was answered replaces what was known; what is no answer replaces
 //     nothing, so that no failure writes zeros over numbers.
 //   - Each answer moves the state of its own source only.
-//   - An answer that says no more than that a question could not be put, for a
-//     limit or because the pass was cancelled, moves no state at all: the
-//     source is as due as before.
+//   - A limit defers: the source is due again when the limit ends, and nothing
+//     else of its state moves. A pass that was cancelled moves nothing at all.
 //   - Modified moves when something served, LastFetched aside, has changed.
 //   - LastFetched moves with a success only, to the older one of the sources'
 //     last successes, so that all of the record is at least as fresh as that.
@@ -87,8 +86,10 @@ func mergeGitHub(rec *store.Record, a *github.Answer, now time.Time, policy Poli
 	}
 	outcome, err := verdict(a)
 	switch outcome {
-	case upstream.NotAsked, upstream.Limited, upstream.Canceled:
+	case upstream.NotAsked, upstream.Canceled:
 		return s
+	case upstream.Limited:
+		return deferred(s, err)
 	}
 	if outcome == upstream.Gone && rec.Repo.Name != "" {
 		// What was asked for is the name that GitHub once gave. The catalogue's
@@ -134,8 +135,10 @@ func verdict(a *github.Answer) (upstream.Outcome, *upstream.Error) {
 func mergePyPI(prev store.Record, a *pypi.Answer, now time.Time, policy Policy) store.Source {
 	s := prev.PyPI
 	switch a.Outcome {
-	case upstream.NotAsked, upstream.Limited, upstream.Canceled:
+	case upstream.NotAsked, upstream.Canceled:
 		return s
+	case upstream.Limited:
+		return deferred(s, a.Err)
 	case upstream.Fresh:
 		s.Tags = nil
 		if a.ETag != "" {
@@ -147,6 +150,14 @@ func mergePyPI(prev store.Record, a *pypi.Answer, now time.Time, policy Policy) 
 	s.Note = ""
 	if a.Outcome == upstream.Empty {
 		s.Note = "PyPI knows the project but no release of it"
+	}
+	return s
+}
+
+// deferred returns the state of a source that a limit kept from being asked.
+func deferred(s store.Source, err *upstream.Error) store.Source {
+	if err != nil && err.RetryAt.After(s.NextDue) {
+		s.NextDue = err.RetryAt.UTC().Truncate(time.Microsecond)
 	}
 	return s
 }

@@ -223,7 +223,7 @@ func TestRecordedProjects(t *testing.T) {
 	}{
 		{
 			want:     Project{Name: "django-crispy-forms", Latest: "1.14.0", Licence: "MIT", DevelopmentStatus: 5, RequiresPython: ">=3.7", Python3: &yes, Serial: 12684778},
-			count:    36,
+			count:    38,
 			order:    "1.14.0 1.13.0 1.12.0 1.11.2 1.11.1 1.11.0 1.10.0 1.9.2",
 			uploaded: "2022-01-25T08:08:34.739304Z",
 			oldest:   Version{Version: "1.0.0", Uploaded: time.Date(2011, 11, 2, 16, 34, 12, 784055000, time.UTC)},

@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -12,39 +13,44 @@ import (
 // that was computed under a clock that was wrong, and counts as due now.
 const maxAhead = 45 * 24 * time.Hour
 
-// Due returns up to limit live packages of which a source is due at now, the
-// one with the oldest success first, and whether there are more. Records that
-// are damaged are left out and named in an error that wraps each; the records
-// returned beside it are good.
+// Due returns live packages of which a source is due at now, and whether there
+// are more than limit of them: then it returns those that fell due first.
+// Whatever is returned is in the order of the last success, oldest first.
+// Records that are damaged are left out and named in an error that wraps each;
+// the records returned beside it are good.
 func (s *Store) Due(now time.Time, limit int) (recs []Record, more bool, err error) {
 	var damaged []error
 	err = s.view(func(tx *bolt.Tx) error {
-		take := func(k []byte) error {
-			rec, err := getPackage(tx, int(number(k[8:])))
-			if err != nil {
-				damaged = append(damaged, err)
-				return nil
+		seen := make(map[int]bool) // a record has a key for each source
+		take := func(k []byte) (full bool) {
+			id := int(number(k[8:]))
+			if seen[id] {
+				return false
 			}
-			recs = append(recs, rec)
-			return nil
+			seen[id] = true
+			rec, err := getPackage(tx, id)
+			switch {
+			case err != nil:
+				damaged = append(damaged, fmt.Errorf("package %d: %w", id, err))
+			case !rec.GitHub.IsDue(now) && !rec.PyPI.IsDue(now):
+				// due within the microsecond that the key leaves out
+			case len(recs) >= limit:
+				more = true
+			default:
+				recs = append(recs, rec)
+			}
+			return more
 		}
 		c := tx.Bucket(bucketDue).Cursor()
-		last := timeKey(now)
+		last, sane := timeKey(now), timeKey(now.Add(maxAhead))
 		for k, _ := c.First(); k != nil && string(k[:8]) <= string(last); k, _ = c.Next() {
-			if more = len(recs) >= limit; more {
+			if take(k) {
 				return nil
-			}
-			if err := take(k); err != nil {
-				return err
 			}
 		}
-		sane := timeKey(now.Add(maxAhead))
-		for k, _ := c.Last(); k != nil && string(k[:8]) > string(sane); k, _ = c.Prev() {
-			if more = len(recs) >= limit; more {
+		for k, _ := c.Last(); k != nil && string(k[:8]) >= string(sane); k, _ = c.Prev() {
+			if take(k) {
 				return nil
-			}
-			if err := take(k); err != nil {
-				return err
 			}
 		}
 		return nil
@@ -60,14 +66,15 @@ func (s Source) IsDue(now time.Time) bool {
 	return s.State.Fetchable() && (!s.NextDue.After(now) || s.NextDue.After(now.Add(maxAhead)))
 }
 
-// due returns when the first of the record's sources falls due.
-func (r *Record) due() (at time.Time, ok bool) {
-	for _, source := range []Source{r.GitHub, r.PyPI} {
-		if source.State.Fetchable() && (!ok || source.NextDue.Before(at)) {
-			at, ok = source.NextDue, true
+// dueKeys returns a key for each source that is ever asked. One for the earlier
+// of them would not do: behind it, a due time of a wrong clock would not be seen.
+func (r *Record) dueKeys() (keys [][]byte) {
+	for _, source := range []*Source{&r.GitHub, &r.PyPI} {
+		if source.State.Fetchable() {
+			keys = append(keys, append(timeKey(source.NextDue), key(r.ID)...))
 		}
 	}
-	return at, ok
+	return keys
 }
 
 // oldestSuccess is the older of the last successes of the sources to ask.
@@ -85,12 +92,12 @@ func timeKey(t time.Time) []byte {
 	return key(int(max(0, t.UnixMicro())))
 }
 
-// moveDue replaces the due key of old, if any, by the one of rec.
+// moveDue replaces the due keys of old by those of rec; either may be nil.
 func moveDue(tx *bolt.Tx, old, rec *Record) error {
 	bucket := tx.Bucket(bucketDue)
 	if old != nil {
-		if at, ok := old.due(); ok {
-			if err := bucket.Delete(append(timeKey(at), key(old.ID)...)); err != nil {
+		for _, k := range old.dueKeys() {
+			if err := bucket.Delete(k); err != nil {
 				return err
 			}
 		}
@@ -98,9 +105,10 @@ func moveDue(tx *bolt.Tx, old, rec *Record) error {
 	if rec == nil {
 		return nil
 	}
-	at, ok := rec.due()
-	if !ok {
-		return nil
+	for _, k := range rec.dueKeys() {
+		if err := bucket.Put(k, nil); err != nil {
+			return err
+		}
 	}
-	return bucket.Put(append(timeKey(at), key(rec.ID)...), nil)
+	return nil
 }

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"reflect"
 
@@ -12,7 +14,8 @@ import (
 //
 // The catalogue half stays as it is stored: a package that left the catalogue
 // meanwhile is passed over, and where a source's URL is not the one that rec
-// was fetched by, that source's half stays too.
+// was fetched by, that source's half stays too. So does the state of a source
+// of which the catalogue has decided otherwise whether it can be asked.
 func (s *Store) Put(recs []Record) error {
 	err := s.updateServed(func(tx *bolt.Tx) (changes int, err error) {
 		for i := range recs {
@@ -42,16 +45,34 @@ func putFetched(tx *bolt.Tx, fetched *Record) (changed bool, err error) {
 	}
 	rec := *fetched
 	rec.Entry = old.Entry
-	if !sameText(old.RepoURL, fetched.RepoURL) {
+	sameRepo, samePyPI := sameText(old.RepoURL, fetched.RepoURL), sameText(old.PyPIURL, fetched.PyPIURL)
+	if !sameRepo {
 		rec.Repo, rec.GitHub = old.Repo, old.GitHub
 	}
-	if !sameText(old.PyPIURL, fetched.PyPIURL) {
+	if !samePyPI {
 		rec.Release, rec.PyPI = old.Release, old.PyPI
+	}
+	if old.GitHub.State.Fetchable() != fetched.GitHub.State.Fetchable() {
+		rec.GitHub = old.GitHub
+	}
+	if old.PyPI.State.Fetchable() != fetched.PyPI.State.Fetchable() {
+		rec.PyPI = old.PyPI
+	}
+	same, err := sameData(&old, &rec)
+	if err != nil {
+		return false, err
+	}
+	if !sameRepo || !samePyPI { // the times of rec are of data that was not taken over
+		rec.LastFetched = old.LastFetched
+		if same {
+			rec.Modified = old.Modified
+		}
 	}
 	if old.Modified.After(rec.Modified) {
 		rec.Modified = old.Modified
 	}
-	return !sameServed(&old, &rec), putRecord(tx, &old, &rec)
+	same = same && rec.Modified.Equal(old.Modified) && rec.LastFetched.Equal(old.LastFetched)
+	return !same, putRecord(tx, &old, &rec)
 }
 
 // putRecord writes rec in place of old, nil for none, with its due key.
@@ -66,11 +87,23 @@ func putRecord(tx *bolt.Tx, old, rec *Record) error {
 	return moveDue(tx, old, rec)
 }
 
-// sameServed reports whether a reader sees no difference between a and b: the
-// states of the sources are not part of what is served as the record.
-func sameServed(a, b *Record) bool {
-	return a.Modified.Equal(b.Modified) && a.LastFetched.Equal(b.LastFetched) &&
-		reflect.DeepEqual(a.Repo, b.Repo) && reflect.DeepEqual(a.Release, b.Release)
+// sameData reports whether a and b are kept as the same data: an empty list and
+// none, or one instant in two forms, are no change. The states of the sources
+// are not part of what is served as the record.
+func sameData(a, b *Record) (bool, error) {
+	if reflect.DeepEqual(a.Repo, b.Repo) && reflect.DeepEqual(a.Release, b.Release) {
+		return true, nil
+	}
+	type data struct {
+		Repo    Repo
+		Release Release
+	}
+	x, err := json.Marshal(data{a.Repo, a.Release})
+	if err != nil {
+		return false, err
+	}
+	y, err := json.Marshal(data{b.Repo, b.Release})
+	return bytes.Equal(x, y), err
 }
 
 func sameText(a, b *string) bool {

@@ -108,6 +108,7 @@ type Source struct {
 	LastSuccess time.Time         `json:"last_success,omitzero"`
 	NextDue     time.Time         `json:"next_due,omitzero"`    // zero: due at once
 	Failures    int               `json:"failures,omitempty"`   // consecutive attempts that were no success
+	Pending     int               `json:"pending,omitempty"`    // consecutive attempts that found a part still being computed
 	LastError   string            `json:"last_error,omitempty"` // of the last attempt, for a person; "" after a success
 	Note        string            `json:"note,omitempty"`       // a lasting limitation, such as a list too long to get
 	Tags        map[string]string `json:"tags,omitempty"`       // validators (ETags) by the name that the source's client gives each answer

@@ -16,7 +16,7 @@
 //	packages    id         -> Record                     (live packages)
 //	tombstones  id         -> tombstone                  (packages that left the catalogue)
 //	slugs       slug       -> id                         (of both, so that a slug keeps its id)
-//	due         time ‖ id  -> nothing                    (live packages with a source to ask)
+//	due         time ‖ id  -> nothing                    (one for each source to ask of a live package)
 //	categories  id         -> Category
 //	grids       id         -> Grid
 //	members     grid ‖ title ‖ 0 ‖ id -> nothing         (a grid's packages in the order it lists them)
@@ -111,6 +111,7 @@ func Open(path string, o Options) (*Store, error) {
 		o.Judge = judgeByPresence
 	}
 	s := &Store{path: path, judge: o.Judge}
+	var opened *os.File
 	err := guard(func() error {
 		db, err := bolt.Open(path, 0o600, &bolt.Options{
 			Timeout:         o.LockWait,
@@ -120,6 +121,7 @@ func Open(path string, o Options) (*Store, error) {
 			OpenFile: func(path string, flag int, mode os.FileMode) (*os.File, error) {
 				f, err := os.OpenFile(path, flag, mode)
 				if err == nil {
+					opened = f
 					s.file, err = f.Stat()
 				}
 				return f, err
@@ -129,6 +131,9 @@ func Open(path string, o Options) (*Store, error) {
 		return err
 	})
 	if err != nil {
+		if opened != nil { // a panic of bbolt leaves it open, and locked
+			_ = opened.Close()
+		}
 		return nil, explainOpen(path, o.LockWait, err)
 	}
 	if err := s.update(s.migrate); err != nil {
@@ -304,7 +309,21 @@ func (s *Store) updateServed(f func(*bolt.Tx) (changes int, err error)) error {
 	if err != nil {
 		return err
 	}
-	s.sequence.Store(sequence)
+	// Put and SyncCatalogue may come here in another order than they committed in.
+	for known := s.sequence.Load(); known < sequence; known = s.sequence.Load() {
+		s.sequence.CompareAndSwap(known, sequence)
+	}
+	return nil
+}
+
+// deleteKeys deletes keys that a cursor came by: to delete under a cursor
+// makes it skip one where the transaction has written to the page before.
+func deleteKeys(bucket *bolt.Bucket, keys [][]byte) error {
+	for _, k := range keys {
+		if err := bucket.Delete(k); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

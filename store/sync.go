@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -88,6 +89,9 @@ func (s *Store) SyncCatalogue(c Catalogue, now time.Time) (report SyncReport, er
 			return report, fmt.Errorf("remove what left the catalogue: %w", err)
 		}
 		report.Removed += len(chunk)
+		// At once, not at the end: Packages waits for an order without them.
+		left := slices.DeleteFunc(slices.Clone(*s.order.Load()), func(id int) bool { return has(chunk, id) })
+		s.order.Store(&left)
 	}
 	s.order.Store(&declared)
 	s.synced.Store(true)
@@ -116,6 +120,9 @@ func (s *Store) assignIDs(entries []Entry) ([]Entry, error) {
 		declared[e.Slug] = true
 		if e.ID == 0 {
 			continue
+		}
+		if e.ID < 0 {
+			problems = append(problems, fmt.Errorf("the package %s has the id %d; an id is positive", e.Slug, e.ID))
 		}
 		if other, taken := owner[e.ID]; taken {
 			problems = append(problems, fmt.Errorf("the packages %s and %s both have the id %d", other, e.Slug, e.ID))
@@ -169,6 +176,9 @@ func (s *Store) syncPackage(tx *bolt.Tx, e Entry, now time.Time, report *SyncRep
 	rec, restored := old, false
 	if errors.Is(err, errDamaged) { // what it fetched is lost, and fetched again
 		if err := purgeKeys(tx, e.ID); err != nil {
+			return err
+		}
+		if err := purgeSlug(tx, e.ID); err != nil {
 			return err
 		}
 	}
@@ -233,7 +243,9 @@ func rejudge(source *Source, judged State, sameURL bool) {
 }
 
 // formerRecord returns the fetched half that a package had when it was last in
-// the catalogue, under this id or, where it had another one, under its slug.
+// the catalogue, under this id or, where it had another one, under its slug. A
+// tombstone of another slug under this id makes way: the id is e's now. One under
+// another id stays, so that no other package is ever given that id.
 func formerRecord(tx *bolt.Tx, e Entry) (rec Record, restored bool, err error) {
 	ids := [][]byte{key(e.ID)}
 	if id := tx.Bucket(bucketSlugs).Get([]byte(e.Slug)); id != nil {
@@ -241,9 +253,22 @@ func formerRecord(tx *bolt.Tx, e Entry) (rec Record, restored bool, err error) {
 	}
 	tombstones := tx.Bucket(bucketTombstones)
 	for _, id := range ids {
+		value := tombstones.Get(id)
+		if value == nil {
+			continue
+		}
 		var t tombstone
-		if value := tombstones.Get(id); value != nil && decode(value, &t, bucketTombstones, number(id)) == nil && t.Slug == e.Slug {
-			return t.Record, true, tombstones.Delete(id)
+		match := decode(value, &t, bucketTombstones, number(id)) == nil && t.Slug == e.Slug
+		if number(id) == uint64(e.ID) {
+			if !match {
+				err = purgeSlug(tx, e.ID)
+			}
+			if err = errors.Join(err, tombstones.Delete(id)); err != nil {
+				return Record{}, false, err
+			}
+		}
+		if match {
+			return t.Record, true, nil
 		}
 	}
 	if len(ids) == 2 {
@@ -278,14 +303,22 @@ func replaceEntry(tx *bolt.Tx, old, rec *Record) error {
 	return putRecord(tx, old, rec)
 }
 
-// bury turns a live package into a tombstone. One that is damaged is removed.
+// bury turns a live package into a tombstone: one that is damaged into an empty
+// one, which keeps its id from being given to another package.
 func bury(tx *bolt.Tx, id int, now time.Time) error {
 	rec, err := getPackage(tx, id)
 	if errors.Is(err, errDamaged) {
-		return errors.Join(purgeKeys(tx, id), tx.Bucket(bucketPackages).Delete(key(id)))
+		if err := purgeKeys(tx, id); err != nil {
+			return err
+		}
+		rec, err = Record{Entry: Entry{ID: id}}, nil
+		rec.GitHub.State, rec.PyPI.State = StateNone, StateNone
 	}
 	if err == ErrNotFound {
 		return nil
+	}
+	if err != nil {
+		return err
 	}
 	if err := dropMembers(tx, &rec); err != nil {
 		return err
@@ -324,16 +357,30 @@ func dropMembers(tx *bolt.Tx, rec *Record) error {
 // purgeKeys removes the keys of a package whose value can't tell them any more.
 func purgeKeys(tx *bolt.Tx, id int) error {
 	for _, bucket := range [][]byte{bucketDue, bucketMembers} {
+		var keys [][]byte
 		c := tx.Bucket(bucket).Cursor()
 		for k, _ := c.First(); k != nil; k, _ = c.Next() {
 			if number(k[len(k)-8:]) == uint64(id) {
-				if err := c.Delete(); err != nil {
-					return err
-				}
+				keys = append(keys, bytes.Clone(k))
 			}
+		}
+		if err := deleteKeys(tx.Bucket(bucket), keys); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// purgeSlug forgets every slug that leads to id.
+func purgeSlug(tx *bolt.Tx, id int) error {
+	var slugs [][]byte
+	c := tx.Bucket(bucketSlugs).Cursor()
+	for k, v := c.First(); k != nil; k, v = c.Next() {
+		if number(v) == uint64(id) {
+			slugs = append(slugs, bytes.Clone(k))
+		}
+	}
+	return deleteKeys(tx.Bucket(bucketSlugs), slugs)
 }
 
 // memberKey orders a grid's packages by title. Bytes of UTF-8 sort as code points.

@@ -66,14 +66,12 @@ func syncItems[T any](tx *bolt.Tx, name []byte, items []T, now time.Time, fields
 		}
 		changes++
 	}
+	var gone [][]byte
 	c := bucket.Cursor()
 	for k, _ := c.First(); k != nil; k, _ = c.Next() {
 		if !declared[int(number(k))] {
-			if err := c.Delete(); err != nil {
-				return 0, err
-			}
-			changes++
+			gone = append(gone, bytes.Clone(k))
 		}
 	}
-	return changes, nil
+	return changes + len(gone), deleteKeys(bucket, gone)
 }

@@ -28,12 +28,12 @@ func ParseBaseURL(s string) (*url.URL, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, fmt.Errorf("%q is not an http or https URL", s)
-	case u.Host == "":
-		return nil, fmt.Errorf("%q names no host", s)
 	case u.User != nil:
 		return nil, errors.New("a base URL must not carry user information; give the token in a file or in the environment")
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, fmt.Errorf("%q is not an http or https URL", s)
+	case u.Hostname() == "":
+		return nil, fmt.Errorf("%q names no host", s)
 	case u.RawQuery != "" || u.Fragment != "":
 		return nil, fmt.Errorf("%q has a query or a fragment", s)
 	}
@@ -109,7 +109,7 @@ func (t *outgoing) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	noteMove(resp)
+	noteMove(req.Context(), resp.StatusCode)
 	resp.Body = &boundedBody{ReadCloser: resp.Body, left: t.MaxBody, max: t.MaxBody, url: req.URL}
 	return resp, nil
 }
@@ -152,12 +152,12 @@ func WithMoves(ctx context.Context, m *Moves) context.Context {
 	return context.WithValue(ctx, moveKey{}, m)
 }
 
-func noteMove(resp *http.Response) {
-	m, _ := resp.Request.Context().Value(moveKey{}).(*Moves)
+func noteMove(ctx context.Context, status int) {
+	m, _ := ctx.Value(moveKey{}).(*Moves)
 	if m == nil {
 		return
 	}
-	switch resp.StatusCode {
+	switch status {
 	case http.StatusMovedPermanently, http.StatusPermanentRedirect:
 		m.Permanent++
 	case http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect:

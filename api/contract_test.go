@@ -1,0 +1,140 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pkgmetad/store"
+)
+
+// contract is a case of testdata/cases.json: what a Django REST framework with
+// the serializers of Django Packages answered over testdata/records.json.
+type contract struct {
+	Name    string
+	Request struct {
+		Method, Path string
+		Headers      map[string]string
+	}
+	Response struct {
+		Status  int
+		Headers map[string]string
+		Body    string
+	}
+}
+
+func contracts(t testing.TB) []contract {
+	t.Helper()
+	data, err := os.ReadFile("testdata/cases.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []contract
+	if err := json.Unmarshal(data, &cases); err != nil {
+		t.Fatal(err)
+	}
+	if len(cases) == 0 {
+		t.Fatal("testdata/cases.json holds no case")
+	}
+	return cases
+}
+
+func TestContract(t *testing.T) {
+	checkContract(t, handler(t))
+}
+
+func TestContractOverTheStore(t *testing.T) {
+	records, zone := documented(t)
+	s, err := store.Open(filepath.Join(t.TempDir(), "store.db"), store.Options{LockWait: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	c := store.Catalogue{Categories: records.categories, Grids: records.grids}
+	for _, p := range records.packages {
+		c.Packages = append(c.Packages, p.Entry)
+	}
+	// The sync counts as a change, and Modified never goes back: let it lie before all of them.
+	if _, err := s.SyncCatalogue(c, time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Put(records.packages); err != nil {
+		t.Fatal(err)
+	}
+	h := newHandler(t, Options{Store: s, Location: zone})
+	checkContract(t, h)
+	if w := do(h, "GET", "/readyz"); w.Code != http.StatusOK {
+		t.Errorf("/readyz over a synced store is %d %s", w.Code, w.Body)
+	}
+}
+
+func checkContract(t *testing.T, h http.Handler) {
+	const base = "http://example.com" // of httptest.NewRequest
+	for _, c := range contracts(t) {
+		t.Run(c.Name, func(t *testing.T) {
+			var headers []string
+			for name, value := range c.Request.Headers {
+				headers = append(headers, name, value)
+			}
+			w := do(h, c.Request.Method, c.Request.Path, headers...)
+			if w.Code != c.Response.Status {
+				t.Errorf("status %d, want %d", w.Code, c.Response.Status)
+			}
+			want := strings.ReplaceAll(c.Response.Body, "{BASE}", base)
+			if diff := cmp.Diff(want, w.Body.String()); diff != "" {
+				t.Errorf("body (-want +got):\n%s", diff)
+			}
+			for name, want := range c.Response.Headers {
+				got := w.Header().Get(name)
+				switch name {
+				case "Vary":
+					if !strings.Contains(got, want) {
+						t.Errorf("Vary is %q without %q", got, want)
+					}
+				case "Location":
+					want = strings.ReplaceAll(want, "{BASE}", "")
+					if got != want && got != base+want {
+						t.Errorf("Location is %q, want %q", got, want)
+					}
+				default:
+					if got != want {
+						t.Errorf("%s is %q, want %q", name, got, want)
+					}
+				}
+			}
+			length := w.Header().Get("Content-Length")
+			if c.Request.Method != "HEAD" && length != strconv.Itoa(w.Body.Len()) {
+				t.Errorf("Content-Length is %q for %d bytes", length, w.Body.Len())
+			}
+		})
+	}
+}
+
+// TestHeadIsGet: HEAD answers as GET does, without the body.
+func TestHeadIsGet(t *testing.T) {
+	h := handler(t)
+	for _, c := range contracts(t) {
+		if c.Request.Method != "GET" {
+			continue
+		}
+		var headers []string
+		for name, value := range c.Request.Headers {
+			headers = append(headers, name, value)
+		}
+		get := do(h, "GET", c.Request.Path, headers...)
+		head := do(h, "HEAD", c.Request.Path, headers...)
+		if head.Code != get.Code || head.Body.Len() != 0 {
+			t.Errorf("%s: HEAD is %d with %d bytes, GET is %d", c.Request.Path, head.Code, head.Body.Len(), get.Code)
+		}
+		if diff := cmp.Diff(get.Header(), head.Header()); diff != "" {
+			t.Errorf("%s: headers (-GET +HEAD):\n%s", c.Request.Path, diff)
+		}
+	}
+}

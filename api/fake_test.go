@@ -1,0 +1,173 @@
+package api
+
+import (
+	"cmp"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"testing"
+	"time"
+	_ "time/tzdata"
+
+	"github.com/rs/zerolog"
+
+	"pkgmetad/store"
+)
+
+// fakeStore is a Store in memory.
+type fakeStore struct {
+	packages   []store.Record
+	categories []store.Category
+	grids      []store.Grid
+	err        error // what every method fails with, where there is one
+}
+
+func lookUp[T any](err error, items []T, is func(T) bool) (T, error) {
+	var none T
+	if err != nil {
+		return none, err
+	}
+	if i := slices.IndexFunc(items, is); i >= 0 {
+		return items[i], nil
+	}
+	return none, store.ErrNotFound
+}
+
+func stretch[T any](err error, items []T, id func(T) int, offset, limit int) ([]T, int, error) {
+	if err != nil {
+		return nil, 0, err
+	}
+	items = slices.SortedFunc(slices.Values(items), func(a, b T) int { return cmp.Compare(id(b), id(a)) })
+	total := len(items)
+	from := min(offset, total)
+	return items[from:min(from+limit, total)], total, nil
+}
+
+func (f *fakeStore) Package(id int) (store.Record, error) {
+	return lookUp(f.err, f.packages, func(p store.Record) bool { return p.ID == id })
+}
+
+func (f *fakeStore) PackageBySlug(slug string) (store.Record, error) {
+	return lookUp(f.err, f.packages, func(p store.Record) bool { return p.Slug == slug })
+}
+
+func (f *fakeStore) Packages(offset, limit int) ([]store.Record, int, error) {
+	return stretch(f.err, f.packages, func(p store.Record) int { return p.ID }, offset, limit)
+}
+
+func (f *fakeStore) Category(id int) (store.Category, error) {
+	return lookUp(f.err, f.categories, func(c store.Category) bool { return c.ID == id })
+}
+
+func (f *fakeStore) Categories(offset, limit int) ([]store.Category, int, error) {
+	return stretch(f.err, f.categories, func(c store.Category) int { return c.ID }, offset, limit)
+}
+
+func (f *fakeStore) Grid(id int) (store.Grid, error) {
+	return lookUp(f.err, f.grids, func(g store.Grid) bool { return g.ID == id })
+}
+
+func (f *fakeStore) GridBySlug(slug string) (store.Grid, error) {
+	return lookUp(f.err, f.grids, func(g store.Grid) bool { return g.Slug == slug })
+}
+
+func (f *fakeStore) Grids(offset, limit int) ([]store.Grid, int, error) {
+	return stretch(f.err, f.grids, func(g store.Grid) int { return g.ID }, offset, limit)
+}
+
+func (f *fakeStore) GridPackages(grid int) ([]int, error) {
+	members := slices.SortedFunc(slices.Values(f.packages), func(a, b store.Record) int {
+		return cmp.Or(cmp.Compare(a.Title, b.Title), cmp.Compare(a.ID, b.ID))
+	})
+	var ids []int
+	for _, p := range members {
+		if slices.Contains(p.Grids, grid) {
+			ids = append(ids, p.ID)
+		}
+	}
+	return ids, f.err
+}
+
+func (f *fakeStore) Ready() error { return f.err }
+
+// documented returns the records of testdata and the zone they are served in.
+func documented(t testing.TB) (*fakeStore, *time.Location) {
+	t.Helper()
+	data, err := os.ReadFile("testdata/records.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		TimeZone   string           `json:"time_zone"`
+		Categories []store.Category `json:"categories"`
+		Grids      []store.Grid     `json:"grids"`
+		Packages   []struct {
+			store.Entry
+			LastUpdated     *time.Time `json:"last_updated"`
+			LastFetched     *time.Time `json:"last_fetched"`
+			PyPIVersion     *string    `json:"pypi_version"`
+			Modified        time.Time  `json:"modified"`
+			RepoForks       int        `json:"repo_forks"`
+			RepoDescription string     `json:"repo_description"`
+			RepoWatchers    int        `json:"repo_watchers"`
+			CommitsOver52   []int      `json:"commits_over_52"`
+			Participants    []string   `json:"participants"`
+		} `json:"packages"`
+	}
+	if err := json.Unmarshal(data, &file); err != nil {
+		t.Fatal(err)
+	}
+	zone, err := time.LoadLocation(file.TimeZone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fakeStore{categories: file.Categories, grids: file.Grids}
+	for _, p := range file.Packages {
+		rec := store.Record{
+			Entry: p.Entry,
+			Repo: store.Repo{
+				Stars: p.RepoWatchers, Forks: p.RepoForks, Description: p.RepoDescription,
+				Participants: p.Participants, Commits52: p.CommitsOver52, LastCommit: p.LastUpdated,
+			},
+			Release:  store.Release{Version: p.PyPIVersion},
+			GitHub:   store.Source{State: store.StateOK},
+			PyPI:     store.Source{State: store.StateOK},
+			Modified: p.Modified,
+		}
+		if p.LastFetched != nil {
+			rec.LastFetched = *p.LastFetched
+		}
+		f.packages = append(f.packages, rec)
+	}
+	return f, zone
+}
+
+// handler returns the API over the documented records as they are served.
+func handler(t testing.TB) http.Handler {
+	t.Helper()
+	records, zone := documented(t)
+	return newHandler(t, Options{Store: records, Location: zone})
+}
+
+func newHandler(t testing.TB, o Options) http.Handler {
+	t.Helper()
+	o.Log = zerolog.New(zerolog.NewTestWriter(t))
+	h, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// do sends one request; headers are pairs of name and value.
+func do(h http.Handler, method, target string, headers ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, target, nil)
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Add(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}

@@ -1,0 +1,47 @@
+package api
+
+import (
+	"io"
+	"net/http"
+	"strconv"
+)
+
+// livez answers 200 for as long as the process serves at all. Neither the
+// upstreams nor the store are asked: restarting would mend neither.
+func (a *api) livez(w http.ResponseWriter, r *http.Request) {
+	sendText(w, r, http.StatusOK, "ok")
+}
+
+// readyz answers 200 when there is something to serve, and otherwise 503 with
+// the reason.
+func (a *api) readyz(w http.ResponseWriter, r *http.Request) {
+	if err := a.store.Ready(); err != nil {
+		sendText(w, r, http.StatusServiceUnavailable, err.Error()+"\n")
+		return
+	}
+	sendText(w, r, http.StatusOK, "ok")
+}
+
+// index points to the API.
+func (a *api) index(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Location", a.base.prefix+root)
+	sendText(w, r, http.StatusFound, "The API is at "+a.base.of(r)+root+"\n")
+}
+
+// sendText answers a GET or HEAD in plain text.
+func sendText(w http.ResponseWriter, r *http.Request, status int, text string) {
+	h := w.Header()
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		h.Del("Location")
+		h.Set("Allow", "GET, HEAD")
+		status, text = http.StatusMethodNotAllowed, "only GET and HEAD are answered here\n"
+	}
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("Content-Length", strconv.Itoa(len(text)))
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		io.WriteString(w, text)
+	}
+}

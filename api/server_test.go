@@ -1,0 +1,226 @@
+package api
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// pipeListener accepts the server's ends of pipes, whose deadlines follow the
+// clock of a synctest bubble.
+type pipeListener struct {
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+func newPipeListener() *pipeListener {
+	return &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error {
+	l.once.Do(func() { close(l.done) })
+	return nil
+}
+
+func (l *pipeListener) Addr() net.Addr { return &net.TCPAddr{} }
+
+// dial returns the client's end of a connection, which waits to be accepted.
+func (l *pipeListener) dial() net.Conn {
+	client, server := net.Pipe()
+	go func() {
+		select {
+		case l.conns <- server:
+		case <-l.done:
+			server.Close()
+		}
+	}()
+	return client
+}
+
+// serving runs f beside a server for h.
+func serving(t *testing.T, h http.Handler, f func(l *pipeListener)) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newPipeListener()
+		s := NewServer(h, zerolog.New(zerolog.NewTestWriter(t)))
+		served := make(chan error)
+		go func() { served <- s.Serve(l) }()
+		f(l)
+		s.Close()
+		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
+	})
+}
+
+// untilClosed reads c to its end and returns what came and how long it took.
+func untilClosed(c net.Conn) (string, time.Duration) {
+	start := time.Now()
+	b, _ := io.ReadAll(c)
+	return string(b), time.Since(start)
+}
+
+// TestSlowHeader: a client that never finishes its header is let go after 5 s,
+// however often it sends a little.
+func TestSlowHeader(t *testing.T) {
+	serving(t, handler(t), func(l *pipeListener) {
+		c := l.dial()
+		io.WriteString(c, "GET /livez HTTP/1.1\r\nHost: x\r\n")
+		var drip sync.WaitGroup
+		drip.Go(func() {
+			for {
+				time.Sleep(time.Second)
+				if _, err := io.WriteString(c, "X-More: 1\r\n"); err != nil {
+					return
+				}
+			}
+		})
+		if _, took := untilClosed(c); took != 5*time.Second {
+			t.Errorf("closed after %s", took)
+		}
+		drip.Wait()
+	})
+}
+
+// TestSlowBody: a body that never comes holds a handler that waits for it for 10 s.
+func TestSlowBody(t *testing.T) {
+	reading := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) })
+	serving(t, reading, func(l *pipeListener) {
+		c := l.dial()
+		io.WriteString(c, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n1")
+		if _, took := untilClosed(c); took != 10*time.Second {
+			t.Errorf("closed after %s", took)
+		}
+	})
+}
+
+// TestIdle: a connection is kept for 120 s after an answer.
+func TestIdle(t *testing.T) {
+	serving(t, handler(t), func(l *pipeListener) {
+		c := l.dial()
+		io.WriteString(c, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+		if got, took := untilClosed(c); took != 120*time.Second || !strings.HasSuffix(got, "\r\n\r\nok") {
+			t.Errorf("closed after %s: %s", took, got)
+		}
+	})
+}
+
+// TestSlowReader: a client that does not read is let go 30 s after its request.
+func TestSlowReader(t *testing.T) {
+	var took time.Duration
+	flushed := make(chan error, 1)
+	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		_, err := w.Write(make([]byte, 1<<20))
+		took = time.Since(start)
+		flushed <- err
+	})
+	serving(t, h, func(l *pipeListener) {
+		c := l.dial()
+		defer c.Close()
+		io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+		if err := <-flushed; err == nil || took != 30*time.Second {
+			t.Errorf("after %s: %v", took, err)
+		}
+	})
+}
+
+func TestLongHeader(t *testing.T) {
+	serving(t, handler(t), func(l *pipeListener) {
+		c := l.dial()
+		go io.WriteString(c, "GET /livez HTTP/1.1\r\nHost: x\r\nX-Long: "+strings.Repeat("x", 64<<10)+"\r\n\r\n")
+		answer, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+			t.Errorf("a header of 64 KiB is answered with %s", answer.Status)
+		}
+		c.Close()
+	})
+}
+
+func TestServerLogs(t *testing.T) {
+	var log strings.Builder
+	NewServer(nil, zerolog.New(&log)).ErrorLog.Print("http: something odd")
+	if got, want := log.String(), `{"level":"warn","message":"http: something odd"}`+"\n"; got != want {
+		t.Errorf("logged %s, want %s", got, want)
+	}
+}
+
+func TestLimitListener(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inner := newPipeListener()
+		l := LimitListener(inner, 2)
+		accepted := make(chan net.Conn, 8)
+		ended := make(chan error)
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					ended <- err
+					return
+				}
+				accepted <- c
+			}
+		}()
+		for range 4 {
+			inner.dial()
+		}
+		open := func(want int) {
+			t.Helper()
+			synctest.Wait()
+			if len(accepted) != want {
+				t.Fatalf("%d connections accepted, want %d", len(accepted), want)
+			}
+		}
+		open(2)
+		first := <-accepted
+		open(1) // taken from the channel, but still open
+		first.Close()
+		first.Close() // counts once
+		open(2)
+		(<-accepted).Close()
+		open(2)
+
+		// Both slots are taken: only Close can end the Accept.
+		l.Close()
+		l.Close()
+		if err := <-ended; !errors.Is(err, net.ErrClosed) {
+			t.Error(err)
+		}
+	})
+}
+
+// failingListener fails to accept.
+type failingListener struct{ pipeListener }
+
+func (*failingListener) Accept() (net.Conn, error) { return nil, errors.New("too many open files") }
+
+// TestLimitListenerFailure: an Accept that failed takes no place.
+func TestLimitListenerFailure(t *testing.T) {
+	l := LimitListener(&failingListener{}, 1)
+	for range 3 {
+		if _, err := l.Accept(); err == nil {
+			t.Fatal("no error")
+		}
+	}
+}

@@ -1,0 +1,187 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+
+	"pkgmetad/store"
+)
+
+// allowed are the methods of every view.
+const allowed = "GET, HEAD, OPTIONS"
+
+// A view answers the requests for one kind of path.
+type view struct {
+	name, description string // as OPTIONS tells them
+	// get writes the answer to GET and HEAD. Its error is a *problem or a
+	// failure of the store, and then what it has written does not count.
+	get func(e *encoder, rq *request) error
+}
+
+// A collection is a list of records and each record by itself.
+type collection struct {
+	path           string // its segment of the paths
+	list, instance view
+}
+
+// A request is what a view needs of one.
+type request struct {
+	key   string // the id or slug in the path of an instance
+	query query
+	base  string // scheme, host and prefix: what stands before the path of a link
+	path  string // as asked for
+	tail  string // the end of each link to a view: "/", or the format suffix, and the ?format= asked with
+}
+
+// A problem is an answer that is no success.
+type problem struct {
+	status int
+	detail string
+}
+
+func (p *problem) Error() string { return p.detail }
+
+var (
+	errNotFound      = &problem{http.StatusNotFound, "Not found."}
+	errNotAcceptable = &problem{http.StatusNotAcceptable, "Could not satisfy the request Accept header."}
+	errServer        = &problem{http.StatusInternalServerError, "A server error occurred."}
+)
+
+func (a *api) serve(v view) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { a.answer(w, r, v, "", "") }
+}
+
+// unknown answers a request for a path that is none.
+func (a *api) unknown(w http.ResponseWriter, r *http.Request) {
+	e := a.encoder()
+	defer a.release(e)
+	e.problem(errNotFound)
+	send(w, r, errNotFound.status, e.buf)
+}
+
+// answer answers a request for a view. The answer is complete before its first
+// byte goes out, so no failure can cut it short.
+func (a *api) answer(w http.ResponseWriter, r *http.Request, v view, key, suffix string) {
+	e := a.encoder()
+	defer a.release(e)
+	status := http.StatusOK
+	if err := a.render(e, r, v, key, suffix); err != nil {
+		var p *problem
+		if !errors.As(err, &p) {
+			p = errServer
+			a.log.Error().Err(err).Str("method", r.Method).Str("path", r.URL.Path).Msg("the store did not answer an API request")
+		}
+		status = p.status
+		e.reset(e.indent)
+		e.problem(p)
+	}
+	h := w.Header()
+	h.Set("Allow", allowed)
+	h.Add("Vary", "Accept")
+	send(w, r, status, e.buf)
+}
+
+// render checks in DRF's order: first the format and the Accept header, so that
+// even a problem comes in the form asked for; then the method; then the record.
+// OPTIONS does not look for the record.
+func (a *api) render(e *encoder, r *http.Request, v view, key, suffix string) error {
+	q := parseQuery(r.URL.RawQuery)
+	asked, carried := q.get("format")
+	format := suffix
+	if format == "" {
+		format = asked
+	}
+	indent, err := negotiate(r.Header["Accept"], format)
+	e.reset(indent)
+	if err != nil {
+		return err
+	}
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+	case http.MethodOptions:
+		e.metadata(v)
+		return nil
+	default:
+		return &problem{http.StatusMethodNotAllowed, `Method "` + r.Method + `" not allowed.`}
+	}
+	rq := request{key: key, query: q, base: a.base.of(r), path: r.URL.Path, tail: "/"}
+	if suffix != "" {
+		rq.tail = "." + suffix
+	}
+	if carried {
+		rq.tail += "?" + query{{"format", asked}}.encode()
+	}
+	return v.get(e, &rq)
+}
+
+// send writes a JSON answer.
+func send(w http.ResponseWriter, r *http.Request, status int, body []byte) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		w.Write(body) // a client that is gone is nobody's failure
+	}
+}
+
+func (e *encoder) problem(p *problem) {
+	e.open('{')
+	e.key("detail")
+	e.str(p.detail)
+	e.close('}')
+}
+
+// metadata writes what OPTIONS tells of a view.
+func (e *encoder) metadata(v view) {
+	e.open('{')
+	e.key("name")
+	e.str(v.name)
+	e.key("description")
+	e.str(v.description)
+	e.key("renders")
+	e.strings("application/json", "text/html")
+	e.key("parses")
+	e.strings("application/json", "application/x-www-form-urlencoded", "multipart/form-data")
+	e.close('}')
+}
+
+// find looks a record up by what stands in its path: digits are an id before
+// they are a slug. name is that of the record in the answer where there is none.
+func find[T any](name, key string, byID func(int) (T, error), bySlug func(string) (T, error)) (T, error) {
+	if allDigits(key) {
+		if id, ok := parseID(key); ok {
+			if item, err := byID(id); !errors.Is(err, store.ErrNotFound) {
+				return item, err
+			}
+		}
+	}
+	item, err := bySlug(key)
+	return item, explain(name, err)
+}
+
+// explain turns store.ErrNotFound into the answer that names the record.
+func explain(name string, err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return &problem{http.StatusNotFound, "No " + name + " matches the given query."}
+	}
+	return err
+}
+
+// maxKept is the capacity in bytes above which a buffer is not kept for the
+// next answer: one great page must not hold its memory for ever.
+const maxKept = 1 << 20
+
+func (a *api) encoder() *encoder {
+	e := a.encoders.Get().(*encoder)
+	e.reset(0)
+	return e
+}
+
+func (a *api) release(e *encoder) {
+	if cap(e.buf) <= maxKept {
+		a.encoders.Put(e)
+	}
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+func newConfigCommand() *cobra.Command {
+	config := &cobra.Command{
+		Use:   "config",
+		Short: "Look after the configuration",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("unknown command %q", args[0])
+			}
+			return cmd.Help()
+		},
+	}
+	var path string
+	check := &cobra.Command{
+		Use:   "check --config FILE",
+		Short: "Name every mistake in the configuration and in its catalogue at once",
+		Long: `Read the configuration and the catalogue that it names, and print every mistake
+with its file, line and column. Nothing is changed, and no request is made.
+
+Exit codes: 0 all is well, 1 there are mistakes.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := LoadConfig(path, os.Getenv)
+			if err == nil {
+				for _, w := range cfg.Warnings {
+					fmt.Fprintln(cmd.ErrOrStderr(), "warning:", w)
+				}
+				catalogue, catalogueErr := LoadCatalogue(cfg.Catalogue.Path)
+				if catalogueErr == nil {
+					fmt.Fprintf(cmd.OutOrStdout(), "%s: all is well, and so is the catalogue %s (%d packages)\n", path, cfg.Catalogue.Path, len(catalogue.Packages))
+				}
+				err = catalogueErr
+			}
+			if err != nil {
+				fmt.Fprintln(cmd.ErrOrStderr(), err)
+				return failed(exitFailed, errReported)
+			}
+			return nil
+		},
+	}
+	addConfigFlag(check, &path)
+	config.AddCommand(check)
+	return config
+}

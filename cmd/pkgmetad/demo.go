@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"pkgmetad/internal/sim"
+)
+
+// demoPackages is how many packages the demo has beside the documented one.
+const demoPackages = 60
+
+func newDemoCommand() *cobra.Command {
+	var listen string
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Run the whole daemon over a simulated GitHub and PyPI: no network, no token",
+		Long: `Run the real daemon over a simulated GitHub and PyPI, on a store that is removed
+at the end. A pass starts every 10 seconds, and records fall due after 30, so
+that there is something to see. Ctrl-C stops it.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return failed(exitFailed, demo(cmd.Context(), listen, cmd.OutOrStdout(), cmd.ErrOrStderr()))
+		},
+	}
+	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "`address` to serve the API on; port 0 picks a free one")
+	return cmd
+}
+
+func demo(ctx context.Context, listen string, stdout, stderr io.Writer) (err error) {
+	folder, err := os.MkdirTemp("", "pkgmetad-demo-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+
+	world := sim.Generate(1, demoPackages, sim.Options{Latency: 50 * time.Millisecond})
+	defer world.Close()
+	sim.Documented(world)
+	upstreams, err := startSim("127.0.0.1:0", world)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, upstreams.stop()) }()
+
+	cfg := defaultConfig()
+	cfg.Store.Path = filepath.Join(folder, "pkgmetad.db")
+	cfg.Catalogue.Path = filepath.Join(folder, "catalogue.yaml")
+	cfg.HTTP.Listen = listen
+	cfg.GitHub.BaseURL, cfg.PyPI.BaseURL = upstreams.url, upstreams.url
+	cfg.GitHub.Token, cfg.GitHub.TokenSource = NewSecret("demo"), "the demo"
+	cfg.PyPI.Contact = "demo@localhost"
+	cfg.Refresh.StaleAfter, cfg.Refresh.RetryMin, cfg.Refresh.RetryMax = 30*time.Second, 10*time.Second, time.Minute
+	if cfg.Schedule.Cron, err = ParseSchedule("@every 10s", time.UTC); err != nil {
+		return err
+	}
+	if err := writeCatalogue(cfg.Catalogue.Path, world.Catalogue()); err != nil {
+		return err
+	}
+	return serve(ctx, cfg, newLogger(LogConfig{Level: "info", Format: "console"}, stderr), func(address net.Addr) {
+		fmt.Fprintf(stdout, `
+pkgmetad demo: the real daemon over a simulated GitHub and PyPI. Ctrl-C stops it.
+
+  the API             http://%[1]s/api/v4/
+  all packages        http://%[1]s/api/v4/packages/
+  the documented one  http://%[1]s/api/v4/packages/1609/
+  is it ready?        http://%[1]s/readyz
+
+  let a week pass     curl -X POST '%[2]s_sim/advance?days=7'
+  what was asked      curl %[2]s_sim/stats
+  break something     curl '%[2]s_sim/fault?repo=*&fault=502&times=20'
+
+`, address, upstreams.url)
+	})
+}

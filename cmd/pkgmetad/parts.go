@@ -1,0 +1,95 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"pkgmetad/fetcher"
+	"pkgmetad/github"
+	"pkgmetad/pypi"
+	"pkgmetad/store"
+)
+
+// parts are what serve and refresh are made of.
+type parts struct {
+	cfg     *Config
+	log     zerolog.Logger
+	store   *store.Store
+	fetcher *fetcher.Fetcher
+}
+
+// openParts opens the store and builds the clients and the fetcher. Close the
+// store when done.
+func openParts(cfg *Config, log zerolog.Logger) (*parts, error) {
+	var wire http.RoundTripper // nil: each client makes its own
+	gh, err := github.New(github.Options{
+		BaseURL: cfg.GitHub.BaseURL, Token: cfg.GitHub.Token.Reveal(), UserAgent: userAgent(cfg.PyPI.Contact),
+		Timeout: cfg.GitHub.Timeout, Reserve: cfg.GitHub.Reserve, Transport: wire,
+	})
+	if err != nil {
+		return nil, err
+	}
+	py, err := pypi.New(pypi.Options{
+		BaseURL: cfg.PyPI.BaseURL, UserAgent: userAgent(cfg.PyPI.Contact), Timeout: cfg.PyPI.Timeout, Transport: wire,
+	})
+	if err != nil {
+		return nil, err
+	}
+	st, err := store.Open(cfg.Store.Path, store.Options{
+		LockWait: cfg.Store.LockWait, MaxSize: int(cfg.Store.MaxSize), Judge: fetcher.Judge,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &parts{cfg: cfg, log: log, store: st, fetcher: fetcher.New(fetcher.Options{
+		Store: st, GitHub: gh, PyPI: py, Log: log,
+		Workers: cfg.Refresh.Workers, MaxPackages: cfg.Refresh.MaxPackages, PendingWait: cfg.Refresh.PendingWait,
+		Policy: fetcher.Policy{StaleAfter: cfg.Refresh.StaleAfter, RetryMin: cfg.Refresh.RetryMin, RetryMax: cfg.Refresh.RetryMax},
+	})}, nil
+}
+
+// errNoCatalogue says that there is nothing to go on with.
+var errNoCatalogue = errors.New("no usable catalogue")
+
+// syncCatalogue takes the catalogue file over into the store. Where the file
+// is bad, the store keeps the catalogue it had: the error wraps errNoCatalogue
+// if it had none.
+func (p *parts) syncCatalogue() error {
+	catalogue, err := LoadCatalogue(p.cfg.Catalogue.Path)
+	var report store.SyncReport
+	if err == nil {
+		report, err = p.store.SyncCatalogue(catalogue, time.Now())
+	}
+	if err != nil {
+		if p.store.Ready() != nil {
+			return fmt.Errorf("%w: %w", errNoCatalogue, err)
+		}
+		return fmt.Errorf("the catalogue is as it was, since its file is bad: %w", err)
+	}
+	for _, problem := range report.Problems {
+		p.log.Warn().Msg(problem + "; the package is served, and this half of it never fetched")
+	}
+	p.log.Info().Int("packages", len(catalogue.Packages)).
+		Int("added", report.Added).Int("changed", report.Changed).Int("restored", report.Restored).Int("removed", report.Removed).
+		Msg("catalogue taken over from " + p.cfg.Catalogue.Path)
+	return nil
+}
+
+// warn tells what works, but not as well as it could.
+func (p *parts) warn() {
+	for _, w := range p.cfg.Warnings {
+		p.log.Warn().Msg(w)
+	}
+	if p.cfg.GitHub.Token.Empty() {
+		p.log.Warn().Msg("no GitHub token: GitHub answers 60 requests an hour, about 15 packages; with one (github.token_file or GITHUB_TOKEN) it answers 5000")
+	} else {
+		p.log.Info().Msg("GitHub token from " + p.cfg.GitHub.TokenSource)
+	}
+	if p.cfg.PyPI.Contact == "" {
+		p.log.Warn().Msg("pypi.contact is empty: GitHub and PyPI ask for a contact in the User-Agent, and block who has none first")
+	}
+}

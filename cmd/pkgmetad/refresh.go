@@ -1,0 +1,192 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+
+	"pkgmetad/fetcher"
+)
+
+func newRefreshCommand() *cobra.Command {
+	var path string
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "refresh --config FILE [--all | SLUG…]",
+		Short: "Refresh packages now: those due, all, or the named ones",
+		Long: `Run one pass now: over what is due, over every package with --all, or over the
+named packages whether due or not. Where a daemon serves the store, the daemon
+does it, beside what else it does; otherwise this command does, on the store
+itself.
+
+Exit codes: 0 all done, 1 a package failed or had to be deferred for a limit.`,
+		Example: `  pkgmetad refresh -c config.yaml
+  pkgmetad refresh -c config.yaml django-crispy-forms wagtail
+  pkgmetad refresh -c config.yaml --all`,
+		RunE: func(cmd *cobra.Command, slugs []string) error {
+			if all && len(slugs) > 0 {
+				return errors.New("--all and named packages exclude each other")
+			}
+			cfg, err := LoadConfig(path, os.Getenv)
+			if err != nil {
+				return failed(exitFailed, err)
+			}
+			return failed(exitFailed, refresh(cmd.Context(), cfg, refreshRequest{all, slugs}, cmd.OutOrStdout(), cmd.ErrOrStderr()))
+		},
+	}
+	addConfigFlag(cmd, &path)
+	cmd.Flags().BoolVar(&all, "all", false, "every package, due or not")
+	return cmd
+}
+
+// refresh has the pass run by whoever can, shows how it goes, and sums it up.
+func refresh(ctx context.Context, cfg *Config, request refreshRequest, stdout, stderr io.Writer) error {
+	watch := newWatcher(stderr)
+	var report fetcher.Report
+	var err error
+	if daemon := dialDaemon(ctx, cfg); daemon != nil {
+		report, err = refreshByDaemon(ctx, daemon, request, watch.progress)
+	} else {
+		report, err = refreshHere(ctx, cfg, request, watch.progress, stderr)
+	}
+	watch.done()
+	if err != nil {
+		return err
+	}
+	for _, p := range watch.trouble {
+		fmt.Fprintf(stderr, "%s %s: %s\n", p.Slug, p.Outcome, p.Error)
+	}
+	fmt.Fprintln(stdout, summary(report))
+	switch {
+	case report.Cancelled:
+		return errors.New("stopped before the end; what had arrived is stored")
+	case report.Failed > 0 && report.Deferred > 0:
+		return fmt.Errorf("%d packages failed and %d were deferred", report.Failed, report.Deferred)
+	case report.Failed > 0:
+		return fmt.Errorf("%d of %d packages failed; the data of their last success stays", report.Failed, report.Asked)
+	case report.Deferred > 0:
+		return fmt.Errorf("%d of %d packages were deferred for a limit; run it again later, or leave it to the daemon", report.Deferred, report.Asked)
+	}
+	return nil
+}
+
+func refreshHere(ctx context.Context, cfg *Config, request refreshRequest, progress func(fetcher.Progress), stderr io.Writer) (report fetcher.Report, err error) {
+	logging := cfg.Log
+	if logging.Level == "info" {
+		logging.Level = "error" // the summary tells the rest
+	}
+	p, err := openParts(cfg, newLogger(logging, stderr))
+	if err != nil {
+		return report, err
+	}
+	defer func() { err = errors.Join(err, p.store.Close()) }()
+	if err := p.syncCatalogue(); err != nil {
+		return report, err
+	}
+	return p.refresh(ctx, request, progress)
+}
+
+func refreshByDaemon(ctx context.Context, daemon *http.Client, request refreshRequest, progress func(fetcher.Progress)) (report fetcher.Report, err error) {
+	const gone = "the daemon went away before the pass ended: %w"
+	body, err := json.Marshal(request)
+	if err != nil {
+		return report, err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://daemon/refresh", bytes.NewReader(body))
+	if err != nil {
+		return report, err
+	}
+	resp, err := daemon.Do(r)
+	if err != nil {
+		return report, fmt.Errorf("ask the daemon: %w", cause(err))
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
+		return report, fmt.Errorf("the daemon refused (%s): %s", resp.Status, bytes.TrimSpace(text))
+	}
+	for events := json.NewDecoder(bufio.NewReader(resp.Body)); ; {
+		var e refreshEvent
+		if err := events.Decode(&e); err != nil {
+			if ctx.Err() != nil {
+				return fetcher.Report{Cancelled: true}, nil
+			}
+			return report, fmt.Errorf(gone, err)
+		}
+		switch {
+		case e.Progress != nil:
+			progress(*e.Progress)
+		case e.Error != "":
+			return report, errors.New(e.Error)
+		case e.Report != nil:
+			return *e.Report, nil
+		}
+	}
+}
+
+// summary tells a person what a pass did.
+func summary(r fetcher.Report) string {
+	if r.Asked == 0 {
+		return "Nothing to do: no package is due (--all asks for every one)."
+	}
+	s := fmt.Sprintf("%d packages in %s: %d fresh, %d unchanged, %d pending, %d failed, %d gone, %d deferred.\nGitHub: %d requests, %d charged. PyPI: %d requests.",
+		r.Asked, r.Duration.Round(100*time.Millisecond), r.Fresh, r.Unchanged, r.Pending, r.Failed, r.Gone, r.Deferred,
+		r.GitHub.Requests, r.GitHub.Charged, r.PyPI.Requests)
+	for _, source := range []fetcher.SourceTally{r.GitHub, r.PyPI} {
+		if !source.Hold.IsZero() {
+			s += fmt.Sprintf("\nOn hold until %s: %s", source.Hold.Local().Format(time.DateTime), source.Reason)
+		}
+	}
+	if r.More {
+		s += "\nMore is due than one pass takes on (refresh.max_packages); run it again."
+	}
+	return s
+}
+
+// watcher shows the progress of a pass where a person looks on.
+type watcher struct {
+	w       io.Writer
+	visible bool
+	bar     *progressbar.ProgressBar
+	trouble []fetcher.Progress // packages with something to tell about, the first few
+}
+
+const maxTrouble = 20
+
+func newWatcher(w io.Writer) *watcher {
+	return &watcher{w: w, visible: isTerminal(w)}
+}
+
+func (w *watcher) progress(p fetcher.Progress) {
+	if p.Error != "" && len(w.trouble) < maxTrouble {
+		w.trouble = append(w.trouble, p)
+	}
+	if !w.visible {
+		return
+	}
+	if w.bar == nil {
+		w.bar = progressbar.NewOptions(p.Total,
+			progressbar.OptionSetWriter(w.w), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
+			progressbar.OptionSetItsString("packages"), progressbar.OptionSetPredictTime(true),
+			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
+	}
+	w.bar.ChangeMax(p.Total)
+	w.bar.Describe(fmt.Sprintf("%-24.24s", p.Slug))
+	_ = w.bar.Set(p.Done) // a terminal that went away is no reason to stop
+}
+
+func (w *watcher) done() {
+	if w.bar != nil {
+		_ = w.bar.Finish()
+	}
+}

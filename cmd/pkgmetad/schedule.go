@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/robfig/cron/v3"
+	"github.com/rs/zerolog"
+)
+
+// resyncEvery is how often the scheduler looks at the wall clock. Timers run on
+// the monotonic one, which stands still while the machine sleeps and does not
+// know when the wall clock is set.
+const resyncEvery = time.Minute
+
+// clockStep is how far both clocks may drift apart in that time before it
+// counts as a sleep or as a clock that was set.
+const clockStep = 5 * time.Second
+
+// scheduler runs a job at once, then whenever the schedule says so, when the
+// wall clock jumped, and when the job asked to be resumed. The job never
+// overlaps itself, and a panic in it does not end the schedule.
+type scheduler struct {
+	schedule cron.Schedule
+	location *time.Location
+	job      func(context.Context) (resume time.Time) // zero: nothing to resume
+	log      zerolog.Logger
+
+	resume atomic.Int64 // when to run the job again, in Unix nanoseconds; 0 for no such time
+}
+
+// run returns when ctx is cancelled and the job that then ran has ended.
+func (s *scheduler) run(ctx context.Context) {
+	logger := cronLog{s.log}
+	// In this order: the lock of the outer one is released although the job
+	// panicked, because the inner one recovers.
+	job := cron.NewChain(cron.SkipIfStillRunning(logger), cron.Recover(logger)).Then(cron.FuncJob(func() {
+		if ctx.Err() != nil {
+			return
+		}
+		s.resume.Store(0)
+		if at := s.job(ctx); !at.IsZero() {
+			s.resume.Store(at.UnixNano())
+		}
+	}))
+	c := cron.New(cron.WithLocation(s.location), cron.WithLogger(logger))
+	entry := c.Schedule(s.schedule, job)
+	c.Start()
+
+	var started sync.WaitGroup
+	started.Go(job.Run)
+	ticker := time.NewTicker(resyncEvery)
+	defer ticker.Stop()
+	last := time.Now()
+	for running := true; running; {
+		select {
+		case <-ctx.Done():
+			running = false
+		case <-ticker.C:
+			now := time.Now()
+			drift := now.Round(0).Sub(last.Round(0)) - now.Sub(last)
+			last = now
+			if drift.Abs() > clockStep {
+				s.log.Info().Dur("by", drift).Msg("the clock jumped; schedule computed anew")
+				c.Remove(entry)
+				entry = c.Schedule(s.schedule, job)
+				started.Go(job.Run)
+			} else if at := s.resume.Load(); at != 0 && now.UnixNano() >= at {
+				started.Go(job.Run)
+			}
+		}
+	}
+	<-c.Stop().Done()
+	started.Wait()
+}

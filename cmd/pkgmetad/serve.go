@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+
+	"pkgmetad/api"
+)
+
+// shutdownGrace is what requests that are being answered get to end, at a stop.
+const shutdownGrace = 10 * time.Second
+
+func newServeCommand() *cobra.Command {
+	var path string
+	cmd := &cobra.Command{
+		Use:   "serve --config FILE",
+		Short: "Run the daemon: refresh on schedule, serve the records",
+		Long: `Run the daemon. It takes the catalogue over, serves the records, starts a first
+pass at once and further ones on schedule. What is not due is not fetched, so a
+restart costs nothing.
+
+SIGHUP reads the catalogue again. SIGTERM or SIGINT stops in order: what has
+arrived is stored, answers being sent are finished; a second one kills.
+
+Exit codes: 0 stopped in order, 1 it failed, 78 the configuration is bad.`,
+		Example: "  pkgmetad serve --config /etc/pkgmetad/config.yaml",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := LoadConfig(path, os.Getenv)
+			if err != nil {
+				return failed(exitConfig, err)
+			}
+			err = serve(cmd.Context(), cfg, newLogger(cfg.Log, cmd.ErrOrStderr()), nil)
+			if errors.Is(err, errNoCatalogue) {
+				return failed(exitConfig, err)
+			}
+			return failed(exitFailed, err)
+		},
+	}
+	addConfigFlag(cmd, &path)
+	return cmd
+}
+
+// serve runs the daemon until ctx is cancelled. It calls ready, unless nil,
+// with the address it listens on before the first pass starts.
+//
+// Start: store, catalogue, HTTP, first pass, schedule. Stop: the pass stores
+// what arrived, HTTP answers what it began, the store closes last.
+func serve(ctx context.Context, cfg *Config, log zerolog.Logger, ready func(net.Addr)) (err error) {
+	log.Info().Str("version", version).Str("commit", commit()).Msg("pkgmetad starts")
+	p, err := openParts(cfg, log)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		err = errors.Join(err, p.store.Close())
+		if err == nil {
+			log.Info().Msg("pkgmetad stopped")
+		}
+	}()
+	p.warn()
+	if err := p.syncCatalogue(); errors.Is(err, errNoCatalogue) {
+		return err
+	} else if err != nil {
+		log.Error().Msg(err.Error())
+	}
+
+	handler, err := api.New(api.Options{
+		Store: p.store, PublicURL: cfg.HTTP.PublicURL, TrustedProxies: cfg.HTTP.TrustedProxies,
+		Location: cfg.HTTP.TimeZone, MaxLimit: cfg.HTTP.MaxLimit, Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", cfg.HTTP.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on http.listen %s: %w; is another program using the port?", cfg.HTTP.Listen, cause(err))
+	}
+	order := ctx // to stop
+	ctx, stop := context.WithCancelCause(order)
+	defer stop(nil)
+	server := api.NewServer(handler, log)
+	control, err := listenControl(ctx, p)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	var running sync.WaitGroup
+	for l, s := range map[net.Listener]*http.Server{
+		api.LimitListener(listener, cfg.HTTP.MaxConnections): server,
+		control.listener: control.server,
+	} {
+		running.Go(func() {
+			if err := s.Serve(l); err != http.ErrServerClosed {
+				stop(fmt.Errorf("serve %s: %w", l.Addr(), err))
+			}
+		})
+	}
+	log.Info().Str("listen", listener.Addr().String()).Msg("serving http://" + listener.Addr().String() + "/api/v4/")
+	if ready != nil {
+		ready(listener.Addr())
+	}
+
+	running.Go(func() { p.reloadOnHangup(ctx) })
+	s := scheduler{schedule: cfg.Schedule.Cron, location: cfg.Schedule.TimeZone, log: log, job: p.pass}
+	s.run(ctx) // until ctx is cancelled and the pass has stored what arrived
+
+	if order.Err() == nil {
+		err = context.Cause(ctx) // nobody asked for it: a server broke
+	}
+	grace, cancel := context.WithTimeout(context.Background(), shutdownGrace)
+	defer cancel()
+	err = errors.Join(err, shutdown(grace, server), shutdown(grace, control.server))
+	running.Wait()
+	return err
+}
+
+// shutdown lets a server finish what it answers; what takes longer than the
+// grace allows is cut off, which is no failure of ours.
+func shutdown(grace context.Context, s *http.Server) error {
+	if err := s.Shutdown(grace); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	if err := s.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+// pass runs passes until no more is due, and returns when to resume what a
+// limit deferred.
+func (p *parts) pass(ctx context.Context) (resume time.Time) {
+	for {
+		report, err := p.fetcher.Pass(ctx)
+		resume = report.Resume()
+		if err != nil || ctx.Err() != nil || resume.IsZero() || resume.After(time.Now()) {
+			return resume
+		}
+	}
+}
+
+// reloadOnHangup reads the catalogue again on each SIGHUP.
+func (p *parts) reloadOnHangup(ctx context.Context) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangup:
+			if err := p.syncCatalogue(); err != nil {
+				p.log.Error().Msg(err.Error())
+			}
+		}
+	}
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"pkgmetad/api"
+	"pkgmetad/fetcher"
+	"pkgmetad/store"
+)
+
+func newShowCommand() *cobra.Command {
+	var path string
+	cmd := &cobra.Command{
+		Use:     "show --config FILE SLUG",
+		Short:   "Print one record as served, and where each of its sources stands",
+		Example: "  pkgmetad show -c config.yaml django-crispy-forms",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return errors.New("show takes the slug of one package")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := LoadConfig(path, os.Getenv)
+			if err != nil {
+				return failed(exitFailed, err)
+			}
+			rec, err := lookUp(cmd.Context(), cfg, args[0])
+			if errors.Is(err, store.ErrNotFound) {
+				err = fmt.Errorf("no package has the slug %q; slugs are those of the catalogue %s", args[0], cfg.Catalogue.Path)
+			}
+			if err != nil {
+				return failed(exitFailed, err)
+			}
+			return failed(exitFailed, show(cmd.OutOrStdout(), cfg, rec, time.Now()))
+		},
+	}
+	addConfigFlag(cmd, &path)
+	return cmd
+}
+
+// lookUp gets a record from the daemon, or where none runs from the store.
+func lookUp(ctx context.Context, cfg *Config, slug string) (rec store.Record, err error) {
+	daemon := dialDaemon(ctx, cfg)
+	if daemon == nil {
+		if _, err := os.Stat(cfg.Store.Path); err != nil {
+			return rec, fmt.Errorf("there is no store yet: %w; serve or refresh make it", err)
+		}
+		st, err := store.Open(cfg.Store.Path, store.Options{LockWait: cfg.Store.LockWait, Judge: fetcher.Judge})
+		if err != nil {
+			return rec, err
+		}
+		rec, err = st.PackageBySlug(slug)
+		return rec, errors.Join(err, st.Close())
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://daemon/show/"+url.PathEscape(slug), nil)
+	if err != nil {
+		return rec, err
+	}
+	resp, err := daemon.Do(r)
+	if err != nil {
+		return rec, fmt.Errorf("ask the daemon: %w", cause(err))
+	}
+	defer resp.Body.Close()
+	switch resp.StatusCode {
+	case http.StatusOK:
+		if err := json.NewDecoder(resp.Body).Decode(&rec); err != nil {
+			return rec, fmt.Errorf("the daemon's answer broke off: %w", err)
+		}
+		return rec, nil
+	case http.StatusNotFound:
+		return rec, store.ErrNotFound
+	}
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
+	return rec, fmt.Errorf("the daemon failed (%s): %s", resp.Status, bytes.TrimSpace(text))
+}
+
+func show(w io.Writer, cfg *Config, rec store.Record, now time.Time) error {
+	base := cmp.Or(cfg.HTTP.PublicURL, "http://"+cfg.HTTP.Listen)
+	fmt.Fprintf(w, "%s\n\n", api.Record(rec, base, cfg.HTTP.TimeZone, 4))
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "source\tstate\tlast attempt\tlast success\tnext due\tfailures")
+	sources := []struct {
+		name string
+		store.Source
+	}{{"github", rec.GitHub}, {"pypi", rec.PyPI}}
+	for _, s := range sources {
+		due := moment(s.NextDue, now, "at once")
+		if !s.State.Fetchable() {
+			due = "never"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\n", s.name, s.State, moment(s.LastAttempt, now, "never"), moment(s.LastSuccess, now, "never"), due, s.Failures)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, s := range sources {
+		for _, text := range []string{s.LastError, s.Note} {
+			if text != "" {
+				fmt.Fprintf(w, "%s: %s\n", s.name, text)
+			}
+		}
+	}
+	return nil
+}
+
+// moment writes a time and how far it is from now.
+func moment(t, now time.Time, zero string) string {
+	if t.IsZero() {
+		return zero
+	}
+	d, format := now.Sub(t), "%s ago"
+	if d < 0 {
+		d, format = -d, "in %s"
+	}
+	if d > time.Minute {
+		d = d.Round(time.Minute)
+	}
+	return t.UTC().Format(time.RFC3339) + " (" + fmt.Sprintf(format, d.Round(time.Second)) + ")"
+}

@@ -1,0 +1,589 @@
+package fetcher_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
+
+	"pkgmetad/fetcher"
+	"pkgmetad/github"
+	"pkgmetad/internal/sim"
+	"pkgmetad/pypi"
+	"pkgmetad/store"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// rig is a fetcher over a real store and a simulated world.
+type rig struct {
+	*fetcher.Fetcher
+	t     *testing.T
+	world *sim.World
+	store *store.Store
+	log   *strings.Builder
+}
+
+// newRig takes the world's catalogue over into a new store. Inside a synctest
+// bubble, make the world inside it too.
+func newRig(t *testing.T, world *sim.World, edit func(*fetcher.Options)) *rig {
+	t.Helper()
+	transport := world.Transport()
+	gh, err := github.New(github.Options{BaseURL: "http://sim/", Token: "token", UserAgent: "pkgmetad/test (+test@example.org)", Reserve: 5, Transport: transport})
+	if err != nil {
+		t.Fatal(err)
+	}
+	py, err := pypi.New(pypi.Options{BaseURL: "http://sim/", UserAgent: "pkgmetad/test (+test@example.org)", Transport: transport})
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := store.Open(filepath.Join(t.TempDir(), "test.db"), store.Options{Judge: fetcher.Judge})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{t: t, world: world, store: st, log: new(strings.Builder)}
+	o := fetcher.Options{
+		Store: st, GitHub: gh, PyPI: py, PendingWait: 10 * time.Second, Workers: 4,
+		Policy: fetcher.Policy{StaleAfter: 24 * time.Hour, RetryMin: 5 * time.Minute, RetryMax: 24 * time.Hour},
+		Log:    zerolog.New(r.log).Level(zerolog.DebugLevel),
+	}
+	if edit != nil {
+		edit(&o)
+	}
+	r.Fetcher = fetcher.New(o)
+	t.Cleanup(func() {
+		if err := world.Close(); err != nil {
+			t.Error(err)
+		}
+		transport.CloseIdleConnections()
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	r.sync()
+	return r
+}
+
+// sync takes the world's catalogue over.
+func (r *rig) sync() {
+	r.t.Helper()
+	c := world2catalogue(r.world.Catalogue())
+	if _, err := r.store.SyncCatalogue(c, time.Now()); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func world2catalogue(c sim.Catalogue) (out store.Catalogue) {
+	for _, p := range c.Packages {
+		out.Packages = append(out.Packages, store.Entry{ID: p.ID, Slug: p.Slug, Title: p.Title, RepoURL: p.RepoURL, PyPIURL: p.PyPIURL, DocumentationURL: p.DocumentationURL, Created: p.Created})
+	}
+	return out
+}
+
+func (r *rig) pass() fetcher.Report {
+	r.t.Helper()
+	report, err := r.Pass(context.Background())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return report
+}
+
+func (r *rig) get(slug string) store.Record {
+	r.t.Helper()
+	rec, err := r.store.PackageBySlug(slug)
+	if err != nil {
+		r.t.Fatalf("%s: %v", slug, err)
+	}
+	return rec
+}
+
+func (r *rig) refresh(slug string) fetcher.Report {
+	r.t.Helper()
+	report, err := r.Refresh(context.Background(), []string{slug}, nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return report
+}
+
+// pair declares a package acme/NAME with a project of the same name.
+func pair(w *sim.World, name string, edit func(*sim.Repo)) {
+	now := time.Now()
+	repo := &sim.Repo{FullName: "acme/" + name, Description: new(string), Stars: 42, Forks: 7, Commits: []sim.Commit{
+		{At: now.Add(-30 * 24 * time.Hour), Author: "ada"},
+		{At: now.Add(-20 * 24 * time.Hour), Author: "bea"},
+		{At: now.Add(-9 * 24 * time.Hour), Author: "ada"},
+	}}
+	if edit != nil {
+		edit(repo)
+	}
+	w.AddRepo(repo)
+	w.AddProject(&sim.Project{Name: name, Releases: []sim.Release{
+		{Version: "0.9", Files: []sim.File{{Name: name + "-0.9.tar.gz", Uploaded: now.Add(-48 * time.Hour)}}},
+		{Version: "0.10", Files: []sim.File{{Name: name + "-0.10.tar.gz", Uploaded: now.Add(-24 * time.Hour)}}},
+	}})
+}
+
+// TestGeneratedWorld runs passes over a world of the kind that a catalogue has
+// and compares every record with what the world declares.
+func TestGeneratedWorld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := sim.Generate(7, 150, sim.Options{})
+		r := newRig(t, world, nil)
+		report := r.pass()
+		if report.Asked == 0 || report.Fresh == 0 || report.Failed > 0 {
+			t.Fatalf("first pass: %+v", report)
+		}
+		r.compare()
+
+		// Nothing is due: nothing is asked.
+		if again := r.pass(); again.Asked != 0 || again.GitHub.Requests != 0 || again.PyPI.Requests != 0 {
+			t.Errorf("a pass with nothing due asked: %+v", again)
+		}
+		// A day later all is due; what did not change costs no budget.
+		time.Sleep(24 * time.Hour)
+		second := r.pass()
+		if second.GitHub.Charged >= report.GitHub.Charged/2 {
+			t.Errorf("second pass charged %d requests, the first %d", second.GitHub.Charged, report.GitHub.Charged)
+		}
+		world.Advance(7 * 24 * time.Hour)
+		time.Sleep(24 * time.Hour)
+		r.pass()
+		r.compare()
+		if v := world.Stats().Violations; v > 0 {
+			t.Errorf("violations: %v", v)
+		}
+	})
+}
+
+// compare holds every stored record against the world.
+func (r *rig) compare() {
+	r.t.Helper()
+	compared := 0
+	for _, p := range r.world.Catalogue().Packages {
+		rec := r.get(p.Slug)
+		if rec.GitHub.State == store.StateOK && rec.Repo.Name != "" {
+			repo := r.world.Repo(rec.Repo.Name)
+			if repo == nil {
+				r.t.Errorf("%s: the world has no %s", p.Slug, rec.Repo.Name)
+				continue
+			}
+			commits := r.world.Commits(repo)
+			if rec.Repo.Stars != repo.Stars || rec.Repo.Forks != repo.Forks || rec.Repo.Archived != repo.Archived || rec.Repo.Commits != len(commits) {
+				r.t.Errorf("%s: stored %+v; the world has stars %d forks %d archived %t commits %d", p.Slug, rec.Repo, repo.Stars, repo.Forks, repo.Archived, len(commits))
+			}
+			if len(commits) > 0 && len(rec.Repo.Commits52) != 52 {
+				r.t.Errorf("%s: %d weeks of commits", p.Slug, len(rec.Repo.Commits52))
+			}
+			compared++
+		}
+	}
+	if compared < 50 {
+		r.t.Errorf("only %d records compared", compared)
+	}
+}
+
+func TestHalvesDoNotTouchEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := sim.New(sim.Options{})
+		pair(world, "alpha", nil)
+		r := newRig(t, world, nil)
+		r.pass()
+		before := r.get("alpha")
+		if before.Repo.Stars != 42 || *before.Release.Version != "0.10" || before.GitHub.State != store.StateOK || before.PyPI.State != store.StateOK {
+			t.Fatalf("first pass: %+v", before)
+		}
+		time.Sleep(time.Hour)
+		world.SetFault(nil, sim.All, sim.InternalError, 0)
+		if report := r.refresh("alpha"); report.Failed != 1 || report.GitHub.Failed != 1 || report.PyPI.Unchanged != 1 {
+			t.Errorf("report: %+v", report)
+		}
+		after := r.get("alpha")
+		if diff := cmp.Diff(before.Repo, after.Repo); diff != "" {
+			t.Errorf("a failure changed the data (-before +after):\n%s", diff)
+		}
+		if after.GitHub.State != store.StateFailed || after.GitHub.Failures != 1 || after.GitHub.LastError == "" || !after.GitHub.LastSuccess.Equal(before.GitHub.LastSuccess) {
+			t.Errorf("GitHub: %+v", after.GitHub)
+		}
+		if after.PyPI.State != store.StateOK || !after.PyPI.LastSuccess.After(before.PyPI.LastSuccess) {
+			t.Errorf("PyPI: %+v", after.PyPI)
+		}
+		if !after.Modified.Equal(before.Modified) || !after.LastFetched.Equal(before.LastFetched) {
+			t.Errorf("modified %s -> %s, last_fetched %s -> %s", before.Modified, after.Modified, before.LastFetched, after.LastFetched)
+		}
+
+		world.ClearFaults()
+		world.SetProjectFault(nil, sim.ProjectJSON, sim.HTML, 0)
+		r.refresh("alpha")
+		last := r.get("alpha")
+		if last.GitHub.Failures != 0 || last.GitHub.State != store.StateOK || last.PyPI.Failures != 1 || *last.Release.Version != "0.10" {
+			t.Errorf("the other way round: %+v %+v", last.GitHub, last.PyPI)
+		}
+	})
+}
+
+func TestPendingIsAskedAgainAndNeverZero(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := sim.New(sim.Options{})
+		pair(world, "alpha", nil)
+		pair(world, "beta", func(r *sim.Repo) { r.Pending = 2 })
+		r := newRig(t, world, func(o *fetcher.Options) { o.Workers = 1 })
+		r.pass()
+		old := r.get("alpha").Repo.Commits52
+		if len(old) != 52 || len(r.get("beta").Repo.Commits52) != 52 {
+			t.Fatalf("after two 202s: alpha %v beta %v", old, r.get("beta").Repo.Commits52)
+		}
+
+		world.SetFault(world.Repo("acme/alpha"), sim.Participation, sim.Pending, 0)
+		world.ResetStats()
+		start := time.Now()
+		report := r.refresh("alpha")
+		if took := time.Since(start); took > 10*time.Second || took < 5*time.Second {
+			t.Errorf("the pass waited %s", took)
+		}
+		if n := world.PathCounts()["/repos/acme/alpha/stats/participation"]; n != 4 {
+			t.Errorf("asked %d times: %v", n, world.PathCounts())
+		}
+		rec := r.get("alpha")
+		if report.Pending != 1 || rec.GitHub.State != store.StatePending || !slices.Equal(rec.Repo.Commits52, old) {
+			t.Errorf("report %+v, state %+v, counts %v", report, rec.GitHub, rec.Repo.Commits52)
+		}
+		if wait := rec.GitHub.NextDue.Sub(rec.GitHub.LastAttempt); wait > 5*time.Minute {
+			t.Errorf("next due %s later", wait)
+		}
+	})
+}
+
+func TestPendingHoldsNoWorker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := sim.New(sim.Options{Latency: 100 * time.Millisecond})
+		for i := range 10 {
+			pair(world, fmt.Sprintf("p%d", i), func(r *sim.Repo) { r.Pending = 1 })
+		}
+		r := newRig(t, world, func(o *fetcher.Options) { o.Workers = 1 })
+		start := time.Now()
+		if report := r.pass(); report.Fresh != 10 {
+			t.Errorf("%+v", report)
+		}
+		// 10 packages, 5 GitHub requests each one after the other; waiting a
+		// second for each of the ten would add 10 s.
+		if took := time.Since(start); took > 8*time.Second {
+			t.Errorf("took %s", took)
+		}
+	})
+}
+
+func TestQuickRetry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, tt := range []struct {
+			fault  sim.Fault
+			times  int
+			failed int
+		}{{sim.BadGateway, 1, 0}, {sim.BadGateway, 2, 1}, {sim.Reset, 1, 0}, {sim.NotFound, 1, 0}} {
+			world := sim.New(sim.Options{})
+			pair(world, "alpha", nil)
+			r := newRig(t, world, nil)
+			world.SetFault(nil, sim.CommitList, tt.fault, tt.times)
+			report := r.pass()
+			rec := r.get("alpha")
+			if tt.fault == sim.NotFound { // not worth a retry: it is an answer
+				if report.Failed != 1 || rec.GitHub.Failures != 1 {
+					t.Errorf("%s: %+v", tt.fault, report)
+				}
+				continue
+			}
+			if report.Failed != tt.failed || rec.GitHub.Failures != tt.failed || rec.Repo.Stars != 42 || (tt.failed == 0) != (rec.Repo.Commits == 3) {
+				t.Errorf("%s ×%d: %+v %+v %+v", tt.fault, tt.times, report, rec.GitHub, rec.Repo)
+			}
+		}
+	})
+}
+
+func TestBackoffGrowsAndNeverEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := sim.New(sim.Options{})
+		pair(world, "alpha", nil)
+		world.SetFault(nil, sim.All, sim.InternalError, 0)
+		r := newRig(t, world, nil)
+		var waits []time.Duration
+		for range 20 {
+			r.pass()
+			s := r.get("alpha").GitHub
+			wait := s.NextDue.Sub(s.LastAttempt)
+			if wait <= 0 || wait > 24*time.Hour {
+				t.Fatalf("after %d failures the next attempt is %s away", s.Failures, wait)
+			}
+			waits = append(waits, wait)
+			time.Sleep(wait)
+		}
+		if waits[0] > 5*time.Minute || waits[19] < 12*time.Hour {
+			t.Errorf("waits: %v", waits)
+		}
+		world.ClearFaults()
+		r.pass()
+		if s := r.get("alpha").GitHub; s.Failures != 0 || s.State != store.StateOK {
+			t.Errorf("after a success: %+v", s)
+		}
+	})
+}
+
+func TestRetryAfterIsObeyed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := sim.New(sim.Options{})
+		pair(world, "alpha", nil)
+		pair(world, "beta", nil)
+		world.SetProjectFault(nil, sim.ProjectJSON, sim.TooManyRequests, 1)
+		r := newRig(t, world, func(o *fetcher.Options) { o.Workers = 1 })
+		report := r.pass()
+		if report.PyPI.Deferred != 2 || report.PyPI.Requests != 1 || report.GitHub.Fresh != 2 || report.PyPI.Hold.IsZero() {
+			t.Fatalf("%+v", report)
+		}
+		if s := r.get("alpha").PyPI; s.Failures != 0 || s.State != store.StateNew || s.NextDue.Before(report.PyPI.Hold.Add(-time.Millisecond)) {
+			t.Errorf("a limit is no failure: %+v", s)
+		}
+		time.Sleep(time.Until(report.Resume()) + time.Second)
+		if report := r.pass(); report.PyPI.Fresh != 2 || report.GitHub.Asked != 0 {
+			t.Errorf("after the limit: %+v", report)
+		}
+	})
+}
+
+func TestBudgetOutPyPIGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := sim.New(sim.Options{Limit: 60})
+		for i := range 40 {
+			pair(world, fmt.Sprintf("p%02d", i), nil)
+		}
+		r := newRig(t, world, nil)
+		report := r.pass()
+		if report.PyPI.Fresh != 40 {
+			t.Errorf("PyPI: %+v", report.PyPI)
+		}
+		if report.GitHub.Deferred == 0 || report.GitHub.Failed != 0 || report.GitHub.Charged > 60-5 {
+			t.Errorf("GitHub: %+v", report.GitHub)
+		}
+		passes := 1
+		for ; report.GitHub.Deferred > 0 && passes < 10; passes++ {
+			if report.Resume().IsZero() {
+				t.Fatalf("deferred, but no time to resume: %+v", report)
+			}
+			time.Sleep(time.Until(report.Resume()) + time.Second)
+			report = r.pass()
+		}
+		for i := range 40 {
+			if rec := r.get(fmt.Sprintf("p%02d", i)); rec.GitHub.State != store.StateOK || rec.Repo.Stars != 42 || rec.GitHub.Failures != 0 {
+				t.Errorf("%s: %+v", rec.Slug, rec.GitHub)
+			}
+		}
+		if v := world.Stats().Violations; v > 0 {
+			t.Errorf("violations: %v", v)
+		}
+	})
+}
+
+func TestGoneRenamedEmpty(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := sim.New(sim.Options{})
+		pair(world, "alpha", nil)
+		pair(world, "beta", nil)
+		pair(world, "empty", func(r *sim.Repo) { r.Commits = nil })
+		r := newRig(t, world, nil)
+		r.pass()
+
+		if rec := r.get("empty"); rec.GitHub.State != store.StateOK || len(rec.Repo.Commits52) != 52 || rec.Repo.LastCommit != nil || rec.Repo.Participants != nil {
+			t.Errorf("empty repository: %+v %+v", rec.Repo, rec.GitHub)
+		}
+
+		world.Rename("acme/alpha", "umbrella/alpha2")
+		world.Edit(func() { world.Repo("umbrella/alpha2").Stars = 50 })
+		report := r.refresh("alpha")
+		rec := r.get("alpha")
+		if rec.Repo.Name != "umbrella/alpha2" || rec.Repo.Stars != 50 || *rec.RepoURL == "" || strings.Contains(*rec.RepoURL, "umbrella") {
+			t.Errorf("renamed: %+v (report %+v)", rec.Repo, report)
+		}
+		world.ResetStats()
+		r.refresh("alpha")
+		if n := world.PathCounts()["/repos/acme/alpha"]; n != 0 {
+			t.Errorf("asked %d times by the old name", n)
+		}
+
+		before := r.get("beta")
+		world.SetFault(world.Repo("acme/beta"), sim.All, sim.NotFound, 0)
+		world.SetProjectFault(world.Project("beta"), sim.All, sim.NotFound, 0)
+		if report := r.refresh("beta"); report.Gone != 1 || report.Failed != 0 {
+			t.Errorf("gone: %+v", report)
+		}
+		rec = r.get("beta")
+		if rec.GitHub.State != store.StateGone || rec.PyPI.State != store.StateGone {
+			t.Errorf("gone: %+v %+v", rec.GitHub, rec.PyPI)
+		}
+		before.Repo.Name = "" // the catalogue's own name gets its turn
+		if diff := cmp.Diff(before.Repo, rec.Repo) + cmp.Diff(before.Release, rec.Release) + cmp.Diff(before.Entry, rec.Entry); diff != "" {
+			t.Errorf("gone erased something:\n%s", diff)
+		}
+	})
+}
+
+// TestCancelAtAnyMoment is the promise of a stop: what was stored before stays,
+// what arrived is stored, and nothing is left running.
+func TestCancelAtAnyMoment(t *testing.T) {
+	runs := 200
+	world := sim.Generate(3, 30, sim.Options{})
+	t.Cleanup(func() { _ = world.Close() })
+	transport := world.Transport()
+	t.Cleanup(transport.CloseIdleConnections)
+	random := rand.New(rand.NewPCG(1, 2))
+	gh, _ := github.New(github.Options{BaseURL: "http://sim/", UserAgent: "pkgmetad/test (+test@example.org)", Token: "t", Transport: transport})
+	py, _ := pypi.New(pypi.Options{BaseURL: "http://sim/", UserAgent: "pkgmetad/test (+test@example.org)", Transport: transport})
+	path := filepath.Join(t.TempDir(), "test.db")
+	catalogue := world2catalogue(world.Catalogue())
+	finished, interrupted := 0, 0
+	for range runs {
+		st, err := store.Open(path, store.Options{Judge: fetcher.Judge})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := st.SyncCatalogue(catalogue, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		before, _, err := st.Packages(0, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := fetcher.New(fetcher.Options{
+			Store: st, GitHub: gh, PyPI: py, Workers: 4, Log: zerolog.Nop(),
+			Policy: fetcher.Policy{StaleAfter: 24 * time.Hour, RetryMin: time.Minute, RetryMax: time.Hour},
+		})
+		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(random.IntN(12_000))*time.Microsecond)
+		report, err := f.RefreshAll(ctx, nil)
+		cancel()
+		if err != nil {
+			t.Fatalf("a cancelled pass is no failure: %v", err)
+		}
+		if report.Cancelled {
+			interrupted++
+		} else {
+			finished++
+		}
+		after, _, err := st.Packages(0, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored := 0
+		for i, rec := range after {
+			old := before[i]
+			if lost(old, rec) {
+				t.Fatalf("%s lost data:\n%s", rec.Slug, cmp.Diff(old, rec))
+			}
+			if rec.GitHub.Failures > old.GitHub.Failures && rec.GitHub.State == store.StateFailed || rec.PyPI.State == store.StateFailed {
+				t.Fatalf("%s: a cancelled request counts as a failure: %+v %+v", rec.Slug, rec.GitHub, rec.PyPI)
+			}
+			if rec.GitHub.LastAttempt.After(old.GitHub.LastAttempt) || rec.PyPI.LastAttempt.After(old.PyPI.LastAttempt) {
+				stored++
+			}
+		}
+		if answered := report.Fresh + report.Unchanged + report.Pending + report.Gone; stored < answered {
+			t.Fatalf("%d packages were answered for, %d stored", answered, stored)
+		}
+		if err := st.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("%d passes ran to their end, %d were interrupted", finished, interrupted)
+	if interrupted < runs/10 {
+		t.Errorf("only %d of %d passes were interrupted", interrupted, runs)
+	}
+}
+
+// lost reports whether something known before is not known any more.
+func lost(old, rec store.Record) bool {
+	return old.Repo.ID != 0 && rec.Repo.ID == 0 ||
+		len(rec.Repo.Participants) < len(old.Repo.Participants) ||
+		len(old.Repo.Commits52) != 0 && len(rec.Repo.Commits52) == 0 ||
+		old.Release.Version != nil && rec.Release.Version == nil ||
+		len(rec.Release.Versions) < len(old.Release.Versions) ||
+		rec.LastFetched.Before(old.LastFetched) || rec.GitHub.LastSuccess.Before(old.GitHub.LastSuccess)
+}
+
+// panicky is a client with a fault of its own for one package.
+type panicky struct{ fetcher.GitHub }
+
+func (p panicky) Fetch(ctx context.Context, ref github.Ref, parts github.Parts, known github.Validators) github.Answer {
+	if ref.Name == "bad" {
+		panic("index out of range")
+	}
+	return p.GitHub.Fetch(ctx, ref, parts, known)
+}
+
+func TestFaultOfOnePackageEndsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := sim.New(sim.Options{})
+		pair(world, "bad", nil)
+		pair(world, "good", nil)
+		r := newRig(t, world, func(o *fetcher.Options) { o.GitHub = panicky{o.GitHub} })
+		report := r.pass()
+		if report.Failed != 1 || report.Fresh != 1 || r.get("bad").PyPI.State != store.StateOK {
+			t.Errorf("%+v", report)
+		}
+		if !strings.Contains(r.log.String(), "index out of range") {
+			t.Error("the fault is not in the log")
+		}
+	})
+}
+
+func TestEveryLineOfAPassNamesSlugAndSource(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := sim.Generate(9, 40, sim.Options{})
+		r := newRig(t, world, nil)
+		world.SetFault(nil, sim.Repository, sim.BadGatewayHTML, 30)
+		r.pass()
+		lines := strings.Split(strings.TrimSpace(r.log.String()), "\n")
+		for _, line := range lines[:len(lines)-1] {
+			if !strings.Contains(line, `"slug":`) || !strings.Contains(line, `"source":`) {
+				t.Errorf("no slug or source: %s", line)
+			}
+		}
+		if last := lines[len(lines)-1]; !strings.Contains(last, "pass done") || !strings.Contains(last, `"github_charged":`) {
+			t.Errorf("last line: %s", last)
+		}
+	})
+}
+
+func TestDueTimesSpread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := sim.New(sim.Options{NoPending: true, Limit: 1 << 30})
+		for i := range 300 {
+			pair(world, fmt.Sprintf("p%03d", i), nil)
+		}
+		r := newRig(t, world, nil)
+		r.pass()
+		hours := map[time.Duration]int{}
+		for i := range 300 {
+			rec := r.get(fmt.Sprintf("p%03d", i))
+			wait := rec.GitHub.NextDue.Sub(rec.GitHub.LastAttempt)
+			if wait < 19*time.Hour || wait > 24*time.Hour {
+				t.Fatalf("due %s later", wait)
+			}
+			if !rec.GitHub.NextDue.Equal(rec.PyPI.NextDue) {
+				t.Fatalf("the halves of %s fall due apart: %s, %s", rec.Slug, rec.GitHub.NextDue, rec.PyPI.NextDue)
+			}
+			hours[wait.Truncate(time.Hour)]++
+		}
+		for h, n := range hours {
+			if n > 120 {
+				t.Errorf("%d of 300 fall due within the hour %s", n, h)
+			}
+		}
+	})
+}
+

@@ -1,0 +1,64 @@
+package store_test
+
+import (
+	"fmt"
+	"testing"
+
+	"pkgmetad/store"
+)
+
+// filled is a store of n packages that were all fetched.
+func filled(b *testing.B, n int) (*store.Store, []store.Record) {
+	b.Helper()
+	s := open(b, dbPath(b), store.Options{})
+	var c store.Catalogue
+	for i := range n {
+		c.Packages = append(c.Packages, entry(fmt.Sprint("package-", i)))
+	}
+	sync(b, s, c, t0)
+	recs, _, err := s.Packages(0, n)
+	must(b, err)
+	for i := range recs {
+		rec := fetched(recs[i], i, day(1), day(2))
+		rec.Repo.Commits52 = make([]int, 52)
+		for range 30 {
+			rec.Repo.Participants = append(rec.Repo.Participants, "participant")
+			rec.Release.Versions = append(rec.Release.Versions, store.Version{Version: "1.2.3", Uploaded: &t0})
+		}
+		recs[i] = rec
+	}
+	put(b, s, recs...)
+	return s, recs
+}
+
+func BenchmarkPut256(b *testing.B) {
+	s, recs := filled(b, 5500)
+	recs = recs[:256]
+	stars := 10_000
+	for b.Loop() {
+		stars++
+		for i := range recs {
+			recs[i].Repo.Stars = stars
+		}
+		must(b, s.Put(recs))
+	}
+	b.ReportMetric(float64(256*b.N)/b.Elapsed().Seconds(), "records/s")
+}
+
+func BenchmarkPackage(b *testing.B) {
+	s, _ := filled(b, 5500)
+	for b.Loop() {
+		if _, err := s.Package(2750); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkDue5500(b *testing.B) {
+	s, _ := filled(b, 5500)
+	for b.Loop() {
+		if recs, _, err := s.Due(day(3), 5500); err != nil || len(recs) != 5500 {
+			b.Fatal(len(recs), err)
+		}
+	}
+}

@@ -1,0 +1,76 @@
+package store_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"pkgmetad/store"
+)
+
+func TestDueOrderAndLimit(t *testing.T) {
+	s := open(t, dbPath(t), store.Options{})
+	c := entries("a", "b", "c", "d", "e", "f")
+	c.Packages[5].RepoURL, c.Packages[5].PyPIURL = nil, nil
+	sync(t, s, c, t0)
+	// Last success and due time run against each other; e was never asked.
+	put(t, s,
+		fetched(get(t, s, "a"), 1, day(4), day(5)),
+		fetched(get(t, s, "b"), 1, day(3), day(6)),
+		fetched(get(t, s, "c"), 1, day(2), day(7)),
+		fetched(get(t, s, "d"), 1, day(1), day(8)),
+	)
+	for _, test := range []struct {
+		name  string
+		now   time.Time
+		limit int
+		want  string
+		more  bool
+	}{
+		{"before any", day(4), 9, "e", false},
+		{"at the very time", day(5), 9, "ea", false},
+		{"all", day(8), 9, "edcba", false},
+		{"as many as there are", day(8), 5, "edcba", false},
+		{"those due first", day(8), 3, "eba", true},
+		{"none", day(8), 0, "", true},
+	} {
+		recs, more, err := s.Due(test.now, test.limit)
+		if got := strings.Join(slugsOf(recs), ""); err != nil || got != test.want || more != test.more {
+			t.Errorf("%s: %q %t %v, want %q %t", test.name, got, more, err, test.want, test.more)
+		}
+	}
+}
+
+func TestDueOfOneSource(t *testing.T) {
+	for _, test := range []struct {
+		name         string
+		github, pypi store.Source
+		want         bool
+	}{
+		{"first", store.Source{State: store.StateOK, NextDue: day(1)}, store.Source{State: store.StateOK, NextDue: day(9)}, true},
+		{"second", store.Source{State: store.StateOK, NextDue: day(9)}, store.Source{State: store.StateFailed, NextDue: day(1)}, true},
+		{"neither", store.Source{State: store.StateOK, NextDue: day(9)}, store.Source{State: store.StateGone, NextDue: day(9)}, false},
+		{"at once", store.Source{State: store.StateOK, NextDue: day(9)}, store.Source{State: store.StatePending}, true},
+		{"before 1970", store.Source{State: store.StateOK, NextDue: day(-30000)}, store.Source{State: store.StateOK, NextDue: day(9)}, true},
+		{"far ahead", store.Source{State: store.StateOK, NextDue: day(400)}, store.Source{State: store.StateOK, NextDue: day(400)}, true},
+		{"one far ahead", store.Source{State: store.StateOK, NextDue: day(400)}, store.Source{State: store.StateOK, NextDue: day(9)}, true},
+		{"as far ahead as it gets", store.Source{State: store.StateOK, NextDue: day(2 + 45)}, store.Source{State: store.StateOK, NextDue: day(9)}, false},
+		{"less than a microsecond off", store.Source{State: store.StateOK, NextDue: day(2).Add(1)}, store.Source{State: store.StateOK, NextDue: day(9)}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := open(t, dbPath(t), store.Options{})
+			sync(t, s, entries("a"), t0)
+			rec := get(t, s, "a")
+			rec.GitHub, rec.PyPI = test.github, test.pypi
+			put(t, s, rec)
+			recs, more, err := s.Due(day(2), 1)
+			if err != nil || more || (len(recs) == 1) != test.want {
+				t.Errorf("due: %v %t %v, want %t", slugsOf(recs), more, err, test.want)
+			}
+			if is := test.github.IsDue(day(2)) || test.pypi.IsDue(day(2)); is != test.want {
+				t.Errorf("IsDue says %t", is)
+			}
+			checkFile(t, s)
+		})
+	}
+}

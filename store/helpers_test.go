@@ -1,0 +1,189 @@
+package store_test
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	bolt "go.etcd.io/bbolt"
+
+	"pkgmetad/store"
+)
+
+var t0 = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func day(n int) time.Time { return t0.AddDate(0, 0, n) }
+
+func dbPath(t testing.TB) string { return filepath.Join(t.TempDir(), "pkgmetad.db") }
+
+func open(t testing.TB, path string, o store.Options) *store.Store {
+	t.Helper()
+	s, err := store.Open(path, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func reopen(t testing.TB, s *store.Store) *store.Store {
+	t.Helper()
+	must(t, s.Close())
+	return open(t, s.Path(), store.Options{})
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// entry is a package with both sources and without an id.
+func entry(slug string) store.Entry {
+	return store.Entry{
+		Slug: slug, Title: slug,
+		RepoURL: new("https://github.com/o/" + slug),
+		PyPIURL: new("https://pypi.org/project/" + slug),
+	}
+}
+
+func entries(slugs ...string) (c store.Catalogue) {
+	for _, slug := range slugs {
+		c.Packages = append(c.Packages, entry(slug))
+	}
+	return c
+}
+
+func sync(t testing.TB, s *store.Store, c store.Catalogue, now time.Time) store.SyncReport {
+	t.Helper()
+	report, err := s.SyncCatalogue(c, now)
+	must(t, err)
+	return report
+}
+
+func get(t testing.TB, s *store.Store, slug string) store.Record {
+	t.Helper()
+	rec, err := s.PackageBySlug(slug)
+	if err != nil {
+		t.Fatalf("package %s: %v", slug, err)
+	}
+	return rec
+}
+
+// fetched is rec after a success of both sources at that time.
+func fetched(rec store.Record, stars int, now, next time.Time) store.Record {
+	rec.Repo.Name, rec.Repo.ID, rec.Repo.Stars = "o/"+rec.Slug, 7, stars
+	rec.Release.Name, rec.Release.Version = rec.Slug, new(fmt.Sprint("1.", stars))
+	ok := store.Source{State: store.StateOK, LastAttempt: now, LastSuccess: now, NextDue: next, Tags: map[string]string{"repo": "x"}}
+	rec.GitHub, rec.PyPI = ok, ok
+	rec.Modified, rec.LastFetched = now, now
+	return rec
+}
+
+func put(t testing.TB, s *store.Store, recs ...store.Record) {
+	t.Helper()
+	must(t, s.Put(recs))
+}
+
+func diff(t testing.TB, what string, want, got any) {
+	t.Helper()
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("%s (-want +got):\n%s", what, d)
+	}
+}
+
+func slugsOf(recs []store.Record) (slugs []string) {
+	for _, rec := range recs {
+		slugs = append(slugs, rec.Slug)
+	}
+	return slugs
+}
+
+// raw runs f on the file of a store that is closed.
+func raw(t testing.TB, path string, f func(tx *bolt.Tx) error) {
+	t.Helper()
+	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: time.Second})
+	must(t, err)
+	defer db.Close()
+	must(t, db.Update(f))
+}
+
+// flip flips one bit of the value of a record and returns the store reopened.
+func flip(t testing.TB, s *store.Store, bucket string, id uint64) *store.Store {
+	t.Helper()
+	must(t, s.Close())
+	raw(t, s.Path(), func(tx *bolt.Tx) error {
+		b := tx.Bucket([]byte(bucket))
+		k := be(id)
+		value := slices.Clone(b.Get(k))
+		value[len(value)/2] ^= 1
+		return b.Put(k, value)
+	})
+	return open(t, s.Path(), store.Options{})
+}
+
+func be(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+
+// checkFile closes the store and holds its file against the layout that the
+// package comment promises: the indexes say what the records say, no more and
+// no less.
+func checkFile(t testing.TB, s *store.Store) {
+	t.Helper()
+	must(t, s.Close())
+	raw(t, s.Path(), func(tx *bolt.Tx) error {
+		for err := range tx.Check() {
+			t.Errorf("bbolt's check: %v", err)
+		}
+		due, members := map[string]bool{}, map[string]bool{}
+		slugs := tx.Bucket([]byte("slugs"))
+		each(tx, "packages", func(k, v []byte) {
+			var rec store.Record
+			must(t, json.Unmarshal(v[4:], &rec))
+			for _, source := range []store.Source{rec.GitHub, rec.PyPI} {
+				if source.State.Fetchable() {
+					at := max(0, source.NextDue.UnixMicro())
+					due[string(append(be(uint64(at)), k...))] = true
+				}
+			}
+			for _, grid := range rec.Grids {
+				members[string(be(uint64(grid)))+rec.Title+"\x00"+string(k)] = true
+			}
+			if got := slugs.Get([]byte(rec.Slug)); string(got) != string(k) {
+				t.Errorf("slug %s leads to %x, want %x", rec.Slug, got, k)
+			}
+			if tx.Bucket([]byte("tombstones")).Get(k) != nil {
+				t.Errorf("package %x is live and a tombstone", k)
+			}
+		})
+		diff(t, "due keys", keys(due), keysOf(tx, "due"))
+		diff(t, "member keys", keys(members), keysOf(tx, "members"))
+		each(tx, "slugs", func(k, v []byte) {
+			for _, bucket := range []string{"packages", "tombstones"} {
+				if tx.Bucket([]byte(bucket)).Get(v) != nil {
+					return
+				}
+			}
+			t.Errorf("slug %s leads to %x, which is nothing", k, v)
+		})
+		return nil
+	})
+}
+
+func each(tx *bolt.Tx, bucket string, f func(k, v []byte)) {
+	_ = tx.Bucket([]byte(bucket)).ForEach(func(k, v []byte) error { f(k, v); return nil })
+}
+
+func keysOf(tx *bolt.Tx, bucket string) []string {
+	found := map[string]bool{}
+	each(tx, bucket, func(k, _ []byte) { found[string(k)] = true })
+	return keys(found)
+}
+
+func keys(m map[string]bool) []string { return slices.Sorted(maps.Keys(m)) }
