@@ -115,6 +115,7 @@ func TestPublicURL(t *testing.T) {
 func TestPrefix(t *testing.T) {
 	h := newHandler(t, Options{Store: few(), PublicURL: "https://example.org/meta/"})
 	for target, want := range map[string]string{
+		"/":                         "https://example.org/meta/api/v4/\n",
 		"/api/v4/":                  `"grids":"https://example.org/meta/api/v4/grids/"`,
 		"/api/v4/packages/1/":       `"grids":["https://example.org/meta/api/v4/grids/7/"]`,
 		"/api/v4/packages/?limit=1": `"next":"https://example.org/meta/api/v4/packages/?limit=1&offset=1"`,
@@ -124,7 +125,6 @@ func TestPrefix(t *testing.T) {
 		}
 	}
 	for target, want := range map[string]string{
-		"/":                    "/meta/api/v4/",
 		"/api/v4":              "/meta/api/v4/",
 		"/api/v4/packages/1?x": "/meta/api/v4/packages/1/?x",
 	} {

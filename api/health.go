@@ -24,15 +24,13 @@ func (a *api) readyz(w http.ResponseWriter, r *http.Request) {
 
 // index points to the API.
 func (a *api) index(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Location", a.base.prefix+root)
-	sendText(w, r, http.StatusFound, "The API is at "+a.base.of(r)+root+"\n")
+	sendText(w, r, http.StatusOK, "The API is at "+a.base.of(r)+root+"\n")
 }
 
 // sendText answers a GET or HEAD in plain text.
 func sendText(w http.ResponseWriter, r *http.Request, status int, text string) {
 	h := w.Header()
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		h.Del("Location")
 		h.Set("Allow", "GET, HEAD")
 		status, text = http.StatusMethodNotAllowed, "only GET and HEAD are answered here\n"
 	}

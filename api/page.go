@@ -15,15 +15,15 @@ type page struct {
 }
 
 // newPage reads a page from a query. A limit that is not above zero counts as
-// none given, and so does an offset below it. max caps a limit that was given;
-// 0 does not.
-func newPage(q query, max int) page {
+// none given, and so does an offset below it. A limit that was given is at most
+// maxLimit, unless that is 0.
+func newPage(q query, maxLimit int) page {
 	p := page{limit: big.NewInt(pageSize), offset: new(big.Int)}
 	if s, ok := q.get("limit"); ok {
 		if n, ok := parseInt(s); ok && n.Sign() > 0 {
 			p.limit = n
-			if cap := big.NewInt(int64(max)); max > 0 && n.Cmp(cap) > 0 {
-				p.limit = cap
+			if most := big.NewInt(int64(maxLimit)); maxLimit > 0 && n.Cmp(most) > 0 {
+				p.limit = most
 			}
 		}
 	}

@@ -2,6 +2,8 @@ package api
 
 import (
 	"strconv"
+	"strings"
+	"time"
 
 	"pkgmetad/store"
 )
@@ -106,6 +108,24 @@ func (e *encoder) pageLink(rq *request, beside func() (query string, ok bool)) {
 		return
 	}
 	e.str(rq.base + rq.path + "?" + query)
+}
+
+// Record returns a package as it is served: with the links below base, which
+// reads scheme://host[/prefix], the times in location, nil for UTC, and indent
+// spaces a level, 0 for the compact form.
+func Record(rec store.Record, base string, location *time.Location, indent int) []byte {
+	base = strings.TrimRight(base, "/")
+	if b, err := newBase(base, nil); err == nil {
+		base = b.public // in the form that the API serves it in
+	}
+	a := api{location: location}
+	if location == nil {
+		a.location = time.UTC
+	}
+	var e encoder
+	e.reset(max(indent, 0))
+	a.writePackage(&e, &request{base: base, tail: "/"}, &rec)
+	return e.buf
 }
 
 func (a *api) writePackage(e *encoder, rq *request, p *store.Record) error {

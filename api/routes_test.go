@@ -39,7 +39,7 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/api/v4/packages/one.", 404, ""},
 		{"GET", "/api/v4/search.json", 404, ""},
 
-		{"GET", "/", 302, "/api/v4/"},
+		{"GET", "/", 200, ""},
 		{"POST", "/", 405, ""},
 		{"GET", "/livez", 200, ""},
 		{"HEAD", "/readyz", 200, ""},
@@ -105,6 +105,7 @@ func TestHealth(t *testing.T) {
 			t.Errorf("%s: %d %q of %s, want %d %q", target, w.Code, w.Body, w.Header().Get("Content-Type"), status, body)
 		}
 	}
+	check("/", 200, "The API is at http://example.com/api/v4/\n")
 	check("/livez", 200, "ok")
 	check("/readyz", 200, "ok")
 	records.err = errors.New("the catalogue was never synced")

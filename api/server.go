@@ -36,9 +36,9 @@ func (w warnings) Write(line []byte) (int, error) {
 
 // LimitListener returns a listener that accepts from l while fewer than n of
 // its connections are open, and lets further ones wait in the kernel's queue.
-// n is at least 1.
+// An n below 1 counts as 1.
 func LimitListener(l net.Listener, n int) net.Listener {
-	return &limitListener{Listener: l, slots: make(chan struct{}, n), closed: make(chan struct{})}
+	return &limitListener{Listener: l, slots: make(chan struct{}, max(n, 1)), closed: make(chan struct{})}
 }
 
 type limitListener struct {

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bufio"
 	"errors"
 	"io"
 	"net"
@@ -125,20 +124,25 @@ func TestIdle(t *testing.T) {
 
 // TestSlowReader: a client that does not read is let go 30 s after its request.
 func TestSlowReader(t *testing.T) {
-	var took time.Duration
-	flushed := make(chan error, 1)
+	type outcome struct {
+		took time.Duration
+		err  error
+	}
+	// The channel is made where its users are: a bubble's clock stands still
+	// while one waits for a channel from outside.
+	var wrote chan outcome
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		_, err := w.Write(make([]byte, 1<<20))
-		took = time.Since(start)
-		flushed <- err
+		wrote <- outcome{time.Since(start), err}
 	})
 	serving(t, h, func(l *pipeListener) {
+		wrote = make(chan outcome)
 		c := l.dial()
 		defer c.Close()
 		io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-		if err := <-flushed; err == nil || took != 30*time.Second {
-			t.Errorf("after %s: %v", took, err)
+		if got := <-wrote; got.err == nil || got.took != 30*time.Second {
+			t.Errorf("after %s: %v", got.took, got.err)
 		}
 	})
 }
@@ -147,14 +151,9 @@ func TestLongHeader(t *testing.T) {
 	serving(t, handler(t), func(l *pipeListener) {
 		c := l.dial()
 		go io.WriteString(c, "GET /livez HTTP/1.1\r\nHost: x\r\nX-Long: "+strings.Repeat("x", 64<<10)+"\r\n\r\n")
-		answer, err := http.ReadResponse(bufio.NewReader(c), nil)
-		if err != nil {
-			t.Fatal(err)
+		if got, _ := untilClosed(c); !strings.HasPrefix(got, "HTTP/1.1 431 ") {
+			t.Errorf("a header of 64 KiB is answered with %.100q", got)
 		}
-		if answer.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
-			t.Errorf("a header of 64 KiB is answered with %s", answer.Status)
-		}
-		c.Close()
 	})
 }
 

@@ -45,7 +45,7 @@ func (p *problem) Error() string { return p.detail }
 var (
 	errNotFound      = &problem{http.StatusNotFound, "Not found."}
 	errNotAcceptable = &problem{http.StatusNotAcceptable, "Could not satisfy the request Accept header."}
-	errServer        = &problem{http.StatusInternalServerError, "A server error occurred."}
+	errServer        = &problem{http.StatusInternalServerError, "Internal server error."}
 )
 
 func (a *api) serve(v view) http.HandlerFunc {

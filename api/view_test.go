@@ -18,7 +18,7 @@ const (
 	noGrid        = `{"detail":"No Grid matches the given query."}`
 	noCategory    = `{"detail":"No Category matches the given query."}`
 	notAcceptable = `{"detail":"Could not satisfy the request Accept header."}`
-	serverError   = `{"detail":"A server error occurred."}`
+	serverError   = `{"detail":"Internal server error."}`
 )
 
 // few returns a handful of records whose keys are alike.
@@ -159,7 +159,7 @@ func (membersFail) GridPackages(int) ([]int, error) { return nil, errors.New("no
 
 func TestFailureMidway(t *testing.T) {
 	w := do(newHandler(t, Options{Store: membersFail{few()}}), "GET", "/api/v4/grids/", "Accept", "application/json; indent=2")
-	if want := "{\n  \"detail\": \"A server error occurred.\"\n}"; w.Code != 500 || w.Body.String() != want {
+	if want := "{\n  \"detail\": \"Internal server error.\"\n}"; w.Code != 500 || w.Body.String() != want {
 		t.Errorf("got %d %s, want 500 %s", w.Code, w.Body, want)
 	}
 }

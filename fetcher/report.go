@@ -194,7 +194,7 @@ func (p *pass) finish(err error) (Report, error) {
 		Int("failed", r.Failed).Int("gone", r.Gone).Int("deferred", r.Deferred).
 		Int("github_requests", r.GitHub.Requests).Int("github_charged", r.GitHub.Charged).
 		Int("pypi_requests", r.PyPI.Requests).Int("pypi_charged", r.PyPI.Charged).
-		Dur("took", r.Duration.Round(time.Millisecond))
+		Stringer("took", r.Duration.Round(time.Millisecond))
 	if level < p.Log.GetLevel() || level < zerolog.GlobalLevel() {
 		return *r, err
 	}

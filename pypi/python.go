@@ -46,7 +46,7 @@ var errSpecifier = errors.New("not a version specifier")
 
 // maxSpecifiers bounds what is taken for specifiers, in bytes: the work grows
 // with the square of it.
-const maxSpecifiers = 1000
+const maxSpecifiers = 500
 
 // admitsPython3 reports whether the versions that satisfy all specifiers
 // (PEP 440, separated by commas) and those of Python 3 have one in common. It
@@ -93,14 +93,16 @@ func parseSpecifier(s string) ([]interval, error) {
 	if !ok || wild && op == "===" {
 		return nil, errSpecifier
 	}
+	base := version.BaseVersion()
+	plain := base == version.String() // no pre-release, post-release or the like
 	// The versions that the text stands for: one, or all that begin with it.
 	first, last := bound{v: version}, bound{v: version}
 	if wild {
-		if version.BaseVersion() != version.String() {
+		if !plain {
 			return nil, errSpecifier
 		}
 		var err error
-		if first, last, err = beginningWith(version.BaseVersion()); err != nil {
+		if first, last, err = beginningWith(base); err != nil {
 			return nil, err
 		}
 	}
@@ -116,10 +118,12 @@ func parseSpecifier(s string) ([]interval, error) {
 	case "<=":
 		return []interval{{hi: &last}}, nil
 	case "<":
+		if plain { // "<3.9" leaves out the pre-releases of 3.9 as well
+			first = *at(base + ".dev0")
+		}
 		return []interval{{hi: first.flip()}}, nil
 	}
 	// "~=3.9.1" is ">=3.9.1, ==3.9.*".
-	base := version.BaseVersion()
 	dot := strings.LastIndexByte(base, '.')
 	if dot < 0 {
 		return nil, errSpecifier

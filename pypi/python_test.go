@@ -1,9 +1,13 @@
 package pypi
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestAdmitsPython3(t *testing.T) {
 	for specifiers, want := range map[string]bool{
+		"<3.7.post1,>=3.7":      true,
 		"==3.8.10":              true,
 		"~=3.9.1":               true,
 		"~=3.6":                 true,
@@ -63,6 +67,8 @@ func TestAdmitsPython3(t *testing.T) {
 		">=4":                           false,
 		">=4.0a1":                       false,
 		">3.*":                          false,
+		"==3.8.*,<3.8":                  false,
+		">3.7,!=3.7.*,<3.8":             false,
 		"==3.8,==3.9":                   false,
 		">=3.8,<3.8":                    false,
 		">=3.8,<=3.8,!=3.8":             false,
@@ -113,6 +119,7 @@ func TestPython3(t *testing.T) {
 		{"===3.8.*", nil, nil},
 		{"==1!3.*", nil, nil},
 		{"==99999999999999999999.*", nil, nil},
+		{">=3" + strings.Repeat(",!=3.1", 100), nil, nil}, // longer than anybody means it
 	} {
 		got := python3(tt.requires, tt.classifiers)
 		if (got == nil) != (tt.want == nil) || got != nil && *got != *tt.want {
