@@ -27,7 +27,11 @@ func ParseBaseURL(s string) (*url.URL, error) {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil:
-		return nil, err
+		var parse *url.Error
+		if errors.As(err, &parse) {
+			err = parse.Err // its own text repeats the URL, and what secrets are in it
+		}
+		return nil, fmt.Errorf("this is no URL: %w", err)
 	case u.User != nil:
 		return nil, errors.New("a base URL must not carry user information; give the token in a file or in the environment")
 	case u.Scheme != "http" && u.Scheme != "https":

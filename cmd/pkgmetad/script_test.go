@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"pkgmetad/internal/sim"
+)
+
+// TestMain lets scripts run the program by its name.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"pkgmetad": func() {
+			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+		},
+	})
+}
+
+// TestScripts runs the commands as a user does. Each script has a simulated
+// GitHub and PyPI at $SIM, and a free address for a daemon in $LISTEN.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(e *testscript.Env) error {
+			world := sim.Generate(5, 12, sim.Options{})
+			sim.Documented(world)
+			s, err := startSim("127.0.0.1:0", world)
+			if err != nil {
+				return err
+			}
+			e.Defer(func() {
+				if err := s.stop(); err != nil {
+					t.Error(err)
+				}
+				if err := world.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+			listen, err := freeAddress()
+			if err != nil {
+				return err
+			}
+			e.Setenv("SIM", s.url)
+			e.Setenv("LISTEN", listen)
+			e.Setenv("GITHUB_TOKEN", "canary-5f1d")
+			if err := writeCatalogue(e.WorkDir+"/world.yaml", world.Catalogue()); err != nil {
+				return err
+			}
+			config := fmt.Sprintf("store: {path: test.db, lock_wait: 1s}\nhttp: {listen: %q}\ncatalogue: {path: world.yaml}\ngithub: {base_url: %q}\npypi: {base_url: %q, contact: test@example.org}\n", listen, s.url, s.url)
+			return os.WriteFile(e.WorkDir+"/config.yaml", []byte(config), 0o600)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"get":  scriptGet,
+			"code": scriptCode,
+		},
+	})
+}
+
+// scriptGet asks for a URL until it answers 200, and puts the body where
+// stdout of a command would be: get URL FILE.
+func scriptGet(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: get URL FILE")
+	}
+	var last string
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		resp, err := http.Get(args[0])
+		if err != nil {
+			last = err.Error()
+			continue
+		}
+		f, err := os.Create(ts.MkAbs(args[1]))
+		ts.Check(err)
+		_, err = f.ReadFrom(resp.Body)
+		ts.Check(err)
+		ts.Check(f.Close())
+		ts.Check(resp.Body.Close())
+		if resp.StatusCode == http.StatusOK {
+			return
+		}
+		last = resp.Status
+	}
+	ts.Fatalf("get %s: %s", args[0], last)
+}
+
+// scriptCode runs the program and checks its exit code: code 2 serve --flag.
+func scriptCode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code N ARGS...")
+	}
+	stdout, err := os.Create(ts.MkAbs("out"))
+	ts.Check(err)
+	stderr, err := os.Create(ts.MkAbs("err"))
+	ts.Check(err)
+	code := run(context.Background(), absolute(ts, args[1:]), stdout, stderr)
+	ts.Check(stdout.Close())
+	ts.Check(stderr.Close())
+	if fmt.Sprint(code) != args[0] {
+		ts.Fatalf("exit code %d; want %s\n%s%s", code, args[0], ts.ReadFile("out"), ts.ReadFile("err"))
+	}
+}
+
+// absolute makes the names of files that are there absolute: run works in the
+// folder of the test.
+func absolute(ts *testscript.TestScript, args []string) []string {
+	out := make([]string, len(args))
+	for i, a := range args {
+		out[i] = a
+		if _, err := os.Stat(ts.MkAbs(a)); err == nil && a != "" && a != "." {
+			out[i] = ts.MkAbs(a)
+		}
+	}
+	return out
+}
+
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
