@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// scheduled runs a scheduler for a span of simulated time and returns when its
+// job ran, counted from the start.
+func scheduled(t *testing.T, spec string, span time.Duration, job func(ctx context.Context, run int) time.Time) (runs []time.Duration) {
+	t.Helper()
+	schedule, err := ParseSchedule(spec, time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	s := scheduler{schedule: schedule, location: time.UTC, log: zerolog.Nop(), job: func(ctx context.Context) time.Time {
+		runs = append(runs, time.Since(start))
+		return job(ctx, len(runs))
+	}}
+	ctx, cancel := context.WithTimeout(context.Background(), span)
+	defer cancel()
+	s.run(ctx)
+	return runs
+}
+
+func TestScheduleRunsAtOnceAndOnTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		runs := scheduled(t, "0 */6 * * *", 7*24*time.Hour-time.Second, func(context.Context, int) time.Time { return time.Time{} })
+		if len(runs) != 28 || runs[0] != 0 || runs[1] != 6*time.Hour || runs[27] != 162*time.Hour {
+			t.Errorf("%d runs: %v", len(runs), runs)
+		}
+	})
+}
+
+func TestScheduleNeverOverlaps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		running := 0
+		runs := scheduled(t, "* * * * *", time.Hour, func(ctx context.Context, _ int) time.Time {
+			running++
+			defer func() { running-- }()
+			if running > 1 {
+				t.Error("two at once")
+			}
+			time.Sleep(150 * time.Second)
+			return time.Time{}
+		})
+		if len(runs) < 15 || len(runs) > 25 {
+			t.Errorf("%d runs: %v", len(runs), runs)
+		}
+	})
+}
+
+func TestScheduleSurvivesAPanic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		runs := scheduled(t, "@hourly", 5*time.Hour+time.Minute, func(_ context.Context, run int) time.Time {
+			if run <= 2 {
+				panic("a bug")
+			}
+			return time.Time{}
+		})
+		if len(runs) != 6 {
+			t.Errorf("%d runs: %v", len(runs), runs)
+		}
+	})
+}
+
+func TestScheduleResumes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		runs := scheduled(t, "@daily", 10*time.Hour, func(_ context.Context, run int) time.Time {
+			if run == 1 { // a budget is out for 40 minutes
+				return time.Now().Add(40 * time.Minute)
+			}
+			return time.Time{}
+		})
+		if len(runs) != 2 || runs[1] < 40*time.Minute || runs[1] > 41*time.Minute {
+			t.Errorf("%d runs: %v", len(runs), runs)
+		}
+	})
+}
+
+func TestScheduleWaitsForItsJob(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended := false
+		scheduled(t, "@hourly", time.Second, func(ctx context.Context, _ int) time.Time {
+			<-ctx.Done()
+			time.Sleep(time.Minute) // stores what arrived
+			ended = true
+			return time.Time{}
+		})
+		if !ended {
+			t.Error("the scheduler went before its job")
+		}
+	})
+}
