@@ -30,7 +30,8 @@ type Store interface {
 	// first, and whether there are more. An error beside records names those
 	// that could not be read; the ones returned are good.
 	Due(now time.Time, limit int) (recs []store.Record, more bool, err error)
-	// After returns up to limit fetchable records with an id above the given one, by id.
+	// After returns up to limit fetchable records with an id above the given
+	// one, by id. An error beside records is as with Due.
 	After(id, limit int) ([]store.Record, error)
 	// PackageBySlug returns one record, or store.ErrNotFound.
 	PackageBySlug(slug string) (store.Record, error)
@@ -123,20 +124,24 @@ func (f *Fetcher) RefreshAll(ctx context.Context, progress func(Progress)) (Repo
 
 	p := f.newPass(ctx, progress)
 	last := 0
-	for {
+	var damaged error
+	for ctx.Err() == nil {
 		recs, err := f.Store.After(last, f.MaxPackages)
-		if err == nil && len(recs) > 0 {
-			last = recs[len(recs)-1].ID
-			err = p.run(allJobs(recs))
+		damaged = errors.Join(damaged, err)
+		if len(recs) == 0 {
+			break
 		}
-		if err != nil || len(recs) < f.MaxPackages || ctx.Err() != nil {
-			return p.finish(err)
+		last = recs[len(recs)-1].ID
+		if err := p.run(allJobs(recs)); err != nil {
+			return p.finish(errors.Join(damaged, err))
 		}
 	}
+	return p.finish(damaged)
 }
 
 // Refresh refreshes the named packages, due or not, beside any other pass. A
-// slug that the store does not know is an error, and then nothing is asked.
+// slug that the store does not know, or that has no source to ask, is an
+// error, and then nothing is asked.
 func (f *Fetcher) Refresh(ctx context.Context, slugs []string, progress func(Progress)) (Report, error) {
 	var recs []store.Record
 	var unknown []error
@@ -148,7 +153,9 @@ func (f *Fetcher) Refresh(ctx context.Context, slugs []string, progress func(Pro
 		seen[slug] = true
 		rec, err := f.Store.PackageBySlug(slug)
 		if errors.Is(err, store.ErrNotFound) {
-			err = fmt.Errorf("no package has the slug %q; the catalogue declares them", slug)
+			err = fmt.Errorf("no package has the slug %q; the catalogue declares them, and a running daemon reads it again on SIGHUP", slug)
+		} else if err == nil && !rec.GitHub.State.Fetchable() && !rec.PyPI.State.Fetchable() {
+			err = fmt.Errorf("package %s has nothing to ask for: its repository URL is %s, its PyPI URL %s", slug, rec.GitHub.State, rec.PyPI.State)
 		}
 		if err != nil {
 			unknown = append(unknown, err)

@@ -1,7 +1,6 @@
 package fetcher
 
 import (
-	"reflect"
 	"time"
 
 	"pkgmetad/github"
@@ -39,7 +38,7 @@ func Merge(prev store.Record, repo *github.Answer, release *pypi.Answer, now tim
 		}
 		rec.PyPI = mergePyPI(prev, release, now, policy)
 	}
-	if !reflect.DeepEqual(prev.Repo, rec.Repo) || !reflect.DeepEqual(prev.Release, rec.Release) {
+	if !store.SameServed(&prev, &rec) {
 		rec.Modified = now
 	}
 	if rec.GitHub.LastSuccess.Equal(now) || rec.PyPI.LastSuccess.Equal(now) {
@@ -91,13 +90,14 @@ func mergeGitHub(rec *store.Record, a *github.Answer, now time.Time, policy Poli
 	case upstream.Limited:
 		return deferred(s, err)
 	}
+	s = policy.attempt(s, outcome, err, rec.ID, now)
 	if outcome == upstream.Gone && rec.Repo.Name != "" {
 		// What was asked for is the name that GitHub once gave. The catalogue's
-		// own, which a person may have mended, gets its turn next.
+		// own, which a person may have mended, gets its turn soon.
 		rec.Repo.Name = ""
 		s.Tags = nil
+		s.NextDue = now.Add(policy.RetryMin)
 	}
-	s = policy.attempt(s, outcome, err, rec.ID, now)
 	s.Note = ""
 	if a.Contributors.Outcome == upstream.TooLarge {
 		s.Note = "GitHub lists no contributors for a repository this large; the ones known stay"

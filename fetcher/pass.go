@@ -100,6 +100,7 @@ func (p *pass) run(queue []*job) error {
 	for _, j := range delayed { // what they have so far is stored
 		p.count(j)
 	}
+	p.report.Left += len(again) + len(queue)
 	p.report.Cancelled = p.ctx.Err() != nil
 	return p.err
 }
@@ -122,7 +123,7 @@ func (p *pass) wait(now time.Time, delayed delayQueue, alone bool) time.Duration
 // take puts what is known of a job by now into the batch, and reports whether
 // it is worth asking once more.
 func (p *pass) take(j *job) (again bool) {
-	if j.arrived() {
+	if j.arrived() && p.err == nil {
 		if len(p.batch) == 0 {
 			p.batchAt = time.Now()
 		}

@@ -39,6 +39,7 @@ type Report struct {
 	PyPI      SourceTally   `json:"pypi"`
 	Started   time.Time     `json:"started"`
 	Duration  time.Duration `json:"duration_ns"`
+	Left      int           `json:"left,omitempty"`      // packages that it did not get to; still due
 	More      bool          `json:"more,omitempty"`      // there was more to do than one pass takes
 	Cancelled bool          `json:"cancelled,omitempty"` // it ended before its end
 }
@@ -121,9 +122,6 @@ func (p *pass) count(j *job) {
 		if err != nil && outcome != upstream.Pending && outcome != upstream.Canceled {
 			trouble = append(trouble, err.Error())
 		}
-		if outcome == upstream.Limited && err != nil && err.RetryAt.After(time.Now()) {
-			tally.hold(err)
-		}
 		p.logSource(j.prev.Slug, source, before, outcome, err)
 	}
 	if j.repo != nil {
@@ -145,13 +143,6 @@ func (p *pass) count(j *job) {
 	}
 }
 
-// hold notes the limit that came last: it is the one in force.
-func (t *SourceTally) hold(err *upstream.Error) {
-	if err.RetryAt.After(t.Hold) {
-		t.Hold, t.Reason = err.RetryAt, err.Message
-	}
-}
-
 // logSource writes a line for one source of one package: a warning where it
 // failed, a word where it went or came back, else only for who looks closely.
 // What a limit defers is told once, in the line of the pass.
@@ -168,10 +159,10 @@ func (p *pass) logSource(slug, source string, before store.Source, outcome upstr
 	case outcome.Answered() && before.Failures > 0:
 		level, message = zerolog.InfoLevel, "answers again"
 	}
-	e := p.Log.WithLevel(level).Str("slug", slug).Str("source", source)
-	if level < p.Log.GetLevel() || level < zerolog.GlobalLevel() {
+	if level < p.Log.GetLevel() {
 		return
 	}
+	e := p.Log.WithLevel(level).Str("slug", slug).Str("source", source)
 	if err != nil {
 		e = e.Str("error", err.Error())
 	}
@@ -182,6 +173,8 @@ func (p *pass) logSource(slug, source string, before store.Source, outcome upstr
 func (p *pass) finish(err error) (Report, error) {
 	r := &p.report
 	r.Duration = time.Since(r.Started)
+	r.GitHub.Hold, r.GitHub.Reason = p.GitHub.Hold()
+	r.PyPI.Hold, r.PyPI.Reason = p.PyPI.Hold()
 	level := zerolog.InfoLevel
 	if r.Asked == 0 {
 		level = zerolog.DebugLevel // nothing was due: no news
@@ -189,15 +182,15 @@ func (p *pass) finish(err error) (Report, error) {
 	if err != nil {
 		level = zerolog.ErrorLevel
 	}
+	if level < p.Log.GetLevel() {
+		return *r, err
+	}
 	e := p.Log.WithLevel(level).Err(err).
 		Int("asked", r.Asked).Int("fresh", r.Fresh).Int("unchanged", r.Unchanged).Int("pending", r.Pending).
 		Int("failed", r.Failed).Int("gone", r.Gone).Int("deferred", r.Deferred).
 		Int("github_requests", r.GitHub.Requests).Int("github_charged", r.GitHub.Charged).
 		Int("pypi_requests", r.PyPI.Requests).Int("pypi_charged", r.PyPI.Charged).
 		Stringer("took", r.Duration.Round(time.Millisecond))
-	if level < p.Log.GetLevel() || level < zerolog.GlobalLevel() {
-		return *r, err
-	}
 	for source, t := range map[string]SourceTally{"github": r.GitHub, "pypi": r.PyPI} {
 		if !t.Hold.IsZero() {
 			e = e.Time(source+"_hold", t.Hold).Str(source+"_hold_reason", t.Reason)
@@ -205,7 +198,7 @@ func (p *pass) finish(err error) (Report, error) {
 	}
 	switch {
 	case r.Cancelled:
-		e.Int("abandoned", r.Abandoned).Msg("pass ended early; what had arrived is stored")
+		e.Int("abandoned", r.Abandoned+r.Left).Msg("pass ended early; what had arrived is stored")
 	case r.More:
 		e.Msg("pass done, more is due")
 	default:

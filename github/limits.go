@@ -1,6 +1,7 @@
 package github
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -34,6 +35,12 @@ type limits struct {
 	resetUnix        int64     // as GitHub wrote it; tells one window from the next
 	reset            time.Time // by our clock
 
+	// While the budget is unknown one request finds it out, lest a pool of
+	// workers spends a reserve that it cannot see yet; the others wait for its
+	// answer. An answer that tells no budget sets them free for a while.
+	probe     chan struct{} // closed when the probe is answered; nil while there is none
+	freeUntil time.Time
+
 	// The delay after limits that name no time. Requests that were in flight
 	// together meet a limit together: closings counts how often the gate was
 	// closed, so that they count as one strike, and so that an answer to a
@@ -42,17 +49,42 @@ type limits struct {
 	delay    time.Duration
 }
 
-// A permit is leave to send one request; settle takes it back.
-type permit struct{ closings int }
+// probeAgain is how long requests go unprobed after an answer without a budget.
+const probeAgain = time.Minute
 
-// admit gives leave to send one request, or says until when and why not.
-func (l *limits) admit() (p permit, until time.Time, reason string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if until, reason = l.refusal(time.Now()); until.IsZero() {
-		l.inFlight++
+// A permit is leave to send one request; settle takes it back.
+type permit struct {
+	closings int
+	probe    bool
+}
+
+// admit gives leave to send one request, or says until when and why not. It
+// waits, unless ctx ends, while another request finds the budget out.
+func (l *limits) admit(ctx context.Context) (p permit, until time.Time, reason string, err error) {
+	for {
+		l.mu.Lock()
+		now := time.Now()
+		until, reason = l.refusal(now)
+		unknown := until.IsZero() && !now.Before(l.reset) && !now.Before(l.freeUntil)
+		if probe := l.probe; unknown && probe != nil {
+			l.mu.Unlock()
+			select {
+			case <-probe:
+				continue
+			case <-ctx.Done():
+				return p, until, reason, ctx.Err()
+			}
+		}
+		if until.IsZero() {
+			l.inFlight++
+			if unknown {
+				l.probe = make(chan struct{})
+			}
+		}
+		p = permit{l.closings, unknown}
+		l.mu.Unlock()
+		return p, until, reason, nil
 	}
-	return permit{l.closings}, until, reason
 }
 
 func (l *limits) hold() (time.Time, string) {
@@ -88,12 +120,19 @@ func (l *limits) budget() Budget {
 
 // settle takes back a permit and notes what the answer says of the budget; h
 // is nil where no answer came.
-func (l *limits) settle(h http.Header, charged bool) {
+func (l *limits) settle(p permit, h http.Header, charged bool) {
 	now := time.Now()
 	r, ok := readRate(h)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.inFlight--
+	if p.probe {
+		close(l.probe)
+		l.probe = nil
+		if !ok {
+			l.freeUntil = now.Add(probeAgain)
+		}
+	}
 	switch known := now.Before(l.reset); {
 	case !ok:
 		if known && charged {

@@ -153,8 +153,9 @@ func fetchAll(t *testing.T, c *Client, n int) []Answer {
 func TestGateInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		no, yes := refuse(429, ""), ok(repoJSON("o/n"))
-		s := &script{turns: []turn{{1, no}, {2, no}, {3, no}, {4, yes}, {0, no}, {0, yes}, {0, no}}}
+		s := &script{turns: []turn{{0, yes}, {1, no}, {2, no}, {3, no}, {4, yes}, {0, no}, {0, yes}, {0, no}}}
 		c := newClient(t, s)
+		fetchAll(t, c, 1) // tells no budget: none is probed for
 		fetchAll(t, c, 4)
 		until, _ := c.Hold()
 		if d := time.Until(until); d > time.Minute || d < time.Minute-10 {
@@ -172,6 +173,48 @@ func TestGateInFlight(t *testing.T) {
 		}
 	})
 }
+
+// TestUnknownBudgetIsProbed: of a pool that starts at once, one request finds
+// the budget out before the others are sent, so that the reserve holds from the
+// first moment on, and after each reset.
+func TestUnknownBudgetIsProbed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		sent, answered, left := 0, 0, 10
+		wire := roundTripper(func(req *http.Request) (*http.Response, error) {
+			mu.Lock()
+			sent++
+			if sent > 1 && answered == 0 {
+				t.Error("others were sent beside the first request")
+			}
+			left--
+			remaining := left
+			mu.Unlock()
+			time.Sleep(time.Second)
+			mu.Lock()
+			answered++
+			mu.Unlock()
+			r := ok(repoJSON("o/n"))
+			resp := answerTo(req, r)
+			resp.Header.Set("X-RateLimit-Limit", "60")
+			resp.Header.Set("X-RateLimit-Remaining", strconv.Itoa(remaining))
+			resp.Header.Set("X-RateLimit-Reset", strconv.FormatInt(time.Now().Add(time.Hour).Unix(), 10))
+			return resp, nil
+		})
+		c, err := New(Options{BaseURL: "http://sim/", UserAgent: "x", Reserve: 6, Transport: wire})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fetchAll(t, c, 8)
+		if sent != 4 || left != 6 {
+			t.Errorf("%d requests sent, %d left; want 4 and the reserve of 6", sent, left)
+		}
+	})
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
 func TestBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -37,7 +37,10 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := context.Cause(req.Context()); err != nil {
 		return nil, err
 	}
-	p, until, reason := t.limits.admit()
+	p, until, reason, err := t.limits.admit(req.Context())
+	if err != nil {
+		return nil, err
+	}
 	if !until.IsZero() {
 		return nil, &upstream.Error{Outcome: upstream.Limited, URL: upstream.Redact(req.URL), Message: "not sent: " + reason, RetryAt: until}
 	}
@@ -52,7 +55,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			c.requests++
 			c.charged++
 		}
-		t.limits.settle(nil, sent)
+		t.limits.settle(p, nil, sent)
 		return nil, err
 	}
 	c.requests++
@@ -60,7 +63,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if charged {
 		c.charged++
 	}
-	t.limits.settle(resp.Header, charged)
+	t.limits.settle(p, resp.Header, charged)
 	c.more = strings.Contains(resp.Header.Get("Link"), `rel="next"`)
 	if resp.StatusCode < 400 {
 		t.limits.passed(p)

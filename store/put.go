@@ -1,10 +1,8 @@
 package store
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"reflect"
+	"slices"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -58,10 +56,7 @@ func putFetched(tx *bolt.Tx, fetched *Record) (changed bool, err error) {
 	if old.PyPI.State.Fetchable() != fetched.PyPI.State.Fetchable() {
 		rec.PyPI = old.PyPI
 	}
-	same, err := sameData(&old, &rec)
-	if err != nil {
-		return false, err
-	}
+	same := SameServed(&old, &rec)
 	if !sameRepo || !samePyPI { // the times of rec are of data that was not taken over
 		rec.LastFetched = old.LastFetched
 		if same {
@@ -87,23 +82,15 @@ func putRecord(tx *bolt.Tx, old, rec *Record) error {
 	return moveDue(tx, old, rec)
 }
 
-// sameData reports whether a and b are kept as the same data: an empty list and
-// none, or one instant in two forms, are no change. The states of the sources
-// are not part of what is served as the record.
-func sameData(a, b *Record) (bool, error) {
-	if reflect.DeepEqual(a.Repo, b.Repo) && reflect.DeepEqual(a.Release, b.Release) {
-		return true, nil
-	}
-	type data struct {
-		Repo    Repo
-		Release Release
-	}
-	x, err := json.Marshal(data{a.Repo, a.Release})
-	if err != nil {
-		return false, err
-	}
-	y, err := json.Marshal(data{b.Repo, b.Release})
-	return bytes.Equal(x, y), err
+// SameServed reports whether the fetched halves of a and b are served alike,
+// LastFetched and Modified aside. What is kept beside the documented fields,
+// such as the state of the sources, is not part of what is served.
+func SameServed(a, b *Record) bool {
+	x, y := &a.Repo, &b.Repo
+	return x.Stars == y.Stars && x.Forks == y.Forks && x.Description == y.Description &&
+		slices.Equal(x.Participants, y.Participants) && slices.Equal(x.Commits52, y.Commits52) &&
+		(x.LastCommit == nil) == (y.LastCommit == nil) && (x.LastCommit == nil || x.LastCommit.Equal(*y.LastCommit)) &&
+		sameText(a.Release.Version, b.Release.Version)
 }
 
 func sameText(a, b *string) bool {

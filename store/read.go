@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 
 	bolt "go.etcd.io/bbolt"
@@ -67,14 +68,17 @@ func (s *Store) Packages(offset, limit int) (recs []Record, total int, err error
 }
 
 // After returns up to limit live packages that have a source to ask, lowest id
-// first, from the first id greater than the given one.
+// first, from the first id greater than the given one. Records that are damaged
+// are left out and named in an error; the records beside it are good.
 func (s *Store) After(id, limit int) (recs []Record, err error) {
+	var damaged []error
 	err = s.view(func(tx *bolt.Tx) error {
 		c := tx.Bucket(bucketPackages).Cursor()
 		for k, v := c.Seek(key(id + 1)); k != nil && len(recs) < limit; k, v = c.Next() {
 			var rec Record
 			if err := decode(v, &rec, bucketPackages, number(k)); err != nil {
-				return err
+				damaged = append(damaged, err)
+				continue
 			}
 			if rec.GitHub.State.Fetchable() || rec.PyPI.State.Fetchable() {
 				recs = append(recs, rec)
@@ -82,7 +86,7 @@ func (s *Store) After(id, limit int) (recs []Record, err error) {
 		}
 		return nil
 	})
-	return recs, err
+	return recs, errors.Join(err, errors.Join(damaged...))
 }
 
 // Category returns the category with that id, or ErrNotFound.

@@ -61,6 +61,9 @@ var (
 // ErrNotFound is returned for a package, grid or category that is not there.
 var ErrNotFound = errors.New("not found")
 
+// ErrContradiction is returned for a catalogue whose ids or slugs clash.
+var ErrContradiction = errors.New("the catalogue contradicts itself")
+
 // Options configures [Open].
 type Options struct {
 	// LockWait bounds the wait for another process to let go of the file; 0 means 5 s.
@@ -157,6 +160,11 @@ func judgeByPresence(e Entry) (github, pypi State, problems []string) {
 	return state(e.RepoURL), state(e.PyPIURL), nil
 }
 
+const (
+	smallestFile = 4 * 4096 // bytes, of a database: two meta pages, a freelist, a leaf
+	notOurs      = "this is no database of pkgmetad, or its first pages are damaged; nothing was changed: move it away, or restore a backup"
+)
+
 // explainOpen says what stands in the way and what to do about it.
 func explainOpen(path string, waited time.Duration, err error) error {
 	var advice string
@@ -172,11 +180,15 @@ func explainOpen(path string, waited time.Duration, err error) error {
 	case errors.Is(err, syscall.ENOSPC):
 		advice = "make room on the disk"
 	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrVersionMismatch):
-		advice = "this is no database of pkgmetad, or its first pages are damaged; nothing was changed: move it away, or restore a backup"
+		advice = notOurs
 	case errors.Is(err, errDamaged), errors.Is(err, bolterrors.ErrChecksum):
 		advice = "nothing was changed: move the file away and restore a backup; without one, an empty store fills itself again from the catalogue"
 	default:
-		return fmt.Errorf("open the store %s: %w", path, err)
+		info, statErr := os.Stat(path)
+		if statErr != nil || info.Size() == 0 || info.Size() >= smallestFile {
+			return fmt.Errorf("open the store %s: %w", path, err)
+		}
+		advice = notOurs // too short for a database; bbolt has no error of its own for that
 	}
 	return fmt.Errorf("open the store %s: %w; %s", path, err, advice)
 }

@@ -34,7 +34,7 @@ const syncChunk = 10_000
 // with their fetched half. A package without an id gets the lowest that is
 // higher than any ever used, and keeps it. now is the time of change.
 //
-// Ids that contradict each other are an error that lists them all; nothing is
+// Ids that contradict each other are an ErrContradiction that lists them all; nothing is
 // changed then.
 func (s *Store) SyncCatalogue(c Catalogue, now time.Time) (report SyncReport, err error) {
 	s.syncing.Lock()
@@ -158,7 +158,7 @@ func (s *Store) assignIDs(entries []Entry) ([]Entry, error) {
 		return nil, fmt.Errorf("read the known ids: %w", err)
 	}
 	if len(problems) > 0 {
-		return nil, fmt.Errorf("the catalogue contradicts itself: %w", errors.Join(problems...))
+		return nil, fmt.Errorf("%w: %w", ErrContradiction, errors.Join(problems...))
 	}
 	for i := range entries {
 		if entries[i].ID == 0 {

@@ -121,7 +121,8 @@ const maxConfigSize = 1 << 20
 // LoadConfig reads the configuration file at path. env looks up an environment
 // variable, as [os.Getenv] does; it may be nil for none. Relative paths in the
 // file are relative to the file's folder. The error is a [*ConfigError] that
-// lists every problem.
+// lists every problem; beside it, the configuration is nil, or what could be
+// read of it, to look for more that is wrong.
 func LoadConfig(path string, env func(string) string) (*Config, error) {
 	var ps problems
 	data := readFile(path, maxConfigSize, "a configuration; name the right file", &ps)
@@ -135,7 +136,7 @@ func LoadConfig(path string, env func(string) string) (*Config, error) {
 	}
 	cfg := parseConfig(data, folder, env, &ps)
 	if fe := ps.report(path, maxProblems); fe != nil {
-		return nil, &ConfigError{*fe}
+		return cfg, &ConfigError{*fe}
 	}
 	return cfg, nil
 }

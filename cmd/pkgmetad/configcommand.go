@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 )
@@ -29,20 +31,20 @@ Exit codes: 0 all is well, 1 there are mistakes.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := LoadConfig(path, os.Getenv)
-			if err == nil {
-				for _, w := range cfg.Warnings {
-					fmt.Fprintln(cmd.ErrOrStderr(), "warning:", w)
-				}
+			packages := 0
+			if cfg != nil && filepath.IsAbs(cfg.Catalogue.Path) { // it is known, whatever else is wrong
 				catalogue, catalogueErr := LoadCatalogue(cfg.Catalogue.Path)
-				if catalogueErr == nil {
-					fmt.Fprintf(cmd.OutOrStdout(), "%s: all is well, and so is the catalogue %s (%d packages)\n", path, cfg.Catalogue.Path, len(catalogue.Packages))
-				}
-				err = catalogueErr
+				err = errors.Join(err, catalogueErr)
+				packages = len(catalogue.Packages)
 			}
 			if err != nil {
 				fmt.Fprintln(cmd.ErrOrStderr(), err)
 				return failed(exitFailed, errReported)
 			}
+			for _, w := range cfg.Warnings {
+				fmt.Fprintln(cmd.ErrOrStderr(), "warning:", w)
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: all is well, and so is the catalogue %s (%d packages)\n", path, cfg.Catalogue.Path, packages)
 			return nil
 		},
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
@@ -33,8 +34,9 @@ type refreshRequest struct {
 	Slugs []string `json:"slugs"`
 }
 
-// refreshEvent is one line of the answer: progress, or in the last line the
-// report or an error.
+// refreshEvent is one line of the answer: nothing, which says that the daemon
+// has taken the request up; progress; or in the last line the report and an
+// error.
 type refreshEvent struct {
 	Progress *fetcher.Progress `json:"progress,omitempty"`
 	Report   *fetcher.Report   `json:"report,omitempty"`
@@ -42,8 +44,28 @@ type refreshEvent struct {
 }
 
 type control struct {
+	path     string
 	listener net.Listener
 	server   *http.Server
+	handlers sync.WaitGroup // requests that are being answered
+}
+
+// progressBuffer is how many packages the other end may lag behind a pass
+// before it misses some of its progress; sendTimeout is what it gets to take a
+// line. Neither a slow nor a stopped terminal may hold a pass up.
+const (
+	progressBuffer = 1024
+	sendTimeout    = 10 * time.Second
+)
+
+// close ends the socket and waits for the requests, whose context has ended.
+func (c *control) close(grace context.Context) error {
+	err := shutdown(grace, c.server)
+	c.handlers.Wait()
+	if e := os.Remove(c.path); e != nil && !errors.Is(e, fs.ErrNotExist) {
+		err = errors.Join(err, e)
+	}
+	return err
 }
 
 // listenControl opens the daemon's socket. Requests end when ctx does.
@@ -66,16 +88,21 @@ func listenControl(ctx context.Context, p *parts) (*control, error) {
 		return nil, fmt.Errorf("open the control socket %s: %w", path, cause(err))
 	}
 	l.(*net.UnixListener).SetUnlinkOnClose(false) // it may have a short-lived name, see socketAddress
-	context.AfterFunc(ctx, func() { _ = os.Remove(path) })
 
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /refresh", p.handleRefresh)
 	mux.HandleFunc("GET /show/{slug}", p.handleShow)
-	return &control{l, &http.Server{
-		Handler:           mux,
+	c := &control{path: path, listener: l}
+	c.server = &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			c.handlers.Add(1) // net/http waits for no handler that it cuts off
+			defer c.handlers.Done()
+			mux.ServeHTTP(w, r)
+		}),
 		ReadHeaderTimeout: 5 * time.Second,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
-	}}, nil
+	}
+	return c, nil
 }
 
 // socketAddress returns a name for the socket at path that is short enough:
@@ -99,12 +126,29 @@ func (p *parts) handleRefresh(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	lines := json.NewEncoder(w)
-	flush := http.NewResponseController(w)
+	wire := http.NewResponseController(w)
 	send := func(e refreshEvent) {
-		_ = lines.Encode(e) // whoever went away has cancelled the request's context
-		_ = flush.Flush()
+		// Whoever went away has cancelled the request's context.
+		_ = wire.SetWriteDeadline(time.Now().Add(sendTimeout))
+		_ = lines.Encode(e)
+		_ = wire.Flush()
 	}
-	report, err := p.refresh(r.Context(), request, func(progress fetcher.Progress) { send(refreshEvent{Progress: &progress}) })
+	send(refreshEvent{})
+	events := make(chan fetcher.Progress, progressBuffer)
+	var sender sync.WaitGroup
+	sender.Go(func() {
+		for progress := range events {
+			send(refreshEvent{Progress: &progress})
+		}
+	})
+	report, err := p.refresh(r.Context(), request, func(progress fetcher.Progress) {
+		select {
+		case events <- progress:
+		default:
+		}
+	})
+	close(events)
+	sender.Wait()
 	last := refreshEvent{Report: &report}
 	if err != nil {
 		last.Error = err.Error()

@@ -28,6 +28,9 @@ at the end. A pass starts every 10 seconds, and records fall due after 30, so
 that there is something to see. Ctrl-C stops it.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if message := badListen(listen); message != "" {
+				return errors.New("--listen " + message)
+			}
 			return failed(exitFailed, demo(cmd.Context(), listen, cmd.OutOrStdout(), cmd.ErrOrStderr()))
 		},
 	}
@@ -78,6 +81,6 @@ pkgmetad demo: the real daemon over a simulated GitHub and PyPI. Ctrl-C stops it
   what was asked      curl %[2]s_sim/stats
   break something     curl '%[2]s_sim/fault?repo=*&fault=502&times=20'
 
-`, address, upstreams.url)
+`, reachable(address.String()), upstreams.url)
 	})
 }

@@ -44,6 +44,10 @@ func (l *lockedWriter) Write(p []byte) (int, error) {
 type cronLog struct{ log zerolog.Logger }
 
 func (c cronLog) Info(msg string, keysAndValues ...any) {
+	if msg == "skip" { // its word for it
+		c.log.Info().Msg("the last pass is still running; this tick is left out")
+		return
+	}
 	c.log.Debug().Fields(keysAndValues).Msg("schedule: " + msg)
 }
 

@@ -52,23 +52,30 @@ func openParts(cfg *Config, log zerolog.Logger) (*parts, error) {
 	})}, nil
 }
 
-// errNoCatalogue says that there is nothing to go on with.
-var errNoCatalogue = errors.New("no usable catalogue")
+// What is wrong with a catalogue file that is bad: with an earlier catalogue
+// in the store, that one goes on; without, there is nothing to go on with.
+var (
+	errStaleCatalogue = errors.New("the catalogue file is bad, so the catalogue stays as it was")
+	errNoCatalogue    = errors.New("no usable catalogue")
+)
 
-// syncCatalogue takes the catalogue file over into the store. Where the file
-// is bad, the store keeps the catalogue it had: the error wraps errNoCatalogue
-// if it had none.
+// syncCatalogue takes the catalogue file over into the store. Its error wraps
+// errStaleCatalogue or errNoCatalogue where the file is to blame.
 func (p *parts) syncCatalogue() error {
 	catalogue, err := LoadCatalogue(p.cfg.Catalogue.Path)
 	var report store.SyncReport
 	if err == nil {
 		report, err = p.store.SyncCatalogue(catalogue, time.Now())
 	}
-	if err != nil {
-		if p.store.Ready() != nil {
-			return fmt.Errorf("%w: %w", errNoCatalogue, err)
-		}
-		return fmt.Errorf("the catalogue is as it was, since its file is bad: %w", err)
+	var file *FileError
+	switch {
+	case err == nil:
+	case !errors.As(err, &file) && !errors.Is(err, store.ErrContradiction):
+		return err // the store's fault, not the file's
+	case p.store.Ready() != nil:
+		return fmt.Errorf("%w: %w", errNoCatalogue, err)
+	default:
+		return fmt.Errorf("%w: %w", errStaleCatalogue, err)
 	}
 	for _, problem := range report.Problems {
 		p.log.Warn().Msg(problem + "; the package is served, and this half of it never fetched")

@@ -90,7 +90,9 @@ func refreshHere(ctx context.Context, cfg *Config, request refreshRequest, progr
 		return report, err
 	}
 	defer func() { err = errors.Join(err, p.store.Close()) }()
-	if err := p.syncCatalogue(); err != nil {
+	if err := p.syncCatalogue(); errors.Is(err, errStaleCatalogue) {
+		p.log.Error().Msg(err.Error())
+	} else if err != nil {
 		return report, err
 	}
 	return p.refresh(ctx, request, progress)
@@ -107,6 +109,9 @@ func refreshByDaemon(ctx context.Context, daemon *http.Client, request refreshRe
 		return report, err
 	}
 	resp, err := daemon.Do(r)
+	if ctx.Err() != nil {
+		return fetcher.Report{Cancelled: true}, nil
+	}
 	if err != nil {
 		return report, fmt.Errorf("ask the daemon: %w", cause(err))
 	}

@@ -72,8 +72,10 @@ func serve(ctx context.Context, cfg *Config, log zerolog.Logger, ready func(net.
 	p.warn()
 	if err := p.syncCatalogue(); errors.Is(err, errNoCatalogue) {
 		return err
-	} else if err != nil {
+	} else if err != nil && p.store.Ready() == nil {
 		log.Error().Msg(err.Error())
+	} else if err != nil {
+		return err
 	}
 
 	handler, err := api.New(api.Options{
@@ -85,7 +87,7 @@ func serve(ctx context.Context, cfg *Config, log zerolog.Logger, ready func(net.
 	}
 	listener, err := net.Listen("tcp", cfg.HTTP.Listen)
 	if err != nil {
-		return fmt.Errorf("listen on http.listen %s: %w; is another program using the port?", cfg.HTTP.Listen, cause(err))
+		return explainListen(cfg.HTTP.Listen, err)
 	}
 	order := ctx // to stop
 	ctx, stop := context.WithCancelCause(order)
@@ -120,9 +122,27 @@ func serve(ctx context.Context, cfg *Config, log zerolog.Logger, ready func(net.
 	}
 	grace, cancel := context.WithTimeout(context.Background(), shutdownGrace)
 	defer cancel()
-	err = errors.Join(err, shutdown(grace, server), shutdown(grace, control.server))
+	err = errors.Join(err, control.close(grace), shutdown(grace, server))
 	running.Wait()
 	return err
+}
+
+// explainListen says why an address cannot be listened on, and what helps.
+func explainListen(address string, err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = op.Err
+	}
+	advice := ""
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		advice = "; another program uses this port: stop it, or choose another one"
+	case errors.Is(err, syscall.EACCES):
+		advice = "; ports below 1024 are for root alone"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		advice = "; this machine has no such address"
+	}
+	return fmt.Errorf("listen on %s: %w%s", address, err, advice)
 }
 
 // shutdown lets a server finish what it answers; what takes longer than the

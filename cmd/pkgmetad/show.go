@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -89,7 +90,7 @@ func lookUp(ctx context.Context, cfg *Config, slug string) (rec store.Record, er
 }
 
 func show(w io.Writer, cfg *Config, rec store.Record, now time.Time) error {
-	base := cmp.Or(cfg.HTTP.PublicURL, "http://"+cfg.HTTP.Listen)
+	base := cmp.Or(cfg.HTTP.PublicURL, "http://"+reachable(cfg.HTTP.Listen))
 	fmt.Fprintf(w, "%s\n\n", api.Record(rec, base, cfg.HTTP.TimeZone, 4))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "source\tstate\tlast attempt\tlast success\tnext due\tfailures")
@@ -115,6 +116,16 @@ func show(w io.Writer, cfg *Config, rec store.Record, now time.Time) error {
 		}
 	}
 	return nil
+}
+
+// reachable returns an address on this machine for one that is listened on,
+// which may stand for all addresses.
+func reachable(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
+		return net.JoinHostPort("localhost", port)
+	}
+	return listen
 }
 
 // moment writes a time and how far it is from now.

@@ -33,6 +33,9 @@ github.base_url and pypi.base_url to it. The same seed gives the same world.
 		Example: "  pkgmetad sim --listen 127.0.0.1:9000 --packages 5500 --catalogue catalogue.ndjson",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if message := badListen(listen); message != "" {
+				return errors.New("--listen " + message)
+			}
 			if packages < 1 || packages > 1_000_000 {
 				return errors.New("--packages takes a number from 1 to 1000000")
 			}
@@ -71,7 +74,7 @@ type simServer struct {
 func startSim(listen string, world *sim.World) (*simServer, error) {
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", listen, cause(err))
+		return nil, explainListen(listen, err)
 	}
 	s := &simServer{
 		url:    "http://" + l.Addr().String() + "/",
