@@ -12,6 +12,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
@@ -81,14 +82,19 @@ func refresh(ctx context.Context, cfg *Config, request refreshRequest, stdout, s
 }
 
 func refreshHere(ctx context.Context, cfg *Config, request refreshRequest, progress func(fetcher.Progress), stderr io.Writer) (report fetcher.Report, err error) {
-	logging := cfg.Log
-	if logging.Level == "info" {
-		logging.Level = "error" // the summary tells the rest
+	log := newLogger(cfg.Log, stderr)
+	if log.GetLevel() == zerolog.InfoLevel {
+		log = log.Level(zerolog.WarnLevel)
 	}
-	p, err := openParts(cfg, newLogger(logging, stderr))
+	passLog := log
+	if log.GetLevel() == zerolog.WarnLevel {
+		passLog = log.Level(zerolog.ErrorLevel) // the summary names what failed
+	}
+	p, err := openParts(cfg, passLog)
 	if err != nil {
 		return report, err
 	}
+	p.log = log
 	defer func() { err = errors.Join(err, p.store.Close()) }()
 	if err := p.syncCatalogue(); errors.Is(err, errStaleCatalogue) {
 		p.log.Error().Msg(err.Error())
