@@ -630,3 +630,87 @@ func TestDueTimesSpread(t *testing.T) {
 		}
 	})
 }
+
+// damaged is a store of which one record can't be read.
+type damaged struct{ fetcher.Store }
+
+var errDamaged = errors.New("package 3 is damaged")
+
+func (d damaged) After(id, limit int) ([]store.Record, error) {
+	recs, err := d.Store.After(id, limit)
+	all := len(recs)
+	recs = slices.DeleteFunc(recs, func(r store.Record) bool { return r.ID == 3 })
+	if len(recs) < all {
+		err = errDamaged
+	}
+	return recs, err
+}
+
+func TestRefreshAllPassesDamageOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := sim.New(sim.Options{})
+		for i := range 12 {
+			pair(world, fmt.Sprintf("p%02d", i), nil)
+		}
+		r := newRig(t, world, func(o *fetcher.Options) { o.Store, o.MaxPackages = damaged{o.Store}, 5 })
+		var last fetcher.Progress
+		report, err := r.RefreshAll(context.Background(), func(p fetcher.Progress) { last = p })
+		if !errors.Is(err, errDamaged) || report.Fresh != 11 || last.Done != 11 {
+			t.Errorf("%v; %+v; %+v", err, report, last)
+		}
+	})
+}
+
+// TestHoldsAreToldToTheEnd: a pass that had nothing to ask of a source on hold
+// still says until when it is, or the scheduler would forget to resume.
+func TestHoldsAreToldToTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := sim.New(sim.Options{Limit: 20})
+		for i := range 12 {
+			pair(world, fmt.Sprintf("p%02d", i), nil)
+		}
+		r := newRig(t, world, nil)
+		first := r.pass()
+		if first.GitHub.Deferred == 0 || first.Resume().IsZero() {
+			t.Fatalf("%+v", first)
+		}
+		time.Sleep(time.Minute)
+		second := r.pass()
+		if second.GitHub.Requests != 0 || !second.Resume().Equal(first.Resume()) {
+			t.Errorf("resume %s, then %s: %+v", first.Resume(), second.Resume(), second)
+		}
+	})
+}
+
+// brokenDisk takes some records and then no more.
+type brokenDisk struct {
+	fetcher.Store
+	puts *int
+}
+
+var errDisk = errors.New("no space left on device")
+
+func (b brokenDisk) Put(recs []store.Record) error {
+	if *b.puts++; *b.puts > 1 {
+		return errDisk
+	}
+	return b.Store.Put(recs)
+}
+
+func TestWriteErrorEndsThePass(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := sim.New(sim.Options{Latency: 200 * time.Millisecond})
+		for i := range 60 {
+			pair(world, fmt.Sprintf("p%02d", i), nil)
+		}
+		puts := 0
+		r := newRig(t, world, func(o *fetcher.Options) { o.Store = brokenDisk{o.Store, &puts} })
+		report, err := r.Pass(context.Background())
+		if !errors.Is(err, errDisk) || puts != 2 || report.Left == 0 {
+			t.Errorf("%v after %d writes; %+v", err, puts, report)
+		}
+		if again, _, err := r.store.Due(time.Now(), 100); err != nil || len(again) == 0 {
+			t.Errorf("what was not stored is not due: %d, %v", len(again), err)
+		}
+	})
+}
