@@ -24,6 +24,13 @@ const recordedFolder = "../../../shared"
 // writes: of stdout, or of stderr. stop ends it in order.
 func start(t *testing.T, stderr bool, name string, args ...string) (lines *bufio.Scanner, stop func()) {
 	t.Helper()
+	lines, _, stop = startProcess(t, stderr, name, args...)
+	return lines, stop
+}
+
+// startProcess is start, with the process to send signals to.
+func startProcess(t *testing.T, stderr bool, name string, args ...string) (lines *bufio.Scanner, process *os.Process, stop func()) {
+	t.Helper()
 	c := exec.Command(name, args...)
 	pipe, err := c.StdoutPipe()
 	if stderr {
@@ -50,7 +57,7 @@ func start(t *testing.T, stderr bool, name string, args ...string) (lines *bufio
 		}
 	}
 	t.Cleanup(stop)
-	return bufio.NewScanner(pipe), stop
+	return bufio.NewScanner(pipe), c.Process, stop
 }
 
 func getJSON(t *testing.T, url string) (v map[string]any) {

@@ -31,6 +31,9 @@ type scheduler struct {
 	resume atomic.Int64 // when to run the job again, in Unix nanoseconds; 0 for no such time
 }
 
+// runSoon has the job run when the scheduler next looks at the wall clock.
+func (s *scheduler) runSoon() { s.resume.Store(time.Now().UnixNano()) }
+
 // run returns when ctx is cancelled and the job that then ran has ended.
 func (s *scheduler) run(ctx context.Context) {
 	logger := cronLog{s.log}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -79,6 +80,29 @@ func TestScheduleResumes(t *testing.T) {
 		})
 		if len(runs) != 2 || runs[1] < 40*time.Minute || runs[1] > 41*time.Minute {
 			t.Errorf("%d runs: %v", len(runs), runs)
+		}
+	})
+}
+
+func TestScheduleRunsSoonWhenAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		schedule, err := ParseSchedule("@daily", time.UTC)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var runs atomic.Int32
+		s := scheduler{schedule: schedule, location: time.UTC, log: zerolog.Nop(), job: func(context.Context) time.Time { runs.Add(1); return time.Time{} }}
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Hour)
+		defer cancel()
+		time.AfterFunc(time.Hour+time.Second, s.runSoon)
+		time.AfterFunc(time.Hour+2*time.Minute, func() {
+			if runs.Load() != 2 {
+				t.Errorf("%d runs after it was asked for", runs.Load())
+			}
+		})
+		s.run(ctx)
+		if runs.Load() != 2 {
+			t.Errorf("%d runs", runs.Load())
 		}
 	})
 }

@@ -58,6 +58,9 @@ Exit codes: 0 stopped in order, 1 it failed, 78 the configuration is bad.`,
 // Start: store, catalogue, HTTP, first pass, schedule. Stop: the pass stores
 // what arrived, HTTP answers what it began, the store closes last.
 func serve(ctx context.Context, cfg *Config, log zerolog.Logger, ready func(net.Addr)) (err error) {
+	hangup := make(chan os.Signal, 1) // from now on it kills no more
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
 	log.Info().Str("version", version).Str("commit", commit()).Msg("pkgmetad starts")
 	p, err := openParts(cfg, log)
 	if err != nil {
@@ -113,8 +116,8 @@ func serve(ctx context.Context, cfg *Config, log zerolog.Logger, ready func(net.
 		ready(listener.Addr())
 	}
 
-	running.Go(func() { p.reloadOnHangup(ctx) })
 	s := scheduler{schedule: cfg.Schedule.Cron, location: cfg.Schedule.TimeZone, log: log, job: p.pass}
+	running.Go(func() { p.reload(ctx, hangup, s.runSoon) })
 	s.run(ctx) // until ctx is cancelled and the pass has stored what arrived
 
 	if order.Err() == nil {
@@ -169,11 +172,9 @@ func (p *parts) pass(ctx context.Context) (resume time.Time) {
 	}
 }
 
-// reloadOnHangup reads the catalogue again on each SIGHUP.
-func (p *parts) reloadOnHangup(ctx context.Context) {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
+// reload reads the catalogue again on each hangup, and then calls reloaded:
+// what is new in it is due.
+func (p *parts) reload(ctx context.Context, hangup <-chan os.Signal, reloaded func()) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -181,7 +182,9 @@ func (p *parts) reloadOnHangup(ctx context.Context) {
 		case <-hangup:
 			if err := p.syncCatalogue(); err != nil {
 				p.log.Error().Msg(err.Error())
+				continue
 			}
+			reloaded()
 		}
 	}
 }
