@@ -21,6 +21,7 @@ import (
 	"pkgmetad/fetcher"
 	"pkgmetad/github"
 	"pkgmetad/internal/sim"
+	"pkgmetad/internal/upstream"
 	"pkgmetad/pypi"
 	"pkgmetad/store"
 )
@@ -711,6 +712,42 @@ func TestWriteErrorEndsThePass(t *testing.T) {
 		}
 		if again, _, err := r.store.Due(time.Now(), 100); err != nil || len(again) == 0 {
 			t.Errorf("what was not stored is not due: %d, %v", len(again), err)
+		}
+	})
+}
+
+// TestLateAnswersLoseToNewerOnes: a long pass reads its records once, and a
+// package may be refreshed by name before the pass gets to it.
+func TestLateAnswersLoseToNewerOnes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := sim.New(sim.Options{})
+		pair(world, "alpha", nil)
+		r := newRig(t, world, nil)
+		r.pass()
+		early := r.get("alpha") // what a long pass has read
+
+		time.Sleep(time.Hour)
+		repo := world.Repo("acme/alpha")
+		world.Edit(func() { repo.Stars = 99 })
+		r.refresh("alpha")
+		fresh := r.get("alpha")
+		if fresh.Repo.Stars != 99 {
+			t.Fatalf("%+v", fresh.Repo)
+		}
+
+		time.Sleep(time.Hour) // now the pass gets to it: GitHub fails, PyPI has nothing new
+		err := &upstream.Error{Outcome: upstream.Failed, Message: "broken"}
+		failed := github.Answer{Repository: github.Part[github.Repository]{Outcome: upstream.Failed, Err: err}, Validators: early.GitHub.Tags}
+		late := fetcher.Merge(early, &failed, &pypi.Answer{Outcome: upstream.Unchanged}, time.Now(), policy)
+		if err := r.store.Put([]store.Record{late}); err != nil {
+			t.Fatal(err)
+		}
+		got := r.get("alpha")
+		if diff := cmp.Diff(fresh.Repo, got.Repo) + cmp.Diff(fresh.GitHub, got.GitHub); diff != "" {
+			t.Errorf("older data came back (-want +got):\n%s", diff)
+		}
+		if !got.PyPI.LastSuccess.After(fresh.PyPI.LastSuccess) || got.LastFetched.Before(fresh.LastFetched) || !got.Modified.Equal(fresh.Modified) {
+			t.Errorf("PyPI %+v, last_fetched %s, modified %s; before: %+v, %s, %s", got.PyPI, got.LastFetched, got.Modified, fresh.PyPI, fresh.LastFetched, fresh.Modified)
 		}
 	})
 }

@@ -13,7 +13,8 @@ import (
 // The catalogue half stays as it is stored: a package that left the catalogue
 // meanwhile is passed over, and where a source's URL is not the one that rec
 // was fetched by, that source's half stays too. So does the state of a source
-// of which the catalogue has decided otherwise whether it can be asked.
+// of which the catalogue has decided otherwise whether it can be asked, and a
+// half that somebody else has fetched since rec was read.
 func (s *Store) Put(recs []Record) error {
 	err := s.updateServed(func(tx *bolt.Tx) (changes int, err error) {
 		for i := range recs {
@@ -44,10 +45,12 @@ func putFetched(tx *bolt.Tx, fetched *Record) (changed bool, err error) {
 	rec := *fetched
 	rec.Entry = old.Entry
 	sameRepo, samePyPI := sameText(old.RepoURL, fetched.RepoURL), sameText(old.PyPIURL, fetched.PyPIURL)
-	if !sameRepo {
+	keepRepo := !sameRepo || newer(&old.GitHub, &fetched.GitHub)
+	if keepRepo {
 		rec.Repo, rec.GitHub = old.Repo, old.GitHub
 	}
-	if !samePyPI {
+	keepRelease := !samePyPI || newer(&old.PyPI, &fetched.PyPI)
+	if keepRelease {
 		rec.Release, rec.PyPI = old.Release, old.PyPI
 	}
 	if old.GitHub.State.Fetchable() != fetched.GitHub.State.Fetchable() {
@@ -59,15 +62,25 @@ func putFetched(tx *bolt.Tx, fetched *Record) (changed bool, err error) {
 	same := SameServed(&old, &rec)
 	if !sameRepo || !samePyPI { // the times of rec are of data that was not taken over
 		rec.LastFetched = old.LastFetched
-		if same {
-			rec.Modified = old.Modified
-		}
+	}
+	if same && (keepRepo || keepRelease) {
+		rec.Modified = old.Modified
+	}
+	if old.LastFetched.After(rec.LastFetched) {
+		rec.LastFetched = old.LastFetched
 	}
 	if old.Modified.After(rec.Modified) {
 		rec.Modified = old.Modified
 	}
 	same = same && rec.Modified.Equal(old.Modified) && rec.LastFetched.Equal(old.LastFetched)
 	return !same, putRecord(tx, &old, &rec)
+}
+
+// newer reports whether the stored state of a source is of a later attempt, or
+// has a later success behind it, than the one to be put: two passes may have had
+// the same package at once.
+func newer(stored, put *Source) bool {
+	return stored.LastAttempt.After(put.LastAttempt) || stored.LastSuccess.After(put.LastSuccess)
 }
 
 // putRecord writes rec in place of old, nil for none, with its due key.

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -25,16 +24,15 @@ type parts struct {
 // openParts opens the store and builds the clients and the fetcher. Close the
 // store when done.
 func openParts(cfg *Config, log zerolog.Logger) (*parts, error) {
-	var wire http.RoundTripper // nil: each client makes its own
 	gh, err := github.New(github.Options{
 		BaseURL: cfg.GitHub.BaseURL, Token: cfg.GitHub.Token.Reveal(), UserAgent: userAgent(cfg.PyPI.Contact),
-		Timeout: cfg.GitHub.Timeout, Reserve: cfg.GitHub.Reserve, Transport: wire,
+		Timeout: cfg.GitHub.Timeout, Reserve: cfg.GitHub.Reserve,
 	})
 	if err != nil {
 		return nil, err
 	}
 	py, err := pypi.New(pypi.Options{
-		BaseURL: cfg.PyPI.BaseURL, UserAgent: userAgent(cfg.PyPI.Contact), Timeout: cfg.PyPI.Timeout, Transport: wire,
+		BaseURL: cfg.PyPI.BaseURL, UserAgent: userAgent(cfg.PyPI.Contact), Timeout: cfg.PyPI.Timeout,
 	})
 	if err != nil {
 		return nil, err
