@@ -57,7 +57,7 @@ func BenchmarkPass(b *testing.B) {
 	}
 
 	var passTime, bareTime time.Duration
-	packages := 0
+	packages, requests := 0, 0
 	b.ReportAllocs()
 	for b.Loop() {
 		b.StopTimer()
@@ -82,9 +82,11 @@ func BenchmarkPass(b *testing.B) {
 		passTime += took
 		bareTime += (before + after) / 2
 		packages += report.Asked
+		requests += report.GitHub.Requests + report.PyPI.Requests
 		b.StartTimer()
 	}
 	b.ReportMetric(float64(packages)/passTime.Seconds(), "packages/s")
+	b.ReportMetric(float64(requests)/float64(packages), "requests/package")
 	b.ReportMetric(bareTime.Seconds()/passTime.Seconds(), "bare/pass")
 }
 
