@@ -28,7 +28,7 @@ type SourceTally struct {
 	Tally
 	Requests int       `json:"requests"`          // HTTP requests, redirects included
 	Charged  int       `json:"charged,omitempty"` // of these, those that count against a budget
-	Hold     time.Time `json:"hold,omitzero"`     // no request before that time
+	Hold     time.Time `json:"hold,omitzero"`     // what a limit deferred is due then
 	Reason   string    `json:"reason,omitempty"`  // of the hold
 }
 
@@ -119,6 +119,9 @@ func (p *pass) count(j *job) {
 		if severity[w] > severity[worst] {
 			worst = w
 		}
+		if outcome == upstream.Limited && err != nil {
+			tally.hold(err.RetryAt, err.Message)
+		}
 		if err != nil && outcome != upstream.Pending && outcome != upstream.Canceled {
 			trouble = append(trouble, err.Error())
 		}
@@ -140,6 +143,13 @@ func (p *pass) count(j *job) {
 	p.report.add(worst)
 	if p.progress != nil {
 		p.progress(Progress{Done: p.report.Asked, Total: p.total, Slug: j.prev.Slug, Outcome: worst, Error: strings.Join(trouble, "; ")})
+	}
+}
+
+// hold notes until when questions were deferred, or all are: the latest counts.
+func (t *SourceTally) hold(until time.Time, reason string) {
+	if until.After(t.Hold) {
+		t.Hold, t.Reason = until, reason
 	}
 }
 
@@ -173,8 +183,8 @@ func (p *pass) logSource(slug, source string, before store.Source, outcome upstr
 func (p *pass) finish(err error) (Report, error) {
 	r := &p.report
 	r.Duration = time.Since(r.Started)
-	r.GitHub.Hold, r.GitHub.Reason = p.GitHub.Hold()
-	r.PyPI.Hold, r.PyPI.Reason = p.PyPI.Hold()
+	r.GitHub.hold(p.GitHub.Hold())
+	r.PyPI.hold(p.PyPI.Hold())
 	level := zerolog.InfoLevel
 	if r.Asked == 0 {
 		level = zerolog.DebugLevel // nothing was due: no news

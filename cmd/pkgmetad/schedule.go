@@ -43,8 +43,12 @@ func (s *scheduler) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		s.resume.Store(0)
-		if at := s.job(ctx); !at.IsZero() {
+		ahead := s.resume.Load() // asked for by an earlier run, and not yet due
+		if ahead <= time.Now().UnixNano() {
+			ahead = 0
+			s.resume.Store(0)
+		}
+		if at := s.job(ctx); !at.IsZero() && (ahead == 0 || at.UnixNano() < ahead) {
 			s.resume.Store(at.UnixNano())
 		}
 	}))

@@ -84,6 +84,20 @@ func TestScheduleResumes(t *testing.T) {
 	})
 }
 
+func TestScheduleForgetsNoResume(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		runs := scheduled(t, "*/30 * * * *", 59*time.Minute, func(_ context.Context, run int) time.Time {
+			if run == 1 { // the tick at 30 minutes comes between, and defers nothing
+				return time.Now().Add(40 * time.Minute)
+			}
+			return time.Time{}
+		})
+		if len(runs) != 3 || runs[2] < 40*time.Minute || runs[2] > 41*time.Minute {
+			t.Errorf("%d runs: %v", len(runs), runs)
+		}
+	})
+}
+
 func TestScheduleRunsSoonWhenAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		schedule, err := ParseSchedule("@daily", time.UTC)
