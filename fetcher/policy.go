@@ -26,9 +26,12 @@ const maxGone = 30 * 24 * time.Hour
 // package id, time and failures seed the randomness, so that the result is a
 // function of the arguments.
 func (p Policy) attempt(s store.Source, outcome upstream.Outcome, err *upstream.Error, id int, now time.Time) store.Source {
-	s.LastAttempt = now
+	s.LastAttempt, s.Imported = now, false
 	s.LastError = ""
 	random := fraction(id, now)
+	if s.FailingSince.IsZero() {
+		s.FailingSince = now // a success takes it back below
+	}
 	fresh := time.Duration(float64(p.StaleAfter) * (0.8 + 0.2*random))
 	switch outcome {
 	case upstream.Gone, upstream.Blocked:
@@ -43,13 +46,13 @@ func (p Policy) attempt(s store.Source, outcome upstream.Outcome, err *upstream.
 	case upstream.Pending:
 		s.State = store.StatePending
 		s.LastSuccess = now
-		s.Failures = 0
+		s.Failures, s.FailingSince = 0, time.Time{}
 		s.Pending++
 		s.NextDue = now.Add(min(p.backoff(s.Pending, random), fresh))
 	case upstream.Fresh, upstream.Unchanged, upstream.Empty, upstream.TooLarge:
 		s.State = store.StateOK
 		s.LastSuccess = now
-		s.Failures, s.Pending = 0, 0
+		s.Failures, s.Pending, s.FailingSince = 0, 0, time.Time{}
 		s.NextDue = now.Add(fresh)
 	default:
 		s.State = store.StateFailed

@@ -112,3 +112,8 @@ func moveDue(tx *bolt.Tx, old, rec *Record) error {
 	}
 	return nil
 }
+
+// timeOf reads what timeKey wrote.
+func timeOf(k []byte) time.Time {
+	return time.UnixMicro(int64(number(k))).UTC()
+}

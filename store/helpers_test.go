@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -142,10 +143,20 @@ func checkFile(t testing.TB, s *store.Store) {
 			t.Errorf("bbolt's check: %v", err)
 		}
 		due, members := map[string]bool{}, map[string]bool{}
+		live, changes := map[string]bool{}, map[string]bool{}
 		slugs := tx.Bucket([]byte("slugs"))
 		each(tx, "packages", func(k, v []byte) {
 			var rec store.Record
 			must(t, json.Unmarshal(v[4:], &rec))
+			live[string(k)] = true
+			served := tx.Bucket([]byte("served")).Get(k)
+			if len(served) < 20 || !bytes.Contains(served, []byte(rec.Slug)) {
+				t.Fatalf("package %x is served as %q", k, served)
+			}
+			changes[string(served[4:12])] = true
+			if got := tx.Bucket([]byte("changes")).Get(served[4:12]); string(got) != string(k) {
+				t.Errorf("the last change of package %x is of %x", k, got)
+			}
 			for _, source := range []store.Source{rec.GitHub, rec.PyPI} {
 				if source.State.Fetchable() {
 					at := max(0, source.NextDue.UnixMicro())
@@ -162,6 +173,9 @@ func checkFile(t testing.TB, s *store.Store) {
 				t.Errorf("package %x is live and a tombstone", k)
 			}
 		})
+		diff(t, "served", keys(live), keysOf(tx, "served"))
+		diff(t, "sources", keys(live), keysOf(tx, "sources"))
+		diff(t, "changes", keys(changes), keysOf(tx, "changes"))
 		diff(t, "due keys", keys(due), keysOf(tx, "due"))
 		diff(t, "member keys", keys(members), keysOf(tx, "members"))
 		each(tx, "slugs", func(k, v []byte) {

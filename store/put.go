@@ -3,12 +3,10 @@ package store
 import (
 	"fmt"
 	"slices"
-
-	bolt "go.etcd.io/bbolt"
 )
 
 // Put stores the fetched half of each record in one transaction, with its due
-// key and the snapshot sequence: all of it or, on an error, nothing.
+// key and what readers get of it: all of it or, on an error, nothing.
 //
 // The catalogue half stays as it is stored: a package that left the catalogue
 // meanwhile is passed over, and where a source's URL is not the one that rec
@@ -16,17 +14,13 @@ import (
 // of which the catalogue has decided otherwise whether it can be asked, and a
 // half that somebody else has fetched since rec was read.
 func (s *Store) Put(recs []Record) error {
-	err := s.updateServed(func(tx *bolt.Tx) (changes int, err error) {
+	err := s.write(func(w *writer) error {
 		for i := range recs {
-			changed, err := putFetched(tx, &recs[i])
-			if err != nil {
-				return 0, fmt.Errorf("package %s: %w", recs[i].Slug, err)
-			}
-			if changed {
-				changes++
+			if err := putFetched(w, &recs[i]); err != nil {
+				return fmt.Errorf("package %s: %w", recs[i].Slug, err)
 			}
 		}
-		return changes, nil
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("write %d records: %w", len(recs), err)
@@ -34,13 +28,13 @@ func (s *Store) Put(recs []Record) error {
 	return nil
 }
 
-func putFetched(tx *bolt.Tx, fetched *Record) (changed bool, err error) {
-	old, err := getPackage(tx, fetched.ID)
+func putFetched(w *writer, fetched *Record) error {
+	old, err := getPackage(w.Tx, fetched.ID)
 	if err == ErrNotFound {
-		return false, nil
+		return nil
 	}
 	if err != nil {
-		return false, err
+		return err
 	}
 	rec := *fetched
 	rec.Entry = old.Entry
@@ -59,11 +53,10 @@ func putFetched(tx *bolt.Tx, fetched *Record) (changed bool, err error) {
 	if old.PyPI.State.Fetchable() != fetched.PyPI.State.Fetchable() {
 		rec.PyPI = old.PyPI
 	}
-	same := SameServed(&old, &rec)
 	if !sameRepo || !samePyPI { // the times of rec are of data that was not taken over
 		rec.LastFetched = old.LastFetched
 	}
-	if same && (keepRepo || keepRelease) {
+	if (keepRepo || keepRelease) && SameServed(&old, &rec) {
 		rec.Modified = old.Modified
 	}
 	if old.LastFetched.After(rec.LastFetched) {
@@ -72,8 +65,7 @@ func putFetched(tx *bolt.Tx, fetched *Record) (changed bool, err error) {
 	if old.Modified.After(rec.Modified) {
 		rec.Modified = old.Modified
 	}
-	same = same && rec.Modified.Equal(old.Modified) && rec.LastFetched.Equal(old.LastFetched)
-	return !same, putRecord(tx, &old, &rec)
+	return putRecord(w, &old, &rec)
 }
 
 // newer reports whether the stored state of a source is of a later attempt, or
@@ -83,16 +75,22 @@ func newer(stored, put *Source) bool {
 	return stored.LastAttempt.After(put.LastAttempt) || stored.LastSuccess.After(put.LastSuccess)
 }
 
-// putRecord writes rec in place of old, nil for none, with its due key.
-func putRecord(tx *bolt.Tx, old, rec *Record) error {
+// putRecord writes rec in place of old, nil for none, in every form.
+func putRecord(w *writer, old, rec *Record) error {
 	value, err := encode(rec)
 	if err != nil {
 		return err
 	}
-	if err := tx.Bucket(bucketPackages).Put(key(rec.ID), value); err != nil {
+	if err := w.Bucket(bucketPackages).Put(key(rec.ID), value); err != nil {
 		return err
 	}
-	return moveDue(tx, old, rec)
+	if err := putServed(w, rec); err != nil {
+		return err
+	}
+	if err := putSources(w.Tx, rec); err != nil {
+		return err
+	}
+	return moveDue(w.Tx, old, rec)
 }
 
 // SameServed reports whether the fetched halves of a and b are served alike,

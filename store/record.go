@@ -47,6 +47,8 @@ type Catalogue struct {
 	Categories []Category
 	Grids      []Grid
 	Packages   []Entry
+
+	Digest []byte // names this catalogue for [Store.CatalogueDigest]; nil for no name
 }
 
 // Repo is what GitHub said of the repository, last time it said it.
@@ -103,16 +105,18 @@ func (s State) Fetchable() bool {
 
 // Source is the state of one source of a record. Times are UTC.
 type Source struct {
-	State       State             `json:"state"`
-	LastAttempt time.Time         `json:"last_attempt,omitzero"`
-	LastSuccess time.Time         `json:"last_success,omitzero"`
-	NextDue     time.Time         `json:"next_due,omitzero"`    // zero: due at once
-	Failures    int               `json:"failures,omitempty"`   // consecutive attempts that were no success
-	Pending     int               `json:"pending,omitempty"`    // consecutive attempts that found a part still being computed
-	LastError   string            `json:"last_error,omitempty"` // of the last attempt, for a person; "" after a success
-	Note        string            `json:"note,omitempty"`       // a lasting limitation, such as a list too long to get
-	Tags        map[string]string `json:"tags,omitempty"`       // validators (ETags) by the name that the source's client gives each answer
-	Serial      int64             `json:"serial,omitempty"`     // PyPI's last serial
+	State        State             `json:"state"`
+	LastAttempt  time.Time         `json:"last_attempt,omitzero"`
+	LastSuccess  time.Time         `json:"last_success,omitzero"`
+	NextDue      time.Time         `json:"next_due,omitzero"`      // zero: due at once
+	Failures     int               `json:"failures,omitempty"`     // consecutive attempts that were no success
+	FailingSince time.Time         `json:"failing_since,omitzero"` // the first of these; zero where there are none
+	Imported     bool              `json:"imported,omitempty"`     // the attempts were another site's
+	Pending      int               `json:"pending,omitempty"`      // consecutive attempts that found a part still being computed
+	LastError    string            `json:"last_error,omitempty"`   // of the last attempt, for a person; "" after a success
+	Note         string            `json:"note,omitempty"`         // a lasting limitation, such as a list too long to get
+	Tags         map[string]string `json:"tags,omitempty"`         // validators (ETags) by the name that the source's client gives each answer
+	Serial       int64             `json:"serial,omitempty"`       // PyPI's last serial
 }
 
 // Record is all that is known of one package.

@@ -9,22 +9,37 @@
 // opened it: a reader that lingered would keep a growing writer waiting, and
 // that writer every reader after it.
 //
+// What readers get of a package is rendered when it is written
+// ([Options.Render]) and kept beside the record: to serve it is to copy it, and
+// whether a write changed it is a comparison of bytes. Each such change takes
+// the next number of the sequence, and the feed ([Store.Changes]) tells them in
+// that order.
+//
 // # Layout of the file
 //
-//	meta        "schema"   -> number of migrations applied, 8 bytes big-endian
-//	            "sequence" -> snapshot sequence, 8 bytes big-endian
-//	packages    id         -> Record                     (live packages)
-//	tombstones  id         -> tombstone                  (packages that left the catalogue)
-//	slugs       slug       -> id                         (of both, so that a slug keeps its id)
-//	due         time ‖ id  -> nothing                    (one for each source to ask of a live package)
-//	categories  id         -> Category
-//	grids       id         -> Grid
+//	meta        "schema"    -> number of migrations applied
+//	            "sequence"  -> of the last change of anything served
+//	            "changed"   -> time of that change
+//	            "floor"     -> the feed knows all deletions after this sequence
+//	            "rendering" -> Options.Rendering that the served packages are of
+//	            "catalogue" -> Catalogue.Digest of the last one taken over
+//	packages    id          -> Record                    (live packages)
+//	served      id          -> sequence ‖ time ‖ body    (live packages as readers get them, and when that last changed)
+//	changes     sequence    -> id                        (the last change of each live package)
+//	deletions   sequence    -> time ‖ id ‖ slug          (packages that left the catalogue, for as long as the feed tells)
+//	sources     id          -> two states                (what Summary counts; see sources.go)
+//	tombstones  id          -> tombstone                 (packages that left the catalogue)
+//	slugs       slug        -> id                        (of both, so that a slug keeps its id)
+//	due         time ‖ id   -> nothing                   (one for each source to ask of a live package)
+//	categories  id          -> Category
+//	grids       id          -> Grid
 //	members     grid ‖ title ‖ 0 ‖ id -> nothing         (a grid's packages in the order it lists them)
+//	passes      time        -> what the daemon tells of a pass that began then
 //
-// Ids and times are 8 bytes big-endian, so that keys sort as numbers; a time
-// is microseconds since 1970 in UTC. Every value that is not empty is a
-// CRC-32C of 4 bytes, big-endian, and the JSON that it covers: bbolt itself
-// does not notice a flipped bit in its data.
+// Numbers and times are 8 bytes big-endian, so that keys sort as numbers; a
+// time is microseconds since 1970 in UTC. Records, categories, grids and
+// tombstones are JSON; they and the served packages follow a CRC-32C of 4 bytes
+// that covers them: bbolt itself does not notice a flipped bit in its data.
 package store
 
 import (
@@ -47,15 +62,24 @@ import (
 var (
 	bucketMeta       = []byte("meta")
 	bucketPackages   = []byte("packages")
+	bucketServed     = []byte("served")
+	bucketChanges    = []byte("changes")
+	bucketDeletions  = []byte("deletions")
+	bucketSources    = []byte("sources")
 	bucketTombstones = []byte("tombstones")
 	bucketSlugs      = []byte("slugs")
 	bucketDue        = []byte("due")
 	bucketCategories = []byte("categories")
 	bucketGrids      = []byte("grids")
 	bucketMembers    = []byte("members")
+	bucketPasses     = []byte("passes")
 
-	keySchema   = []byte("schema")
-	keySequence = []byte("sequence")
+	keySchema    = []byte("schema")
+	keySequence  = []byte("sequence")
+	keyChanged   = []byte("changed")
+	keyFloor     = []byte("floor")
+	keyRendering = []byte("rendering")
+	keyCatalogue = []byte("catalogue")
 )
 
 // ErrNotFound is returned for a package, grid or category that is not there.
@@ -74,31 +98,46 @@ type Options struct {
 	// that can, else StateNone or StateUnsupported, with a sentence for each
 	// that cannot. Nil means that every URL that is not blank can be asked.
 	Judge func(Entry) (github, pypi State, problems []string)
+	// Render returns what readers get of a record. It is a function of the
+	// record and of what Rendering names. Nil means the documented fields in
+	// plain JSON.
+	Render func(*Record) []byte
+	// Rendering names everything else that Render's result depends on. Where it
+	// is not what the file was written with, Open renders every package anew.
+	Rendering string
 }
 
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
-	db    *bolt.DB
-	path  string
-	file  os.FileInfo // of the file that is open
-	judge func(Entry) (github, pypi State, problems []string)
+	db     *bolt.DB
+	path   string
+	file   os.FileInfo // of the file that is open
+	judge  func(Entry) (github, pypi State, problems []string)
+	render func(*Record) []byte
 
-	sequence atomic.Uint64
-	order    atomic.Pointer[[]int] // ids of the live packages, ascending; replaced whole by a sync
-	synced   atomic.Bool           // a catalogue has been taken over, now or in an earlier run
-	syncing  sync.Mutex            // held by SyncCatalogue
+	version version               // of what is served
+	order   atomic.Pointer[[]int] // ids of the live packages, ascending; replaced whole by a sync
+	synced  atomic.Bool           // a catalogue has been taken over, now or in an earlier run
+	syncing sync.Mutex            // held by SyncCatalogue and Import
 }
 
 // migrations bring a file from one schema version to the next: the first makes
 // a new file, migrations[n] turns version n into n+1.
 var migrations = []func(*bolt.Tx) error{
 	func(tx *bolt.Tx) error {
-		for _, name := range [][]byte{bucketMeta, bucketPackages, bucketTombstones, bucketSlugs, bucketDue, bucketCategories, bucketGrids, bucketMembers} {
+		for _, name := range [][]byte{
+			bucketMeta, bucketPackages, bucketServed, bucketChanges, bucketDeletions, bucketSources, bucketTombstones,
+			bucketSlugs, bucketDue, bucketCategories, bucketGrids, bucketMembers, bucketPasses,
+		} {
 			if _, err := tx.CreateBucket(name); err != nil {
 				return err
 			}
 		}
-		return nil
+		// The sequence begins where no earlier file at this path can have ended:
+		// a reader of the feed that knew that one is told to begin again.
+		begin := timeKey(time.Now())
+		meta := tx.Bucket(bucketMeta)
+		return errors.Join(meta.Put(keySequence, begin), meta.Put(keyFloor, begin), meta.Put(keyChanged, begin))
 	},
 }
 
@@ -113,13 +152,17 @@ func Open(path string, o Options) (*Store, error) {
 	if o.Judge == nil {
 		o.Judge = judgeByPresence
 	}
-	s := &Store{path: path, judge: o.Judge}
+	if o.Render == nil {
+		o.Render = renderPlain
+	}
+	s := &Store{path: path, judge: o.Judge, render: o.Render}
+	s.version.wake = make(chan struct{})
 	var opened *os.File
 	err := guard(func() error {
 		db, err := bolt.Open(path, 0o600, &bolt.Options{
 			Timeout:         o.LockWait,
 			FreelistType:    bolt.FreelistMapType,
-			InitialMmapSize: 256 << 20, // address space, not memory: spares readers the wait for a remap
+			InitialMmapSize: mapSize(path),
 			MaxSize:         o.MaxSize,
 			OpenFile: func(path string, flag int, mode os.FileMode) (*os.File, error) {
 				f, err := os.OpenFile(path, flag, mode)
@@ -147,7 +190,22 @@ func Open(path string, o Options) (*Store, error) {
 		_ = s.db.Close()
 		return nil, fmt.Errorf("open the store %s: %w", path, err)
 	}
+	if err := s.rerender(o.Rendering); err != nil {
+		_ = s.db.Close()
+		return nil, fmt.Errorf("open the store %s: %w", path, err)
+	}
 	return s, nil
+}
+
+// mapSize is how much of the file is mapped from the start. It is address
+// space, not memory, and so generous: a file that outgrows it is mapped anew, for
+// which bbolt waits until the last reader, the writer of a snapshot too, is done.
+func mapSize(path string) int {
+	size := 0
+	if info, err := os.Stat(path); err == nil {
+		size = int(info.Size())
+	}
+	return max(1<<30, 2*size)
 }
 
 func judgeByPresence(e Entry) (github, pypi State, problems []string) {
@@ -220,18 +278,22 @@ func (s *Store) migrate(tx *bolt.Tx) error {
 
 // load reads what is kept in memory.
 func (s *Store) load(tx *bolt.Tx) error {
-	s.sequence.Store(number(tx.Bucket(bucketMeta).Get(keySequence)))
+	meta := tx.Bucket(bucketMeta)
+	s.version.publish(number(meta.Get(keySequence)), timeOf(meta.Get(keyChanged)))
 	err := s.loadOrder(tx)
 	s.synced.Store(len(*s.order.Load()) > 0)
 	return err
 }
 
+// loadOrder goes by the feed's entries, which are far smaller than the records.
 func (s *Store) loadOrder(tx *bolt.Tx) error {
 	ids := []int{}
-	c := tx.Bucket(bucketPackages).Cursor()
-	for k, _ := c.First(); k != nil; k, _ = c.Next() {
-		ids = append(ids, int(number(k)))
+	c := tx.Bucket(bucketChanges).Cursor()
+	for k, v := c.First(); k != nil; k, v = c.Next() {
+		ids = append(ids, int(number(v)))
 	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
 	s.order.Store(&ids)
 	return nil
 }
@@ -246,10 +308,6 @@ func (s *Store) Close() error {
 
 // Path returns the path that the store was opened with.
 func (s *Store) Path() string { return s.path }
-
-// Sequence returns the snapshot sequence: a number that grows with every
-// change of anything served.
-func (s *Store) Sequence() uint64 { return s.sequence.Load() }
 
 // Ready returns nil when the store answers, its file is still the one at its
 // path, and a catalogue has been taken over, now or in an earlier run.
@@ -300,32 +358,6 @@ func (s *Store) update(f func(*bolt.Tx) error) error {
 		return fmt.Errorf("%w; raise store.max_size", err)
 	}
 	return err
-}
-
-// updateServed runs f in a read-write transaction and moves the snapshot
-// sequence on by the number of served changes that f reports.
-func (s *Store) updateServed(f func(*bolt.Tx) (changes int, err error)) error {
-	var sequence uint64
-	err := s.update(func(tx *bolt.Tx) error {
-		changes, err := f(tx)
-		if err != nil {
-			return err
-		}
-		meta := tx.Bucket(bucketMeta)
-		sequence = number(meta.Get(keySequence)) + uint64(changes)
-		if changes == 0 {
-			return nil
-		}
-		return meta.Put(keySequence, key(int(sequence)))
-	})
-	if err != nil {
-		return err
-	}
-	// Put and SyncCatalogue may come here in another order than they committed in.
-	for known := s.sequence.Load(); known < sequence; known = s.sequence.Load() {
-		s.sequence.CompareAndSwap(known, sequence)
-	}
-	return nil
 }
 
 // deleteKeys deletes keys that a cursor came by: to delete under a cursor

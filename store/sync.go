@@ -36,7 +36,13 @@ const syncChunk = 10_000
 //
 // Ids that contradict each other are an ErrContradiction that lists them all; nothing is
 // changed then.
-func (s *Store) SyncCatalogue(c Catalogue, now time.Time) (report SyncReport, err error) {
+func (s *Store) SyncCatalogue(c Catalogue, now time.Time) (SyncReport, error) {
+	report, err := s.takeOver(c, nil, now)
+	return report.SyncReport, err
+}
+
+// takeOver is SyncCatalogue and, with fetched halves by id, Import.
+func (s *Store) takeOver(c Catalogue, fetched map[int]*Record, now time.Time) (report ImportReport, err error) {
 	s.syncing.Lock()
 	defer s.syncing.Unlock()
 	now = now.UTC().Truncate(time.Microsecond)
@@ -50,21 +56,24 @@ func (s *Store) SyncCatalogue(c Catalogue, now time.Time) (report SyncReport, er
 			err = errors.Join(err, s.view(s.loadOrder))
 		}
 	}()
-	if err = s.updateServed(func(tx *bolt.Tx) (int, error) {
-		return syncTaxonomy(tx, c, now)
+	if err = s.write(func(w *writer) error {
+		if err := w.Bucket(bucketMeta).Delete(keyCatalogue); err != nil { // until all of it is taken over
+			return err
+		}
+		return syncTaxonomy(w, c, now)
 	}); err != nil {
 		return report, fmt.Errorf("take over categories and grids: %w", err)
 	}
 	for chunk := range slices.Chunk(packages, syncChunk) {
-		var part SyncReport
-		if err := s.updateServed(func(tx *bolt.Tx) (int, error) {
-			part = SyncReport{}
+		var part ImportReport
+		if err := s.write(func(w *writer) error {
+			part = ImportReport{}
 			for i := range chunk {
-				if err := s.syncPackage(tx, chunk[i], now, &part); err != nil {
-					return 0, fmt.Errorf("package %s: %w", chunk[i].Slug, err)
+				if err := s.syncPackage(w, chunk[i], fetched[chunk[i].ID], now, &part); err != nil {
+					return fmt.Errorf("package %s: %w", chunk[i].Slug, err)
 				}
 			}
-			return part.Added + part.Changed + part.Restored, nil
+			return nil
 		}); err != nil {
 			return report, fmt.Errorf("take over the catalogue: %w", err)
 		}
@@ -78,27 +87,41 @@ func (s *Store) SyncCatalogue(c Catalogue, now time.Time) (report SyncReport, er
 	slices.Sort(declared)
 	missing := slices.DeleteFunc(slices.Clone(*s.order.Load()), func(id int) bool { return has(declared, id) })
 	for chunk := range slices.Chunk(missing, syncChunk) {
-		if err := s.updateServed(func(tx *bolt.Tx) (int, error) {
+		if err := s.write(func(w *writer) error {
 			for _, id := range chunk {
-				if err := bury(tx, id, now); err != nil {
-					return 0, fmt.Errorf("package %d: %w", id, err)
+				if err := bury(w, id, now); err != nil {
+					return fmt.Errorf("package %d: %w", id, err)
 				}
 			}
-			return len(chunk), nil
+			return nil
 		}); err != nil {
 			return report, fmt.Errorf("remove what left the catalogue: %w", err)
 		}
 		report.Removed += len(chunk)
-		// At once, not at the end: Packages waits for an order without them.
+		// At once, not at the end: a page waits for an order without them.
 		left := slices.DeleteFunc(slices.Clone(*s.order.Load()), func(id int) bool { return has(chunk, id) })
 		s.order.Store(&left)
 	}
 	s.order.Store(&declared)
 	s.synced.Store(true)
-	return report, nil
+	if len(c.Digest) > 0 {
+		err = s.update(func(tx *bolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyCatalogue, c.Digest) })
+	}
+	return report, err
 }
 
-func (r *SyncReport) add(part SyncReport) {
+// CatalogueDigest returns the Digest of the catalogue that was last taken over
+// whole; nil where it had none, or another change was begun since.
+func (s *Store) CatalogueDigest() (digest []byte) {
+	_ = s.view(func(tx *bolt.Tx) error { // whoever cannot read it takes the catalogue over again, and hears why
+		digest = bytes.Clone(tx.Bucket(bucketMeta).Get(keyCatalogue))
+		return nil
+	})
+	return digest
+}
+
+func (r *ImportReport) add(part ImportReport) {
+	r.Fetched += part.Fetched
 	r.Added += part.Added
 	r.Changed += part.Changed
 	r.Restored += part.Restored
@@ -169,8 +192,10 @@ func (s *Store) assignIDs(entries []Entry) ([]Entry, error) {
 	return entries, nil
 }
 
-// syncPackage takes over one entry, which has an id.
-func (s *Store) syncPackage(tx *bolt.Tx, e Entry, now time.Time, report *SyncReport) error {
+// syncPackage takes over one entry, which has an id, with what was fetched of
+// it elsewhere, nil for nothing.
+func (s *Store) syncPackage(w *writer, e Entry, fetched *Record, now time.Time, report *ImportReport) error {
+	tx := w.Tx
 	old, err := getPackage(tx, e.ID)
 	found := err == nil
 	rec, restored := old, false
@@ -187,7 +212,6 @@ func (s *Store) syncPackage(tx *bolt.Tx, e Entry, now time.Time, report *SyncRep
 		if err != nil {
 			return err
 		}
-		rec.Modified = now
 	}
 	if e.Created.IsZero() {
 		if e.Created = rec.Created; e.Created.IsZero() {
@@ -206,11 +230,18 @@ func (s *Store) syncPackage(tx *bolt.Tx, e Entry, now time.Time, report *SyncRep
 	rejudge(&rec.PyPI, pyPI, sameText(before.PyPIURL, e.PyPIURL))
 
 	same := found && sameEntry(&before, &e)
+	if !same {
+		rec.Modified = now
+	}
+	imported := fetched != nil && rec.overlay(fetched)
+	if imported {
+		report.Fetched++
+	}
 	if !same || beforeGitHub != rec.GitHub.State || beforePyPI != rec.PyPI.State {
 		for _, p := range problems {
 			report.Problems = append(report.Problems, e.Slug+": "+p)
 		}
-	} else {
+	} else if !imported {
 		report.Unchanged++
 		return nil
 	}
@@ -220,16 +251,15 @@ func (s *Store) syncPackage(tx *bolt.Tx, e Entry, now time.Time, report *SyncRep
 	case !found:
 		report.Added++
 	case same:
-		report.Unchanged++ // only its sources are seen in another light
+		report.Unchanged++ // only what was fetched, or how its sources are seen
 	default:
 		report.Changed++
-		rec.Modified = now
 	}
 	var replaced *Record
 	if found {
 		replaced = &old
 	}
-	return replaceEntry(tx, replaced, &rec)
+	return replaceEntry(w, replaced, &rec)
 }
 
 // rejudge takes over what can be asked of a source by now.
@@ -281,7 +311,8 @@ func formerRecord(tx *bolt.Tx, e Entry) (rec Record, restored bool, err error) {
 }
 
 // replaceEntry writes rec in place of old, nil for none, with all its keys.
-func replaceEntry(tx *bolt.Tx, old, rec *Record) error {
+func replaceEntry(w *writer, old, rec *Record) error {
+	tx := w.Tx
 	if old != nil {
 		if err := dropMembers(tx, old); err != nil {
 			return err
@@ -300,12 +331,13 @@ func replaceEntry(tx *bolt.Tx, old, rec *Record) error {
 			return err
 		}
 	}
-	return putRecord(tx, old, rec)
+	return putRecord(w, old, rec)
 }
 
 // bury turns a live package into a tombstone: one that is damaged into an empty
 // one, which keeps its id from being given to another package.
-func bury(tx *bolt.Tx, id int, now time.Time) error {
+func bury(w *writer, id int, now time.Time) error {
+	tx := w.Tx
 	rec, err := getPackage(tx, id)
 	if errors.Is(err, errDamaged) {
 		if err := purgeKeys(tx, id); err != nil {
@@ -324,6 +356,12 @@ func bury(tx *bolt.Tx, id int, now time.Time) error {
 		return err
 	}
 	if err := moveDue(tx, &rec, nil); err != nil {
+		return err
+	}
+	if err := dropServed(w, &rec); err != nil {
+		return err
+	}
+	if err := tx.Bucket(bucketSources).Delete(key(id)); err != nil {
 		return err
 	}
 	value, err := encode(tombstone{Record: rec, Deleted: now})

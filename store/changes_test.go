@@ -1,0 +1,235 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pkgmetad/store"
+)
+
+// follower is a reader that keeps a copy of what is served, by the snapshot and
+// the feed alone.
+type follower struct {
+	since  uint64
+	copied map[int]string
+	begun  int // how often it had to take a snapshot
+}
+
+// follow applies the feed until it has come to its end, or stops after a few
+// entries as a reader does that is interrupted.
+func (f *follower) follow(t *testing.T, s *store.Store, random *rand.Rand) (atEnd bool) {
+	t.Helper()
+	for range 1 + random.IntN(4) {
+		changes, next, more, err := s.Changes(f.since, 1+random.IntN(6))
+		if errors.Is(err, store.ErrForgotten) {
+			f.snapshot(t, s)
+			continue
+		}
+		must(t, err)
+		last := f.since
+		for _, c := range changes {
+			if c.Sequence <= last || c.Sequence > next {
+				t.Fatalf("change %d comes after %d, next is %d", c.Sequence, last, next)
+			}
+			last = c.Sequence
+			if c.Deleted {
+				delete(f.copied, c.ID)
+				continue
+			}
+			f.copied[c.ID] = string(c.Body)
+		}
+		if more != (next < s.Sequence()) {
+			t.Fatalf("more is %t at %d of %d", more, next, s.Sequence())
+		}
+		if f.since = next; !more {
+			return true
+		}
+	}
+	return false
+}
+
+func (f *follower) snapshot(t *testing.T, s *store.Store) {
+	t.Helper()
+	f.begun++
+	f.copied = served(t, s)
+	f.since = s.Sequence()
+}
+
+func served(t *testing.T, s *store.Store) map[int]string {
+	t.Helper()
+	all := map[int]string{}
+	sequence, err := s.EachServed(func(p store.Served) error {
+		all[p.ID] = string(p.Body)
+		return nil
+	})
+	must(t, err)
+	if sequence != s.Sequence() {
+		t.Fatalf("the snapshot is of %d, the store at %d", sequence, s.Sequence())
+	}
+	return all
+}
+
+// TestFollowers: whoever follows the feed from wherever, in whatever steps, ends
+// with exactly what is served.
+func TestFollowers(t *testing.T) {
+	snapshots := 0
+	for seed := range uint64(6) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			random := rand.New(rand.NewPCG(seed, 2))
+			s := open(t, dbPath(t), store.Options{})
+			var followers []*follower
+			now := t0
+			for range 150 {
+				now = now.Add(time.Duration(random.IntN(48)) * time.Hour)
+				switch n := random.IntN(12); {
+				case n == 0:
+					s = reopen(t, s)
+				case n == 1:
+					must(t, s.Forget(time.Now().Add(time.Hour))) // all of them
+				case n < 5:
+					sync(t, s, randomCatalogue(random), now)
+				default:
+					recs, _, err := s.Packages(0, 100)
+					must(t, err)
+					for i := range recs {
+						recs[i] = randomFetch(random, recs[i], now)
+					}
+					put(t, s, recs...)
+				}
+				switch random.IntN(12) {
+				case 0:
+					followers = append(followers, &follower{copied: map[int]string{}}) // from nothing
+				case 1:
+					f := &follower{}
+					f.snapshot(t, s)
+					followers = append(followers, f)
+				}
+				for _, f := range followers {
+					if random.IntN(3) == 0 && f.follow(t, s, random) {
+						diff(t, "the copy", served(t, s), f.copied)
+					}
+				}
+				if t.Failed() {
+					return
+				}
+			}
+			for _, f := range followers {
+				for !f.follow(t, s, random) {
+				}
+				diff(t, "the copy at the end", served(t, s), f.copied)
+				snapshots += f.begun
+			}
+			checkFile(t, s)
+		})
+	}
+	if snapshots < 10 {
+		t.Errorf("only %d snapshots were needed: too few deletions were forgotten", snapshots)
+	}
+}
+
+func TestFeedRefusesForeignSequences(t *testing.T) {
+	path := dbPath(t)
+	s := open(t, path, store.Options{})
+	sync(t, s, entries("a", "b"), t0)
+	for _, since := range []uint64{1, s.Sequence() - 10, s.Sequence() + 1, 1<<64 - 1} {
+		if _, _, _, err := s.Changes(since, 10); !errors.Is(err, store.ErrForgotten) {
+			t.Errorf("since %d: %v", since, err)
+		}
+	}
+	last := s.Sequence()
+	other := open(t, dbPath(t), store.Options{})
+	sync(t, other, entries("c"), t0)
+	if _, _, _, err := other.Changes(last, 10); !errors.Is(err, store.ErrForgotten) {
+		t.Errorf("a sequence of another store: %v", err)
+	}
+	if _, next, more, err := s.Changes(last, 10); next != last || more || err != nil {
+		t.Errorf("at the end: next %d, more %t, %v", next, more, err)
+	}
+}
+
+func TestForgetKeepsLaterDeletions(t *testing.T) {
+	s := open(t, dbPath(t), store.Options{})
+	sync(t, s, entries("a", "b"), t0)
+	before := s.Sequence()
+	sync(t, s, entries("a"), t0)
+	must(t, s.Forget(time.Now().Add(-time.Hour)))
+	changes, _, _, err := s.Changes(before, 10)
+	must(t, err)
+	if len(changes) != 1 || !changes[0].Deleted || changes[0].Slug != "b" {
+		t.Errorf("the feed is %+v", changes)
+	}
+}
+
+func TestWait(t *testing.T) {
+	path := dbPath(t)
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, path, store.Options{})
+		sync(t, s, entries("a"), t0)
+		must(t, s.Wait(t.Context(), s.Sequence()-1)) // at once
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := s.Wait(ctx, s.Sequence()); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("it ended with %v", err)
+		}
+		done := make(chan error)
+		since := s.Sequence()
+		go func() { done <- s.Wait(t.Context(), since) }()
+		synctest.Wait()
+		sync(t, s, entries("a", "b"), t0)
+		must(t, <-done)
+	})
+}
+
+// TestChangedNeverGoesBack: a clock that is set back dates no change before
+// an earlier one.
+func TestChangedNeverGoesBack(t *testing.T) {
+	path := dbPath(t)
+	s := open(t, path, store.Options{})
+	sync(t, s, entries("a"), t0)
+	real := s.Changed()
+	must(t, s.Close())
+	synctest.Test(t, func(t *testing.T) { // in a bubble it is the year 2000
+		s, err := store.Open(path, store.Options{})
+		must(t, err)
+		sync(t, s, entries("a", "b"), t0)
+		if s.Changed().Before(real) {
+			t.Errorf("changed went from %v to %v", real, s.Changed())
+		}
+		must(t, s.Close())
+	})
+}
+
+// TestRenderingAnew: another rendering changes what is served, and only what
+// comes out otherwise is a change.
+func TestRenderingAnew(t *testing.T) {
+	path := dbPath(t)
+	render := func(upper string) func(*store.Record) []byte {
+		return func(rec *store.Record) []byte {
+			if rec.Slug == upper {
+				return []byte("UPPER " + rec.Slug)
+			}
+			return []byte(rec.Slug)
+		}
+	}
+	s := open(t, path, store.Options{Render: render(""), Rendering: "1"})
+	sync(t, s, entries("a", "b", "c"), t0)
+	since := s.Sequence()
+	must(t, s.Close())
+	s = open(t, path, store.Options{Render: render("b"), Rendering: "2"})
+	changes, _, _, err := s.Changes(since, 10)
+	must(t, err)
+	if len(changes) != 1 || string(changes[0].Body) != "UPPER b" {
+		t.Errorf("the feed is %+v", changes)
+	}
+	since = s.Sequence()
+	must(t, s.Close())
+	s = open(t, path, store.Options{Render: render("c"), Rendering: "2"}) // not asked to look
+	if s.Sequence() != since {
+		t.Error("the same rendering was made anew")
+	}
+}

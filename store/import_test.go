@@ -1,0 +1,100 @@
+package store_test
+
+import (
+	"testing"
+	"time"
+
+	"pkgmetad/store"
+)
+
+// imported is e with what another site fetched of it at that time.
+func imported(e store.Entry, stars int, modified, fetched time.Time) store.Record {
+	rec := store.Record{Entry: e, Modified: modified, LastFetched: fetched}
+	rec.Repo.Stars, rec.Release.Version = stars, new("1.0")
+	if !fetched.IsZero() {
+		rec.GitHub = store.Source{State: store.StateOK, LastAttempt: fetched, LastSuccess: fetched, NextDue: fetched.AddDate(0, 0, 1)}
+		rec.PyPI = rec.GitHub
+	}
+	return rec
+}
+
+func catalogueOf(recs ...store.Record) (c store.Catalogue) {
+	for _, rec := range recs {
+		c.Packages = append(c.Packages, rec.Entry)
+	}
+	return c
+}
+
+func withID(id int, slug string) store.Entry {
+	e := entry(slug)
+	e.ID, e.Created = id, day(-100)
+	return e
+}
+
+func TestImport(t *testing.T) {
+	s := open(t, dbPath(t), store.Options{})
+	recs := []store.Record{
+		imported(withID(7, "a"), 5, day(-9), day(-1)),
+		imported(withID(3, "never"), 0, day(-8), time.Time{}),
+	}
+	report, err := s.Import(catalogueOf(recs...), recs, t0)
+	must(t, err)
+	diff(t, "report", store.ImportReport{SyncReport: store.SyncReport{Added: 2}, Fetched: 2}, report)
+	a := get(t, s, "a")
+	if a.ID != 7 || a.Repo.Stars != 5 || !a.Modified.Equal(day(-9)) || !a.LastFetched.Equal(day(-1)) || !a.GitHub.NextDue.Equal(day(0)) {
+		t.Errorf("got %+v", a)
+	}
+	if never := get(t, s, "never"); !never.Modified.Equal(day(-8)) || !never.LastFetched.IsZero() || never.GitHub.State != store.StateNew {
+		t.Errorf("got %+v", never)
+	}
+
+	sequence := s.Sequence()
+	report, err = s.Import(catalogueOf(recs...), recs, day(1))
+	must(t, err)
+	diff(t, "report of the second time", store.ImportReport{SyncReport: store.SyncReport{Unchanged: 2}}, report)
+	if s.Sequence() != sequence {
+		t.Error("the second time changed something served")
+	}
+	checkFile(t, s)
+}
+
+func TestImportKeepsWhatIsNewerHere(t *testing.T) {
+	s := open(t, dbPath(t), store.Options{})
+	recs := []store.Record{imported(withID(7, "a"), 5, day(-9), day(-1))}
+	c := catalogueOf(recs...)
+	_, err := s.Import(c, recs, t0)
+	must(t, err)
+	put(t, s, fetched(get(t, s, "a"), 6, day(2), day(3)))
+
+	for _, test := range []struct {
+		name    string
+		fetched time.Time
+		stars   int
+	}{{"older", day(-1), 6}, {"as old", day(2), 6}, {"newer", day(4), 50}} {
+		recs[0] = imported(withID(7, "a"), 50, day(3), test.fetched)
+		_, err = s.Import(c, recs, day(5))
+		must(t, err)
+		if got := get(t, s, "a"); got.Repo.Stars != test.stars {
+			t.Errorf("%s: %d stars, want %d", test.name, got.Repo.Stars, test.stars)
+		}
+	}
+	if got := get(t, s, "a"); len(got.GitHub.Tags) > 0 || got.Repo.Name != "o/a" {
+		t.Errorf("the validators are of older data: %+v", got)
+	}
+}
+
+// TestImportOfASourceThatCannotBeAsked: the judgement stands, the data is taken.
+func TestImportOfASourceThatCannotBeAsked(t *testing.T) {
+	s := open(t, dbPath(t), store.Options{})
+	e := withID(1, "a")
+	e.PyPIURL = nil
+	recs := []store.Record{imported(e, 5, day(-9), day(-1))}
+	_, err := s.Import(catalogueOf(recs...), recs, t0)
+	must(t, err)
+	if got := get(t, s, "a"); got.PyPI.State != store.StateNone || got.GitHub.State != store.StateOK || got.Repo.Stars != 5 {
+		t.Errorf("got %+v", got)
+	}
+	if due, _, err := s.Due(t0.AddDate(0, 0, 9), 9); err != nil || len(due) != 1 {
+		t.Errorf("%d are due, %v", len(due), err)
+	}
+}

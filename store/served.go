@@ -1,0 +1,230 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"hash/crc32"
+	"slices"
+	"strings"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// Served is a live package as readers get it.
+type Served struct {
+	ID       int
+	Sequence uint64    // of its last change
+	Changed  time.Time // when that was, UTC
+	Body     []byte    // what Options.Render made of it
+}
+
+// servedHead is the length of what stands before the body: checksum, sequence, time.
+const servedHead = 4 + 8 + 8
+
+func encodeServed(sequence uint64, changed time.Time, body []byte) []byte {
+	value := make([]byte, 4, servedHead+len(body))
+	value = binary.BigEndian.AppendUint64(value, sequence)
+	value = append(value, timeKey(changed)...)
+	value = append(value, body...)
+	binary.BigEndian.PutUint32(value, crc32.Checksum(value[4:], castagnoli))
+	return value
+}
+
+// getServed returns the served form of a package, with a body that lives as
+// long as the transaction.
+func getServed(tx *bolt.Tx, id int) (Served, error) {
+	value := tx.Bucket(bucketServed).Get(key(id))
+	if value == nil {
+		return Served{}, ErrNotFound
+	}
+	return decodeServed(id, value)
+}
+
+func decodeServed(id int, value []byte) (Served, error) {
+	if len(value) < servedHead || crc32.Checksum(value[4:], castagnoli) != binary.BigEndian.Uint32(value) {
+		return Served{}, fmt.Errorf("%w: the checksum of %s/%d does not match its value; it is written again when the package is next fetched", errDamaged, bucketServed, id)
+	}
+	return Served{ID: id, Sequence: number(value[4:12]), Changed: timeOf(value[12:20]), Body: value[servedHead:]}, nil
+}
+
+// putServed writes the served form of rec, if it is another than the one that
+// is stored, as a change of its own.
+func putServed(w *writer, rec *Record) error {
+	body := w.render(rec)
+	if old, err := getServed(w.Tx, rec.ID); err == nil && bytes.Equal(old.Body, body) {
+		return nil
+	}
+	if err := dropChange(w, rec.ID); err != nil {
+		return err
+	}
+	sequence := w.next()
+	if err := w.Bucket(bucketChanges).Put(key(int(sequence)), key(rec.ID)); err != nil {
+		return err
+	}
+	return w.Bucket(bucketServed).Put(key(rec.ID), encodeServed(sequence, w.now, body))
+}
+
+// dropChange takes a package's last change out of the feed.
+func dropChange(w *writer, id int) error {
+	changes := w.Bucket(bucketChanges)
+	old, err := getServed(w.Tx, id)
+	switch {
+	case err == nil:
+		return changes.Delete(key(int(old.Sequence)))
+	case err == ErrNotFound:
+		return nil
+	}
+	var stale [][]byte // its value is damaged and can't tell
+	c := changes.Cursor()
+	for k, v := c.First(); k != nil; k, v = c.Next() {
+		if number(v) == uint64(id) {
+			stale = append(stale, bytes.Clone(k))
+		}
+	}
+	return deleteKeys(changes, stale)
+}
+
+// dropServed takes a package out of what is served.
+func dropServed(w *writer, rec *Record) error {
+	if err := dropChange(w, rec.ID); err != nil {
+		return err
+	}
+	if err := w.Bucket(bucketServed).Delete(key(rec.ID)); err != nil {
+		return err
+	}
+	value := append(append(timeKey(w.now), key(rec.ID)...), rec.Slug...)
+	return w.Bucket(bucketDeletions).Put(key(int(w.next())), value)
+}
+
+// Served hands the live package with that id to use, or returns ErrNotFound.
+// use runs inside a read transaction: it must not keep Body, nor wait for
+// anything.
+func (s *Store) Served(id int, use func(Served)) error {
+	return s.view(func(tx *bolt.Tx) error {
+		p, err := getServed(tx, id)
+		if err == nil {
+			use(p)
+		}
+		return err
+	})
+}
+
+// ServedBySlug is Served for the package with that slug.
+func (s *Store) ServedBySlug(slug string, use func(Served)) error {
+	return s.view(func(tx *bolt.Tx) error {
+		id := tx.Bucket(bucketSlugs).Get([]byte(slug))
+		if id == nil {
+			return ErrNotFound
+		}
+		p, err := getServed(tx, int(number(id)))
+		if err == nil {
+			use(p)
+		}
+		return err
+	})
+}
+
+// ServedPage hands up to limit live packages, highest id first, after skipping
+// offset of them, to use, and returns how many there are in all. All is of one
+// state of the store. begin is called before the first of them, and again
+// should that state have to be read anew. use is bound as that of Served is.
+func (s *Store) ServedPage(offset, limit int, begin func(total int), use func(Served)) error {
+	for {
+		order := *s.order.Load()
+		complete := true
+		begin(len(order))
+		err := s.view(func(tx *bolt.Tx) error {
+			end := len(order) - max(0, offset)
+			for i := end - 1; i >= 0 && i >= end-limit; i-- {
+				p, err := getServed(tx, order[i])
+				if err == ErrNotFound {
+					complete = false // a sync took it away since the order was read
+					return nil
+				}
+				if err != nil {
+					return err
+				}
+				use(p)
+			}
+			return nil
+		})
+		if complete || err != nil {
+			return err
+		}
+	}
+}
+
+// EachServed hands every live package, lowest id first, to use, all of one
+// state, and returns the sequence of that state. An error of use ends it. use is
+// bound as that of Served is, but may write to a local file: while it runs, the
+// file cannot give back the pages that writers replace.
+func (s *Store) EachServed(use func(Served) error) (sequence uint64, err error) {
+	err = s.view(func(tx *bolt.Tx) error {
+		sequence = number(tx.Bucket(bucketMeta).Get(keySequence))
+		c := tx.Bucket(bucketServed).Cursor()
+		for k, v := c.First(); k != nil; k, v = c.Next() {
+			p, err := decodeServed(int(number(k)), v)
+			if err == nil {
+				err = use(p)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return sequence, err
+}
+
+// rerender makes the served form of every package anew where it was made by
+// another rendering. What comes out otherwise than before is a change as any
+// other. A process that is killed meanwhile leaves the rest to the next one.
+func (s *Store) rerender(rendering string) error {
+	same := false
+	if err := s.view(func(tx *bolt.Tx) error {
+		same = string(tx.Bucket(bucketMeta).Get(keyRendering)) == rendering
+		return nil
+	}); err != nil || same {
+		return err
+	}
+	for ids := range slices.Chunk(*s.order.Load(), syncChunk) {
+		if err := s.write(func(w *writer) error {
+			for _, id := range ids {
+				rec, err := getPackage(w.Tx, id)
+				if err != nil {
+					continue // damaged: it is served as before
+				}
+				if err := putServed(w, &rec); err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
+			return fmt.Errorf("render the packages anew: %w", err)
+		}
+	}
+	return s.update(func(tx *bolt.Tx) error {
+		return tx.Bucket(bucketMeta).Put(keyRendering, []byte(rendering))
+	})
+}
+
+// renderPlain is the rendering of a store that was not told another one.
+func renderPlain(rec *Record) []byte {
+	version, lastCommit := "", time.Time{}
+	if rec.Release.Version != nil {
+		version = *rec.Release.Version
+	}
+	if rec.Repo.LastCommit != nil {
+		lastCommit = rec.Repo.LastCommit.UTC()
+	}
+	body, _ := json.Marshal(map[string]any{ // no value in it can fail
+		"entry": rec.Entry, "stars": rec.Repo.Stars, "forks": rec.Repo.Forks, "description": rec.Repo.Description,
+		"participants": strings.Join(rec.Repo.Participants, " "), "commits52": append([]int{}, rec.Repo.Commits52...),
+		"last_commit": lastCommit, "version": version, "versioned": rec.Release.Version != nil,
+		"modified": rec.Modified.UTC(), "last_fetched": rec.LastFetched.UTC(),
+	})
+	return body
+}

@@ -1,0 +1,109 @@
+package store
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// A writer is a read-write transaction that numbers and dates what it changes
+// of what is served.
+type writer struct {
+	*bolt.Tx
+	render   func(*Record) []byte
+	sequence uint64    // of the last change
+	now      time.Time // that changes are dated with
+}
+
+// next returns the number of one more change.
+func (w *writer) next() uint64 {
+	w.sequence++
+	return w.sequence
+}
+
+// write runs f in a read-write transaction and, once it is committed, tells
+// those who wait that something served has changed.
+func (s *Store) write(f func(*writer) error) error {
+	w := writer{render: s.render}
+	err := s.update(func(tx *bolt.Tx) error {
+		meta := tx.Bucket(bucketMeta)
+		before := number(meta.Get(keySequence))
+		w.Tx, w.sequence = tx, before
+		// A clock that was set back must not date a change before an earlier
+		// one: who asks by date would never hear of it.
+		w.now = time.Now().UTC().Truncate(time.Microsecond)
+		if last := timeOf(meta.Get(keyChanged)); w.now.Before(last) {
+			w.now = last
+		}
+		if err := f(&w); err != nil || w.sequence == before {
+			return err
+		}
+		if err := meta.Put(keySequence, key(int(w.sequence))); err != nil {
+			return err
+		}
+		return meta.Put(keyChanged, timeKey(w.now))
+	})
+	if err == nil {
+		s.version.publish(w.sequence, w.now)
+	}
+	return err
+}
+
+// version is the state that readers are told of.
+type version struct {
+	mu       sync.Mutex
+	sequence uint64
+	changed  time.Time
+	wake     chan struct{} // closed when sequence moves
+}
+
+// publish moves the version on. Writers may come here in another order than
+// they committed in.
+func (v *version) publish(sequence uint64, changed time.Time) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if sequence > v.sequence {
+		v.sequence, v.changed = sequence, changed
+		close(v.wake)
+		v.wake = make(chan struct{})
+	}
+}
+
+func (v *version) get() (sequence uint64, changed time.Time, wake <-chan struct{}) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.sequence, v.changed, v.wake
+}
+
+// Sequence returns the number of the last change of anything served. It grows
+// with each; a new file begins with the time of its making in microseconds, so
+// that no number means two states of one path.
+func (s *Store) Sequence() uint64 {
+	sequence, _, _ := s.version.get()
+	return sequence
+}
+
+// Changed returns when anything served last changed. It never goes back. What is
+// read after this call is of this time or later.
+func (s *Store) Changed() time.Time {
+	_, changed, _ := s.version.get()
+	return changed
+}
+
+// Wait returns nil as soon as Sequence is greater than since, or ctx's error
+// when that ends first.
+func (s *Store) Wait(ctx context.Context, since uint64) error {
+	for {
+		sequence, _, wake := s.version.get()
+		if sequence > since {
+			return nil
+		}
+		select {
+		case <-wake:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
