@@ -14,14 +14,21 @@
 //	number.go     numbers as Python's int() reads them
 //	json.go       JSON as Python's json module spells it
 //	render.go     the records
+//	template.go   a package that is rendered once, in the store, for all answers
 //	base.go       scheme and host of the links
+//	search.go     the search, its order a [Searcher]'s
+//	send.go       validators, 304 and compression, of every answer
 //
-// Beside the API stand the health checks (health.go) and an http.Server with
-// the limits that an open port needs (server.go). A request reads the store
-// and nothing else; no request causes one to an upstream.
+// Beside the API stand the feed of changes (changes.go), the snapshot
+// (snapshot.go, snapshotserve.go), the status (status.go), the pages for people
+// (html.go, over package web), the description for machines (openapi.go), the
+// health checks (health.go) and an http.Server with the limits that an open port
+// needs (server.go). A request reads the store and nothing else; no request
+// causes one to an upstream.
 package api
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/netip"
@@ -39,6 +46,13 @@ import (
 // most limit of them, highest id first, and how many there are in all; neither
 // offset nor limit is negative, and both may lie far beyond the end.
 type Store interface {
+	// Served, ServedBySlug and ServedPage hand packages to use as the store
+	// keeps them for readers: rendered by [Template]. ServedPage calls begin with
+	// the count of all packages first, and again should it have to start over.
+	Served(id int, use func(store.Served)) error
+	ServedBySlug(slug string, use func(store.Served)) error
+	ServedPage(offset, limit int, begin func(total int), use func(store.Served)) error
+
 	Package(id int) (store.Record, error)
 	PackageBySlug(slug string) (store.Record, error)
 	Packages(offset, limit int) ([]store.Record, int, error)
@@ -52,6 +66,19 @@ type Store interface {
 	// GridPackages returns the ids of the packages of a grid in the order in
 	// which they are served: by title, then id.
 	GridPackages(gridID int) ([]int, error)
+
+	// Changes is the feed; see [store.Store.Changes].
+	Changes(since uint64, limit int) (changes []store.Change, next uint64, more bool, err error)
+	// Wait returns nil as soon as anything served changed after since, or ctx's error.
+	Wait(ctx context.Context, since uint64) error
+	// Changed returns when anything served last changed. What is read after the
+	// call is of that time or later.
+	Changed() time.Time
+
+	// Summary counts packages by state and age, and lists sources that fail.
+	Summary(now time.Time, bounds []time.Duration, limit int) (store.Summary, error)
+	// Passes returns what was kept of the passes that began at since or later, the latest first.
+	Passes(since time.Time) (told [][]byte, err error)
 
 	// Ready returns nil when the store answers and holds a synced catalogue,
 	// and otherwise the reason for a person.
@@ -70,7 +97,11 @@ type Options struct {
 	// X-Forwarded-Host are believed.
 	TrustedProxies []netip.Prefix
 
-	Location *time.Location // zone of the times that are served; nil for UTC
+	Snapshots *Snapshots // serves the snapshot; nil for none
+	Searcher  Searcher   // finds packages and grids; nil finds nothing
+	Daemon    Daemon     // tells the status; nil where there is none
+
+	Location *time.Location // zone of the times that are served, and that Store's packages are rendered in; nil for UTC
 	MaxLimit int            // the most that ?limit= may ask for; 0 for no cap
 	Log      zerolog.Logger // told of failures of the store
 }
@@ -82,6 +113,13 @@ type api struct {
 	maxLimit int
 	log      zerolog.Logger
 	encoders sync.Pool // of *encoder
+	zippers  sync.Pool // of *zipper
+
+	snapshots    *Snapshots
+	snapshotBase string // of the links in the snapshot and the feed
+	searcher     Searcher
+	daemon       Daemon
+	statusCache  statusCache
 }
 
 // New returns the handler of the API, the health checks and the index. It
@@ -104,6 +142,15 @@ func New(o Options) (http.Handler, error) {
 		maxLimit: o.MaxLimit,
 		log:      o.Log,
 		encoders: sync.Pool{New: func() any { return new(encoder) }},
+		zippers:  sync.Pool{New: func() any { return newZipper() }},
+
+		snapshots: o.Snapshots,
+		searcher:  o.Searcher,
+		daemon:    o.Daemon,
+	}
+	a.snapshotBase = b.public
+	if o.Snapshots != nil {
+		a.snapshotBase = o.Snapshots.base
 	}
 	if a.location == nil {
 		a.location = time.UTC

@@ -52,27 +52,32 @@ func TestContract(t *testing.T) {
 
 func TestContractOverTheStore(t *testing.T) {
 	records, zone := documented(t)
-	s, err := store.Open(filepath.Join(t.TempDir(), "store.db"), store.Options{LockWait: time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	c := store.Catalogue{Categories: records.categories, Grids: records.grids}
-	for _, p := range records.packages {
-		c.Packages = append(c.Packages, p.Entry)
-	}
-	// The sync counts as a change, and Modified never goes back: let it lie before all of them.
-	if _, err := s.SyncCatalogue(c, time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Put(records.packages); err != nil {
-		t.Fatal(err)
-	}
+	s := records.store(t, Options{Location: zone})
 	h := newHandler(t, Options{Store: s, Location: zone})
 	checkContract(t, h)
 	if w := do(h, "GET", "/readyz"); w.Code != http.StatusOK {
 		t.Errorf("/readyz over a synced store is %d %s", w.Code, w.Body)
 	}
+}
+
+// store returns a store that holds the records.
+func (f *fakeStore) store(t testing.TB, o Options) *store.Store {
+	t.Helper()
+	s, err := store.Open(filepath.Join(t.TempDir(), "store.db"), store.Options{
+		LockWait: time.Second, Render: Template(o.Location), Rendering: Rendering(o.PublicURL, o.Location),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	c := store.Catalogue{Categories: f.categories, Grids: f.grids}
+	for _, p := range f.packages {
+		c.Packages = append(c.Packages, p.Entry)
+	}
+	if _, err := s.Import(c, f.packages, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 func checkContract(t *testing.T, h http.Handler) {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -21,8 +22,86 @@ type fakeStore struct {
 	packages   []store.Record
 	categories []store.Category
 	grids      []store.Grid
+	zone       *time.Location
 	err        error // what every method fails with, where there is one
 }
+
+// fakeChanged is when anything in a fakeStore last changed.
+var fakeChanged = time.Date(2026, 2, 16, 1, 2, 3, 456789000, time.UTC)
+
+func (f *fakeStore) serve(p store.Record) store.Served {
+	return store.Served{ID: p.ID, Sequence: uint64(p.ID), Changed: fakeChanged.AddDate(0, 0, -1), Body: Template(f.zone)(&p)}
+}
+
+func (f *fakeStore) Served(id int, use func(store.Served)) error {
+	p, err := f.Package(id)
+	if err == nil {
+		use(f.serve(p))
+	}
+	return err
+}
+
+func (f *fakeStore) ServedBySlug(slug string, use func(store.Served)) error {
+	p, err := f.PackageBySlug(slug)
+	if err == nil {
+		use(f.serve(p))
+	}
+	return err
+}
+
+func (f *fakeStore) ServedPage(offset, limit int, begin func(int), use func(store.Served)) error {
+	begin(99) // of a state that is gone
+	use(store.Served{Body: []byte("garbage")})
+	recs, total, err := f.Packages(offset, limit)
+	begin(total)
+	for _, p := range recs {
+		use(f.serve(p))
+	}
+	return err
+}
+
+func (f *fakeStore) EachServed(use func(store.Served) error) (uint64, error) {
+	for _, p := range f.packages {
+		if err := use(f.serve(p)); err != nil {
+			return 0, err
+		}
+	}
+	return f.Sequence(), f.err
+}
+
+func (f *fakeStore) Sequence() uint64   { return uint64(len(f.packages)) }
+func (f *fakeStore) Changed() time.Time { return fakeChanged }
+
+// Changes is a feed in which each package changed once, in their order.
+func (f *fakeStore) Changes(since uint64, limit int) (changes []store.Change, next uint64, more bool, err error) {
+	if since > f.Sequence() {
+		return nil, 0, false, store.ErrForgotten
+	}
+	for i := since; i < f.Sequence(); i++ {
+		if len(changes) == limit {
+			return changes, i, true, f.err
+		}
+		p := f.serve(f.packages[i])
+		changes = append(changes, store.Change{Sequence: i + 1, ID: p.ID, At: fakeChanged, Body: p.Body})
+	}
+	return changes, f.Sequence(), false, f.err
+}
+
+func (f *fakeStore) Wait(ctx context.Context, since uint64) error {
+	if since < f.Sequence() {
+		return nil
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (f *fakeStore) Summary(time.Time, []time.Duration, int) (store.Summary, error) {
+	sum := store.Summary{Packages: len(f.packages)}
+	sum.GitHub.Ages, sum.PyPI.Ages = make([]int, 6), make([]int, 6)
+	return sum, f.err
+}
+
+func (f *fakeStore) Passes(time.Time) ([][]byte, error) { return nil, f.err }
 
 func lookUp[T any](err error, items []T, is func(T) bool) (T, error) {
 	var none T
@@ -123,7 +202,7 @@ func documented(t testing.TB) (*fakeStore, *time.Location) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fakeStore{categories: file.Categories, grids: file.Grids}
+	f := &fakeStore{categories: file.Categories, grids: file.Grids, zone: zone}
 	for _, p := range file.Packages {
 		rec := store.Record{
 			Entry: p.Entry,

@@ -55,9 +55,9 @@ func FuzzNegotiate(f *testing.F) {
 	f.Add("application/json; indent=4, text/html;q=0.9, */*", "")
 	f.Add(`a/b; c="d;\"e"; INDENT=9`, "json")
 	f.Fuzz(func(t *testing.T, accept, format string) {
-		indent, err := negotiate([]string{accept}, format)
-		if indent < 0 || indent > 8 {
-			t.Fatalf("%q is indented by %d", accept, indent)
+		got, err := negotiate([]string{accept}, format)
+		if got.indent < 0 || got.indent > 8 || got.html && got.indent != 0 {
+			t.Fatalf("%q is answered in %+v", accept, got)
 		}
 		if err != nil && err != errNotFound && err != errNotAcceptable {
 			t.Fatal(err)

@@ -22,8 +22,14 @@ func (a *api) readyz(w http.ResponseWriter, r *http.Request) {
 	sendText(w, r, http.StatusOK, "ok")
 }
 
-// index points to the API.
+// index points to the API: people to its first page.
 func (a *api) index(w http.ResponseWriter, r *http.Request) {
+	if f, err := negotiate(r.Header["Accept"], ""); err == nil && f.html {
+		h := w.Header()
+		h["Vary"] = []string{"Accept"}
+		http.Redirect(w, r, a.base.prefix+root, http.StatusFound)
+		return
+	}
 	sendText(w, r, http.StatusOK, "The API is at "+a.base.of(r)+root+"\n")
 }
 

@@ -10,14 +10,15 @@ import (
 // renderer does: without any space, or indented; text beyond ASCII kept; only
 // what JSON demands escaped, and the two line ends that JavaScript minds.
 type encoder struct {
-	buf    []byte
-	indent int  // spaces a level; 0 for the compact form
-	depth  int  // of the innermost open object or array
-	first  bool // nothing stands in the innermost object or array yet
+	buf     []byte
+	compact []byte // scratch for what is to be indented
+	indent  int    // spaces a level; 0 for the compact form
+	depth   int    // of the innermost open object or array
+	first   bool   // nothing stands in the innermost object or array yet
 }
 
 func (e *encoder) reset(indent int) {
-	*e = encoder{buf: e.buf[:0], indent: indent}
+	*e = encoder{buf: e.buf[:0], compact: e.compact[:0], indent: indent}
 }
 
 func (e *encoder) open(bracket byte) {
@@ -108,6 +109,14 @@ func (e *encoder) time(t time.Time, zone *time.Location) {
 	e.buf = append(e.buf, '"')
 	e.buf = appendTime(e.buf, t, zone)
 	e.buf = append(e.buf, '"')
+}
+
+func (e *encoder) timeOrNull(t *time.Time, zone *time.Location) {
+	if t == nil {
+		e.null()
+		return
+	}
+	e.time(*t, zone)
 }
 
 // appendString appends s quoted. Bytes that are no UTF-8 become U+FFFD.

@@ -9,8 +9,7 @@ import (
 // and the suffix of a path give it.
 type renderer struct{ format, mainType, subType string }
 
-// renderers stand in the order of preference. What asks for the browsable page
-// is answered with JSON in its compact form.
+// renderers stand in the order of preference.
 var renderers = []renderer{
 	{"json", "application", "json"},
 	{"api", "text", "html"},
@@ -22,22 +21,28 @@ type mediaType struct {
 	params            []field // names in lower case
 }
 
+// A form is what an answer comes in: a page for people, or JSON with so many
+// spaces a level, 0 for the compact form.
+type form struct {
+	html   bool
+	indent int
+}
+
 // negotiate finds how to answer a request with these Accept headers that asks
-// for a format, "" for none. It returns the spaces a level that the JSON is
-// indented by, and a *problem where no renderer satisfies the request. As in
+// for a format, "" for none, or a *problem where no renderer satisfies it. As in
 // DRF, a more specific media type goes first, q-values do not count, and of
 // media types equally specific the preferred renderer's wins.
-func negotiate(accept []string, format string) (indent int, err error) {
+func negotiate(accept []string, format string) (form, error) {
 	candidates := renderers
 	if format != "" {
 		i := slices.IndexFunc(renderers, func(r renderer) bool { return r.format == format })
 		if i < 0 {
-			return 0, errNotFound
+			return form{}, errNotFound
 		}
 		candidates = renderers[i : i+1]
 	}
 	if len(accept) == 0 {
-		return 0, nil
+		return form{html: candidates[0].format == "api"}, nil
 	}
 	var byPrecedence [4][]mediaType
 	for token := range strings.SplitSeq(strings.Join(accept, ","), ",") {
@@ -52,13 +57,13 @@ func negotiate(accept []string, format string) (indent int, err error) {
 					continue
 				}
 				if r.format != "json" {
-					return 0, nil
+					return form{html: true}, nil
 				}
-				return m.indent(), nil
+				return form{indent: m.indent()}, nil
 			}
 		}
 	}
-	return 0, errNotAcceptable
+	return form{}, errNotAcceptable
 }
 
 // parseMediaType reads a token such as "application/json; indent=4". Nothing is

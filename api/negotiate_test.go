@@ -3,6 +3,7 @@ package api
 import "testing"
 
 func TestNegotiate(t *testing.T) {
+	const page = -1 // for people
 	tests := []struct {
 		accept []string
 		format string
@@ -11,7 +12,7 @@ func TestNegotiate(t *testing.T) {
 	}{
 		{nil, "", 0, nil},
 		{nil, "json", 0, nil},
-		{nil, "api", 0, nil},
+		{nil, "api", page, nil},
 		{nil, "xml", 0, errNotFound},
 		{nil, "JSON", 0, errNotFound},
 		{[]string{""}, "", 0, errNotAcceptable},
@@ -24,8 +25,8 @@ func TestNegotiate(t *testing.T) {
 		{[]string{"application / json"}, "", 0, errNotAcceptable},
 		{[]string{"application/jsonp"}, "", 0, errNotAcceptable},
 		{[]string{"text/csv", "application/json"}, "", 0, nil},
-		{[]string{"text/html"}, "", 0, nil},
-		{[]string{"text/*"}, "", 0, nil},
+		{[]string{"text/html"}, "", page, nil},
+		{[]string{"text/*"}, "", page, nil},
 		{[]string{"text/html"}, "json", 0, errNotAcceptable},
 		{[]string{"text/html,*/*;q=0.8"}, "json", 0, nil},
 		{[]string{"application/json"}, "api", 0, errNotAcceptable},
@@ -50,23 +51,27 @@ func TestNegotiate(t *testing.T) {
 		{[]string{"application/json; charset=utf-8"}, "", 0, nil},
 		{[]string{"*/*; indent=4"}, "", 4, nil},
 		{[]string{"application/*;indent=4"}, "", 4, nil},
-		{[]string{"text/*; indent=4"}, "", 0, nil},
+		{[]string{"text/*; indent=4"}, "", page, nil},
 
 		// The more specific media type goes first; of two alike, JSON.
 		{[]string{"*/*; indent=2, application/json"}, "", 0, nil},
 		{[]string{"*/*, application/json; indent=2"}, "", 2, nil},
 		{[]string{"application/json", "application/json; indent=2"}, "", 2, nil},
 		{[]string{"text/html; level=1, application/json; indent=2"}, "", 2, nil},
-		{[]string{"text/html; level=1, application/*; indent=2"}, "", 0, nil},
+		{[]string{"text/html; level=1, application/*; indent=2"}, "", page, nil},
 		{[]string{"text/html, application/json; indent=2"}, "", 2, nil},
-		{[]string{"text/html, */*; indent=2"}, "", 0, nil},
+		{[]string{"text/html, */*; indent=2"}, "", page, nil},
 		{[]string{"text/html, */*; indent=2"}, "json", 2, nil},
 		{[]string{",,application/json; indent=2,"}, "", 2, nil},
 	}
 	for _, test := range tests {
-		indent, err := negotiate(test.accept, test.format)
-		if indent != test.indent || err != test.want {
-			t.Errorf("negotiate(%q, %q) = %d, %v, want %d, %v", test.accept, test.format, indent, err, test.indent, test.want)
+		want := form{indent: test.indent}
+		if test.indent == page {
+			want = form{html: true}
+		}
+		got, err := negotiate(test.accept, test.format)
+		if got != want || err != test.want {
+			t.Errorf("negotiate(%q, %q) = %+v, %v, want %+v, %v", test.accept, test.format, got, err, want, test.want)
 		}
 	}
 }

@@ -11,18 +11,36 @@ import (
 func (a *api) packages() collection {
 	const description = "API endpoint that allows packages to be viewed or edited."
 	return collection{
-		path: "packages",
-		list: view{"Package List", description, func(e *encoder, rq *request) error {
-			return list(e, rq, a.maxLimit, a.store.Packages, a.writePackage)
-		}},
-		instance: view{"Package Instance", description, func(e *encoder, rq *request) error {
-			p, err := find("Package", rq.key, a.store.Package, a.store.PackageBySlug)
-			if err != nil {
-				return err
-			}
-			return a.writePackage(e, rq, &p)
-		}},
+		path:     "packages",
+		list:     view{"Package List", description, a.getPackages, a.packagesPage},
+		instance: view{"Package Instance", description, a.getPackage, a.packagePage},
 	}
+}
+
+func (a *api) getPackage(e *encoder, rq *request) error {
+	use := func(p store.Served) {
+		e.served(rq, p.Body)
+		rq.changed = p.Changed
+	}
+	type none struct{}
+	_, err := find("Package", rq.key,
+		func(id int) (none, error) { return none{}, a.store.Served(id, use) },
+		func(slug string) (none, error) { return none{}, a.store.ServedBySlug(slug, use) })
+	return err
+}
+
+func (a *api) getPackages(e *encoder, rq *request) error {
+	p := newPage(rq.query, a.maxLimit)
+	offset, limit := p.window()
+	err := a.store.ServedPage(offset, limit, func(count int) {
+		e.reset(e.indent)
+		e.beginPage(rq, p, count)
+	}, func(served store.Served) {
+		e.item()
+		e.served(rq, served.Body)
+	})
+	e.endPage()
+	return err
 }
 
 func (a *api) grids() collection {
@@ -30,14 +48,14 @@ func (a *api) grids() collection {
 		path: "grids",
 		list: view{"Grid List", "", func(e *encoder, rq *request) error {
 			return list(e, rq, a.maxLimit, a.store.Grids, a.writeGrid)
-		}},
+		}, a.gridsPage},
 		instance: view{"Grid Instance", "", func(e *encoder, rq *request) error {
 			g, err := find("Grid", rq.key, a.store.Grid, a.store.GridBySlug)
 			if err != nil {
 				return err
 			}
 			return a.writeGrid(e, rq, &g)
-		}},
+		}, a.gridPage},
 	}
 }
 
@@ -46,19 +64,24 @@ func (a *api) categories() collection {
 		path: "categories",
 		list: view{"Category List", "", func(e *encoder, rq *request) error {
 			return list(e, rq, a.maxLimit, a.store.Categories, a.writeCategory)
-		}},
+		}, a.categoriesPage},
 		instance: view{"Category Instance", "", func(e *encoder, rq *request) error {
-			id, ok := parseID(rq.key)
-			if !ok {
-				return explain("Category", store.ErrNotFound)
-			}
-			c, err := a.store.Category(id)
+			c, err := a.category(rq.key)
 			if err != nil {
-				return explain("Category", err)
+				return err
 			}
 			return a.writeCategory(e, rq, &c)
-		}},
+		}, a.categoryPage},
 	}
+}
+
+func (a *api) category(key string) (c store.Category, err error) {
+	id, ok := parseID(key)
+	if !ok {
+		return c, missing("Category", store.ErrNotFound)
+	}
+	c, err = a.store.Category(id)
+	return c, missing("Category", err)
 }
 
 // getRoot lists the collections.
@@ -80,6 +103,19 @@ func list[T any](e *encoder, rq *request, maxLimit int, read func(offset, limit 
 	if err != nil {
 		return err
 	}
+	e.beginPage(rq, p, count)
+	for i := range items {
+		e.item()
+		if err := write(e, rq, &items[i]); err != nil {
+			return err
+		}
+	}
+	e.endPage()
+	return nil
+}
+
+// beginPage writes what stands before the records of a page.
+func (e *encoder) beginPage(rq *request, p page, count int) {
 	e.open('{')
 	e.key("count")
 	e.int(count)
@@ -89,15 +125,11 @@ func list[T any](e *encoder, rq *request, maxLimit int, read func(offset, limit 
 	e.pageLink(rq, func() (string, bool) { return p.previous(rq.query) })
 	e.key("results")
 	e.open('[')
-	for i := range items {
-		e.item()
-		if err := write(e, rq, &items[i]); err != nil {
-			return err
-		}
-	}
+}
+
+func (e *encoder) endPage() {
 	e.close(']')
 	e.close('}')
-	return nil
 }
 
 // pageLink writes the link to a page beside this one, or null for none.
@@ -145,11 +177,7 @@ func (a *api) writePackage(e *encoder, rq *request, p *store.Record) error {
 	e.key("slug")
 	e.str(p.Slug)
 	e.key("last_updated")
-	if p.Repo.LastCommit == nil {
-		e.null()
-	} else {
-		e.time(*p.Repo.LastCommit, a.location)
-	}
+	e.timeOrNull(p.Repo.LastCommit, a.location)
 	e.key("last_fetched")
 	e.time(p.LastFetched, a.location)
 	e.key("repo_url")

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"path"
 	"strings"
+
+	"pkgmetad/internal/web"
 )
 
 // root is where the API lies below the public URL.
@@ -23,11 +25,14 @@ func (a *api) routes() http.Handler {
 		name:        "Api Root",
 		description: "The default basic root view for DefaultRouter",
 		get:         a.getRoot,
+		page:        a.rootPage,
 	}
 	mux.HandleFunc(root+"{$}", a.serve(rootView))
 	mux.HandleFunc(strings.TrimSuffix(root, "/"), a.appendSlash)
 
-	lists := map[string]view{"": rootView} // by the name before a format suffix
+	lists := map[string]view{"": rootView, "search": a.search()} // by the name before a format suffix
+	mux.HandleFunc(root+"search/{$}", a.serve(lists["search"]))
+	mux.HandleFunc(root+"search", a.appendSlash)
 	for _, c := range []collection{a.packages(), a.grids(), a.categories()} {
 		lists[c.path] = c.list
 		mux.HandleFunc(root+c.path+"/{$}", a.serve(c.list))
@@ -37,6 +42,19 @@ func (a *api) routes() http.Handler {
 	}
 	mux.HandleFunc(root+"{file}/{$}", a.suffixed(lists))
 	mux.HandleFunc(root+"{file}", a.suffixed(lists))
+
+	mux.HandleFunc(changesPath+"{$}", a.serve(a.changes()))
+	mux.HandleFunc(statusPath+"{$}", a.serve(a.status()))
+	mux.HandleFunc(statusPath+"packages/{key}/{$}", a.instance(a.packageStatus()))
+	mux.HandleFunc(statusPath+"packages/{key}", a.instance(a.packageStatus()))
+	for _, path := range []string{changesPath, statusPath} {
+		mux.HandleFunc(strings.TrimSuffix(path, "/"), a.appendSlash)
+	}
+	mux.HandleFunc(openAPIPath, a.openAPI)
+	mux.Handle("/static/", web.Assets())
+	if a.snapshots != nil {
+		mux.Handle(snapshotPath, a.snapshots)
+	}
 	return onlyCleanPaths(mux, a.unknown)
 }
 

@@ -2,14 +2,13 @@ package api
 
 import (
 	"errors"
+	"io"
 	"net/http"
-	"strconv"
+	"time"
 
+	"pkgmetad/internal/web"
 	"pkgmetad/store"
 )
-
-// allowed are the methods of every view.
-const allowed = "GET, HEAD, OPTIONS"
 
 // A view answers the requests for one kind of path.
 type view struct {
@@ -17,6 +16,9 @@ type view struct {
 	// get writes the answer to GET and HEAD. Its error is a *problem or a
 	// failure of the store, and then what it has written does not count.
 	get func(e *encoder, rq *request) error
+	// page writes the answer as a page for people, around the one that get wrote;
+	// nil where that one says all. Its error is as that of get.
+	page func(w io.Writer, rq *request, f web.Frame) error
 }
 
 // A collection is a list of records and each record by itself.
@@ -27,11 +29,17 @@ type collection struct {
 
 // A request is what a view needs of one.
 type request struct {
+	*http.Request
+	form
 	key   string // the id or slug in the path of an instance
 	query query
 	base  string // scheme, host and prefix: what stands before the path of a link
 	path  string // as asked for
 	tail  string // the end of each link to a view: "/", or the format suffix, and the ?format= asked with
+
+	// changed is when the answer last changed, or a later time; zero where that
+	// is not known. A view may set an earlier one than that of all that is served.
+	changed time.Time
 }
 
 // A problem is an answer that is no success.
@@ -57,7 +65,8 @@ func (a *api) unknown(w http.ResponseWriter, r *http.Request) {
 	e := a.encoder()
 	defer a.release(e)
 	e.problem(errNotFound)
-	send(w, r, errNotFound.status, e.buf)
+	w.Header()["Content-Type"] = typeJSON
+	a.send(w, r, errNotFound.status, e.buf, time.Time{})
 }
 
 // answer answers a request for a view. The answer is complete before its first
@@ -65,66 +74,77 @@ func (a *api) unknown(w http.ResponseWriter, r *http.Request) {
 func (a *api) answer(w http.ResponseWriter, r *http.Request, v view, key, suffix string) {
 	e := a.encoder()
 	defer a.release(e)
+	rq := request{Request: r, key: key, query: parseQuery(r.URL.RawQuery), path: r.URL.Path, tail: "/"}
+	h := w.Header()
+	h["Allow"] = allowed
+	h["Vary"] = varyAccept
 	status := http.StatusOK
-	if err := a.render(e, r, v, key, suffix); err != nil {
-		var p *problem
-		if !errors.As(err, &p) {
-			p = errServer
-			a.log.Error().Err(err).Str("method", r.Method).Str("path", r.URL.Path).Msg("the store did not answer an API request")
-		}
+	if err := a.render(e, &rq, v, suffix); err != nil {
+		p := a.explain(r, err)
 		status = p.status
 		e.reset(e.indent)
 		e.problem(p)
+		rq.changed = time.Time{}
 	}
-	h := w.Header()
-	h.Set("Allow", allowed)
-	h.Add("Vary", "Accept")
-	send(w, r, status, e.buf)
+	if rq.html {
+		a.answerPage(w, &rq, v, status, e)
+		return
+	}
+	h["Content-Type"] = typeJSON
+	a.send(w, r, status, e.buf, rq.changed)
+}
+
+// The values of headers that are always the same.
+var (
+	allowed    = []string{"GET, HEAD, OPTIONS"}
+	varyAccept = []string{"Accept, Accept-Encoding"}
+	typeJSON   = []string{"application/json"}
+)
+
+// explain returns the problem that err is or, once it is logged, stands for.
+func (a *api) explain(r *http.Request, err error) *problem {
+	var p *problem
+	if !errors.As(err, &p) {
+		p = errServer
+		a.log.Error().Err(err).Str("method", r.Method).Str("path", r.URL.Path).Msg("the store did not answer an API request")
+	}
+	return p
 }
 
 // render checks in DRF's order: first the format and the Accept header, so that
 // even a problem comes in the form asked for; then the method; then the record.
 // OPTIONS does not look for the record.
-func (a *api) render(e *encoder, r *http.Request, v view, key, suffix string) error {
-	q := parseQuery(r.URL.RawQuery)
-	asked, carried := q.get("format")
+func (a *api) render(e *encoder, rq *request, v view, suffix string) (err error) {
+	asked, carried := rq.query.get("format")
 	format := suffix
 	if format == "" {
 		format = asked
 	}
-	indent, err := negotiate(r.Header["Accept"], format)
-	e.reset(indent)
+	rq.form, err = negotiate(rq.Header["Accept"], format)
+	if rq.html {
+		rq.indent = pageIndent
+	}
+	e.reset(rq.indent)
 	if err != nil {
 		return err
 	}
-	switch r.Method {
+	switch rq.Method {
 	case http.MethodGet, http.MethodHead:
 	case http.MethodOptions:
 		e.metadata(v)
 		return nil
 	default:
-		return &problem{http.StatusMethodNotAllowed, `Method "` + r.Method + `" not allowed.`}
+		return &problem{http.StatusMethodNotAllowed, `Method "` + rq.Method + `" not allowed.`}
 	}
-	rq := request{key: key, query: q, base: a.base.of(r), path: r.URL.Path, tail: "/"}
+	rq.base = a.base.of(rq.Request)
 	if suffix != "" {
 		rq.tail = "." + suffix
 	}
 	if carried {
 		rq.tail += "?" + query{{"format", asked}}.encode()
 	}
-	return v.get(e, &rq)
-}
-
-// send writes a JSON answer.
-func send(w http.ResponseWriter, r *http.Request, status int, body []byte) {
-	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	h.Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(status)
-	if r.Method != http.MethodHead {
-		w.Write(body) // a client that is gone is nobody's failure
-	}
+	rq.changed = a.store.Changed() // before anything is read: what is read is then no older
+	return v.get(e, rq)
 }
 
 func (e *encoder) problem(p *problem) {
@@ -159,11 +179,11 @@ func find[T any](name, key string, byID func(int) (T, error), bySlug func(string
 		}
 	}
 	item, err := bySlug(key)
-	return item, explain(name, err)
+	return item, missing(name, err)
 }
 
-// explain turns store.ErrNotFound into the answer that names the record.
-func explain(name string, err error) error {
+// missing turns store.ErrNotFound into the answer that names the record.
+func missing(name string, err error) error {
 	if errors.Is(err, store.ErrNotFound) {
 		return &problem{http.StatusNotFound, "No " + name + " matches the given query."}
 	}

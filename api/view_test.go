@@ -89,7 +89,7 @@ func TestChecks(t *testing.T) {
 		{"OPTIONS", p + "nobody/", "", 200, `{"name":"Package Instance","description":"API endpoint that allows packages to be viewed or edited.",`},
 		{"OPTIONS", p + "1/", "application/xml", 406, notAcceptable},
 		{"OPTIONS", p + "1/?format=xml", "", 404, notFound},
-		{"OPTIONS", p + "?format=api", "", 200, `{"name":"Package List",`},
+		{"OPTIONS", p + "?format=json", "", 200, `{"name":"Package List",`},
 		{"OPTIONS", g, "", 200, `{"name":"Grid List","description":"",`},
 		{"OPTIONS", c, "", 200, `{"name":"Category List","description":"",`},
 		{"OPTIONS", c + "3/", "application/json; indent=1", 200, "{\n \"name\": \"Category Instance\",\n \"description\": \"\",\n \"renders\": [\n  \"application/json\",\n  \"text/html\"\n ],"},
@@ -112,8 +112,12 @@ func TestChecks(t *testing.T) {
 			"Allow":                  {"GET, HEAD, OPTIONS"},
 			"Content-Length":         w.Header()["Content-Length"],
 			"Content-Type":           {"application/json"},
-			"Vary":                   {"Accept"},
+			"Vary":                   {"Accept, Accept-Encoding"},
 			"X-Content-Type-Options": {"nosniff"},
+		}
+		if test.status == 200 && test.method == "GET" {
+			want["Cache-Control"] = []string{"public, no-cache"}
+			want["Etag"], want["Last-Modified"] = w.Header()["Etag"], w.Header()["Last-Modified"]
 		}
 		if diff := cmp.Diff(want, w.Header()); diff != "" {
 			t.Errorf("%s %s: headers (-want +got):\n%s", test.method, test.target, diff)

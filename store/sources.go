@@ -37,8 +37,8 @@ type Summary struct {
 // SourceSummary is about one source of all packages.
 type SourceSummary struct {
 	States map[State]int
-	Ages   []int // of the last successes: how many are younger than each of the bounds, then those older than the last
-	Never  int   // sources that can be asked and never answered
+	Ages   []int // of the last successes, but of those gone or blocked: how many are younger than each bound, and not than the one before; then the older ones
+	Never  int   // sources that ought to have answered and never did
 }
 
 // Failing is a source that failed, is gone or blocked.
@@ -94,7 +94,7 @@ func newSourceSummary(bounds []time.Duration) SourceSummary {
 func (sum *SourceSummary) count(state State, success, now time.Time, bounds []time.Duration) {
 	sum.States[state]++
 	switch {
-	case !state.Fetchable():
+	case !state.Fetchable() || state == StateGone || state == StateBlocked: // nothing fresher is to be had
 	case success.IsZero():
 		sum.Never++
 	default:

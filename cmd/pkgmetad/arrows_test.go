@@ -22,12 +22,13 @@ const (
 // import. What a package does not list it does not import: so nothing imports
 // cmd, and cmd alone the simulator; tests are free.
 var rooms = map[string][]string{
-	"cmd/pkgmetad":      {"api", "fetcher", "github", "internal/sim", "internal/upstream", "pypi", "store"},
+	"cmd/pkgmetad":      {"api", "fetcher", "github", "internal/importer", "internal/sim", "internal/upstream", "pypi", "store"},
 	"api":               {"store"}, // never a client: who reads causes no request
 	"fetcher":           {"github", "internal/upstream", "pypi", "store"},
 	"github":            {"internal/upstream"},
 	"pypi":              {"internal/upstream"},
 	"store":             {},
+	"internal/importer": {"internal/upstream", "store"},
 	"internal/upstream": {},
 	"internal/sim":      {}, // no type of the clients: it must not share their mistakes
 }

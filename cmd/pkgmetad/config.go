@@ -29,6 +29,8 @@ type StoreConfig struct {
 	Path     string        `yaml:"path"`      // the bbolt file, absolute once loaded
 	LockWait time.Duration `yaml:"lock_wait"` // how long to wait for another process to let go of it; above 0
 	MaxSize  ByteSize      `yaml:"max_size"`  // the file never grows beyond this; 0 for no bound
+
+	KeepDeletions time.Duration `yaml:"keep_deletions"` // how long the feed of changes tells of a package that left the catalogue
 }
 
 // HTTPConfig is the read-only API.
@@ -91,7 +93,7 @@ type LogConfig struct {
 // defaultConfig holds every default; config.example.yaml repeats them.
 func defaultConfig() *Config {
 	return &Config{
-		Store: StoreConfig{LockWait: 5 * time.Second},
+		Store: StoreConfig{LockWait: 5 * time.Second, KeepDeletions: 30 * 24 * time.Hour},
 		HTTP: HTTPConfig{
 			Listen:         "127.0.0.1:8080",
 			TimeZone:       time.UTC,

@@ -45,6 +45,7 @@ func (c *configCheck) all() {
 	cfg := c.cfg
 	c.path(&cfg.Store.Path, &cfg.Store, "store.path", "such as pkgmetad.db")
 	between(c, &cfg.Store.LockWait, "store.lock_wait", time.Millisecond, 10*time.Minute)
+	between(c, &cfg.Store.KeepDeletions, "store.keep_deletions", time.Hour, 10*365*24*time.Hour)
 	if size := cfg.Store.MaxSize; size != 0 && size < 1<<20 {
 		c.problem(&cfg.Store.MaxSize, nil, "store.max_size", "is less than 1MiB, too small to work with; write 2GiB, or 0 for no bound")
 	}

@@ -171,14 +171,18 @@ func (p *parts) handleShow(w http.ResponseWriter, r *http.Request) {
 
 // refresh runs the pass that was asked for.
 func (p *parts) refresh(ctx context.Context, r refreshRequest, progress func(fetcher.Progress)) (fetcher.Report, error) {
+	var report fetcher.Report
+	var err error
 	switch {
 	case r.All:
-		return p.fetcher.RefreshAll(ctx, progress)
+		report, err = p.fetcher.RefreshAll(ctx, progress)
 	case len(r.Slugs) > 0:
-		return p.fetcher.Refresh(ctx, r.Slugs, progress)
+		report, err = p.fetcher.Refresh(ctx, r.Slugs, progress)
 	default:
-		return p.fetcher.RefreshDue(ctx, progress)
+		report, err = p.fetcher.RefreshDue(ctx, progress)
 	}
+	p.afterPass(report, err)
+	return report, err
 }
 
 // dialDaemon returns a client of the daemon that serves cfg's store, or nil

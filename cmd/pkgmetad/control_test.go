@@ -73,7 +73,7 @@ func TestStoppedTerminalHoldsNothingUp(t *testing.T) {
 		if _, err := st.SyncCatalogue(c, time.Now()); err != nil {
 			t.Fatal(err)
 		}
-		p := &parts{store: st, fetcher: fetcher.New(fetcher.Options{Store: st, GitHub: gh, PyPI: py, Log: zerolog.Nop(), Policy: fetcher.Policy{StaleAfter: time.Hour, RetryMin: time.Minute, RetryMax: time.Hour}})}
+		p := &parts{cfg: defaultConfig(), store: st, fetcher: fetcher.New(fetcher.Options{Store: st, GitHub: gh, PyPI: py, Log: zerolog.Nop(), Policy: fetcher.Policy{StaleAfter: time.Hour, RetryMin: time.Minute, RetryMax: time.Hour}})}
 
 		start := time.Now()
 		p.handleRefresh(&stopped{header: http.Header{}}, httptest.NewRequest("POST", "/refresh", strings.NewReader(`{"all":true}`)))

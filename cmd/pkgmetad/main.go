@@ -104,6 +104,7 @@ Exit codes: 0 done, 1 it failed, 2 wrong usage; serve: 78 for a bad configuratio
 		newServeCommand(),
 		newRefreshCommand(),
 		newShowCommand(),
+		newImportCommand(),
 		newConfigCommand(),
 		newDemoCommand(),
 		newSimCommand(),

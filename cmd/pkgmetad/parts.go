@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/rs/zerolog"
 
+	"pkgmetad/api"
 	"pkgmetad/fetcher"
 	"pkgmetad/github"
 	"pkgmetad/pypi"
@@ -18,8 +20,23 @@ type parts struct {
 	cfg     *Config
 	log     zerolog.Logger
 	store   *store.Store
+	github  *github.Client
+	pypi    *pypi.Client
 	fetcher *fetcher.Fetcher
+	passes  passLog
+
+	snapshots *api.Snapshots // nil but in the daemon
 }
+
+// openStore opens the store that cfg names, for packages to be served as cfg says.
+func openStore(cfg *Config) (*store.Store, error) {
+	return store.Open(cfg.Store.Path, store.Options{
+		LockWait: cfg.Store.LockWait, MaxSize: int(cfg.Store.MaxSize), Judge: fetcher.Judge,
+		Render: api.Template(cfg.HTTP.TimeZone), Rendering: rendering(cfg),
+	})
+}
+
+func rendering(cfg *Config) string { return api.Rendering(cfg.HTTP.PublicURL, cfg.HTTP.TimeZone) }
 
 // openParts opens the store and builds the clients and the fetcher. Close the
 // store when done.
@@ -37,13 +54,11 @@ func openParts(cfg *Config, log zerolog.Logger) (*parts, error) {
 	if err != nil {
 		return nil, err
 	}
-	st, err := store.Open(cfg.Store.Path, store.Options{
-		LockWait: cfg.Store.LockWait, MaxSize: int(cfg.Store.MaxSize), Judge: fetcher.Judge,
-	})
+	st, err := openStore(cfg)
 	if err != nil {
 		return nil, err
 	}
-	return &parts{cfg: cfg, log: log, store: st, fetcher: fetcher.New(fetcher.Options{
+	return &parts{cfg: cfg, log: log, store: st, github: gh, pypi: py, fetcher: fetcher.New(fetcher.Options{
 		Store: st, GitHub: gh, PyPI: py, Log: log,
 		Workers: cfg.Refresh.Workers, MaxPackages: cfg.Refresh.MaxPackages, PendingWait: cfg.Refresh.PendingWait,
 		Policy: fetcher.Policy{StaleAfter: cfg.Refresh.StaleAfter, RetryMin: cfg.Refresh.RetryMin, RetryMax: cfg.Refresh.RetryMax},
@@ -57,10 +72,22 @@ var (
 	errNoCatalogue    = errors.New("no usable catalogue")
 )
 
+// startCatalogue is syncCatalogue, unless the store has taken over this very
+// file before.
+func (p *parts) startCatalogue() error {
+	if digest := catalogueDigest(p.cfg.Catalogue.Path); digest != nil && bytes.Equal(digest, p.store.CatalogueDigest()) && p.store.Ready() == nil {
+		p.log.Info().Msg("catalogue as before, from " + p.cfg.Catalogue.Path)
+		return nil
+	}
+	return p.syncCatalogue()
+}
+
 // syncCatalogue takes the catalogue file over into the store. Its error wraps
 // errStaleCatalogue or errNoCatalogue where the file is to blame.
 func (p *parts) syncCatalogue() error {
+	digest := catalogueDigest(p.cfg.Catalogue.Path) // before it is read: should it change meanwhile, it is read again at the next start
 	catalogue, err := LoadCatalogue(p.cfg.Catalogue.Path)
+	catalogue.Digest = digest
 	var report store.SyncReport
 	if err == nil {
 		report, err = p.store.SyncCatalogue(catalogue, time.Now())

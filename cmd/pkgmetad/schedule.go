@@ -34,6 +34,15 @@ type scheduler struct {
 // runSoon has the job run when the scheduler next looks at the wall clock.
 func (s *scheduler) runSoon() { s.resume.Store(time.Now().UnixNano()) }
 
+// next returns when the job is due after now, as far as it is known now.
+func (s *scheduler) next(now time.Time) time.Time {
+	tick := s.schedule.Next(now.In(s.location))
+	if resume := s.resume.Load(); resume > now.UnixNano() && resume < tick.UnixNano() {
+		return time.Unix(0, resume)
+	}
+	return tick
+}
+
 // run returns when ctx is cancelled and the job that then ran has ended.
 func (s *scheduler) run(ctx context.Context) {
 	logger := cronLog{s.log}

@@ -28,7 +28,8 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs the commands as a user does. Each script has a simulated
-// GitHub and PyPI at $SIM, and a free address for a daemon in $LISTEN.
+// GitHub and PyPI at $SIM, and a free address for a daemon in $LISTEN;
+// second.yaml is the configuration of another daemon there, without a catalogue.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -57,8 +58,13 @@ func TestScripts(t *testing.T) {
 			if err := writeCatalogue(e.WorkDir+"/world.yaml", world.Catalogue()); err != nil {
 				return err
 			}
-			config := fmt.Sprintf("store: {path: test.db, lock_wait: 1s}\nhttp: {listen: %q}\ncatalogue: {path: world.yaml}\ngithub: {base_url: %q}\npypi: {base_url: %q, contact: test@example.org}\n", listen, s.url, s.url)
-			return os.WriteFile(e.WorkDir+"/config.yaml", []byte(config), 0o600)
+			for name, files := range map[string]string{"config": "store: {path: test.db, lock_wait: 1s}\ncatalogue: {path: world.yaml}\n", "second": "store: {path: second.db}\ncatalogue: {path: second.ndjson}\n"} {
+				config := files + fmt.Sprintf("http: {listen: %q}\ngithub: {base_url: %q}\npypi: {base_url: %q, contact: test@example.org}\n", listen, s.url, s.url)
+				if err := os.WriteFile(e.WorkDir+"/"+name+".yaml", []byte(config), 0o600); err != nil {
+					return err
+				}
+			}
+			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"get":  scriptGet,

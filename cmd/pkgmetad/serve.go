@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pkgmetad/api"
+	"pkgmetad/internal/search"
 )
 
 // shutdownGrace is what requests that are being answered get to end, at a stop.
@@ -73,7 +75,7 @@ func serve(ctx context.Context, cfg *Config, log zerolog.Logger, ready func(net.
 		}
 	}()
 	p.warn()
-	if err := p.syncCatalogue(); errors.Is(err, errNoCatalogue) {
+	if err := p.startCatalogue(); errors.Is(err, errNoCatalogue) {
 		return err
 	} else if err != nil && p.store.Ready() == nil {
 		log.Error().Msg(err.Error())
@@ -81,21 +83,34 @@ func serve(ctx context.Context, cfg *Config, log zerolog.Logger, ready func(net.
 		return err
 	}
 
+	listener, err := net.Listen("tcp", cfg.HTTP.Listen)
+	if err != nil {
+		return explainListen(cfg.HTTP.Listen, err)
+	}
+	defer listener.Close() // again, where all goes well
+	base := cmp.Or(cfg.HTTP.PublicURL, "http://"+reachable(listener.Addr().String()))
+	if p.snapshots, err = api.NewSnapshots(cfg.Store.Path+".snapshot", p.store, rendering(cfg), base, log); err != nil {
+		return err
+	}
+	index, err := search.Open(cfg.Store.Path+".search", p.store, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, index.Close()) }()
+	s := &scheduler{schedule: cfg.Schedule.Cron, location: cfg.Schedule.TimeZone, log: log, job: p.pass}
 	handler, err := api.New(api.Options{
-		Store: p.store, PublicURL: cfg.HTTP.PublicURL, TrustedProxies: cfg.HTTP.TrustedProxies,
+		Store: p.store, Snapshots: p.snapshots, Searcher: searcher{index}, Daemon: func() api.Running { return p.running(s) },
+		PublicURL: cfg.HTTP.PublicURL, TrustedProxies: cfg.HTTP.TrustedProxies,
 		Location: cfg.HTTP.TimeZone, MaxLimit: cfg.HTTP.MaxLimit, Log: log,
 	})
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", cfg.HTTP.Listen)
-	if err != nil {
-		return explainListen(cfg.HTTP.Listen, err)
-	}
 	order := ctx // to stop
 	ctx, stop := context.WithCancelCause(order)
 	defer stop(nil)
 	server := api.NewServer(handler, log)
+	server.BaseContext = func(net.Listener) context.Context { return ctx } // who waits for a change is let go at a stop
 	control, err := listenControl(ctx, p)
 	if err != nil {
 		return errors.Join(err, listener.Close())
@@ -116,7 +131,12 @@ func serve(ctx context.Context, cfg *Config, log zerolog.Logger, ready func(net.
 		ready(listener.Addr())
 	}
 
-	s := scheduler{schedule: cfg.Schedule.Cron, location: cfg.Schedule.TimeZone, log: log, job: p.pass}
+	running.Go(func() { p.snapshots.Run(ctx) })
+	running.Go(func() {
+		if err := index.Run(ctx); err != nil {
+			log.Error().Err(err).Msg("the search finds what it found so far, and nothing newer")
+		}
+	})
 	running.Go(func() { p.reload(ctx, hangup, s.runSoon) })
 	s.run(ctx) // until ctx is cancelled and the pass has stored what arrived
 
@@ -128,6 +148,18 @@ func serve(ctx context.Context, cfg *Config, log zerolog.Logger, ready func(net.
 	err = errors.Join(err, control.close(grace), shutdown(grace, server))
 	running.Wait()
 	return err
+}
+
+// searcher lets the API search the index.
+type searcher struct{ index *search.Index }
+
+func (s searcher) Search(ctx context.Context, query string, limit int) ([]api.Hit, error) {
+	found, err := s.index.Search(ctx, query, limit)
+	hits := make([]api.Hit, len(found))
+	for i, hit := range found {
+		hits[i] = api.Hit(hit)
+	}
+	return hits, err
 }
 
 // explainListen says why an address cannot be listened on, and what helps.
@@ -164,7 +196,7 @@ func shutdown(grace context.Context, s *http.Server) error {
 // limit deferred.
 func (p *parts) pass(ctx context.Context) (resume time.Time) {
 	for {
-		report, err := p.fetcher.Pass(ctx)
+		report, err := p.onePass(ctx)
 		resume = report.Resume()
 		if err != nil || ctx.Err() != nil || resume.IsZero() || resume.After(time.Now()) {
 			return resume
@@ -184,6 +216,7 @@ func (p *parts) reload(ctx context.Context, hangup <-chan os.Signal, reloaded fu
 				p.log.Error().Msg(err.Error())
 				continue
 			}
+			p.snapshots.Update()
 			reloaded()
 		}
 	}

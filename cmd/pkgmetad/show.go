@@ -18,7 +18,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"pkgmetad/api"
-	"pkgmetad/fetcher"
 	"pkgmetad/store"
 )
 
@@ -60,7 +59,7 @@ func lookUp(ctx context.Context, cfg *Config, slug string) (rec store.Record, er
 		if _, err := os.Stat(cfg.Store.Path); err != nil {
 			return rec, fmt.Errorf("there is no store yet: %w; serve or refresh make it", err)
 		}
-		st, err := store.Open(cfg.Store.Path, store.Options{LockWait: cfg.Store.LockWait, Judge: fetcher.Judge})
+		st, err := openStore(cfg)
 		if err != nil {
 			return rec, err
 		}

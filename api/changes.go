@@ -1,0 +1,132 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"pkgmetad/store"
+)
+
+const (
+	changesPath = "/changes/"
+
+	defaultChanges = 100   // entries of the feed where ?limit= does not say
+	mostChanges    = 10000 // where there is no cap: an answer is built in memory
+	longestWait    = 60    // seconds that ?wait= may ask for
+)
+
+// changes is the feed: what changed after ?since=, in the order of the changes.
+func (a *api) changes() view {
+	return view{
+		name:        "Changes",
+		description: "What changed after the sequence ?since=, in order: at most ?limit= entries, after waiting up to ?wait= seconds for a first one.",
+		get:         a.getChanges,
+	}
+}
+
+func (a *api) getChanges(e *encoder, rq *request) error {
+	since, err := rq.number("since", 0)
+	if err != nil {
+		return err
+	}
+	limit, err := rq.number("limit", defaultChanges)
+	if err != nil {
+		return err
+	}
+	wait, err := rq.number("wait", 0)
+	if err != nil {
+		return err
+	}
+	most := uint64(mostChanges)
+	if a.maxLimit > 0 {
+		most = min(most, uint64(a.maxLimit))
+	}
+	if limit == 0 {
+		limit = defaultChanges
+	}
+	entries, next, more, err := a.waitForChanges(rq, since, int(min(limit, most)), time.Duration(min(wait, longestWait))*time.Second)
+	if errors.Is(err, store.ErrForgotten) {
+		return &problem{http.StatusGone, fmt.Sprintf("The changes since %d are not known here any more, or never were. Take the snapshot %s and go on from the sequence in its header %s, or begin again with since=0.", since, a.snapshotBase+snapshotPath, sequenceHeader)}
+	}
+	if err != nil {
+		return err
+	}
+	// The links are those of the snapshot, whatever address this request came
+	// to: a copy that is made of both is of one piece.
+	links := request{base: a.snapshotBase, tail: "/"}
+	e.open('{')
+	e.key("next")
+	e.buf = strconv.AppendUint(e.buf, next, 10)
+	e.key("more")
+	e.bool(more)
+	e.key("changes")
+	e.open('[')
+	for i := range entries {
+		e.item()
+		e.change(&links, &entries[i], a.location)
+	}
+	e.close(']')
+	e.close('}')
+	return nil
+}
+
+// waitForChanges reads the feed, and where there is nothing new waits for it.
+func (a *api) waitForChanges(rq *request, since uint64, limit int, wait time.Duration) (entries []store.Change, next uint64, more bool, err error) {
+	ctx, cancel := context.WithTimeout(rq.Context(), wait)
+	defer cancel()
+	for {
+		entries, next, more, err = a.store.Changes(since, limit)
+		if len(entries) > 0 || more || err != nil || wait == 0 {
+			return entries, next, more, err
+		}
+		if a.store.Wait(ctx, next) != nil { // the time is over, or the daemon stops, or nobody listens any more
+			return entries, next, more, err
+		}
+		rq.changed = a.store.Changed()
+	}
+}
+
+func (e *encoder) change(links *request, c *store.Change, location *time.Location) {
+	e.open('{')
+	e.key("sequence")
+	e.buf = strconv.AppendUint(e.buf, c.Sequence, 10)
+	e.key("kind")
+	if c.Deleted {
+		e.str("delete")
+	} else {
+		e.str("upsert")
+	}
+	e.key("id")
+	e.int(c.ID)
+	e.key("at")
+	e.time(c.At, location)
+	if c.Deleted {
+		e.key("slug")
+		e.str(c.Slug)
+	}
+	e.key("record")
+	if c.Deleted {
+		e.null()
+	} else {
+		e.served(links, c.Body)
+	}
+	e.close('}')
+}
+
+// number reads a parameter of the query that is a whole number, not negative.
+func (rq *request) number(name string, otherwise uint64) (uint64, error) {
+	text, given := rq.query.get(name)
+	if text = strings.TrimSpace(text); !given || text == "" {
+		return otherwise, nil
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return 0, &problem{http.StatusBadRequest, "The parameter " + name + " needs a whole number that is not negative."}
+	}
+	return n, nil
+}

@@ -1,0 +1,207 @@
+package api
+
+import (
+	"bytes"
+	"cmp"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"pkgmetad/internal/web"
+	"pkgmetad/store"
+)
+
+// pageIndent is how many spaces a level the JSON on a page is indented by.
+const pageIndent = 4
+
+var (
+	typeHTML       = []string{"text/html; charset=utf-8"}
+	pagePolicy     = []string{web.Policy}
+	noReferrer     = []string{"no-referrer"}
+	sameOriginOnly = []string{"same-origin"}
+)
+
+// answerPage answers with a page for people around the answer that e holds.
+func (a *api) answerPage(w http.ResponseWriter, rq *request, v view, status int, e *encoder) {
+	f := web.Frame{
+		Prefix: a.base.prefix,
+		Title:  v.name,
+		Answer: &web.Answer{
+			Method: rq.Method, Path: rq.URL.RequestURI(), Status: status,
+			Header: [][2]string{{"Allow", allowed[0]}, {"Content-Type", typeJSON[0]}, {"Vary", "Accept"}},
+			Body:   e.buf, Base: a.base.of(rq.Request),
+		},
+	}
+	var b bytes.Buffer
+	var err error
+	switch {
+	case status != http.StatusOK:
+		f.Title = strconv.Itoa(status) + " " + http.StatusText(status)
+		err = web.Plain(&b, f, web.PlainPage{Heading: http.StatusText(status), Text: plainly[status]})
+	case v.page == nil || rq.Method == http.MethodOptions:
+		err = web.Plain(&b, f, web.PlainPage{Heading: v.name, Text: v.description})
+	default:
+		err = v.page(&b, rq, f)
+	}
+	if err != nil { // what was there for the answer is not there any more for the page
+		p := a.explain(rq.Request, err)
+		status = p.status
+		b.Reset()
+		b.WriteString(p.detail)
+		w.Header()["Content-Type"] = []string{"text/plain; charset=utf-8"}
+	} else {
+		h := w.Header()
+		h["Content-Type"] = typeHTML
+		h["Content-Security-Policy"] = pagePolicy
+		h["Referrer-Policy"] = noReferrer
+		h["Cross-Origin-Opener-Policy"] = sameOriginOnly
+	}
+	a.send(w, rq.Request, status, b.Bytes(), time.Time{})
+}
+
+// plainly says what a status means.
+var plainly = map[int]string{
+	http.StatusBadRequest:       "A parameter in the address makes no sense.",
+	http.StatusNotFound:         "There is nothing at this address: it may have left the catalogue, or never have been in it.",
+	http.StatusMethodNotAllowed: "This is for reading only.",
+	http.StatusGone:             "The feed does not reach back that far.",
+}
+
+func (a *api) clock() web.Clock { return web.Clock{Now: time.Now(), Zone: a.location} }
+
+func packagePath(id int) string { return root + "packages/" + strconv.Itoa(id) + "/" }
+
+func gridPath(id int) string { return root + "grids/" + strconv.Itoa(id) + "/" }
+
+func categoryPath(id int) string { return root + "categories/" + strconv.Itoa(id) + "/" }
+
+// pager tells where in its list a page of shown items stands.
+func (a *api) pager(rq *request, count, shown int) web.Pager {
+	p := newPage(rq.query, a.maxLimit)
+	link := func(query string, ok bool) *string {
+		if !ok {
+			return nil
+		}
+		address := rq.path + "?" + query
+		return &address
+	}
+	pager := web.Pager{Count: count, Previous: link(p.previous(rq.query)), Next: link(p.next(rq.query, count))}
+	if offset, _ := p.window(); shown > 0 {
+		pager.First, pager.Last = offset+1, offset+shown
+	}
+	return pager
+}
+
+func (a *api) rootPage(w io.Writer, rq *request, f web.Frame) error {
+	f.Title = "pkgmetad"
+	var p web.RootPage
+	var err error
+	if _, p.Packages, err = a.store.Packages(0, 0); err != nil {
+		return err
+	}
+	if _, p.Grids, err = a.store.Grids(0, 0); err != nil {
+		return err
+	}
+	if _, p.Categories, err = a.store.Categories(0, 0); err != nil {
+		return err
+	}
+	p.More = []web.Link{{Title: "Changes", Path: changesPath}, {Title: "OpenAPI", Path: openAPIPath}}
+	if a.snapshots != nil {
+		p.More = append(p.More, web.Link{Title: "Snapshot", Path: snapshotPath})
+	}
+	return web.Root(w, f, p)
+}
+
+func (a *api) packagesPage(w io.Writer, rq *request, f web.Frame) error {
+	recs, count, err := a.store.Packages(newPage(rq.query, a.maxLimit).window())
+	if err != nil {
+		return err
+	}
+	f.Title = "Packages"
+	return web.Packages(w, f, web.ListPage{Clock: a.clock(), Pager: a.pager(rq, count, len(recs)), Items: items(recs)})
+}
+
+func items(recs []store.Record) []web.Item {
+	all := make([]web.Item, len(recs))
+	for i := range recs {
+		all[i] = web.Item{Record: recs[i], Path: packagePath(recs[i].ID)}
+	}
+	return all
+}
+
+func (a *api) packagePage(w io.Writer, rq *request, f web.Frame) error {
+	rec, err := a.find(rq.key)
+	if err != nil {
+		return err
+	}
+	p := web.PackagePage{Clock: a.clock(), Record: rec, JSON: packagePath(rec.ID) + "?format=json", Status: packageStatusPath(rec.Slug)}
+	if c, err := a.store.Category(rec.Category); err == nil {
+		p.Category = web.Link{Title: cmp.Or(c.Title, c.Slug), Path: categoryPath(c.ID)}
+	}
+	for _, id := range rec.Grids {
+		if g, err := a.store.Grid(id); err == nil {
+			p.Grids = append(p.Grids, web.Link{Title: cmp.Or(g.Title, g.Slug), Path: gridPath(id)})
+		}
+	}
+	f.Title = cmp.Or(rec.Title, rec.Slug)
+	return web.Package(w, f, p)
+}
+
+func (a *api) gridsPage(w io.Writer, rq *request, f web.Frame) error {
+	grids, count, err := a.store.Grids(newPage(rq.query, a.maxLimit).window())
+	if err != nil {
+		return err
+	}
+	p := web.GridsPage{Pager: a.pager(rq, count, len(grids))}
+	for _, g := range grids {
+		ids, err := a.store.GridPackages(g.ID)
+		if err != nil {
+			return err
+		}
+		p.Items = append(p.Items, web.GridItem{Grid: g, Path: gridPath(g.ID), Packages: len(ids)})
+	}
+	f.Title = "Grids"
+	return web.Grids(w, f, p)
+}
+
+func (a *api) gridPage(w io.Writer, rq *request, f web.Frame) error {
+	g, err := find("Grid", rq.key, a.store.Grid, a.store.GridBySlug)
+	if err != nil {
+		return err
+	}
+	ids, err := a.store.GridPackages(g.ID)
+	if err != nil {
+		return err
+	}
+	var recs []store.Record
+	for _, id := range ids {
+		if rec, err := a.store.Package(id); err == nil { // else it has just left
+			recs = append(recs, rec)
+		}
+	}
+	f.Title = cmp.Or(g.Title, g.Slug)
+	return web.Grid(w, f, web.GridPage{Clock: a.clock(), Grid: g, Items: items(recs), JSON: gridPath(g.ID) + "?format=json"})
+}
+
+func (a *api) categoriesPage(w io.Writer, rq *request, f web.Frame) error {
+	categories, count, err := a.store.Categories(newPage(rq.query, a.maxLimit).window())
+	if err != nil {
+		return err
+	}
+	p := web.CategoriesPage{Pager: a.pager(rq, count, len(categories))}
+	for _, c := range categories {
+		p.Items = append(p.Items, web.CategoryItem{Category: c, Path: categoryPath(c.ID)})
+	}
+	f.Title = "Categories"
+	return web.Categories(w, f, p)
+}
+
+func (a *api) categoryPage(w io.Writer, rq *request, f web.Frame) error {
+	c, err := a.category(rq.key)
+	if err != nil {
+		return err
+	}
+	f.Title = cmp.Or(c.Title, c.Slug)
+	return web.Category(w, f, web.CategoryPage{Clock: a.clock(), Category: c, JSON: categoryPath(c.ID) + "?format=json"})
+}

@@ -1,0 +1,140 @@
+package api
+
+import (
+	"math"
+	"strings"
+	"time"
+
+	"pkgmetad/store"
+)
+
+// minScore is the least that a package can score.
+const minScore = -500
+
+// score rates a package as Django Packages does: its stars, less a tenth of
+// them for each full three months since the last commit, less 30 % of them, at
+// most 1000, unless it is known to support Python 3; at least -500. Months are
+// those of the calendar. A fraction is cut off, towards zero. An unknown last
+// commit costs nothing.
+func score(p *store.Record, now time.Time) int {
+	stars := p.Repo.Stars
+	tenths := 10 * stars
+	if commit := p.Repo.LastCommit; commit != nil {
+		tenths -= monthsBetween(*commit, now) / 3 * stars
+	}
+	if !supportsPython3(p) {
+		tenths -= min(3*stars, 10*1000)
+	}
+	return max(minScore, tenths/10)
+}
+
+// weight rates a package from 0 to 100:
+//
+//	up to 40 for stars, 10 for each factor of ten
+//	up to 30 for activity: 20 for a commit within 3 months, 10 within 6, 5 within 12, and one for each week with commits of the last 52, at most 10; an archived repository has none
+//	up to 30 for upkeep: 10 for a release within 12 months, 5 for an older one, 10 for Python 3, 5 for documentation, 5 for a description
+func weight(p *store.Record, now time.Time) int {
+	return popularity(p) + activity(p, now) + upkeep(p, now)
+}
+
+func popularity(p *store.Record) int {
+	return min(40, int(10*math.Log10(float64(max(0, p.Repo.Stars)+1))))
+}
+
+func activity(p *store.Record, now time.Time) (points int) {
+	if p.Repo.Archived {
+		return 0
+	}
+	if commit := p.Repo.LastCommit; commit != nil {
+		switch months := monthsBetween(*commit, now); {
+		case months < 3:
+			points = 20
+		case months < 6:
+			points = 10
+		case months < 12:
+			points = 5
+		}
+	}
+	weeks := 0
+	for _, commits := range p.Repo.Commits52 {
+		if commits > 0 {
+			weeks++
+		}
+	}
+	return points + min(10, weeks)
+}
+
+func upkeep(p *store.Record, now time.Time) (points int) {
+	if released := lastReleased(p); released != nil {
+		points += 5
+		if monthsBetween(*released, now) < 12 {
+			points += 5
+		}
+	}
+	if supportsPython3(p) {
+		points += 10
+	}
+	if p.DocumentationURL != nil && *p.DocumentationURL != "" || p.Release.DocumentationURL != "" {
+		points += 5
+	}
+	if p.Repo.Description != "" {
+		points += 5
+	}
+	return points
+}
+
+func supportsPython3(p *store.Record) bool {
+	return p.Release.Python3 != nil && *p.Release.Python3
+}
+
+// lastReleased returns when the latest version was uploaded, nil where that is
+// unknown.
+func lastReleased(p *store.Record) *time.Time {
+	if p.Release.Version == nil {
+		return nil
+	}
+	for _, v := range p.Release.Versions {
+		if v.Version == *p.Release.Version {
+			return v.Uploaded
+		}
+	}
+	return nil
+}
+
+// monthsBetween returns how many full months of the calendar, in UTC, lie
+// between two times, 0 where the first is not before the second. A month after
+// a day that the next month lacks is that month's last day.
+func monthsBetween(from, to time.Time) int {
+	from, to = from.UTC(), to.UTC()
+	months := 12*(to.Year()-from.Year()) + int(to.Month()-from.Month())
+	lastDay := time.Date(to.Year(), to.Month()+1, 0, 0, 0, 0, 0, time.UTC).Day()
+	inMonth := time.Date(to.Year(), to.Month(), min(from.Day(), lastDay), from.Hour(), from.Minute(), from.Second(), from.Nanosecond(), time.UTC)
+	if inMonth.After(to) {
+		months--
+	}
+	return max(0, months)
+}
+
+// separators are the characters that Django Packages takes for such in names.
+const separators = "_,.- /|"
+
+// noPrefix returns a title or slug in lower case without "django" wherever a
+// separator follows, and without that separator.
+func noPrefix(s string) string {
+	s = strings.ToLower(s)
+	for _, separator := range separators {
+		s = strings.ReplaceAll(s, "django"+string(separator), "")
+	}
+	return s
+}
+
+// cleanTitle returns the ASCII letters and digits of a slug, in lower case. The
+// site makes a slug of it first, which leaves no other.
+func cleanTitle(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'a' <= r && r <= 'z' || '0' <= r && r <= '9' {
+			return r
+		}
+		return -1
+	}, strings.ToLower(s))
+}

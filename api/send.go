@@ -1,0 +1,169 @@
+package api
+
+import (
+	"bytes"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/klauspost/compress/gzip"
+)
+
+// Every answer may be kept, and is to be asked about before it is used again:
+// that costs a 304.
+var (
+	revalidate = []string{"public, no-cache"}
+	noSniff    = []string{"nosniff"}
+)
+
+// gzipFrom is the length in bytes from which a body is worth compressing.
+const gzipFrom = 1024
+
+// send answers a GET, HEAD or OPTIONS with a complete body, whose type stands in
+// the header. A success carries a weak ETag and, unless changed is zero, a
+// Last-Modified, and is a 304 for whoever has it already.
+func (a *api) send(w http.ResponseWriter, r *http.Request, status int, body []byte, changed time.Time) {
+	h := w.Header()
+	h["X-Content-Type-Options"] = noSniff
+	if status == http.StatusOK && r.Method != http.MethodOptions {
+		tag := entityTag(body)
+		h["Etag"] = []string{tag}
+		h["Cache-Control"] = revalidate
+		modified := ""
+		if !changed.IsZero() {
+			modified = changed.UTC().Format(http.TimeFormat)
+			h["Last-Modified"] = []string{modified}
+		}
+		if unchanged(r, tag, modified, changed) {
+			delete(h, "Content-Type")
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+	}
+	if len(body) >= gzipFrom && acceptsEncoding(r.Header, "gzip") {
+		z := a.zippers.Get().(*zipper)
+		defer a.zippers.Put(z)
+		h["Content-Encoding"] = []string{"gzip"}
+		body = z.zip(body)
+	}
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		w.Write(body) // a client that is gone is nobody's failure
+	}
+}
+
+// entityTag returns the weak ETag of a body: it is of the content before
+// compression, and the same after a restart.
+func entityTag(body []byte) string {
+	b := make([]byte, 0, 4+16)
+	b = append(b, `W/"`...)
+	b = strconv.AppendUint(b, xxhash.Sum64(body), 16)
+	return string(append(b, '"'))
+}
+
+// unchanged reports whether the client of a GET or HEAD has this state of the
+// answer (RFC 9110, 13.1): by its tags, and only where it sent none by the date.
+func unchanged(r *http.Request, tag, modified string, changed time.Time) bool {
+	if known := r.Header["If-None-Match"]; len(known) > 0 {
+		for _, list := range known {
+			if matchesTag(list, tag) {
+				return true
+			}
+		}
+		return false
+	}
+	since := r.Header["If-Modified-Since"]
+	if len(since) != 1 || modified == "" {
+		return false
+	}
+	if since[0] == modified {
+		return true
+	}
+	t, err := http.ParseTime(since[0])
+	return err == nil && !changed.Truncate(time.Second).After(t)
+}
+
+// matchesTag compares tag with each of a list, weakly.
+func matchesTag(list, tag string) bool {
+	opaque := strings.TrimPrefix(tag, "W/")
+	for {
+		list = strings.TrimLeft(list, " \t,")
+		if list == "" {
+			return false
+		}
+		if list[0] == '*' {
+			return true
+		}
+		list = strings.TrimPrefix(list, "W/")
+		if list == "" || list[0] != '"' {
+			return false
+		}
+		end := strings.IndexByte(list[1:], '"')
+		if end < 0 {
+			return false
+		}
+		if list[:end+2] == opaque {
+			return true
+		}
+		list = list[end+2:]
+	}
+}
+
+// acceptsEncoding reports whether the client takes a content coding
+// (RFC 9110, 12.5.3): one that it names with a weight above 0, or any for "*".
+func acceptsEncoding(h http.Header, coding string) bool {
+	accepted, named := false, false
+	for _, list := range h["Accept-Encoding"] {
+		for item := range strings.SplitSeq(list, ",") {
+			name, params, _ := strings.Cut(item, ";")
+			name = strings.TrimSpace(name)
+			exact := strings.EqualFold(name, coding)
+			if !exact && (name != "*" || named) {
+				continue
+			}
+			named = named || exact
+			accepted = qvalue(params) > 0
+		}
+	}
+	return accepted
+}
+
+// qvalue reads the weight in the parameters of a coding: 1 where there is none,
+// 0 where it can't be read.
+func qvalue(params string) float64 {
+	name, value, ok := strings.Cut(strings.TrimSpace(params), "=")
+	if !ok || !strings.EqualFold(strings.TrimSpace(name), "q") {
+		return 1
+	}
+	q, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+	if err != nil {
+		return 0
+	}
+	return q
+}
+
+// A zipper compresses one body at a time.
+type zipper struct {
+	gzip *gzip.Writer
+	out  bytes.Buffer
+}
+
+func newZipper() *zipper {
+	w, err := gzip.NewWriterLevel(nil, gzip.BestSpeed) // the body is made anew for each answer
+	if err != nil {
+		panic(err) // there is that level
+	}
+	return &zipper{gzip: w}
+}
+
+// zip returns the compressed body, which lasts until the next one.
+func (z *zipper) zip(body []byte) []byte {
+	z.out.Reset()
+	z.gzip.Reset(&z.out)
+	z.gzip.Write(body) // a buffer fails at nothing
+	z.gzip.Close()
+	return z.out.Bytes()
+}

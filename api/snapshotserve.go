@@ -1,0 +1,122 @@
+package api
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+)
+
+// ServeHTTP serves the snapshot: whole, in ranges, and compressed for those who
+// ask, with strong validators.
+func (s *Snapshots) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h["X-Content-Type-Options"] = noSniff
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		sendText(w, r, http.StatusMethodNotAllowed, "")
+		return
+	}
+	c := codings[len(codings)-1]
+	for _, preferred := range codings[:len(codings)-1] {
+		if acceptsEncoding(r.Header, preferred.name) {
+			c = preferred
+			break
+		}
+	}
+	n, f, err := s.open(c)
+	if err != nil {
+		h.Set("Retry-After", "5")
+		text := "the first snapshot is being made; try again in a few seconds\n"
+		if !errors.Is(err, errNoSnapshot) {
+			s.log.Error().Err(err).Msg("the snapshot cannot be served")
+			text = "the snapshot cannot be read\n"
+			s.current.Store(nil) // it is made anew
+			s.Update()
+		}
+		sendText(w, r, http.StatusServiceUnavailable, text)
+		return
+	}
+	defer f.Close()
+	tag := strconv.FormatUint(n.sequence, 10) + "-" + n.kind
+	size := int64(-1)
+	if c.name != "" {
+		tag += "-" + c.name
+		h.Set("Content-Encoding", c.name)
+		if info, err := f.Stat(); err == nil {
+			size = info.Size()
+		}
+	}
+	h["Etag"] = []string{`"` + tag + `"`}
+	h["Vary"] = []string{"Accept-Encoding"}
+	h["Cache-Control"] = revalidate
+	h["Content-Type"] = []string{"application/x-ndjson"}
+	h[sequenceHeader] = []string{strconv.FormatUint(n.sequence, 10)}
+	http.ServeContent(&patient{ResponseWriter: w, size: size}, r, "", n.changed, f)
+}
+
+var errNoSnapshot = errors.New("no snapshot has been made yet")
+
+// open opens a file of the current snapshot. One that was replaced meanwhile is
+// followed by the next.
+func (s *Snapshots) open(c coding) (*snapshot, *os.File, error) {
+	for {
+		n := s.current.Load()
+		if n == nil {
+			return nil, nil, errNoSnapshot
+		}
+		f, err := os.Open(s.path(n, c))
+		if err == nil {
+			return n, f, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) || s.current.Load() == n {
+			return nil, nil, err
+		}
+	}
+}
+
+// What a reader of the snapshot has to take in that time at least, or it is
+// cut off: it may be slow, but not hold a connection for ever.
+const (
+	patientBytes = 1 << 20
+	patientTime  = time.Minute
+)
+
+// patient lets a large file take longer than any other answer may, as long as
+// it gets on.
+type patient struct {
+	http.ResponseWriter
+	size int64 // of the whole file where it is compressed, which ServeContent does not tell; else -1
+}
+
+func (p *patient) WriteHeader(status int) {
+	if status == http.StatusOK && p.size >= 0 {
+		p.Header().Set("Content-Length", strconv.FormatInt(p.size, 10))
+	}
+	p.ResponseWriter.WriteHeader(status)
+}
+
+// ReadFrom hands the file over to the kernel, a stretch at a time.
+func (p *patient) ReadFrom(src io.Reader) (n int64, err error) {
+	wire := http.NewResponseController(p.ResponseWriter)
+	for {
+		if err := wire.SetWriteDeadline(time.Now().Add(patientTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			return n, err
+		}
+		stretch := &io.LimitedReader{R: src, N: patientBytes}
+		if whole, ok := src.(*io.LimitedReader); ok { // so that the kernel sees the file itself
+			stretch.R, stretch.N = whole.R, min(whole.N, patientBytes)
+		}
+		want := stretch.N
+		m, err := io.Copy(p.ResponseWriter, stretch)
+		n += m
+		if whole, ok := src.(*io.LimitedReader); ok {
+			whole.N -= m
+		}
+		if err != nil || m < want || want == 0 {
+			return n, err
+		}
+	}
+}

@@ -1,0 +1,286 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+
+	"pkgmetad/fetcher"
+	"pkgmetad/internal/importer"
+	"pkgmetad/internal/upstream"
+	"pkgmetad/store"
+)
+
+func newImportCommand() *cobra.Command {
+	var path string
+	var replace bool
+	cmd := &cobra.Command{
+		Use:   "import --config FILE SOURCE",
+		Short: "Take a catalogue and its records over from another site or from a file",
+		Long: `Take over what SOURCE holds: write the catalogue file that the configuration
+names, and put the records into the store, so that the daemon starts warm and
+serves them as they were read. SOURCE is one of
+
+  an API root   such as https://djangopackages.org/api/v4/: its categories, grids
+                and packages are read page by page, one request at a time; an
+                import that broke off goes on where it was when it is run again
+  a snapshot    packages as the API serves them, one a line, plain or compressed
+                with gzip or Zstandard: restores a daemon from its own snapshot
+  a catalogue   .yaml, .yml, .json, .ndjson or .jsonl: taken over as it is
+
+To import the same again changes nothing, and what the daemon has fetched since
+stays. An entry that makes no sense is told of with its id and left out. Packages
+of the present catalogue that SOURCE does not have would vanish: that is refused
+without --replace. The catalogue that stood there is kept as .bak.
+
+The daemon must not run meanwhile: it holds the store.
+
+Exit codes: 0 all of it is imported, 1 it failed or entries were skipped.`,
+		Example: `  pkgmetad import -c config.yaml https://djangopackages.org/api/v4/
+  pkgmetad import -c config.yaml packages.ndjson.zst`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return errors.New("import takes one SOURCE: an API root or a file")
+			}
+			if isURL(args[0]) {
+				if _, err := upstream.ParseBaseURL(args[0]); err != nil {
+					return fmt.Errorf("SOURCE is no API root: %w", err)
+				}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := LoadConfig(path, os.Getenv)
+			if err != nil {
+				return failed(exitFailed, err)
+			}
+			i := importing{cfg: cfg, source: args[0], replace: replace, stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
+			return failed(exitFailed, i.run(cmd.Context()))
+		},
+	}
+	addConfigFlag(cmd, &path)
+	cmd.Flags().BoolVar(&replace, "replace", false, "replace the present catalogue even where packages vanish or it cannot be read")
+	return cmd
+}
+
+func isURL(source string) bool { return strings.Contains(source, "://") }
+
+// importing is one run of the command.
+type importing struct {
+	cfg            *Config
+	source         string
+	replace        bool
+	stdout, stderr io.Writer
+
+	bar     *progressbar.ProgressBar // nil where nobody looks on
+	reading string                   // what the bar is of
+}
+
+func (i *importing) run(ctx context.Context) (err error) {
+	if dialDaemon(ctx, i.cfg) != nil {
+		return errors.New("the daemon runs and holds the store; stop it, import, and start it again")
+	}
+	// Opened first, and held to the end: two imports at once would be in each
+	// other's way, and an hour of reading must not end at a locked door.
+	st, err := store.Open(i.cfg.Store.Path, store.Options{LockWait: i.cfg.Store.LockWait, MaxSize: int(i.cfg.Store.MaxSize), Judge: fetcher.Judge})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	present := readPresentCatalogue(i.cfg.Catalogue.Path)
+
+	c, forget, err := i.read(ctx, &present, st)
+	i.endProgress()
+	if err != nil {
+		return err
+	}
+	i.tell(&c.Collection)
+	catalogue := c.catalogue
+	if len(catalogue.Packages) == 0 {
+		return fmt.Errorf("%s holds no package; nothing was changed", i.source)
+	}
+	if !i.replace {
+		if err := present.guard(catalogue); err != nil {
+			return err
+		}
+	}
+	file := &newCatalogueFile{path: i.cfg.Catalogue.Path}
+	if !sameFile(i.source, i.cfg.Catalogue.Path) {
+		if file, err = stageCatalogue(i.cfg.Catalogue.Path, catalogue); err != nil {
+			return err
+		}
+		defer file.discard()
+	}
+	// The store goes first. A kill in between leaves the old catalogue beside the
+	// new records, and the same command run again completes it: the daemon, should
+	// it run before, buries what the old file does not list together with its
+	// data. The other way round it would find new packages without data, fetch
+	// them all, and call them modified at that time.
+	sequence := st.Sequence()
+	report, err := st.Import(catalogue, c.Records, time.Now())
+	if err != nil {
+		return fmt.Errorf("%w; the catalogue file is as it was", err)
+	}
+	written := file.changes()
+	if err := file.commit(); err != nil {
+		return fmt.Errorf("%w; the records are in the store: import again", err)
+	}
+	if err := forget(); err != nil {
+		fmt.Fprintf(i.stderr, "warning: the pages that were read cannot be cleared away: %v\n", err)
+	}
+	i.listed(report.Problems, "; the package is served, and this half of it never fetched")
+	fmt.Fprintln(i.stdout, i.summary(c, written, st.Sequence() != sequence))
+	return c.complaint()
+}
+
+// source is what has been read.
+type sourceContent struct {
+	importer.Collection
+	catalogue store.Catalogue
+}
+
+func (i *importing) read(ctx context.Context, present *presentCatalogue, st *store.Store) (c *sourceContent, forget func() error, err error) {
+	nothing := func() error { return nil }
+	if isURL(i.source) {
+		site := &importer.Site{
+			Root: i.source, UserAgent: userAgent(i.cfg.PyPI.Contact), Spool: i.cfg.Store.Path + ".import", StaleAfter: i.cfg.Refresh.StaleAfter,
+			Progress: func(list string, done, count int) { i.progress(list, int64(done), int64(count), false) },
+			Note:     i.note,
+		}
+		collection, err := site.Read(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		return &sourceContent{*collection, collection.Catalogue()}, site.Forget, nil
+	}
+	snapshot, err := importer.OpenSnapshot(i.source)
+	if errors.Is(err, importer.ErrNotSnapshot) {
+		c, err := i.readCatalogue(err)
+		return c, nothing, err
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", i.source, cause(err))
+	}
+	defer snapshot.Close()
+	snapshot.StaleAfter = i.cfg.Refresh.StaleAfter
+	snapshot.Progress = func(read, size int64) { i.progress(filepath.Base(i.source), read, size, true) }
+	collection, err := snapshot.Read(ctx)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", i.source, err)
+	}
+	if err := nameTaxonomy(collection, present, st); err != nil {
+		return nil, nil, err
+	}
+	return &sourceContent{*collection, collection.Catalogue()}, nothing, nil
+}
+
+// readCatalogue reads SOURCE as a catalogue file, which it is unless its name
+// says otherwise. noSnapshot is why it is nothing else.
+func (i *importing) readCatalogue(noSnapshot error) (*sourceContent, error) {
+	if _, err := catalogueFormat(i.source); err != nil {
+		return nil, fmt.Errorf("%s %w, and its name is not that of a catalogue: that ends in .yaml, .yml, .json, .ndjson or .jsonl", i.source, noSnapshot)
+	}
+	catalogue, err := LoadCatalogue(i.source)
+	return &sourceContent{importer.Collection{Categories: catalogue.Categories, Grids: catalogue.Grids}, catalogue}, err
+}
+
+// tell prints what a person should know before anything is changed.
+func (i *importing) tell(c *importer.Collection) {
+	for _, problem := range c.Problems {
+		fmt.Fprintln(i.stderr, problem)
+	}
+	if more := c.Skipped + c.Dropped - len(c.Problems); more > 0 {
+		fmt.Fprintf(i.stderr, "and %d more like these\n", more)
+	}
+	for _, w := range c.Warnings {
+		fmt.Fprintln(i.stderr, "warning:", w)
+	}
+	if !c.Zone.Is(i.cfg.HTTP.TimeZone) {
+		fmt.Fprintf(i.stderr, "hint: SOURCE writes its times in another zone than http.time_zone (%s); to serve the same bytes, set it to %s\n", i.cfg.HTTP.TimeZone, &c.Zone)
+	}
+}
+
+// shownProblems is how many sources that cannot be asked are named.
+const shownProblems = 20
+
+func (i *importing) listed(problems []string, tail string) {
+	for n, problem := range problems {
+		if n == shownProblems {
+			fmt.Fprintf(i.stderr, "and %d more like these\n", len(problems)-n)
+			return
+		}
+		fmt.Fprintln(i.stderr, problem+tail)
+	}
+}
+
+func (i *importing) summary(c *sourceContent, written, changed bool) string {
+	s := fmt.Sprintf("imported %d packages, %d grids, %d categories from %s", len(c.catalogue.Packages), len(c.catalogue.Grids), len(c.catalogue.Categories), i.source)
+	if c.Skipped > 0 {
+		s += fmt.Sprintf(" (%d skipped)", c.Skipped)
+	}
+	switch {
+	case written:
+		return s + "; catalogue written to " + i.cfg.Catalogue.Path
+	case changed:
+		return s + "; the catalogue " + i.cfg.Catalogue.Path + " says the same already"
+	}
+	return s + "; nothing has changed"
+}
+
+// complaint is the error that an import ends with which left something out.
+func (c *sourceContent) complaint() error {
+	var parts []string
+	if c.Skipped > 0 {
+		parts = append(parts, fmt.Sprintf("%d entries skipped", c.Skipped))
+	}
+	if c.Dropped > 0 {
+		parts = append(parts, fmt.Sprintf("%d references dropped", c.Dropped))
+	}
+	if parts == nil {
+		return nil
+	}
+	return errors.New(strings.Join(parts, " and ") + ", as they make no sense; all else is imported")
+}
+
+// progress shows how far the reading of one thing is, where a person looks on.
+func (i *importing) progress(what string, done, total int64, bytes bool) {
+	if total == 0 || !isTerminal(i.stderr) {
+		return
+	}
+	if i.bar == nil || i.reading != what {
+		i.endProgress()
+		unit := progressbar.OptionShowCount()
+		if bytes {
+			unit = progressbar.OptionShowBytes(true)
+		}
+		i.bar, i.reading = progressbar.NewOptions64(total, unit,
+			progressbar.OptionSetWriter(i.stderr), progressbar.OptionSetPredictTime(true),
+			progressbar.OptionSetDescription(fmt.Sprintf("%-24.24s", what)),
+			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish()), what
+	}
+	i.bar.ChangeMax64(max(total, done))
+	_ = i.bar.Set64(done) // a terminal that went away is no reason to stop
+}
+
+func (i *importing) endProgress() {
+	if i.bar != nil {
+		_ = i.bar.Finish()
+		i.bar = nil
+	}
+}
+
+// note prints a line beside the progress.
+func (i *importing) note(sentence string) {
+	if i.bar != nil {
+		_ = i.bar.Clear()
+	}
+	fmt.Fprintln(i.stderr, sentence)
+}

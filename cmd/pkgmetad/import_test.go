@@ -1,0 +1,518 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
+	"pkgmetad/api"
+	"pkgmetad/store"
+)
+
+const newYork = "America/New_York" // where the documented records are
+
+// documented returns the records that the API's own tests are held against.
+func documented(t *testing.T) (c store.Catalogue, recs []store.Record) {
+	t.Helper()
+	data, err := os.ReadFile("../../api/testdata/records.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Categories []store.Category
+		Grids      []store.Grid
+		Packages   []struct {
+			store.Entry
+			LastUpdated     *time.Time `json:"last_updated"`
+			LastFetched     *time.Time `json:"last_fetched"`
+			PyPIVersion     *string    `json:"pypi_version"`
+			Modified        time.Time  `json:"modified"`
+			RepoForks       int        `json:"repo_forks"`
+			RepoDescription string     `json:"repo_description"`
+			RepoWatchers    int        `json:"repo_watchers"`
+			CommitsOver52   []int      `json:"commits_over_52"`
+			Participants    []string   `json:"participants"`
+		}
+	}
+	if err := json.Unmarshal(data, &file); err != nil {
+		t.Fatal(err)
+	}
+	c.Categories, c.Grids = file.Categories, file.Grids
+	for _, p := range file.Packages {
+		rec := store.Record{Entry: p.Entry, Modified: p.Modified, Release: store.Release{Version: p.PyPIVersion}, Repo: store.Repo{
+			Stars: p.RepoWatchers, Forks: p.RepoForks, Description: p.RepoDescription,
+			Participants: p.Participants, Commits52: p.CommitsOver52, LastCommit: p.LastUpdated,
+		}}
+		if p.LastFetched != nil {
+			rec.LastFetched = *p.LastFetched
+			rec.GitHub = store.Source{State: store.StateOK, LastAttempt: rec.LastFetched, LastSuccess: rec.LastFetched}
+			rec.PyPI = rec.GitHub
+		}
+		c.Packages = append(c.Packages, p.Entry)
+		recs = append(recs, rec)
+	}
+	if len(recs) < 40 || len(c.Grids) == 0 || len(c.Categories) == 0 {
+		t.Fatal("the documented records are missing")
+	}
+	return c, recs
+}
+
+// place is a folder with a configuration, for a store and a catalogue.
+type place struct {
+	t         *testing.T
+	folder    string
+	catalogue string
+}
+
+func newPlace(t *testing.T, catalogue string) place {
+	p := place{t, t.TempDir(), catalogue}
+	write(t, p.path("config.yaml"), fmt.Sprintf("store: {path: test.db, lock_wait: 1s}\ncatalogue: {path: %s}\nhttp: {time_zone: %s}\npypi: {contact: ops@example.org}\n", catalogue, newYork))
+	return p
+}
+
+func (p place) path(name string) string { return filepath.Join(p.folder, name) }
+
+// imports runs the command, which must end with this code, and returns all that it says.
+func (p place) imports(code int, args ...string) string {
+	p.t.Helper()
+	var out bytes.Buffer
+	args = append([]string{"import", "--config", p.path("config.yaml")}, args...)
+	if got := run(context.Background(), args, &out, &out); got != code {
+		p.t.Fatalf("%q: exit code %d, want %d\n%s", args, got, code, &out)
+	}
+	return out.String()
+}
+
+func (p place) open() *store.Store {
+	p.t.Helper()
+	st, err := store.Open(p.path("test.db"), store.Options{LockWait: time.Second})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return st
+}
+
+// serve serves a store as the daemon does, until the test ends.
+func serveStore(t *testing.T, st *store.Store) *httptest.Server {
+	t.Helper()
+	zone, err := time.LoadLocation(newYork)
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler, err := api.New(api.Options{Store: st, Location: zone})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewServer(handler)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// bodies are the answers of a server to all that a client can ask for, without its own address.
+func bodies(t *testing.T, s *httptest.Server) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	get := func(path string) string {
+		resp, err := http.Get(s.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %s, %v", path, resp.Status, err)
+		}
+		all[path] = strings.ReplaceAll(string(body), s.URL, "")
+		return all[path]
+	}
+	for _, list := range []string{"packages", "grids", "categories"} {
+		path := "/api/v4/" + list + "/"
+		get(path)
+		var page struct{ Results []struct{ ID int } }
+		if err := json.Unmarshal([]byte(get(path+"?limit=1000")), &page); err != nil || len(page.Results) == 0 {
+			t.Fatalf("%s: %d entries, %v", path, len(page.Results), err)
+		}
+		for _, entry := range page.Results {
+			get(fmt.Sprintf("%s%d/", path, entry.ID))
+		}
+	}
+	return all
+}
+
+// documentedSite serves the documented records.
+func documentedSite(t *testing.T) *httptest.Server {
+	t.Helper()
+	c, recs := documented(t)
+	st := newPlace(t, "unused.yaml").open()
+	t.Cleanup(func() { _ = st.Close() })
+	if _, err := st.Import(c, recs, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	return serveStore(t, st)
+}
+
+// served returns what the place serves.
+func (p place) served() map[string]string {
+	p.t.Helper()
+	st := p.open()
+	defer st.Close()
+	s := serveStore(p.t, st)
+	defer s.Close()
+	return bodies(p.t, s)
+}
+
+// untouched fails the test unless f leaves catalogue and store as they are.
+func (p place) untouched(f func()) {
+	p.t.Helper()
+	state := func() (s [3]any) {
+		info, err := os.Stat(p.path(p.catalogue))
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		data, err := os.ReadFile(p.path(p.catalogue))
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		st := p.open()
+		defer st.Close()
+		return [3]any{info.ModTime(), string(data), st.Sequence()}
+	}
+	before := state()
+	f()
+	if diff := cmp.Diff(before, state()); diff != "" {
+		p.t.Errorf("catalogue or store changed (-before +after):\n%s", diff)
+	}
+}
+
+func TestImportServesTheSameBytes(t *testing.T) {
+	site := documentedSite(t)
+	want := bodies(t, site)
+	for _, catalogue := range []string{"catalogue.yaml", "catalogue.ndjson", "catalogue.json"} {
+		t.Run(catalogue, func(t *testing.T) {
+			p := newPlace(t, catalogue)
+			said := p.imports(0, site.URL+"/api/v4/")
+			if !strings.HasPrefix(said, "imported 46 packages, 8 grids, 3 categories from http://") || !strings.Contains(said, "catalogue written to "+p.path(catalogue)) || strings.Count(said, "\n") != 1 {
+				t.Errorf("it says:\n%s", said)
+			}
+			if diff := cmp.Diff(want, p.served()); diff != "" {
+				t.Errorf("-source +imported:\n%s", diff)
+			}
+			p.untouched(func() {
+				if said := p.imports(0, site.URL+"/api/v4"); !strings.Contains(said, "nothing has changed") {
+					t.Errorf("the second import says:\n%s", said)
+				}
+			})
+			for _, leftover := range []string{"test.db.import", catalogue + ".bak"} {
+				if _, err := os.Stat(p.path(leftover)); err == nil {
+					t.Errorf("%s is left over", leftover)
+				}
+			}
+
+			// A daemon takes the same catalogue over and finds nothing to do.
+			st := p.open()
+			c, err := LoadCatalogue(p.path(catalogue))
+			if err != nil {
+				t.Fatal(err)
+			}
+			sequence := st.Sequence()
+			if report, err := st.SyncCatalogue(c, time.Now()); err != nil || report.Unchanged != 46 || st.Sequence() != sequence {
+				t.Errorf("the daemon's own sync: %+v, %v", report, err)
+			}
+
+			// And from ourselves again.
+			second := newPlace(t, "other.ndjson")
+			second.imports(0, serveStore(t, st).URL+"/api/v4/")
+			if diff := cmp.Diff(want, second.served()); diff != "" {
+				t.Errorf("-source +imported twice over:\n%s", diff)
+			}
+			_ = st.Close()
+		})
+	}
+}
+
+// snapshotOf returns packages as the API serves them, one a line.
+func snapshotOf(t *testing.T, site *httptest.Server) []byte {
+	t.Helper()
+	var page struct{ Results []json.RawMessage }
+	resp, err := http.Get(site.URL + "/api/v4/packages/?limit=1000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(&page); err != nil {
+		t.Fatal(err)
+	}
+	var all []byte
+	for _, line := range page.Results {
+		all = append(append(all, line...), '\n')
+	}
+	return all
+}
+
+func compressed(t *testing.T, data []byte, to func(io.Writer) (io.WriteCloser, error)) string {
+	t.Helper()
+	var b bytes.Buffer
+	w, err := to(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestImportSnapshot(t *testing.T) {
+	site := documentedSite(t)
+	want := bodies(t, site)
+	data := snapshotOf(t, site)
+	zipped := compressed(t, data, func(w io.Writer) (io.WriteCloser, error) { return gzip.NewWriter(w), nil })
+	for name, content := range map[string]string{
+		"plain.ndjson": string(data),
+		"no-line-end":  strings.TrimSuffix(string(data), "\n"),
+		"zipped":       zipped,
+		"zst":          compressed(t, data, func(w io.Writer) (io.WriteCloser, error) { return zstd.NewWriter(w) }),
+	} {
+		t.Run(name, func(t *testing.T) {
+			// Where the catalogue is at hand, all is as it was.
+			p := newPlace(t, "catalogue.yaml")
+			p.imports(0, site.URL+"/api/v4/")
+			if err := os.Remove(p.path("test.db")); err != nil {
+				t.Fatal(err)
+			}
+			write(t, p.path(name), content)
+			if said := p.imports(0, p.path(name)); !strings.HasPrefix(said, "imported 46 packages, 8 grids, 3 categories") || !strings.Contains(said, "says the same already") {
+				t.Errorf("it says:\n%s", said)
+			}
+			if diff := cmp.Diff(want, p.served()); diff != "" {
+				t.Errorf("-source +restored:\n%s", diff)
+			}
+			p.untouched(func() { p.imports(0, p.path(name)) })
+
+			// Where the store is, its categories and grids do.
+			if err := os.Remove(p.path("catalogue.yaml")); err != nil {
+				t.Fatal(err)
+			}
+			p.imports(0, p.path(name))
+			if diff := cmp.Diff(want, p.served()); diff != "" {
+				t.Errorf("-source +restored:\n%s", diff)
+			}
+
+			// Where nothing is, the packages are, under placeholders.
+			bare := newPlace(t, "catalogue.ndjson")
+			write(t, bare.path(name), content)
+			if said := bare.imports(0, bare.path(name)); !strings.Contains(said, "3 categories and 8 grids are known by their ids alone") {
+				t.Errorf("it says:\n%s", said)
+			}
+			got := bare.served()
+			for path, body := range want {
+				if strings.Contains(path, "/packages/") && got[path] != body {
+					t.Errorf("%s: -source +restored:\n%s", path, cmp.Diff(body, got[path]))
+				}
+			}
+			if body := got["/api/v4/categories/1/"]; !strings.Contains(body, `"title":"category-1","slug":"category-1"`) {
+				t.Errorf("the placeholder is %s", body)
+			}
+			bare.untouched(func() { bare.imports(0, bare.path(name)) })
+		})
+	}
+
+	p := newPlace(t, "catalogue.yaml")
+	write(t, p.path("cut"), zipped[:len(zipped)/2])
+	if said := p.imports(1, p.path("cut")); !strings.Contains(said, "breaks off in line") {
+		t.Errorf("a file cut short: %s", said)
+	}
+	if _, err := os.Stat(p.path("catalogue.yaml")); err == nil {
+		t.Error("a file cut short made a catalogue")
+	}
+}
+
+// TestImportGuards: what people have declared does not vanish by the way.
+func TestImportGuards(t *testing.T) {
+	site := documentedSite(t)
+	root := site.URL + "/api/v4/"
+	p := newPlace(t, "catalogue.yaml")
+	p.imports(0, root)
+	own, err := os.ReadFile(p.path("catalogue.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine := string(own) + "\n  - slug: mine-1\n\n  - slug: mine-2\n"
+	write(t, p.path("catalogue.yaml"), mine)
+	p.untouched(func() {
+		if said := p.imports(1, root); !strings.Contains(said, "2 packages of the present catalogue") || !strings.Contains(said, "mine-1, mine-2") || !strings.Contains(said, "--replace") {
+			t.Errorf("it says: %s", said)
+		}
+	})
+	p.imports(0, "--replace", root)
+	if got, _ := os.ReadFile(p.path("catalogue.yaml")); string(got) != string(own) {
+		t.Error("--replace did not write the source's catalogue")
+	}
+	if got, _ := os.ReadFile(p.path("catalogue.yaml.bak")); string(got) != mine {
+		t.Error("what stood there is not kept")
+	}
+
+	write(t, p.path("catalogue.yaml"), "packages: oops\n")
+	p.untouched(func() {
+		if said := p.imports(1, root); !strings.Contains(said, "catalogue.yaml:1:11") || !strings.Contains(said, "--replace") {
+			t.Errorf("it says: %s", said)
+		}
+	})
+	p.imports(0, "--replace", root)
+
+	// A catalogue as SOURCE stands under the same rule.
+	write(t, p.path("few.yaml"), "packages:\n  - {id: 1609, slug: djorm-ext-pgfulltext, repo_url: https://github.com/a/b}\n")
+	p.untouched(func() { p.imports(1, p.path("few.yaml")) })
+	p.imports(0, "--replace", p.path("few.yaml"))
+	c, err := LoadCatalogue(p.path("catalogue.yaml"))
+	if err != nil || len(c.Packages) != 1 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	// And so does the catalogue itself, which is only taken over.
+	p.untouched(func() { p.imports(0, p.path("catalogue.yaml")) })
+
+	write(t, p.path("none.ndjson"), `{"slug":"x"}`+"\n"+`{"slug":"x"}`)
+	p.untouched(func() { p.imports(1, p.path("none.ndjson")) })
+	write(t, p.path("what.txt"), "hello")
+	if said := p.imports(1, p.path("what.txt")); !strings.Contains(said, "is no snapshot") || !strings.Contains(said, ".ndjson") {
+		t.Errorf("it says: %s", said)
+	}
+	p.imports(1, p.path("nowhere"))
+	p.imports(1, p.folder)
+}
+
+// TestImportKeepsNewer: what the daemon has fetched since stays.
+func TestImportKeepsNewer(t *testing.T) {
+	site := documentedSite(t)
+	p := newPlace(t, "catalogue.yaml")
+	p.imports(0, site.URL+"/api/v4/")
+	st := p.open()
+	rec, err := st.Package(1609)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	if now.Before(rec.LastFetched) {
+		t.Fatal("the record is from the future")
+	}
+	rec.Repo.Stars, rec.LastFetched, rec.Modified = 252, now, now
+	rec.GitHub.LastAttempt, rec.GitHub.LastSuccess = now, now
+	rec.PyPI = rec.GitHub
+	if err := st.Put([]store.Record{rec}); err != nil {
+		t.Fatal(err)
+	}
+	if err := st.Close(); err != nil {
+		t.Fatal(err)
+	}
+	p.untouched(func() { p.imports(0, site.URL+"/api/v4/") })
+	if body := p.served()["/api/v4/packages/1609/"]; !strings.Contains(body, `"repo_watchers":252`) {
+		t.Errorf("an older record came back: %s", body)
+	}
+}
+
+// TestImportGoesOn: stopped and killed at the worst moments, the same command completes it.
+func TestImportGoesOn(t *testing.T) {
+	site := documentedSite(t)
+	want := bodies(t, site)
+	root, err := url.Parse(site.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	proxy := httputil.NewSingleHostReverseProxy(root)
+	var asked []string
+	stalling := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.URL.Path)
+		if len(asked) == 4 {
+			stop()
+			<-r.Context().Done()
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	defer stalling.Close()
+	p := newPlace(t, "catalogue.yaml")
+	var out bytes.Buffer
+	args := []string{"import", "-c", p.path("config.yaml"), stalling.URL + "/api/v4/"}
+	if code := run(ctx, args, &out, &out); code != 1 || out.String() != "pkgmetad: stopped; run the same command again, and it goes on from here\n" {
+		t.Fatalf("exit code %d:\n%s", code, &out)
+	}
+	if _, err := os.Stat(p.path("catalogue.yaml")); err == nil {
+		t.Error("a stopped import wrote a catalogue")
+	}
+	if said := p.imports(0, args[3]); !strings.Contains(said, "going on with the import that was begun at") || len(asked) != 5 {
+		t.Errorf("after %q it says:\n%s", asked, said)
+	}
+	if diff := cmp.Diff(want, p.served()); diff != "" {
+		t.Errorf("-source +imported:\n%s", diff)
+	}
+
+	// Killed between store and file: the file is missing, or as it was.
+	whole, err := os.ReadFile(p.path("catalogue.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, left := range []string{"", "packages: []\n"} {
+		if err := os.Remove(p.path("catalogue.yaml")); err != nil {
+			t.Fatal(err)
+		}
+		if left != "" {
+			write(t, p.path("catalogue.yaml"), left)
+			// Even a daemon that ran then, and buried all of them, changes nothing for good.
+			st := p.open()
+			if _, err := st.SyncCatalogue(store.Catalogue{}, time.Now()); err != nil {
+				t.Fatal(err)
+			}
+			if err := st.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p.imports(0, args[3])
+		if got, err := os.ReadFile(p.path("catalogue.yaml")); err != nil || !bytes.Equal(got, whole) {
+			t.Errorf("the catalogue differs: %v", err)
+		}
+		if diff := cmp.Diff(want, p.served()); diff != "" {
+			t.Errorf("-source +imported:\n%s", diff)
+		}
+	}
+}
+
+// TestImportTellsTheZone: a hint, where the bytes would differ.
+func TestImportTellsTheZone(t *testing.T) {
+	site := documentedSite(t)
+	p := newPlace(t, "catalogue.yaml")
+	write(t, p.path("config.yaml"), "store: {path: test.db}\ncatalogue: {path: catalogue.yaml}\n")
+	if said := p.imports(0, site.URL+"/api/v4/"); !strings.Contains(said, "http.time_zone (UTC); to serve the same bytes, set it to "+newYork+"\n") {
+		t.Errorf("it says: %s", said)
+	}
+}
+
+func TestImportUsage(t *testing.T) {
+	p := newPlace(t, "catalogue.yaml")
+	for _, args := range [][]string{
+		{}, {"a", "b"}, {"https://example.org/api/v4/?limit=5"}, {"ftp://example.org/"}, {"https://u:canary@example.org/"}, {"https://"}, {"--nonsense", "x"},
+	} {
+		if said := p.imports(2, args...); strings.Contains(said, "canary") {
+			t.Errorf("%s: a password in %s", args, said)
+		}
+	}
+}

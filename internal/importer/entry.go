@@ -1,0 +1,327 @@
+package importer
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"time"
+
+	"pkgmetad/store"
+)
+
+// decoder reads the documented JSON of one entry. An error says what is wrong
+// with the entry; the id and the slug beside it are as far as they could be read.
+type decoder struct {
+	site       *site // that links must lead to; nil for any
+	staleAfter time.Duration
+	zone       *Zone
+}
+
+// document is an entry of any kind as JSON has it. A pointer is nil for null
+// and for a key that is not there.
+type document struct {
+	ID       *int    `json:"id"`
+	Slug     *string `json:"slug"`
+	Title    *string `json:"title"`
+	Created  *string `json:"created"`
+	Modified *string `json:"modified"`
+}
+
+type categoryDocument struct {
+	document
+	Description *string `json:"description"`
+	TitlePlural *string `json:"title_plural"`
+	ShowPyPI    *bool   `json:"show_pypi"`
+}
+
+type gridDocument struct {
+	document
+	Description *string `json:"description"`
+	IsLocked    *bool   `json:"is_locked"`
+	Header      *bool   `json:"header"`
+}
+
+type packageDocument struct {
+	document
+	Category         *string      `json:"category"`
+	Grids            list[string] `json:"grids"`
+	LastUpdated      *string      `json:"last_updated"`
+	LastFetched      *string      `json:"last_fetched"`
+	RepoURL          *string      `json:"repo_url"`
+	PyPIVersion      *string      `json:"pypi_version"`
+	RepoForks        *int         `json:"repo_forks"`
+	RepoDescription  *string      `json:"repo_description"`
+	PyPIURL          *string      `json:"pypi_url"`
+	DocumentationURL *string      `json:"documentation_url"`
+	RepoWatchers     *int         `json:"repo_watchers"`
+	CommitsOver52    list[int]    `json:"commits_over_52"`
+	Participants     list[string] `json:"participants"`
+}
+
+// list is an array without null, and not null itself. Its mistake is kept for
+// later: one that UnmarshalJSON returned would end the decoding before the id.
+type list[T any] struct {
+	given bool
+	items []T // nil where there are none, as the store keeps it
+	err   error
+}
+
+func (l *list[T]) UnmarshalJSON(data []byte) error {
+	*l = list[T]{given: true}
+	var items []*T
+	if l.err = json.Unmarshal(data, &items); l.err != nil {
+		return nil
+	}
+	if items == nil {
+		l.err = &json.UnmarshalTypeError{Value: "null", Type: reflect.TypeFor[[]T]()}
+	}
+	l.items = slices.Grow(l.items, len(items))
+	for _, item := range items {
+		if item == nil {
+			l.err = &json.UnmarshalTypeError{Value: "null", Type: reflect.TypeFor[T]()}
+			return nil
+		}
+		l.items = append(l.items, *item)
+	}
+	return nil
+}
+
+// check collects what is wrong with an entry; the first mistake is told.
+type check struct {
+	d   *decoder
+	err error
+}
+
+func (c *check) fail(format string, args ...any) {
+	if c.err == nil {
+		c.err = fmt.Errorf(format, args...)
+	}
+}
+
+// need returns a value that every entry has.
+func need[T any](c *check, key string, value *T) (v T) {
+	if value == nil {
+		c.fail("%s is null or missing", key)
+		return v
+	}
+	return *value
+}
+
+func needList[T any](c *check, key string, l list[T]) []T {
+	var wrong *json.UnmarshalTypeError
+	switch {
+	case !l.given:
+		c.fail("%s is missing", key)
+	case errors.As(l.err, &wrong):
+		c.fail("%s is %s, not %s", key, wrong.Value, inWords(wrong.Type))
+	case l.err != nil:
+		c.fail("%s is no list: %w", key, l.err)
+	}
+	return l.items
+}
+
+func (c *check) count(key string, value *int) int {
+	n := need(c, key, value)
+	if n < 0 {
+		c.fail("%s is %d", key, n)
+	}
+	return n
+}
+
+// time reads a time; nil is the zero time.
+func (c *check) time(key string, value *string) time.Time {
+	if value == nil {
+		return time.Time{}
+	}
+	t, offset, err := parseTime(*value)
+	if err != nil {
+		c.fail("%s is %.40q: %w", key, *value, err)
+		return time.Time{}
+	}
+	c.d.zone.saw(t, offset)
+	return t
+}
+
+func (c *check) needTime(key string, value *string) time.Time {
+	need(c, key, value)
+	return c.time(key, value)
+}
+
+// maxID is what every JSON reader can hold, and the catalogue takes.
+const maxID = 1<<53 - 1
+
+const maxSlug = 255
+
+// head checks what entries of every kind have. The id is 0 where there is none.
+func (c *check) head(d *document) (id int, slug, title string) {
+	switch {
+	case d.ID == nil:
+		c.fail("has no id")
+	case *d.ID < 1 || *d.ID > maxID:
+		c.fail("its id is %d", *d.ID)
+	default:
+		id = *d.ID
+	}
+	slug = need(c, "slug", d.Slug)
+	if d.Slug != nil && !isSlug(slug) {
+		c.fail("%s is no slug", shortQuote(slug))
+	}
+	title = need(c, "title", d.Title)
+	if d.Title != nil && title == "" {
+		c.fail("its title is empty") // a catalogue would give it the slug
+	}
+	return id, slug, title
+}
+
+// decode reads data into v, whose mistakes become the check's.
+func (c *check) decode(data []byte, v any) {
+	err := json.Unmarshal(data, v)
+	var wrong *json.UnmarshalTypeError
+	switch {
+	case err == nil:
+	case errors.As(err, &wrong) && wrong.Field == "":
+		c.fail("is no JSON object but %s", wrong.Value)
+	case errors.As(err, &wrong):
+		_, key := cutLast(wrong.Field, ".") // without the name of the embedded document
+		c.fail("%s is %s, not %s", key, wrong.Value, inWords(wrong.Type))
+	default:
+		c.fail("is no JSON: %w", err)
+	}
+}
+
+func inWords(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "text"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Slice:
+		return "a list"
+	}
+	return "a whole number"
+}
+
+func (d *decoder) category(data []byte) (store.Category, error) {
+	c := check{d: d}
+	var doc categoryDocument
+	c.decode(data, &doc)
+	id, slug, title := c.head(&doc.document)
+	return store.Category{
+		ID: id, Slug: slug, Title: title,
+		TitlePlural: need(&c, "title_plural", doc.TitlePlural),
+		Description: need(&c, "description", doc.Description),
+		ShowPyPI:    need(&c, "show_pypi", doc.ShowPyPI),
+		Created:     c.needTime("created", doc.Created),
+		Modified:    c.needTime("modified", doc.Modified),
+	}, c.err
+}
+
+func (d *decoder) grid(data []byte) (store.Grid, error) {
+	c := check{d: d}
+	var doc gridDocument
+	c.decode(data, &doc)
+	id, slug, title := c.head(&doc.document)
+	return store.Grid{
+		ID: id, Slug: slug, Title: title,
+		Description: need(&c, "description", doc.Description),
+		IsLocked:    need(&c, "is_locked", doc.IsLocked),
+		Header:      need(&c, "header", doc.Header),
+		Created:     c.needTime("created", doc.Created),
+		Modified:    c.needTime("modified", doc.Modified),
+	}, c.err
+}
+
+func (d *decoder) record(data []byte) (rec store.Record, err error) {
+	c := check{d: d}
+	var doc packageDocument
+	c.decode(data, &doc)
+	rec.ID, rec.Slug, rec.Title = c.head(&doc.document)
+	rec.RepoURL, rec.PyPIURL, rec.DocumentationURL = doc.RepoURL, doc.PyPIURL, doc.DocumentationURL
+	rec.Created = c.needTime("created", doc.Created)
+	rec.Modified = c.needTime("modified", doc.Modified)
+	rec.LastFetched = c.time("last_fetched", doc.LastFetched)
+	if doc.Category != nil {
+		rec.Category = c.id("category", *doc.Category, "categories")
+	}
+	for _, link := range needList(&c, "grids", doc.Grids) {
+		id := c.id("grids", link, "grids")
+		if slices.Contains(rec.Grids, id) {
+			c.fail("grids has grid %d twice", id)
+		}
+		rec.Grids = append(rec.Grids, id)
+	}
+	if doc.LastUpdated != nil {
+		t := c.time("last_updated", doc.LastUpdated)
+		rec.Repo.LastCommit = &t
+	}
+	rec.Repo.Stars = c.count("repo_watchers", doc.RepoWatchers)
+	rec.Repo.Forks = c.count("repo_forks", doc.RepoForks)
+	rec.Repo.Description = need(&c, "repo_description", doc.RepoDescription)
+	rec.Repo.Participants = needList(&c, "participants", doc.Participants)
+	rec.Repo.Commits52 = needList(&c, "commits_over_52", doc.CommitsOver52)
+	for _, n := range rec.Repo.Commits52 {
+		c.count("commits_over_52", &n)
+	}
+	rec.Release.Version = doc.PyPIVersion
+	if !rec.LastFetched.IsZero() {
+		// Both sources have answered by then: it is the older of the two
+		// successes. The store knows which of them can be asked at all.
+		rec.GitHub = store.Source{
+			State: store.StateOK, LastAttempt: rec.LastFetched, LastSuccess: rec.LastFetched,
+			NextDue: rec.LastFetched.Add(d.staleAfter),
+		}
+		rec.PyPI = rec.GitHub
+	}
+	return rec, c.err
+}
+
+// id returns the id that a link to an entry of a collection stands for.
+func (c *check) id(key, link, collection string) int {
+	id, err := c.d.site.id(link, collection)
+	if err != nil {
+		c.fail("%s: %s %w", key, shortQuote(link), err)
+	}
+	return id
+}
+
+// isSlug reports whether s is of the form ^[-a-zA-Z0-9_]+$ and no longer than
+// a catalogue takes.
+func isSlug(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if c != '-' && c != '_' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+			return false
+		}
+	}
+	return s != "" && len(s) <= maxSlug
+}
+
+// shortQuote repeats a value of the source in a message, within reason.
+func shortQuote(s string) string {
+	if r := []rune(s); len(r) > 60 {
+		s = string(r[:60]) + "…"
+	}
+	return strconv.Quote(s)
+}
+
+// parseTime reads a time as Python writes it, with its offset from UTC in
+// seconds; cut to microseconds.
+func parseTime(s string) (t time.Time, offset int, err error) {
+	t, err = time.Parse(time.RFC3339Nano, s)
+	if err != nil { // a zone of before standard time, such as -00:44:30
+		t, err = time.Parse("2006-01-02T15:04:05.999999999Z07:00:00", s)
+	}
+	if err != nil {
+		return t, 0, errors.New("no time like 2012-12-26T09:29:30.670172Z")
+	}
+	_, offset = t.Zone()
+	t = t.UTC().Truncate(time.Microsecond)
+	// The store counts from 1970, and JSON knows no year above 9999.
+	if y := t.Year(); y < 1970 || y > 9999 {
+		return t, 0, errors.New("outside the years 1970 to 9999")
+	}
+	return t, offset, nil
+}

@@ -1,0 +1,142 @@
+package importer
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"pkgmetad/internal/upstream"
+)
+
+const (
+	pageTimeout  = 60 * time.Second // for one request, its answer included
+	maxPage      = 64 << 20         // bytes of an answer, decoded
+	maxWait      = 10 * time.Minute // that Retry-After may ask for
+	maxTries     = 8                // of one page
+	firstBackoff = time.Second      // a wait is anything from nothing to this, which doubles
+	maxBackoff   = time.Minute
+	toldWait     = 5 * time.Second // a wait that a person should know of
+)
+
+// fetcher gets pages of one site, one at a time.
+type fetcher struct {
+	client *http.Client
+	note   func(string)
+}
+
+func newFetcher(s *Site) (*fetcher, *url.URL, error) {
+	transport := s.Transport
+	if transport == nil {
+		t := upstream.NewTransport()
+		t.ResponseHeaderTimeout = pageTimeout
+		transport = t
+	}
+	client, root, err := upstream.NewClient(upstream.Options{
+		BaseURL: s.Root, UserAgent: s.UserAgent, Timeout: pageTimeout, MaxBody: maxPage, Transport: transport,
+	})
+	return &fetcher{client: client, note: s.note}, root, err
+}
+
+// get returns the body of the answer to u. It tries again where that may help,
+// and waits as long as the site asks for, within reason.
+func (f *fetcher) get(ctx context.Context, u *url.URL) ([]byte, error) {
+	var last error // why the last try failed
+	body, err := backoff.Retry(ctx, func() ([]byte, error) {
+		body, err := f.try(ctx, u)
+		last = err
+		var e *upstream.Error
+		switch {
+		case err == nil || !errors.As(err, &e) || !e.Quick:
+			return body, backoff.Permanent(err)
+		case !e.RetryAt.IsZero():
+			return nil, &backoff.RetryAfterError{Duration: time.Until(e.RetryAt)}
+		}
+		return nil, err
+	},
+		// Full jitter: half the interval, plus or minus all of that half.
+		backoff.WithBackOff(&backoff.ExponentialBackOff{
+			InitialInterval: firstBackoff / 2, Multiplier: 2, MaxInterval: maxBackoff / 2, RandomizationFactor: 1,
+		}),
+		backoff.WithMaxTries(maxTries), backoff.WithMaxElapsedTime(0),
+		backoff.WithNotify(func(_ error, wait time.Duration) {
+			if wait >= toldWait {
+				f.note(fmt.Sprintf("%s; trying again in %s", last, wait.Round(time.Second)))
+			}
+		}),
+	)
+	if err != nil && last != nil {
+		err = last
+	}
+	return body, err
+}
+
+// try asks for u once. Its error is an *upstream.Error, Quick where another try
+// may help.
+func (f *fetcher) try(ctx context.Context, u *url.URL) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Accept", "application/json")
+	resp, err := f.client.Do(r)
+	if err != nil {
+		return nil, f.broken(ctx, u, err)
+	}
+	defer upstream.DrainAndClose(resp.Body)
+	if resp.StatusCode != http.StatusOK {
+		return nil, refused(u, resp)
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, f.broken(ctx, u, err)
+	}
+	if kind := resp.Header.Get("Content-Type"); !strings.Contains(kind, "json") {
+		return nil, &upstream.Error{Outcome: upstream.Failed, URL: upstream.Redact(u), Message: fmt.Sprintf("came as %q, not as JSON; it starts with %s", kind, start(body))}
+	}
+	return body, nil
+}
+
+// broken is a request without a whole answer. What the client itself refuses,
+// and a name or a certificate that is wrong, no other try mends.
+func (f *fetcher) broken(ctx context.Context, u *url.URL, err error) error {
+	e := *upstream.Classify(ctx, u, err)
+	var dns *net.DNSError
+	var certificate *tls.CertificateVerificationError
+	e.Quick = e.Err != nil && e.Outcome == upstream.Failed &&
+		!(errors.As(err, &dns) && dns.IsNotFound) && !errors.As(err, &certificate)
+	return &e
+}
+
+// refused is an answer that is no page.
+func refused(u *url.URL, resp *http.Response) error {
+	e := &upstream.Error{Outcome: upstream.Failed, URL: upstream.Redact(u), Status: resp.StatusCode, Message: http.StatusText(resp.StatusCode)}
+	switch {
+	case resp.StatusCode == http.StatusTooManyRequests:
+		e.Outcome, e.Message, e.Quick = upstream.Limited, "the site asks for fewer requests", true
+	case resp.StatusCode >= 500:
+		e.Message, e.Quick = "the site failed", true
+	default:
+		return e
+	}
+	now := time.Now()
+	e.RetryAt = upstream.RetryAfter(resp.Header, now)
+	if e.RetryAt.Sub(now) > maxWait {
+		e.Quick = false
+		e.Message += ", and to be left alone for longer than this command waits: run it again then, and it goes on from here"
+	}
+	return e
+}
+
+// start shows how a body begins.
+func start(body []byte) string {
+	return shortQuote(strings.TrimSpace(string(body[:min(len(body), 240)])))
+}

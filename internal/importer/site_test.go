@@ -1,0 +1,358 @@
+package importer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"pkgmetad/store"
+)
+
+// same compares what two collections hold.
+func same(t *testing.T, want, got *Collection) {
+	t.Helper()
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Zone{})); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestReadSite(t *testing.T) {
+	f := newFakeSite(t, 7)
+	var progress []string
+	s := f.site(t)
+	s.Progress = func(list string, done, count int) { progress = append(progress, fmt.Sprint(list, done, "/", count)) }
+	got, err := s.Read(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"categories1/1", "grids2/2", "packages3/7", "packages6/7", "packages7/7"}; !slices.Equal(progress, want) {
+		t.Errorf("progress %q, want %q", progress, want)
+	}
+	if len(f.requests) != 6 || f.requests[0] != root || f.requests[5] != root+"packages/?limit=3&offset=6" {
+		t.Errorf("it asked for %q", f.requests)
+	}
+	time5 := func(s string) time.Time {
+		at, err := time.Parse(time.RFC3339Nano, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at.UTC()
+	}
+	text := func(s string) *string { return &s }
+	updated, fetched := time5("2016-01-05T19:49:29Z"), time5("2026-02-16T01:01:26.546801Z")
+	ok := store.Source{State: store.StateOK, LastAttempt: fetched, LastSuccess: fetched, NextDue: fetched.Add(24 * time.Hour)}
+	want := store.Record{
+		Entry:   store.Entry{ID: 1, Slug: "p1", Title: "Package 1", Category: 1, Grids: []int{2, 1}, RepoURL: text("https://github.com/a/b"), PyPIURL: text(""), Created: time5("2012-12-26T09:29:30.670172Z")},
+		Repo:    store.Repo{Stars: 251, Forks: 85, Description: "d", Participants: []string{"x", "y"}, Commits52: []int{0, 2}, LastCommit: &updated},
+		Release: store.Release{Version: text("0.10")}, GitHub: ok, PyPI: ok,
+		Modified: time5("2026-01-28T19:51:38.364173Z"), LastFetched: fetched,
+	}
+	if diff := cmp.Diff(want, got.Records[0]); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if len(got.Records) != 7 || len(got.Problems)+len(got.Warnings)+got.Skipped+got.Dropped != 0 || got.Zone.String() != "America/New_York" {
+		t.Errorf("%d records, %q, %q, %s", len(got.Records), got.Problems, got.Warnings, &got.Zone)
+	}
+	if c := got.Catalogue(); len(c.Packages) != 7 || c.Grids[0].ID != 1 || c.Grids[1].Slug != "g2" || !c.Categories[0].ShowPyPI || !c.Grids[0].Header {
+		t.Errorf("the catalogue is %+v", c)
+	}
+}
+
+// TestWaits: how long a walk waits for what, and when it gives up.
+func TestWaits(t *testing.T) {
+	refuse := func(status int, headers ...string) func() (*http.Response, error) {
+		return func() (*http.Response, error) { return answer(status, "text/html", "busy", headers...), nil }
+	}
+	broken := func(err error) func() (*http.Response, error) {
+		return func() (*http.Response, error) { return nil, err }
+	}
+	for _, test := range []struct {
+		name     string
+		fault    func() (*http.Response, error)
+		times    int           // that the third request fails
+		min, max time.Duration // that it takes
+		err      string
+	}{
+		{"429 with seconds", refuse(429, "Retry-After", "90"), 2, 180 * time.Second, 180 * time.Second, ""},
+		{"503 with a date", refuse(503, "Retry-After", "Sat, 01 Jan 2000 00:05:00 GMT"), 1, 5 * time.Minute, 5 * time.Minute, ""},
+		{"429 without", refuse(429), 3, 1, 7 * time.Second, ""},
+		{"a date that is past", refuse(500, "Retry-After", "Fri, 31 Dec 1999 00:05:00 GMT"), 1, 0, 0, ""},
+		{"an absurd wait", refuse(429, "Retry-After", "86400"), 1, 0, 0, "not before 2000-01-02T00:00:00Z"},
+		{"500 for ever", refuse(500), 100, 1, 127 * time.Second, "the site failed (HTTP 500)"},
+		{"502 a while", refuse(502), 5, 1, 31 * time.Second, ""},
+		{"reset", broken(io.ErrUnexpectedEOF), 2, 1, 3 * time.Second, ""},
+		{"half a body", func() (*http.Response, error) {
+			return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(io.MultiReader(strings.NewReader(`{"cou`), errReader{io.ErrUnexpectedEOF}))}, nil
+		}, 1, 0, time.Second, ""},
+		{"no such host", broken(&net.DNSError{Name: "site.test", IsNotFound: true}), 1, 0, 0, "the name site.test could not be resolved"},
+		{"404", refuse(404), 1, 0, 0, "Not Found (HTTP 404)"},
+		{"403", refuse(403), 1, 0, 0, "(HTTP 403)"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { // it is 2000-01-01T00:00:00Z
+				f := newFakeSite(t, 1)
+				f.fault = func(n int, _ *http.Request) (*http.Response, error) {
+					if n < 3 || n >= 3+test.times {
+						return nil, nil
+					}
+					return test.fault()
+				}
+				s := f.site(t)
+				notes := 0
+				s.Note = func(string) { notes++ }
+				start := time.Now()
+				c, err := s.Read(t.Context())
+				took := time.Since(start)
+				if took < test.min || took > test.max {
+					t.Errorf("it took %s, want %s to %s", took, test.min, test.max)
+				}
+				if (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
+					t.Errorf("error %v, want %q", err, test.err)
+				}
+				if err == nil && len(c.Records) != 1 {
+					t.Errorf("%d records", len(c.Records))
+				}
+				if took > 3*time.Minute && notes == 0 {
+					t.Error("it waited without a word")
+				}
+				// After all that goes wrong, the next run goes on.
+				f.fault = nil
+				before := len(f.requests)
+				if c, err := s.Read(t.Context()); err != nil || len(c.Records) != 1 {
+					t.Errorf("the next run: %v", err)
+				}
+				if test.err != "" && slices.Contains(f.requests[before:], root) {
+					t.Error("the next run started anew")
+				}
+			})
+		})
+	}
+}
+
+type errReader struct{ err error }
+
+func (r errReader) Read([]byte) (int, error) { return 0, r.err }
+
+// TestRefusals: what is not this API is told of, and nobody is led astray.
+func TestRefusals(t *testing.T) {
+	list := func(next any, results ...entry) *http.Response {
+		return answerJSON(map[string]any{"count": 100, "next": next, "results": append([]entry{}, results...)})
+	}
+	for _, test := range []struct {
+		name string
+		at   int // the request that gets it
+		resp func() *http.Response
+		err  string
+	}{
+		{"HTML", 1, func() *http.Response { return answer(200, "text/html; charset=utf-8", "<!doctype html>") }, `came as "text/html; charset=utf-8", not as JSON; it starts with "<!doctype html>"; name the root`},
+		{"404", 1, func() *http.Response { return answer(404, "text/html", "") }, "Not Found (HTTP 404); name the root of an API like https://djangopackages.org/api/v4/"},
+		{"a list", 1, func() *http.Response { return list(nil) }, `has no links to packages, grids and categories but starts with "{\"count\":100`},
+		{"an array", 1, func() *http.Response { return answerJSON([]int{1}) }, `starts with "[1]"`},
+		{"broken JSON", 1, func() *http.Response { return answer(200, "application/json", `{"packages":`) }, `starts with "{\"packages\":"`},
+		{"foreign lists", 1, func() *http.Response {
+			return answerJSON(map[string]string{"packages": "https://evil.test/", "grids": "https://evil.test/", "categories": "https://evil.test/"})
+		}, `links to "https://evil.test/", away from https://site.test; not followed`},
+		{"redirect elsewhere", 1, func() *http.Response { return answer(302, "text/html", "", "Location", "https://evil.test/") }, "the answer redirects to https://evil.test, away from the configured https://site.test"},
+		{"foreign next", 2, func() *http.Response { return list("https://evil.test/api/v4/categories/?offset=3", aCategory(1)) }, "not followed"},
+		{"another port", 2, func() *http.Response { return list("https://site.test:8443/api/v4/categories/?offset=3", aCategory(1)) }, "not followed"},
+		{"no web", 2, func() *http.Response { return list("file:///etc/passwd", aCategory(1)) }, "not followed"},
+		{"a password", 2, func() *http.Response { return list("https://u:p@site.test/", aCategory(1)) }, "not followed"},
+		{"loop", 2, func() *http.Response { return list(root+"categories/?limit=100", aCategory(1)) }, "the pages lead back to this one"},
+		{"no end", 2, func() *http.Response { return list(root + "categories/?offset=3") }, "without entries, and yet names a next one"},
+		{"no count", 2, func() *http.Response { return answerJSON(map[string]any{"results": []int{}}) }, "is no page of a list"},
+		{"no results", 2, func() *http.Response { return answerJSON(map[string]any{"count": 1, "results": nil}) }, "is no page of a list"},
+		{"too large", 2, func() *http.Response {
+			return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(zeros{})}
+		}, "larger than 64 MiB"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f := newFakeSite(t, 1)
+			f.fault = func(n int, r *http.Request) (*http.Response, error) {
+				if r.URL.Host != "site.test" {
+					t.Errorf("%s was asked for", r.URL)
+				}
+				if n != test.at {
+					return nil, nil
+				}
+				return test.resp(), nil
+			}
+			s := f.site(t)
+			if _, err := s.Read(t.Context()); err == nil || !strings.Contains(err.Error(), test.err) {
+				t.Errorf("error %v, want %q", err, test.err)
+			}
+			if len(f.requests) > 3 {
+				t.Errorf("it was tried again: %q", f.requests)
+			}
+			f.fault = nil // what was no page is not kept
+			if test.name != "loop" && test.name != "no end" && !strings.Contains(test.err, "not followed") {
+				if _, err := s.Read(t.Context()); err != nil {
+					t.Errorf("the next run: %v", err)
+				}
+			}
+		})
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// TestSchemeOfLinks: a site behind a proxy may link to http, and is never asked in the clear.
+func TestSchemeOfLinks(t *testing.T) {
+	for _, base := range []string{"http://site.test", "http://site.test:80", "https://site.test:443", "https://SITE.test"} {
+		f := newFakeSite(t, 7)
+		f.linkBase = base
+		c, err := f.site(t).Read(t.Context())
+		if err != nil || len(c.Records) != 7 {
+			t.Errorf("%s: %v", base, err)
+		}
+		for _, r := range f.requests {
+			if !strings.HasPrefix(r, root) {
+				t.Errorf("%s: it asked for %s", base, r)
+			}
+		}
+	}
+}
+
+func TestPagesShift(t *testing.T) {
+	f := newFakeSite(t, 7)
+	f.fault = func(n int, _ *http.Request) (*http.Response, error) {
+		if n == 5 { // a package comes in front, and what was third is fourth now
+			f.lists["packages"] = slices.Insert(f.lists["packages"], 0, any(aPackage(8)))
+			f.lists["packages"][3] = f.lists["packages"][3].(entry).with("repo_watchers", 252)
+		}
+		return nil, nil
+	}
+	c, err := f.site(t).Read(t.Context())
+	if err != nil || len(c.Problems) != 0 || len(c.Records) != 7 || c.Records[4].Repo.Stars != 252 {
+		t.Errorf("%v, %q, %d records", err, c.Problems, len(c.Records))
+	}
+	if want := []string{"the site counts 8 packages and listed 7: some were deleted or moved while they were read; import again"}; !slices.Equal(c.Warnings, want) {
+		t.Errorf("warnings %q", c.Warnings)
+	}
+}
+
+// TestResumes stops a walk at each of its requests in turn.
+func TestResumes(t *testing.T) {
+	whole := newFakeSite(t, 20)
+	want, err := whole.site(t).Read(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := 1; at <= len(whole.requests); at++ {
+		f := newFakeSite(t, 20)
+		s := f.site(t)
+		ctx, stop := context.WithCancel(t.Context())
+		f.fault = func(n int, _ *http.Request) (*http.Response, error) {
+			if n == at {
+				stop()
+				return nil, ctx.Err()
+			}
+			return nil, nil
+		}
+		if _, err := s.Read(ctx); err == nil || err.Error() != "stopped; run the same command again, and it goes on from here" {
+			t.Fatalf("stopped at %d: %v", at, err)
+		}
+		var notes []string
+		s.Note = func(sentence string) { notes = append(notes, sentence) }
+		got, err := s.Read(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, want, got)
+		if len(f.requests) != len(whole.requests)+1 {
+			t.Errorf("stopped at %d of %d requests, it made %d", at, len(whole.requests), len(f.requests))
+		}
+		if len(notes) != 1 || !strings.HasPrefix(notes[0], "going on with the import that was begun at ") {
+			t.Errorf("it says %q", notes)
+		}
+		// Killed before the collection was safe: nothing is asked again.
+		got, err = s.Read(t.Context())
+		if err != nil || len(f.requests) != len(whole.requests)+1 {
+			t.Errorf("%v after %d requests", err, len(f.requests))
+		}
+		same(t, want, got)
+		if err := s.Forget(); err != nil {
+			t.Error(err)
+		}
+		if _, err := os.Stat(s.Spool); err == nil {
+			t.Error("the spool is still there")
+		}
+	}
+}
+
+// TestSpool: what is there is used only where it is of this walk, and whole.
+func TestSpool(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		spoil func(s *Site)
+		asked int // requests of the second run; the first made 6
+		note  string
+	}{
+		{"as it was", func(*Site) {}, 0, "going on with the import that was begun at 2000-01-01T00:00:00Z"},
+		{"another root", func(s *Site) { s.Root = "https://site.test:443/api/v4/" }, 6, "an import of https://site.test/api/v4/ was begun here and is given up; starting anew with "},
+		{"almost a day", func(*Site) { time.Sleep(24 * time.Hour) }, 0, "going on"},
+		{"more than a day", func(*Site) { time.Sleep(24*time.Hour + 1) }, 6, "the import that was begun at 2000-01-01T00:00:00Z is too old to go on with; starting anew"},
+		{"no head", func(s *Site) { remove(s, spoolHeadName) }, 6, ""},
+		{"half a head", func(s *Site) { spoil(s, spoolHeadName, `{"sou`) }, 6, "the import that was begun here is unreadable; starting anew"},
+		{"half a page", func(s *Site) { spoil(s, pageName(root+"grids/?limit=100"), `{"count":2,"res`) }, 1, "going on"},
+		{"a page lost", func(s *Site) { remove(s, pageName(root)) }, 1, "going on"},
+		{"a page half written", func(s *Site) { spoil(s, pageName(root)+".tmp", `{"pack`) }, 0, "going on"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFakeSite(t, 7)
+				s := f.site(t)
+				want, err := s.Read(t.Context())
+				if err != nil || len(f.requests) != 6 {
+					t.Fatal(err, f.requests)
+				}
+				test.spoil(s)
+				f.lists["packages"][0] = aPackage(7).with("repo_watchers", 9) // as the site is now
+				note := ""
+				s.Note = func(sentence string) { note += sentence }
+				got, err := s.Read(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if test.asked == 6 {
+					want.Records[6].Repo.Stars = 9
+				}
+				same(t, want, got)
+				if n := len(f.requests) - 6; n != test.asked || !strings.HasPrefix(note, test.note) {
+					t.Errorf("%d requests, want %d; it says %q", n, test.asked, note)
+				}
+			})
+		})
+	}
+	blocked := newFakeSite(t, 1).site(t)
+	blocked.Spool = filepath.Join(t.TempDir(), "no", "such")
+	if _, err := blocked.Read(t.Context()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a spool that cannot be made: %v", err)
+	}
+}
+
+func spoil(s *Site, name, content string) {
+	if err := os.WriteFile(filepath.Join(s.Spool, name), []byte(content), 0o600); err != nil {
+		panic(err)
+	}
+}
+
+func remove(s *Site, name string) {
+	if err := os.Remove(filepath.Join(s.Spool, name)); err != nil {
+		panic(err)
+	}
+}

@@ -1,0 +1,177 @@
+package search
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io/fs"
+	"math"
+	"math/rand/v2"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"pkgmetad/store"
+)
+
+var benchPackages = flag.Int("packages", 5000, "packages in the benchmarks' index")
+
+// A generatedSource has n packages, made up when they are asked for: words as
+// frequent as in a natural language, most titles with a prefix in common, and
+// stars that few have many of.
+type generatedSource struct {
+	n    int
+	idle chan struct{} // closed when the follower has nothing left to do
+	done atomic.Bool
+	peak atomic.Uint64 // bytes of heap that were in use at once
+}
+
+func (s *generatedSource) Sequence() uint64 { return uint64(s.n) }
+
+func (s *generatedSource) Changes(since uint64, limit int) (changes []store.Change, next uint64, more bool, err error) {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	s.peak.Store(max(s.peak.Load(), m.HeapInuse))
+	end := min(int(since)+limit, s.n)
+	for i := int(since) + 1; i <= end; i++ {
+		changes = append(changes, store.Change{ID: i, Sequence: uint64(i)})
+	}
+	return changes, uint64(end), end < s.n, nil
+}
+
+func (s *generatedSource) Wait(ctx context.Context, since uint64) error {
+	if s.done.CompareAndSwap(false, true) {
+		close(s.idle)
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (s *generatedSource) Categories(offset, limit int) ([]store.Category, int, error) {
+	return []store.Category{{ID: 1, Title: "Apps"}, {ID: 2, Title: "Frameworks"}}, 2, nil
+}
+
+func (s *generatedSource) Grids(offset, limit int) ([]store.Grid, int, error) { return nil, 0, nil }
+
+func (s *generatedSource) Package(id int) (store.Record, error) {
+	r := rand.New(rand.NewPCG(uint64(id), 1))
+	zipf := rand.NewZipf(r, 1.1, 4, 60_000)
+	name := ""
+	if r.IntN(10) < 6 {
+		name = "django-"
+	}
+	for range 1 + r.IntN(2) {
+		name += generatedWord(zipf.Uint64()) + "-"
+	}
+	name += generatedWord(uint64(100_000 + r.IntN(5*s.n))) // a word of its own
+	text := []string{"A", "package", "for", "the"}
+	for range 4 + r.IntN(8) {
+		text = append(text, generatedWord(zipf.Uint64()))
+	}
+	rec := pkg(id, name, strings.Join(text, " "), int(math.Pow(r.Float64(), 8)*80_000))
+	rec.Category = 1 + r.IntN(2)
+	for range r.IntN(16) {
+		rec.Repo.Participants = append(rec.Repo.Participants, generatedWord(uint64(r.IntN(2*s.n)))+fmt.Sprint(r.IntN(100)))
+	}
+	return rec, nil
+}
+
+func generatedWord(n uint64) string {
+	const consonants, vowels = "bcdfgjklmnprstvwz", "aeiou"
+	var b strings.Builder
+	n += 85 // two syllables at least
+	for ; n > 0; n /= 85 {
+		b.WriteByte(consonants[n%17])
+		b.WriteByte(vowels[n/17%5])
+	}
+	return b.String()
+}
+
+// go test -run=^$ -bench=. -benchtime=20x -packages=200000 ./internal/search
+func BenchmarkIndex(b *testing.B) {
+	source := &generatedSource{n: *benchPackages, idle: make(chan struct{})}
+	dir := filepath.Join(b.TempDir(), "search")
+	began := time.Now()
+	x := open(b, dir, source)
+	stop := run(b, x)
+	<-source.idle
+	rate := float64(source.n) / time.Since(began).Seconds()
+	stop()
+	x.Close()
+	b.Run("build", func(b *testing.B) {
+		b.ReportMetric(rate, "packages/s")
+		b.ReportMetric(float64(source.peak.Load())/1e6, "MB-heap-peak")
+		b.ReportMetric(float64(folderSize(b, dir))/1e6, "MB-disk")
+	})
+	base := heap()
+	x = must(Open(dir, source, zerolog.Nop()))
+	b.Run("open", func(b *testing.B) {
+		for b.Loop() {
+			x.Close()
+			x = must(Open(dir, source, zerolog.Nop()))
+		}
+		b.ReportMetric(float64(heap()-base)/1e6, "MB-heap")
+	})
+	b.Cleanup(func() { x.Close() })
+	b.Run("verify", func(b *testing.B) {
+		for b.Loop() {
+			if err := x.verify(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	for _, q := range []struct{ name, query string }{
+		{"letter", "d"}, {"rare_letter", "z"}, {"three_letters", "bac"}, {"beginning", "baca"}, {"beginning_all", "djan"},
+		{"everywhere", "django"}, {"common", generatedWord(3)}, {"rare", generatedWord(40_000)},
+		{"three", "django " + generatedWord(3) + " " + generatedWord(20)}, {"three_rare", generatedWord(300) + " " + generatedWord(2000) + " " + generatedWord(20_000)},
+		{"typo", "djagno"}, {"typo_rare", "x" + generatedWord(40_000)[1:]}, {"nothing", "xxxyyyzzz"},
+		{"ten", "a b c d e f g h j k"},
+	} {
+		b.Run(q.name, func(b *testing.B) {
+			n := 0
+			for b.Loop() {
+				n = len(must(x.Search(b.Context(), q.query, 20)))
+			}
+			b.ReportMetric(float64(n), "hits")
+		})
+	}
+	b.Run("searched", func(b *testing.B) {
+		b.ReportMetric(float64(heap()-base)/1e6, "MB-heap")
+	})
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+func folderSize(b *testing.B, dir string) (bytes int64) {
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			bytes += info.Size()
+		}
+		return err
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return bytes
+}

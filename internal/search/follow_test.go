@@ -1,0 +1,342 @@
+package search
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/blevesearch/bleve/v2/index/scorch"
+	"golang.org/x/sync/errgroup"
+
+	"pkgmetad/store"
+)
+
+func wantIDs(t *testing.T, x *Index, query string, want ...int) {
+	t.Helper()
+	if got := ids(t, x, query); !slices.Equal(got, want) {
+		t.Errorf("Search(%q) = %v, want %v", query, got, want)
+	}
+}
+
+func TestFollows(t *testing.T) {
+	source := newSource(pkg(1, "alpha", "first", 1))
+	x := indexed(t, source)
+	wantIDs(t, x, "alpha", 1)
+
+	source.put(pkg(2, "beta", "second", 2))
+	source.idle()
+	wantIDs(t, x, "beta", 2)
+
+	source.put(pkg(1, "gamma", "first, still", 1))
+	source.idle()
+	wantIDs(t, x, "alpha")
+	wantIDs(t, x, "first", 1)
+
+	source.put(pkg(1, "gamma", "first", 90), pkg(2, "beta", "first", 80))
+	source.idle()
+	wantIDs(t, x, "first", 1, 2)
+	source.put(pkg(2, "beta", "first", 100))
+	source.idle()
+	wantIDs(t, x, "first", 2, 1)
+
+	source.remove(1)
+	source.idle()
+	wantIDs(t, x, "first", 2)
+}
+
+// A category's title is found with each of its packages, also after a change.
+func TestFollowsCategories(t *testing.T) {
+	rec := pkg(1, "alpha", "", 1)
+	rec.Category = 7
+	source := newSource(rec)
+	source.putCategory(store.Category{ID: 7, Title: "Gadgets"})
+	x := indexed(t, source)
+	wantIDs(t, x, "gadgets", 1)
+
+	source.putCategory(store.Category{ID: 7, Title: "Widgets"})
+	source.idle()
+	wantIDs(t, x, "gadgets")
+	wantIDs(t, x, "widget", 1)
+
+	// together with a package, and with one that goes away
+	source.put(pkg(2, "beta", "", 1))
+	source.idle()
+	source.change(func() {
+		source.sequence++
+		source.categories[7] = store.Category{ID: 7, Title: "Gizmos"}
+		source.sequence++
+		delete(source.packages, 2)
+		delete(source.changed, 2)
+		source.deleted[2] = source.sequence
+	})
+	source.idle()
+	wantIDs(t, x, "gizmo", 1)
+	wantIDs(t, x, "beta")
+}
+
+func TestFollowsGrids(t *testing.T) {
+	source := newSource(pkg(1, "alpha", "", 1))
+	x := indexed(t, source)
+	source.putGrid(store.Grid{ID: 1, Title: "Payments", Slug: "payments", Description: "Money"})
+	source.putGrid(store.Grid{ID: 2, Title: "Blogs", Slug: "blogs", Description: "Money too"})
+	source.idle()
+	wantIDs(t, x, "money", -1, -2)
+	source.removeGrid(1)
+	source.idle()
+	wantIDs(t, x, "money", -2)
+	source.putGrid(store.Grid{ID: 2, Title: "Weblogs", Slug: "blogs"})
+	source.idle()
+	wantIDs(t, x, "money")
+	wantIDs(t, x, "weblogs", -2)
+	wantIDs(t, x, "alpha", 1)
+}
+
+// A watchedStore is a store that tells which sequence its follower has reached.
+type watchedStore struct {
+	*store.Store
+	reached chan uint64
+}
+
+func (w watchedStore) Wait(ctx context.Context, since uint64) error {
+	select {
+	case w.reached <- since:
+	case <-ctx.Done():
+	}
+	return w.Store.Wait(ctx, since)
+}
+
+func TestFollowsTheStore(t *testing.T) {
+	s, err := store.Open(filepath.Join(t.TempDir(), "store.db"), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	w := watchedStore{s, make(chan uint64)}
+	x := open(t, filepath.Join(t.TempDir(), "search"), w)
+	sync := func(c store.Catalogue) {
+		t.Helper()
+		if _, err := s.SyncCatalogue(c, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	settle := func() {
+		for <-w.reached != s.Sequence() {
+		}
+	}
+	repo := "https://github.com/a/b"
+	c := store.Catalogue{
+		Categories: []store.Category{{ID: 1, Slug: "apps", Title: "Apps"}},
+		Grids:      []store.Grid{{ID: 4, Slug: "forms", Title: "Forms"}},
+		Packages: []store.Entry{
+			{ID: 1, Slug: "crispy-forms", Title: "Crispy Forms", Category: 1, RepoURL: &repo},
+			{ID: 2, Slug: "floppy-forms", Title: "Floppy Forms", Category: 1},
+		},
+	}
+	sync(c)
+	run(t, x)
+	settle()
+	wantIDs(t, x, "forms", -4, 1, 2)
+
+	rec, err := s.Package(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec.Repo.Description, rec.Repo.Stars, rec.Modified = "An elegant solution", 9, time.Now()
+	if err := s.Put([]store.Record{rec}); err != nil {
+		t.Fatal(err)
+	}
+	settle()
+	wantIDs(t, x, "elegant", 1)
+
+	c.Packages = c.Packages[:1]
+	sync(c)
+	settle()
+	wantIDs(t, x, "floppy")
+	c.Categories[0].Title = "Gadgets"
+	sync(c)
+	settle()
+	wantIDs(t, x, "gadgets", 1)
+	c.Grids = nil
+	sync(c)
+	settle()
+	wantIDs(t, x, "forms", 1)
+}
+
+// After a restart only what changed meanwhile is read again.
+func TestGoesOn(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "search")
+	source := newSource(pkg(1, "alpha", "", 1), pkg(2, "beta", "", 1), pkg(3, "gamma", "", 1))
+	x := open(t, dir, source)
+	stop := run(t, x)
+	source.idle()
+	stop()
+	if err := x.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	source.remove(3)
+	source.put(pkg(4, "delta", "", 1))
+	source.reads = 0
+	x = open(t, dir, source)
+	wantIDs(t, x, "gamma", 3) // searches find what is there before anything is followed
+	run(t, x)
+	source.idle()
+	wantIDs(t, x, "gamma")
+	wantIDs(t, x, "delta", 4)
+	wantIDs(t, x, "beta", 2)
+	if source.reads != 1 {
+		t.Errorf("%d packages were read, want the one that changed", source.reads)
+	}
+}
+
+// A store that has forgotten where the index stands, or never was there, is
+// followed from its beginning, and nothing remains of what was indexed before.
+func TestBeginsAgain(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		of   func(*fakeSource) *fakeSource
+	}{
+		{"forgotten", func(s *fakeSource) *fakeSource {
+			s.remove(1)
+			s.put(pkg(2, "beta", "", 1))
+			s.floor = s.sequence - 1
+			return s
+		}},
+		{"another store", func(*fakeSource) *fakeSource { return newSource(pkg(2, "beta", "", 1)) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "search")
+			source := newSource(pkg(1, "alpha", "", 1), pkg(3, "gamma", "", 1))
+			x := open(t, dir, source)
+			stop := run(t, x)
+			source.idle()
+			stop()
+			x.Close()
+
+			source = c.of(source)
+			x = open(t, dir, source)
+			run(t, x)
+			source.idle()
+			wantIDs(t, x, "alpha")
+			wantIDs(t, x, "beta", 2)
+		})
+	}
+}
+
+// One package that cannot be read keeps no other from being found.
+func TestDamagedRecord(t *testing.T) {
+	source := newSource(pkg(1, "alpha", "", 1), pkg(2, "beta", "", 1), pkg(3, "gamma", "", 1))
+	source.damaged[2] = true
+	x := indexed(t, source)
+	wantIDs(t, x, "alpha", 1)
+	wantIDs(t, x, "beta")
+	wantIDs(t, x, "gamma", 3)
+	source.change(func() { delete(source.damaged, 2) })
+	source.put(pkg(2, "beta", "", 1))
+	source.idle()
+	wantIDs(t, x, "beta", 2)
+}
+
+func TestSourceFails(t *testing.T) {
+	source := newSource(pkg(1, "alpha", "", 1))
+	source.fails = 3
+	x := open(t, filepath.Join(t.TempDir(), "search"), source)
+	x.retryMin = time.Microsecond
+	run(t, x)
+	source.idle()
+	wantIDs(t, x, "alpha", 1)
+	if source.failed != 3 {
+		t.Errorf("it failed %d times, want 3", source.failed)
+	}
+}
+
+// A failure in bleve's own goroutines, such as a full disk, ends with the index
+// open again and complete; a panic of theirs, with a new one.
+func TestIndexFails(t *testing.T) {
+	for _, kind := range []scorch.ScorchErrorType{scorch.ErrPersist, scorch.ErrAsyncPanic} {
+		t.Run(string(kind), func(t *testing.T) {
+			source := newSource(pkg(1, "alpha", "", 1))
+			x := open(t, filepath.Join(t.TempDir(), "search"), source)
+			x.retryMin = time.Microsecond
+			run(t, x)
+			source.idle()
+			source.change(func() {}) // forget that it was idle
+			source.reads = 0
+			scorch.RegistryAsyncErrorCallbacks[reports](scorch.NewScorchError("persister", "no space left on device", kind), x.storePath())
+			source.idle()
+			wantIDs(t, x, "alpha", 1)
+			if anew := source.reads == 1; anew != (kind == scorch.ErrAsyncPanic) {
+				t.Errorf("built anew: %t", anew)
+			}
+			source.put(pkg(2, "beta", "", 1))
+			source.idle()
+			wantIDs(t, x, "beta", 2)
+		})
+	}
+}
+
+// Searches go on while the index is written to, repaired and closed under them.
+func TestConcurrently(t *testing.T) {
+	source := newSource(pkg(1, "alpha", "", 1))
+	x := open(t, filepath.Join(t.TempDir(), "search"), source)
+	x.retryMin = time.Microsecond
+	stop := run(t, x)
+	source.idle()
+	var searches errgroup.Group
+	for range 4 {
+		searches.Go(func() error {
+			for {
+				hits, err := x.Search(t.Context(), "alpha", 20)
+				if errors.Is(err, ErrClosed) {
+					return nil
+				}
+				if err != nil && !errors.Is(err, errNotOpen) {
+					return err
+				}
+				if err == nil && (len(hits) != 1 || hits[0].ID != 1) {
+					return fmt.Errorf("found %v", hits)
+				}
+			}
+		})
+	}
+	for i := range 30 {
+		source.put(pkg(1, "alpha", "", i), pkg(2+i, "beta", "", i))
+		source.idle()
+		if i%10 == 5 {
+			source.change(func() {})
+			x.fail(scorch.NewScorchError("persister", "no space left on device", scorch.ErrPersist))
+			source.idle()
+		}
+	}
+	stop()
+	if err := x.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := searches.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestClosed(t *testing.T) {
+	source := newSource(pkg(1, "alpha", "", 1))
+	x := open(t, filepath.Join(t.TempDir(), "search"), source)
+	done := make(chan error)
+	go func() { done <- x.Run(t.Context()) }()
+	source.idle()
+	if err := x.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; !errors.Is(err, ErrClosed) {
+		t.Errorf("Run ended with %v", err)
+	}
+	if _, err := x.Search(t.Context(), "alpha", 20); !errors.Is(err, ErrClosed) {
+		t.Errorf("Search: %v", err)
+	}
+	if err := x.Close(); err != nil {
+		t.Errorf("a second Close: %v", err)
+	}
+}

@@ -1,0 +1,264 @@
+package search
+
+import (
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/blevesearch/bleve/v2"
+	"github.com/blevesearch/bleve/v2/index/scorch"
+	"github.com/rs/zerolog"
+	bolterrors "go.etcd.io/bbolt/errors"
+)
+
+// What bleve keeps in the folder of an index.
+const (
+	metaFile    = "index_meta.json"
+	storeFolder = "store"
+)
+
+// errDamaged is wrapped by the errors after which an index is built anew.
+var errDamaged = errors.New("the search index is damaged")
+
+// Open opens the index in the folder dir, or makes it, to follow source. One
+// that is damaged or of another version is removed and built anew. It fails
+// where dir cannot be written to, holds anything but an index, or holds one
+// that another process has open.
+func Open(dir string, source Source, log zerolog.Logger) (*Index, error) {
+	m, err := newMapping()
+	if err != nil {
+		return nil, err
+	}
+	x := &Index{dir: filepath.Clean(dir), source: source, log: log, mapping: m, retryMin: retryMin}
+	if _, open := opened.LoadOrStore(x.storePath(), x); open {
+		return nil, fmt.Errorf("open the search index %s: this process has it open already", dir)
+	}
+	if err := x.open(); err != nil {
+		opened.Delete(x.storePath())
+		return nil, fmt.Errorf("open the search index %s: %w", dir, err)
+	}
+	return x, nil
+}
+
+// Close waits for running searches and closes the index. Run should have
+// returned before.
+func (x *Index) Close() error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.closed {
+		return nil
+	}
+	x.closed = true
+	opened.Delete(x.storePath())
+	x.fail(ErrClosed)
+	if err := x.shut(); err != nil {
+		return fmt.Errorf("close the search index %s: %w", x.dir, err)
+	}
+	return nil
+}
+
+// opened are the open indexes by the path that bleve knows them by, and reports
+// of its goroutines name. It has one register of such callbacks for all.
+var opened sync.Map
+
+const reports = "pkgmetad"
+
+func init() {
+	scorch.RegistryAsyncErrorCallbacks[reports] = func(err error, path string) {
+		if x, ok := opened.Load(path); ok {
+			x.(*Index).fail(err)
+		}
+		time.Sleep(100 * time.Millisecond) // bleve tries again at once, and for ever
+	}
+}
+
+func (x *Index) storePath() string { return filepath.Join(x.dir, storeFolder) }
+
+func options() map[string]any {
+	return map[string]any{
+		"unsafe_batch":           true, // a batch is waited for in write, which also hears of failures
+		"asyncErrorCallbackName": reports,
+		"bolt_timeout":           "500ms", // for another process to let go of it
+	}
+}
+
+// open opens the index that there is, or makes a new one. Nobody may use the
+// present one.
+func (x *Index) open() error {
+	entries, err := os.ReadDir(x.dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if len(entries) > 0 {
+		err := x.openExisting()
+		if err == nil || errors.Is(err, bolterrors.ErrTimeout) {
+			return err
+		}
+		x.log.Warn().Err(err).Str("path", x.dir).Msg("the search index cannot be used and is built anew; searches find what has been indexed so far")
+	}
+	return x.create()
+}
+
+func (x *Index) openExisting() error {
+	var index bleve.Index
+	err := guard(func() (err error) {
+		index, err = bleve.OpenUsing(x.dir, options())
+		return err
+	})
+	if errors.Is(err, bolterrors.ErrTimeout) {
+		return fmt.Errorf("another process has it open (%w); stop that one first", err)
+	}
+	if err != nil {
+		return err
+	}
+	held, err := index.GetInternal(keyVersion)
+	if err == nil && string(held) != version {
+		err = fmt.Errorf("it is of version %q, this program knows %q", held, version)
+	}
+	if err != nil {
+		_ = index.Close()
+		return err
+	}
+	x.index = index
+	return nil
+}
+
+// create makes an empty index in place of what is in the folder.
+func (x *Index) create() error {
+	entries, err := os.ReadDir(x.dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	for _, e := range entries {
+		if e.Name() != metaFile && e.Name() != storeFolder {
+			return fmt.Errorf("the folder holds %s, which is of no search index; nothing was changed: use an empty folder", e.Name())
+		}
+	}
+	for _, e := range entries {
+		if err := os.RemoveAll(filepath.Join(x.dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return guard(func() error {
+		index, err := bleve.NewUsing(x.dir, x.mapping, scorch.Name, scorch.Name, options())
+		if err != nil {
+			return err
+		}
+		x.index = index
+		return index.SetInternal(keyVersion, []byte(version))
+	})
+}
+
+func (x *Index) shut() error {
+	if x.index == nil {
+		return nil
+	}
+	index := x.index
+	x.index = nil
+	return guard(index.Close)
+}
+
+// repair does what an error of following calls for: an index that is damaged
+// is built anew; one that could not be written to is opened again as it stands
+// on the disk, so that what was not written does not pile up in memory.
+func (x *Index) repair(cause error) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.closed {
+		return ErrClosed
+	}
+	if err := x.shut(); err != nil {
+		x.log.Warn().Err(err).Msg("the search index did not close well")
+	}
+	if errors.Is(cause, errDamaged) || errors.Is(cause, scorch.ErrAsyncPanic) {
+		return x.create()
+	}
+	return x.open()
+}
+
+// verify checks the checksums of the files of the index, which bleve itself
+// only writes.
+func (x *Index) verify() error {
+	return x.use(func(index bleve.Index) error {
+		inner, err := index.Advanced()
+		if err != nil {
+			return err
+		}
+		reader, err := inner.Reader()
+		if err != nil {
+			return err
+		}
+		defer reader.Close() // until then no file goes away
+		snapshot, ok := reader.(*scorch.IndexSnapshot)
+		if !ok {
+			return fmt.Errorf("a search index of another kind: %T", reader)
+		}
+		for _, segment := range snapshot.Segments() {
+			if file, ok := segment.Segment().(interface{ Path() string }); ok {
+				if err := verifyFile(file.Path()); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// verifyFile checks the CRC-32 that ends a segment file, of all before it.
+func verifyFile(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	const footer = 4 // bytes, big-endian
+	sum := crc32.NewIEEE()
+	if _, err := io.CopyN(sum, f, max(0, info.Size()-footer)); err != nil {
+		return err
+	}
+	stated, err := io.ReadAll(f)
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(sum.Sum(nil), stated) {
+		return fmt.Errorf("%w: the checksum of %s does not match", errDamaged, path)
+	}
+	return nil
+}
+
+// errNotOpen is returned while an index that could not be repaired is retried.
+var errNotOpen = errors.New("the search index is being repaired; the log says why")
+
+// use lends the index to f, which it is not replaced under.
+func (x *Index) use(f func(bleve.Index) error) error {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	switch {
+	case x.closed:
+		return ErrClosed
+	case x.index == nil:
+		return errNotOpen
+	}
+	return guard(func() error { return f(x.index) })
+}
+
+// guard turns a panic of bleve, which is how it meets a damaged file, into an
+// error.
+func guard(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %v", errDamaged, p)
+		}
+	}()
+	return f()
+}

@@ -1,0 +1,57 @@
+package search
+
+import (
+	"context"
+	"math/bits"
+	"strconv"
+
+	"github.com/blevesearch/bleve/v2"
+	"github.com/blevesearch/bleve/v2/search/query"
+)
+
+// Many documents match a common word, and all but the most popular 20 are
+// sorted in vain. So each document has a term for every power of 4 that its
+// popularity reaches, and such a word is first asked for among a hundredth of
+// the documents: whatever matches there comes before whatever does not.
+
+const steepness = 2 // bits of popularity for each term
+
+// popularities returns the terms of a popularity.
+func popularities(popularity int) (terms []string) {
+	for n := range (bits.Len(uint(popularity)) + steepness - 1) / steepness {
+		terms = append(terms, strconv.Itoa(n))
+	}
+	return terms
+}
+
+// mostPopular returns the query for the most popular hundredth of the
+// documents, or for somewhat more.
+func mostPopular(ctx context.Context, index bleve.Index) (query.Query, error) {
+	inner, err := index.Advanced()
+	if err != nil {
+		return nil, err
+	}
+	reader, err := inner.Reader()
+	if err != nil {
+		return nil, err
+	}
+	defer reader.Close()
+	total, err := reader.DocCount()
+	if err != nil {
+		return nil, err
+	}
+	for n := 32/steepness - 1; ; n-- {
+		name := strconv.Itoa(n)
+		having, err := reader.TermFieldReader(ctx, []byte(name), "popular", false, false, false)
+		if err != nil {
+			return nil, err
+		}
+		count := having.Count()
+		if err := having.Close(); err != nil {
+			return nil, err
+		}
+		if count >= total/100 || n == 0 {
+			return term("popular", name), nil
+		}
+	}
+}

@@ -1,0 +1,188 @@
+// Package search finds packages and grids by the words of a person.
+//
+// The index is bleve's, in a folder of its own beside the store. It holds
+// indexed words and ids alone; what is shown of a hit comes from the store. It
+// is a follower of the store's change feed like any other: with each batch of
+// documents it keeps the sequence that they bring it up to, and goes on from
+// there after a restart. So it can be thrown away at any time, and is, where it
+// is damaged or of another version: it builds itself anew.
+//
+//	search.go   Search, and what ranks the hits
+//	query.go    what a query means
+//	popular.go  a short cut for common words
+//	mapping.go  what is indexed, and how
+//	open.go     the folder: opening, verifying, building anew
+//	follow.go   following the store
+//
+// # Ranking
+//
+// Every word of a query must match; a document ranks by the worst of its words.
+// A match is, from best to worst: the whole query is the title or slug; then by
+// field (title, slug, description, category and participants), and in each by
+// way (the word itself, its English stem, a word that begins with it); last of
+// all, by field again, a word with one typo. Documents of the same rank come by
+// popularity, then by id.
+//
+// That order is no matter of weights: each rank is a query of its own, and the
+// next one is only asked where the ranks before it do not fill the answer. No
+// frequency of a word, nor length of a text, can turn it around.
+package search
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/blevesearch/bleve/v2"
+	"github.com/blevesearch/bleve/v2/mapping"
+	blevesearch "github.com/blevesearch/bleve/v2/search"
+	"github.com/blevesearch/bleve/v2/search/query"
+	"github.com/rs/zerolog"
+
+	"pkgmetad/store"
+)
+
+// Source is what the index follows. *store.Store is one.
+type Source interface {
+	// Sequence returns the number of the last change.
+	Sequence() uint64
+	// Changes returns what changed after a sequence, in order, at most limit
+	// changes, the sequence to go on from, and whether there is more. Where the
+	// feed does not reach back to since, or since lies ahead of it, it fails
+	// with store.ErrForgotten. 0 is always answered, with every live package.
+	Changes(since uint64, limit int) (changes []store.Change, next uint64, more bool, err error)
+	// Wait returns nil when Sequence() is greater than since, or ctx's error.
+	Wait(ctx context.Context, since uint64) error
+	// Package returns a live package, or store.ErrNotFound.
+	Package(id int) (store.Record, error)
+	// Categories and Grids return up to limit of them from offset on, and how
+	// many there are in all.
+	Categories(offset, limit int) ([]store.Category, int, error)
+	Grids(offset, limit int) ([]store.Grid, int, error)
+}
+
+// Hit names what was found.
+type Hit struct {
+	Grid bool // else a package
+	ID   int
+}
+
+// ErrClosed is returned by Search after Close.
+var ErrClosed = errors.New("the search index is closed")
+
+// Index is an open index. It is safe for concurrent use.
+type Index struct {
+	dir     string
+	source  Source
+	log     zerolog.Logger
+	mapping *mapping.IndexMappingImpl
+
+	retryMin time.Duration                           // the first wait after a failure
+	cancel   atomic.Pointer[context.CancelCauseFunc] // ends the present follow; nil for none
+
+	mu     sync.RWMutex // held for reading while index is used, for writing while it is replaced
+	index  bleve.Index  // nil when closed, or when repair could not open it
+	closed bool
+}
+
+// Search returns what a query finds, at most limit hits, the best first. Every
+// text is a query; one without words finds the title or slug that it is. Of a
+// long one the first 200 characters and 10 words are read.
+func (x *Index) Search(ctx context.Context, q string, limit int) (hits []Hit, err error) {
+	err = x.use(func(index bleve.Index) error {
+		s := searching{ctx: ctx, index: index, limit: limit, seen: map[Hit]bool{}}
+		err := s.search(x.read(q).steps())
+		hits = s.hits
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("search: %w", err)
+	}
+	return hits, nil
+}
+
+// many is how many documents a step may find before it is worth the while to
+// ask for the popular ones among them first: to sort them all takes some
+// microseconds for each.
+const many = 200
+
+// A searching is one search under way.
+type searching struct {
+	ctx     context.Context
+	index   bleve.Index
+	limit   int
+	hits    []Hit // the best first
+	seen    map[Hit]bool
+	popular query.Query // see mostPopular
+}
+
+// search asks level after level until there are limit hits.
+func (s *searching) search(steps []step) error {
+	for _, levels := range steps {
+		count, err := s.count(levels[len(levels)-1])
+		if err != nil {
+			return err
+		}
+		for _, level := range levels {
+			if len(s.hits) >= min(s.limit, count) {
+				break
+			}
+			if count == many {
+				if s.popular == nil {
+					if s.popular, err = mostPopular(s.ctx, s.index); err != nil {
+						return err
+					}
+				}
+				if err := s.add(bleve.NewConjunctionQuery(level, s.popular)); err != nil {
+					return err
+				}
+				if len(s.hits) >= s.limit {
+					break
+				}
+			}
+			if err := s.add(level); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// add appends what a level finds and those before it did not, up to the limit.
+// It asks for no more than limit hits, though it finds those again: of the
+// first limit of them all, at least as many are new as the answer lacks.
+func (s *searching) add(level query.Query) error {
+	r := bleve.NewSearchRequestOptions(level, s.limit, 0, false)
+	r.Score = bleve.ScoreNone
+	r.SortByCustom(blevesearch.SortOrder{&blevesearch.SortField{Field: "order", Type: blevesearch.SortFieldAsString}})
+	found, err := s.index.SearchInContext(s.ctx, r)
+	if err != nil {
+		return err
+	}
+	for _, match := range found.Hits {
+		hit, err := parseDocID(match.ID)
+		if err != nil {
+			return err
+		}
+		if len(s.hits) < s.limit && !s.seen[hit] {
+			s.seen[hit] = true
+			s.hits = append(s.hits, hit)
+		}
+	}
+	return nil
+}
+
+// count returns how many documents match, many for as many or more: bleve stops
+// at the number that is asked for where neither scores nor the order matter.
+func (s *searching) count(q query.Query) (int, error) {
+	r := bleve.NewSearchRequestOptions(q, many, 0, false)
+	r.Score = bleve.ScoreNone
+	found, err := s.index.SearchInContext(s.ctx, r)
+	if err != nil {
+		return 0, err
+	}
+	return len(found.Hits), nil
+}

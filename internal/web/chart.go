@@ -1,0 +1,186 @@
+package web
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"pkgmetad/store"
+)
+
+const week = 7 * 24 * time.Hour
+
+// The chart is as wide as its place, so what lies along it is in per cent. Its
+// height is fixed, so that text in it is as large as text elsewhere.
+const (
+	chartTop    = 10  // px, of the highest bar
+	chartFloor  = 170 // px, where bars stand
+	chartHeight = 204 // px, with months and years below the bars
+)
+
+// chart is the picture of commits a week, oldest first.
+type chart struct {
+	Weeks     []weekBar
+	Total     int
+	Most      int    // commits in a week
+	MostBegin string // of the first week with that many, "" where dates are unknown
+	Begin     string // of the first week, "" where dates are unknown
+	End       string // the day after the last week
+	Doubt     string // why the dates may be some days off, "" where they are exact
+	Lines     []chartLine
+	Months    []chartMonth
+	Margin    int // px, for the numbers at the side
+	Floor     int
+	Height    int
+}
+
+type weekBar struct {
+	Name    string // "week of 2026-02-16", or the how many-th where dates are unknown
+	Begin   string // its first day, "" where dates are unknown
+	Commits int
+	X, W    string // of the bar, in per cent
+	SlotX   string // of all that answers to the pointer, in per cent
+	SlotW   string
+	Y, H    string // of the bar, in px
+}
+
+type chartLine struct {
+	Y    string
+	Text string
+}
+
+type chartMonth struct {
+	X, Text, Year string
+	Odd           bool // left out where there is little room
+}
+
+// newChart draws the weeks of a record; nil while they are unknown.
+//
+// The dates are not in the record: they follow from when GitHub was asked.
+// The last of its weeks is the seven days that ended with the UTC midnight
+// before the question, so the weeks roll on every day, begin on whatever
+// weekday that is, and hold no commit of the day of the question itself. The
+// answer that says "as known" is of the day it was given as well: it would
+// have been another one had a commit moved to another week. So with the last
+// success on a day D, week i of n begins at D's midnight less 7·(n−i) days.
+// While GitHub computes newer counts or fails in part, the counts kept can be
+// of another day than the last success; the page says so.
+func newChart(rec *store.Record) *chart {
+	counts := rec.Repo.Commits52
+	if len(counts) == 0 {
+		return nil
+	}
+	c := &chart{Weeks: make([]weekBar, len(counts)), Floor: chartFloor, Height: chartHeight}
+	asked := rec.GitHub.LastSuccess
+	if asked.IsZero() {
+		asked = rec.LastFetched // of a record that came with its data from elsewhere
+	}
+	end := asked.UTC().Truncate(24 * time.Hour)
+	begin := end.Add(-time.Duration(len(counts)) * week)
+	dated := !asked.IsZero()
+	most := slices.Index(counts, slices.Max(counts))
+	c.Most = max(counts[most], 0)
+	steps := ticks(c.Most)
+	highest := steps[len(steps)-1]
+	slot := 100 / float64(len(counts))
+	for i, n := range counts {
+		n = max(n, 0)
+		height := float64(chartFloor-chartTop) * float64(n) / float64(highest)
+		w := weekBar{
+			Name: fmt.Sprintf("week %d of %d", i+1, len(counts)), Commits: n,
+			SlotX: percent(slot * float64(i)), SlotW: percent(slot),
+			X: percent(slot * (float64(i) + 0.12)), W: percent(slot * 0.76),
+			Y: px(chartFloor - height), H: px(height),
+		}
+		if dated {
+			w.Begin = begin.Add(time.Duration(i) * week).Format(time.DateOnly)
+			w.Name = "week of " + w.Begin
+		}
+		c.Weeks[i] = w
+		c.Total += n
+	}
+	for _, n := range steps {
+		c.Lines = append(c.Lines, chartLine{px(chartFloor - float64(chartFloor-chartTop)*float64(n)/float64(highest)), number(n)})
+	}
+	c.Margin = 10 + 8*len(number(highest))
+	if !dated {
+		return c
+	}
+	c.Begin, c.End, c.MostBegin = c.Weeks[0].Begin, end.Format(time.DateOnly), c.Weeks[most].Begin
+	c.Months = months(begin, end)
+	switch {
+	case rec.GitHub.State == store.StatePending:
+		c.Doubt = "GitHub is still computing newer counts; these are of an earlier answer, so the weeks may have begun some days earlier."
+	case rec.GitHub.State.Fetchable() && rec.GitHub.Failures > 0 && rec.GitHub.LastAttempt.After(rec.GitHub.LastSuccess):
+		c.Doubt = "The last attempt to ask GitHub failed; the weeks are those before its last success."
+	}
+	return c
+}
+
+// ticks returns two to five round numbers from 0 up to one that is not below
+// most, in even steps of 1, 2 or 5 times a power of ten.
+func ticks(most int) []int {
+	step := 1
+	for i := 0; step < (most-1)/4+1; i++ {
+		if i%3 == 1 {
+			step = step / 2 * 5
+		} else {
+			step *= 2
+		}
+	}
+	all := []int{0, step}
+	for all[len(all)-1] < most && len(all) < 5 {
+		all = append(all, step*len(all))
+	}
+	return all
+}
+
+// months returns where the months begin between two days.
+func months(begin, end time.Time) (all []chartMonth) {
+	whole := end.Sub(begin).Hours()
+	first := time.Date(begin.Year(), begin.Month()+1, 1, 0, 0, 0, 0, time.UTC)
+	for m := first; m.Before(end); m = m.AddDate(0, 1, 0) {
+		at := 100 * m.Sub(begin).Hours() / whole
+		if at > 96 {
+			break // its name would not fit
+		}
+		month := chartMonth{X: percent(at), Text: m.Format("Jan"), Odd: len(all)%2 == 1}
+		if len(all) == 0 || m.Month() == time.January {
+			month.Year = m.Format("2006")
+		}
+		all = append(all, month)
+	}
+	return all
+}
+
+func px(y float64) string { return strconv.FormatFloat(y, 'f', 2, 64) }
+
+// spark is the small picture of the weeks in a list: 52 by 16 units.
+type spark struct {
+	Path  string // of the area under the counts
+	Total int
+	Weeks int
+}
+
+// newSpark returns nil where the counts are unknown.
+func newSpark(counts []int) *spark {
+	if len(counts) == 0 {
+		return nil
+	}
+	s := &spark{Weeks: len(counts)}
+	highest := max(slices.Max(counts), 1)
+	width := 52 / float64(len(counts))
+	var path strings.Builder
+	for i, n := range counts {
+		if n <= 0 {
+			continue
+		}
+		s.Total += n
+		height := max(1, 16*float64(n)/float64(highest)) // one commit is seen beside a thousand
+		fmt.Fprintf(&path, "M%.2f 16v-%.2fh%.2fv%.2fz", float64(i)*width, height, width*0.8, height)
+	}
+	s.Path = path.String()
+	return s
+}

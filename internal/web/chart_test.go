@@ -1,0 +1,115 @@
+package web
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"pkgmetad/store"
+)
+
+func TestChartShowsNumbersAndDates(t *testing.T) {
+	rec := crispy() // asked on 2026-02-16, a Monday
+	page := samples(t)["package"]
+	begin := time.Date(2025, 2, 17, 0, 0, 0, 0, time.UTC)
+	for i, n := range rec.Repo.Commits52 {
+		day := begin.AddDate(0, 0, 7*i).Format(time.DateOnly)
+		plural := "s"
+		if n == 1 {
+			plural = ""
+		}
+		for _, want := range []string{
+			fmt.Sprintf("<title>week of %s: %d commit%s</title>", day, n, plural),
+			fmt.Sprintf(`<tr><th scope="row"><time datetime="%s">%[1]s</time></th><td class="n">%d</td></tr>`, day, n),
+		} {
+			if strings.Count(page, want) != 1 {
+				t.Errorf("week %d: the page has %d times %s", i, strings.Count(page, want), want)
+			}
+		}
+	}
+	if !strings.Contains(page, "week of 2026-02-09: ") || strings.Contains(page, "week of 2026-02-16: ") {
+		t.Error("the last week did not begin on 2026-02-09")
+	}
+}
+
+func TestChartDates(t *testing.T) {
+	at := func(s string) time.Time {
+		t, err := time.Parse(time.RFC3339, s)
+		if err != nil {
+			panic(err)
+		}
+		return t
+	}
+	counts := append(make([]int, 51), 4)
+	tests := []struct {
+		name             string
+		source           store.Source
+		fetched          time.Time
+		begin, last, end string
+		doubt            bool
+	}{
+		{"at midnight", store.Source{State: store.StateOK, LastSuccess: at("2026-02-16T00:00:00Z")}, time.Time{}, "2025-02-17", "2026-02-09", "2026-02-16", false},
+		{"before midnight", store.Source{State: store.StateOK, LastSuccess: at("2026-02-15T23:59:59Z")}, time.Time{}, "2025-02-16", "2026-02-08", "2026-02-15", false},
+		{"another zone", store.Source{State: store.StateOK, LastSuccess: at("2026-02-16T00:30:00+01:00")}, time.Time{}, "2025-02-16", "2026-02-08", "2026-02-15", false},
+		{"over a leap day", store.Source{State: store.StateOK, LastSuccess: at("2024-03-03T12:00:00Z")}, time.Time{}, "2023-03-05", "2024-02-25", "2024-03-03", false},
+		{"seeded", store.Source{State: store.StateNew}, at("2026-02-16T12:00:00Z"), "2025-02-17", "2026-02-09", "2026-02-16", false},
+		{"never asked", store.Source{State: store.StateNew}, time.Time{}, "", "", "", false},
+		{"pending", store.Source{State: store.StatePending, LastSuccess: at("2026-02-16T12:00:00Z")}, time.Time{}, "2025-02-17", "2026-02-09", "2026-02-16", true},
+		{"failed", store.Source{State: store.StateFailed, Failures: 1, LastAttempt: at("2026-02-17T12:00:00Z"), LastSuccess: at("2026-02-16T12:00:00Z")}, time.Time{}, "2025-02-17", "2026-02-09", "2026-02-16", true},
+	}
+	for _, test := range tests {
+		c := newChart(&store.Record{Repo: store.Repo{Commits52: counts}, GitHub: test.source, LastFetched: test.fetched})
+		last := c.Weeks[51]
+		if c.Begin != test.begin || last.Begin != test.last || c.End != test.end || c.MostBegin != test.last || (c.Doubt != "") != test.doubt {
+			t.Errorf("%s: weeks from %q, the last from %q until %q, the highest from %q, doubt %q", test.name, c.Begin, last.Begin, c.End, c.MostBegin, c.Doubt)
+		}
+		if last.Commits != 4 || c.Total != 4 || c.Most != 4 || last.Y != "10.00" || last.H != "160.00" {
+			t.Errorf("%s: %+v", test.name, last)
+		}
+		if first := c.Weeks[0]; first.H != "0.00" || first.Y != "170.00" {
+			t.Errorf("%s: a week without commits is drawn: %+v", test.name, first)
+		}
+	}
+}
+
+func TestChartInWords(t *testing.T) {
+	all := samples(t)
+	if page := all["package quiet"]; !strings.Contains(page, "There were no commits in these 52 weeks, from") || strings.Contains(page, `class="stem"`) {
+		t.Error("a year without commits is not said to be one")
+	}
+	if strings.Contains(all["package empty"], `class="chart"`) || !strings.Contains(all["package empty"], "is unknown") {
+		t.Error("unknown counts are not said to be unknown")
+	}
+	if page := all["package hostile"]; !strings.Contains(page, "<title>week 1 of 3: 0 commits</title>") || !strings.Contains(page, "when these weeks were is unknown") {
+		t.Error("weeks without dates are not told apart")
+	}
+	if !strings.Contains(all["package huge"], "GitHub is still computing") {
+		t.Error("it is not said that the weeks may be off")
+	}
+}
+
+func TestTicks(t *testing.T) {
+	for most, want := range map[int]string{
+		0: "[0 1]", 1: "[0 1]", 3: "[0 1 2 3]", 4: "[0 1 2 3 4]", 5: "[0 2 4 6]", 9: "[0 5 10]", 20: "[0 5 10 15 20]", 21: "[0 10 20 30]",
+		119595: "[0 50000 100000 150000]",
+	} {
+		if got := fmt.Sprint(ticks(most)); got != want {
+			t.Errorf("ticks(%d) = %s, want %s", most, got, want)
+		}
+	}
+	for most := range 5000 {
+		if all := ticks(most); all[len(all)-1] < most || all[len(all)-2] >= max(most, 1) || len(all) > 5 {
+			t.Fatalf("ticks(%d) = %v", most, all)
+		}
+	}
+}
+
+func TestSpark(t *testing.T) {
+	if newSpark(nil) != nil {
+		t.Error("unknown counts have a picture")
+	}
+	if s := newSpark([]int{0, 8, 1, 0}); s.Total != 9 || s.Weeks != 4 || s.Path != "M13.00 16v-16.00h10.40v16.00zM26.00 16v-2.00h10.40v2.00z" {
+		t.Errorf("%+v", s)
+	}
+}

@@ -1,0 +1,42 @@
+package web
+
+import (
+	"cmp"
+	"io"
+	"time"
+
+	"pkgmetad/store"
+)
+
+// GridPage compares the packages of a grid.
+type GridPage struct {
+	Clock
+	Grid  store.Grid
+	Items []Item // in the grid's order
+	JSON  string // path of the grid as JSON, below the prefix
+}
+
+// Grid writes the page of a grid.
+func Grid(w io.Writer, f Frame, p GridPage) error {
+	return render(w, "grid", view{Frame: f, clock: p.Clock, Section: inGrids, Page: p})
+}
+
+// Name is the grid's title or, where it has none, its slug.
+func (p GridPage) Name() string { return cmp.Or(p.Grid.Title, p.Grid.Slug) }
+
+// Maturity is the development status in PyPI's words, "" while unknown.
+func (i Item) Maturity() string { return maturity(i.Record.Release.Status) }
+
+// Released is when the latest version was uploaded, nil while unknown.
+func (i Item) Released() *time.Time {
+	r := &i.Record.Release
+	if r.Version == nil {
+		return nil
+	}
+	for _, v := range r.Versions {
+		if v.Version == *r.Version {
+			return v.Uploaded
+		}
+	}
+	return nil
+}

@@ -1,0 +1,94 @@
+package web
+
+import (
+	"cmp"
+	"io"
+
+	"pkgmetad/store"
+)
+
+// PackagePage is one package.
+type PackagePage struct {
+	Clock
+	Record   store.Record
+	Category Link   // the zero Link for none
+	Grids    []Link // in the record's order
+	JSON     string // path of the record as JSON, below the prefix
+	Status   string // path of the package's status page, below the prefix
+}
+
+// What is longer than this is folded.
+const (
+	shownVersions     = 12
+	shownParticipants = 40
+)
+
+// Package writes the page of a package.
+func Package(w io.Writer, f Frame, p PackagePage) error {
+	return render(w, "package", view{Frame: f, clock: p.Clock, Section: inPackages, Page: p})
+}
+
+func (p PackagePage) Name() string      { return name(&p.Record) }
+func (p PackagePage) Chart() *chart     { return newChart(&p.Record) }
+func (p PackagePage) Sources() []source { return sources(&p.Record) }
+
+// Pythons says which Python the package needs.
+func (p PackagePage) Pythons() string {
+	r := &p.Record.Release
+	switch {
+	case r.RequiresPython != "":
+		return r.RequiresPython
+	case r.Python3 == nil:
+		return ""
+	case *r.Python3:
+		return "supports Python 3"
+	}
+	return "Python 2 only"
+}
+
+// Maturity is the development status in PyPI's words, "" while unknown.
+func (p PackagePage) Maturity() string { return maturity(p.Record.Release.Status) }
+
+func maturity(status int) string {
+	words := []string{"", "Planning", "Pre-alpha", "Alpha", "Beta", "Production/stable", "Mature", "Inactive"}
+	if status < 0 || status >= len(words) {
+		return ""
+	}
+	return words[status]
+}
+
+// Repository and Project are the addresses that the catalogue gives, "" for none.
+func (p PackagePage) Repository() string { return text(p.Record.RepoURL) }
+func (p PackagePage) Project() string    { return text(p.Record.PyPIURL) }
+
+// Documentation is where the documentation is: what the catalogue says or,
+// where it says nothing, what PyPI does.
+func (p PackagePage) Documentation() string {
+	return cmp.Or(text(p.Record.DocumentationURL), p.Record.Release.DocumentationURL)
+}
+
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// folded is a list of which the first items are shown at once.
+type folded[T any] struct{ Shown, Rest []T }
+
+func fold[T any](all []T, shown int) folded[T] {
+	if len(all) <= shown+shown/4 { // a few more do not deserve a fold
+		shown = len(all)
+	}
+	return folded[T]{all[:shown], all[shown:]}
+}
+
+// Versions are newest first, as the record has them.
+func (p PackagePage) Versions() folded[store.Version] {
+	return fold(p.Record.Release.Versions, shownVersions)
+}
+
+func (p PackagePage) Participants() folded[participant] {
+	return fold(participants(&p.Record), shownParticipants)
+}

@@ -1,0 +1,14 @@
+package web
+
+import "io"
+
+// PlainPage is for all that has no page of its own, such as errors and OPTIONS.
+type PlainPage struct {
+	Heading string
+	Text    string // a sentence, "" for none
+}
+
+// Plain writes a heading, a sentence and the raw answer.
+func Plain(w io.Writer, f Frame, p PlainPage) error {
+	return render(w, "plain", view{Frame: f, Page: p})
+}

@@ -1,0 +1,35 @@
+package web
+
+import "io"
+
+// Hit is something that was found.
+type Hit struct {
+	Kind        string // "package", "grid" or another word for what it is
+	Title       string
+	Path        string // of its page, below the prefix
+	Description string
+	Category    string // its title, "" for none
+	Stars       *int   // nil for what has none
+}
+
+// SearchPage is the form for a search and what was found.
+type SearchPage struct {
+	Query string
+	Asked bool // false shows the form alone
+	Hits  []Hit
+	Count int    // of all that was found
+	Pager *Pager // nil where all of it is shown
+}
+
+// Search writes the search page.
+func Search(w io.Writer, f Frame, p SearchPage) error {
+	return render(w, "search", view{Frame: f, Section: inSearch, Page: p})
+}
+
+// searchForm is the form that asks.
+type searchForm struct{ Action, Query, Label string }
+
+// SearchForm returns the form with a query filled in.
+func (v view) SearchForm(query, label string) searchForm {
+	return searchForm{v.To("/api/v4/search/"), query, label}
+}

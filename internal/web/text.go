@@ -1,0 +1,118 @@
+package web
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// number writes a number with its thousands apart.
+func number(n int) string {
+	s := strconv.Itoa(n)
+	sign := ""
+	if n < 0 {
+		sign, s = "−", s[1:]
+	}
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return sign + s
+}
+
+// count writes so many of a thing. One whose plural is not made by an s alone
+// names it: "category/categories".
+func count(n int, thing string) string {
+	one, many, irregular := strings.Cut(thing, "/")
+	if !irregular {
+		many = one + "s"
+	}
+	if n == 1 {
+		return "1 " + one
+	}
+	return number(n) + " " + many
+}
+
+// size writes a number of bytes.
+func size(bytes int64) string {
+	if bytes < 1<<10 {
+		return count(int(bytes), "byte")
+	}
+	value, unit := float64(bytes)/(1<<10), "KiB"
+	for _, next := range []string{"MiB", "GiB", "TiB"} {
+		if value < 1<<10 {
+			break
+		}
+		value, unit = value/(1<<10), next
+	}
+	return strconv.FormatFloat(value, 'f', 1, 64) + " " + unit
+}
+
+// A moment is a time as a page shows it.
+type moment struct {
+	Text  string // how people say it
+	Exact string // in the page's zone
+	ISO   string // for machines
+}
+
+// When writes a time relative to now.
+func (v view) When(t time.Time) moment {
+	m := v.Day(t)
+	m.Text = distance(t, v.clock.Now)
+	return m
+}
+
+// Day writes a time as its day.
+func (v view) Day(t time.Time) moment { return v.moment(t, time.DateOnly) }
+
+// Minute writes a time to the minute.
+func (v view) Minute(t time.Time) moment { return v.moment(t, "2006-01-02 15:04") }
+
+func (v view) moment(t time.Time, layout string) moment {
+	t = t.In(v.clock.Zone)
+	return moment{Text: t.Format(layout), Exact: t.Format("2006-01-02 15:04:05 MST"), ISO: t.Format(time.RFC3339)}
+}
+
+// Zone names the zone that times are in.
+func (v view) Zone() string {
+	return v.clock.Zone.String()
+}
+
+// distance says how long before or after now t is.
+func distance(t, now time.Time) string {
+	d := now.Sub(t)
+	if d.Abs() < time.Minute {
+		return "just now"
+	}
+	if d < 0 {
+		return "in " + lasting(d.Abs())
+	}
+	return lasting(d) + " ago"
+}
+
+// lasting writes a duration of a minute or more in one unit, rounded down.
+func lasting(d time.Duration) string {
+	const day = 24 * time.Hour
+	switch {
+	case d < time.Hour:
+		return count(int(d/time.Minute), "minute")
+	case d < 2*day:
+		return count(int(d/time.Hour), "hour")
+	case d < 60*day:
+		return count(int(d/day), "day")
+	case d < 2*365*day:
+		return count(int(d/(30*day)), "month")
+	}
+	return count(int(d/(365*day)), "year")
+}
+
+// took writes how long something took, from milliseconds to hours.
+func took(seconds float64) string {
+	d := time.Duration(seconds * float64(time.Second))
+	switch {
+	case d < time.Second:
+		return d.Round(time.Millisecond).String()
+	case d < time.Minute:
+		return d.Round(100 * time.Millisecond).String()
+	}
+	return d.Round(time.Second).String()
+}
