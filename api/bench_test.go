@@ -9,29 +9,39 @@ import (
 
 func benchmarkAPI(b *testing.B) *api {
 	records, zone := documented(b)
-	return &api{store: records, location: zone}
+	return &api{store: records.store(b, Options{Location: zone}), location: zone}
 }
 
-// BenchmarkPackage renders one record, without its lookup.
+// BenchmarkRender renders one record, as happens once for each that a pass changes.
+func BenchmarkRender(b *testing.B) {
+	records, zone := documented(b)
+	render := Template(zone)
+	b.ReportAllocs()
+	size := 0
+	for b.Loop() {
+		size = len(render(&records.packages[0]))
+	}
+	b.SetBytes(int64(size))
+}
+
+// BenchmarkPackage reads one record and writes it into a buffer.
 func BenchmarkPackage(b *testing.B) {
 	a := benchmarkAPI(b)
-	p := &a.store.(*fakeStore).packages[0]
-	rq := &request{base: "https://example.com", tail: "/"}
+	rq := &request{base: "https://example.com", tail: "/", key: "1609"}
 	e := new(encoder)
 	b.ReportAllocs()
 	for b.Loop() {
 		e.reset(0)
-		if err := a.writePackage(e, rq, p); err != nil {
+		if err := a.getPackage(e, rq); err != nil {
 			b.Fatal(err)
 		}
 	}
 	b.SetBytes(int64(len(e.buf)))
 }
 
-// BenchmarkPage reads and writes a page of 20 records.
+// BenchmarkPage reads a page of 20 records and writes it into a buffer.
 func BenchmarkPage(b *testing.B) {
 	a := benchmarkAPI(b)
-	a.store = a.store.(*fakeStore).store(b, Options{})
 	rq := &request{base: "https://example.com", path: "/api/v4/packages/", tail: "/", query: parseQuery("limit=20&offset=20")}
 	e := new(encoder)
 	b.ReportAllocs()
@@ -44,21 +54,38 @@ func BenchmarkPage(b *testing.B) {
 	b.SetBytes(int64(len(e.buf)))
 }
 
-// BenchmarkHandler answers whole requests, with the lookup in memory.
+// discard is an http.ResponseWriter that keeps nothing.
+type discard struct {
+	header http.Header
+	status int
+}
+
+func (d *discard) Header() http.Header         { return d.header }
+func (d *discard) WriteHeader(status int)      { d.status = status }
+func (d *discard) Write(b []byte) (int, error) { return len(b), nil }
+
+// BenchmarkHandler answers whole requests, without the wire.
 func BenchmarkHandler(b *testing.B) {
-	h := handler(b)
-	for _, target := range []string{
-		"/api/v4/packages/djorm-ext-pgfulltext/", "/api/v4/packages/1609/?format=json", "/api/v4/packages/", "/livez",
+	records, zone := documented(b)
+	h := newHandler(b, Options{Store: records.store(b, Options{Location: zone}), Location: zone})
+	for _, test := range []struct{ name, target, header, value string }{
+		{"package", "/api/v4/packages/1609/", "Accept", "*/*"},
+		{"slug", "/api/v4/packages/djorm-ext-pgfulltext/", "Accept", "*/*"},
+		{"page", "/api/v4/packages/", "Accept", "*/*"},
+		{"gzip", "/api/v4/packages/", "Accept-Encoding", "gzip"},
+		{"unchanged", "/api/v4/packages/1609/", "If-None-Match", do(h, "GET", "/api/v4/packages/1609/").Header().Get("ETag")},
+		{"html", "/api/v4/packages/1609/", "Accept", "text/html"},
+		{"livez", "/livez", "Accept", "*/*"},
 	} {
-		b.Run(target, func(b *testing.B) {
-			r := httptest.NewRequest("GET", target, nil)
-			r.Header.Set("Accept", "application/json")
+		b.Run(test.name, func(b *testing.B) {
+			r := httptest.NewRequest("GET", test.target, nil)
+			r.Header.Set(test.header, test.value)
 			b.ReportAllocs()
 			for b.Loop() {
-				w := httptest.NewRecorder()
-				h.ServeHTTP(w, r)
-				if w.Code != http.StatusOK {
-					b.Fatal(w.Code)
+				w := discard{header: http.Header{}}
+				h.ServeHTTP(&w, r)
+				if w.status >= 400 {
+					b.Fatal(w.status)
 				}
 			}
 		})

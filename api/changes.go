@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,8 @@ const (
 	defaultChanges = 100   // entries of the feed where ?limit= does not say
 	mostChanges    = 10000 // where there is no cap: an answer is built in memory
 	longestWait    = 60    // seconds that ?wait= may ask for
+
+	sendTime = 30 * time.Second // what a reader has to take the answer after that
 )
 
 // changes is the feed: what changed after ?since=, in the order of the changes.
@@ -27,6 +30,14 @@ func (a *api) changes() view {
 		description: "What changed after the sequence ?since=, in order: at most ?limit= entries, after waiting up to ?wait= seconds for a first one.",
 		get:         a.getChanges,
 	}
+}
+
+// serveChanges serves the feed, whose readers may wait for longer than the
+// deadlines of the connection allow. A read that times out would end the wait too.
+func (a *api) serveChanges(w http.ResponseWriter, r *http.Request) {
+	wire, until := http.NewResponseController(w), time.Now().Add(longestWait*time.Second+sendTime)
+	_ = errors.Join(wire.SetReadDeadline(until), wire.SetWriteDeadline(until)) // without them, the wait is cut short
+	a.answer(w, r, a.changes(), "", "")
 }
 
 func (a *api) getChanges(e *encoder, rq *request) error {
@@ -58,7 +69,7 @@ func (a *api) getChanges(e *encoder, rq *request) error {
 	}
 	// The links are those of the snapshot, whatever address this request came
 	// to: a copy that is made of both is of one piece.
-	links := request{base: a.snapshotBase, tail: "/"}
+	links := request{base: cmp.Or(a.snapshotBase, rq.base), tail: "/"}
 	e.open('{')
 	e.key("next")
 	e.buf = strconv.AppendUint(e.buf, next, 10)

@@ -43,7 +43,7 @@ func (a *api) routes() http.Handler {
 	mux.HandleFunc(root+"{file}/{$}", a.suffixed(lists))
 	mux.HandleFunc(root+"{file}", a.suffixed(lists))
 
-	mux.HandleFunc(changesPath+"{$}", a.serve(a.changes()))
+	mux.HandleFunc(changesPath+"{$}", a.serveChanges)
 	mux.HandleFunc(statusPath+"{$}", a.serve(a.status()))
 	mux.HandleFunc(statusPath+"packages/{key}/{$}", a.instance(a.packageStatus()))
 	mux.HandleFunc(statusPath+"packages/{key}", a.instance(a.packageStatus()))

@@ -137,13 +137,16 @@ func (s *Store) ServedPage(offset, limit int, begin func(total int), use func(Se
 		complete := true
 		begin(len(order))
 		err := s.view(func(tx *bolt.Tx) error {
+			bucket, k := tx.Bucket(bucketServed), make([]byte, 8)
 			end := len(order) - max(0, offset)
 			for i := end - 1; i >= 0 && i >= end-limit; i-- {
-				p, err := getServed(tx, order[i])
-				if err == ErrNotFound {
+				binary.BigEndian.PutUint64(k, uint64(order[i]))
+				value := bucket.Get(k)
+				if value == nil {
 					complete = false // a sync took it away since the order was read
 					return nil
 				}
+				p, err := decodeServed(order[i], value)
 				if err != nil {
 					return err
 				}

@@ -1,0 +1,204 @@
+package api
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"pkgmetad/store"
+)
+
+// validated are paths of every kind of answer that carries validators.
+var validated = []string{
+	"/api/v4/packages/1609/", "/api/v4/packages/1609.json", "/api/v4/packages/djorm-ext-pgfulltext/?format=json",
+	"/api/v4/packages/", "/api/v4/packages/?limit=5&offset=3", "/api/v4/grids/", "/api/v4/grids/58/", "/api/v4/categories/",
+	"/api/v4/categories/1/", "/api/v4/",
+}
+
+func TestConditionalRequests(t *testing.T) {
+	h := handler(t)
+	for _, target := range validated {
+		first := do(h, "GET", target)
+		tag, modified := first.Header().Get("ETag"), first.Header().Get("Last-Modified")
+		if !strings.HasPrefix(tag, `W/"`) || first.Header().Get("Cache-Control") != "public, no-cache" {
+			t.Errorf("%s: ETag %q, Cache-Control %q", target, tag, first.Header().Get("Cache-Control"))
+		}
+		at, err := http.ParseTime(modified)
+		if err != nil {
+			t.Fatalf("%s: Last-Modified %q", target, modified)
+		}
+		strong := strings.TrimPrefix(tag, "W/")
+		for _, test := range []struct {
+			name, value string
+			status      int
+		}{
+			{"If-None-Match", tag, 304},
+			{"If-None-Match", strong, 304},
+			{"If-None-Match", "*", 304},
+			{"If-None-Match", `"x,y", W/"z" ,` + tag, 304},
+			{"If-None-Match", `"x"`, 200},
+			{"If-None-Match", strings.Trim(strong, `"`), 200},
+			{"If-None-Match", `W/`, 200},
+			{"If-None-Match", `"`, 200},
+			{"If-Modified-Since", modified, 304},
+			{"If-Modified-Since", at.Add(time.Hour).Format(http.TimeFormat), 304},
+			{"If-Modified-Since", at.Format(time.RFC850), 304},
+			{"If-Modified-Since", at.Add(-time.Second).Format(http.TimeFormat), 200},
+			{"If-Modified-Since", "yesterday", 200},
+		} {
+			for _, method := range []string{"GET", "HEAD"} {
+				w := do(h, method, target, test.name, test.value)
+				if w.Code != test.status {
+					t.Errorf("%s %s, %s: %s is %d, want %d", method, target, test.name, test.value, w.Code, test.status)
+				}
+				if w.Code != 304 {
+					continue
+				}
+				got := w.Header()
+				if w.Body.Len() != 0 || got.Get("ETag") != tag || got.Get("Last-Modified") != modified || got.Get("Vary") == "" || got.Get("Content-Type") != "" {
+					t.Errorf("%s: the 304 has %d bytes and %v", target, w.Body.Len(), got)
+				}
+			}
+		}
+		// The tags say more than the date.
+		if w := do(h, "GET", target, "If-None-Match", `"x"`, "If-Modified-Since", modified); w.Code != 200 {
+			t.Errorf("%s: by the date although the tag is another: %d", target, w.Code)
+		}
+		if w := do(h, "OPTIONS", target, "If-None-Match", tag); w.Code != 200 || w.Header().Get("ETag") != "" {
+			t.Errorf("OPTIONS %s: %d with ETag %q", target, w.Code, w.Header().Get("ETag"))
+		}
+	}
+	for _, target := range []string{"/api/v4/packages/nobody/", "/api/v4/nothing"} {
+		if w := do(h, "GET", target, "If-None-Match", "*"); w.Code != 404 || w.Header().Get("ETag") != "" {
+			t.Errorf("%s: %d with ETag %q", target, w.Code, w.Header().Get("ETag"))
+		}
+	}
+}
+
+// TestLastModified: a package's is when it last changed, a list's when anything did.
+func TestLastModified(t *testing.T) {
+	h := handler(t)
+	for target, want := range map[string]time.Time{
+		"/api/v4/packages/1609/": fakeChanged.AddDate(0, 0, -1), "/api/v4/packages/": fakeChanged, "/api/v4/grids/58/": fakeChanged,
+	} {
+		if got := do(h, "GET", target).Header().Get("Last-Modified"); got != want.Format(http.TimeFormat) {
+			t.Errorf("%s: %s, want %s", target, got, want)
+		}
+	}
+}
+
+// TestTagsFollowTheContent: another content has another tag, the same content
+// the same one after a restart.
+func TestTagsFollowTheContent(t *testing.T) {
+	records, zone := documented(t)
+	tag := func(r *fakeStore, target string) string {
+		return do(newHandler(t, Options{Store: r, Location: zone}), "GET", target).Header().Get("ETag")
+	}
+	before := make(map[string]string)
+	for _, target := range validated {
+		before[target] = tag(records, target)
+		if again := tag(records, target); again != before[target] {
+			t.Errorf("%s: %s, then %s", target, before[target], again)
+		}
+	}
+	for i := range records.packages {
+		records.packages[i].Repo.Stars++
+	}
+	for _, target := range validated {
+		changed := strings.Contains(target, "packages")
+		if (tag(records, target) != before[target]) != changed {
+			t.Errorf("%s: the tag did not follow the content", target)
+		}
+	}
+}
+
+func TestGzip(t *testing.T) {
+	h := handler(t)
+	for _, test := range []struct {
+		accept string
+		zipped bool
+	}{
+		{"gzip", true}, {"GZIP", true}, {"br, gzip;q=0.5", true}, {"*", true}, {"deflate, *;q=0.1", true}, {" gzip ; Q=1.0 ", true},
+		{"", false}, {"identity", false}, {"gzip;q=0", false}, {"*, gzip;q=0", false}, {"gzip;q=0, *", false}, {"gzip;q=x", false}, {"gzipped", false},
+	} {
+		for _, method := range []string{"GET", "HEAD"} {
+			plain := do(h, "GET", "/api/v4/packages/")
+			w := do(h, method, "/api/v4/packages/", "Accept-Encoding", test.accept)
+			if got := w.Header().Get("Content-Encoding") == "gzip"; got != test.zipped {
+				t.Errorf("%s with %q: %q", method, test.accept, w.Header().Get("Content-Encoding"))
+			}
+			if w.Header().Get("ETag") != plain.Header().Get("ETag") || !strings.Contains(w.Header().Get("Vary"), "Accept-Encoding") {
+				t.Errorf("with %q: ETag %s, Vary %s", test.accept, w.Header().Get("ETag"), w.Header().Get("Vary"))
+			}
+			if method == "GET" && test.zipped && !bytes.Equal(unzip(t, w.Body), plain.Body.Bytes()) {
+				t.Errorf("with %q: another body", test.accept)
+			}
+		}
+	}
+	if w := do(h, "GET", "/api/v4/", "Accept-Encoding", "gzip"); w.Header().Get("Content-Encoding") != "" {
+		t.Error("a short answer is compressed")
+	}
+}
+
+func unzip(t testing.TB, r io.Reader) []byte {
+	t.Helper()
+	z, err := gzip.NewReader(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func FuzzConditional(f *testing.F) {
+	f.Add(`W/"1", "2"`, "Mon, 16 Feb 2026 01:02:03 GMT", "gzip;q=0.5, *;q=0")
+	f.Add(`*`, "x", ",;q=")
+	h := handler(f)
+	f.Fuzz(func(t *testing.T, tags, since, encoding string) {
+		w := do(h, "GET", "/api/v4/packages/1609/", "If-None-Match", tags, "If-Modified-Since", since, "Accept-Encoding", encoding)
+		if w.Code != 200 && w.Code != 304 {
+			t.Fatal(w.Code)
+		}
+		if w.Code == 200 && w.Header().Get("Content-Encoding") == "" && w.Body.Len() < 500 {
+			t.Fatalf("%d bytes", w.Body.Len())
+		}
+	})
+}
+
+// TestTemplate: what the store keeps, completed, is what rendering for this
+// request would give, in every form of it.
+func TestTemplate(t *testing.T) {
+	records, zone := documented(t)
+	hostile := store.Record{Entry: store.Entry{ID: 1, Slug: "x", Title: "\x00 \u2028 \"/api/v4/\"", Category: 3, Grids: []int{2, 1}}}
+	hostile.Repo.Description, hostile.Repo.Participants = "\x00\x00a", []string{"\x00"}
+	for _, rec := range append(records.packages, hostile) {
+		for _, rq := range []request{{base: "http://h", tail: "/"}, {base: "https://h/meta", tail: ".json?format=%22"}, {}} {
+			for indent := range 9 {
+				var direct, kept encoder
+				a := api{location: zone}
+				direct.reset(indent)
+				direct.open('[')
+				direct.item()
+				if err := a.writePackage(&direct, &rq, &rec); err != nil {
+					t.Fatal(err)
+				}
+				direct.close(']')
+				kept.reset(indent)
+				kept.open('[')
+				kept.item()
+				kept.served(&rq, Template(zone)(&rec))
+				kept.close(']')
+				if !bytes.Equal(direct.buf, kept.buf) {
+					t.Fatalf("%s, indented by %d:\n%s\n%s", rec.Slug, indent, direct.buf, kept.buf)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,345 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/rs/zerolog"
+
+	"pkgmetad/store"
+)
+
+const siteBase = "http://example.com" // of httptest.NewRequest
+
+// snapshots keeps the snapshots of a store in the folder.
+func snapshotsOf(t testing.TB, dir string, s SnapshotStore) *Snapshots {
+	t.Helper()
+	kept, err := NewSnapshots(dir, s, "test", siteBase, zerolog.New(zerolog.NewTestWriter(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kept
+}
+
+// withSnapshot returns the API over the documented records, with a snapshot of them.
+func withSnapshot(t testing.TB) (http.Handler, *store.Store, *Snapshots) {
+	t.Helper()
+	records, zone := documented(t)
+	s := records.store(t, Options{Location: zone})
+	kept := snapshotsOf(t, t.TempDir(), s)
+	if err := kept.Make(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return newHandler(t, Options{Store: s, Snapshots: kept, Location: zone}), s, kept
+}
+
+// TestSnapshot: all packages as they are served, one a line, by id.
+func TestSnapshot(t *testing.T) {
+	h, s, _ := withSnapshot(t)
+	w := do(h, "GET", snapshotPath)
+	if w.Code != 200 || w.Header().Get("Content-Type") != "application/x-ndjson" {
+		t.Fatalf("%d of %s", w.Code, w.Header().Get("Content-Type"))
+	}
+	if got := w.Header().Get(sequenceHeader); got != fmt.Sprint(s.Sequence()) {
+		t.Errorf("%s: %s", sequenceHeader, got)
+	}
+	lines := strings.SplitAfter(w.Body.String(), "\n")
+	if len(lines) != 47 || lines[46] != "" {
+		t.Fatalf("%d lines, the last %q", len(lines), lines[len(lines)-1])
+	}
+	last := 0
+	for _, line := range lines[:46] {
+		var p struct{ ID int }
+		if err := json.Unmarshal([]byte(line), &p); err != nil {
+			t.Fatal(err)
+		}
+		if p.ID <= last {
+			t.Errorf("%d after %d", p.ID, last)
+		}
+		last = p.ID
+		if served := do(h, "GET", fmt.Sprint("/api/v4/packages/", p.ID, "/")).Body.String() + "\n"; served != line {
+			t.Errorf("the line\n%sis served as\n%s", line, served)
+		}
+	}
+}
+
+func TestSnapshotCodings(t *testing.T) {
+	h, _, _ := withSnapshot(t)
+	plain := do(h, "GET", snapshotPath)
+	tags := map[string]bool{}
+	for accept, coding := range map[string]string{
+		"": "", "identity": "", "br": "", "gzip": "gzip", "zstd": "zstd", "gzip, zstd": "zstd", "gzip, zstd;q=0": "gzip", "*": "zstd",
+	} {
+		w := do(h, "GET", snapshotPath, "Accept-Encoding", accept)
+		tags[w.Header().Get("ETag")] = true
+		var body []byte
+		switch coding {
+		case "gzip":
+			body = unzip(t, bytes.NewReader(w.Body.Bytes()))
+		case "zstd":
+			z, err := zstd.NewReader(bytes.NewReader(w.Body.Bytes()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, _ = io.ReadAll(z)
+			z.Close()
+		default:
+			body = w.Body.Bytes()
+		}
+		if w.Header().Get("Content-Encoding") != coding || !bytes.Equal(body, plain.Body.Bytes()) {
+			t.Errorf("%q: %q, %d bytes", accept, w.Header().Get("Content-Encoding"), len(body))
+		}
+		if w.Header().Get("Content-Length") != fmt.Sprint(w.Body.Len()) || w.Header().Get("Vary") != "Accept-Encoding" {
+			t.Errorf("%q: Content-Length %s of %d, Vary %s", accept, w.Header().Get("Content-Length"), w.Body.Len(), w.Header().Get("Vary"))
+		}
+		tag := w.Header().Get("ETag")
+		if strings.HasPrefix(tag, "W/") {
+			t.Errorf("%q: a weak tag %s", accept, tag)
+		}
+		if w := do(h, "GET", snapshotPath, "Accept-Encoding", accept, "If-None-Match", tag); w.Code != 304 || w.Body.Len() != 0 {
+			t.Errorf("%q: %d with the tag", accept, w.Code)
+		}
+		modified := w.Header().Get("Last-Modified")
+		if w := do(h, "GET", snapshotPath, "If-Modified-Since", modified); w.Code != 304 {
+			t.Errorf("%q: %d with the date", accept, w.Code)
+		}
+		whole := w.Body.Bytes()
+		w = do(h, "GET", snapshotPath, "Accept-Encoding", accept, "Range", "bytes=100-", "If-Range", tag)
+		if w.Code != 206 || !bytes.Equal(w.Body.Bytes(), whole[100:]) || w.Header().Get("Content-Length") != fmt.Sprint(len(whole)-100) {
+			t.Errorf("%q: the rest is %d, %d of %d bytes", accept, w.Code, w.Body.Len(), len(whole)-100)
+		}
+		if w := do(h, "GET", snapshotPath, "Accept-Encoding", accept, "Range", "bytes=100-", "If-Range", `"other"`); w.Code != 200 || w.Body.Len() != len(whole) {
+			t.Errorf("%q: the rest of another one is %d, %d bytes", accept, w.Code, w.Body.Len())
+		}
+		if w := do(h, "HEAD", snapshotPath, "Accept-Encoding", accept); w.Body.Len() != 0 || w.Header().Get("Content-Length") != fmt.Sprint(len(whole)) {
+			t.Errorf("HEAD with %q: %v", accept, w.Header())
+		}
+	}
+	if len(tags) != 3 {
+		t.Errorf("three codings have the tags %v", tags)
+	}
+	if w := do(h, "GET", snapshotPath, "Range", "bytes=99999999-"); w.Code != 416 {
+		t.Errorf("beyond the end: %d", w.Code)
+	}
+	if w := do(h, "POST", snapshotPath); w.Code != 405 || w.Header().Get("Allow") != "GET, HEAD" {
+		t.Errorf("POST: %d, Allow %s", w.Code, w.Header().Get("Allow"))
+	}
+}
+
+// TestSnapshotIsKept: a restart serves what is there, under the same tag, and
+// tidies up the rest; another kind or a later sequence is not served.
+func TestSnapshotIsKept(t *testing.T) {
+	records, _ := documented(t)
+	s := records.store(t, Options{})
+	dir := filepath.Join(t.TempDir(), "snapshots")
+	get := func(kept *Snapshots) *httptest.ResponseRecorder { return do(kept, "GET", snapshotPath) }
+
+	first := snapshotsOf(t, dir, s)
+	if w := get(first); w.Code != 503 || w.Header().Get("Retry-After") == "" {
+		t.Errorf("before the first: %d", w.Code)
+	}
+	if err := first.Make(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want := get(first)
+	for _, junk := range []string{unfinished, unfinished + ".gz", "packages-1-x.ndjson", "packages-99999999999999999-" + first.kind + ".ndjson", "packages-x-" + first.kind + ".ndjson"} {
+		if err := os.WriteFile(filepath.Join(dir, junk), []byte("junk"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	second := snapshotsOf(t, dir, s)
+	got := get(second)
+	if got.Header().Get("ETag") != want.Header().Get("ETag") || got.Header().Get("Last-Modified") != want.Header().Get("Last-Modified") || got.Body.String() != want.Body.String() {
+		t.Errorf("after a restart: %v, before: %v", got.Header(), want.Header())
+	}
+	if files, _ := os.ReadDir(dir); len(files) != 3 {
+		t.Errorf("%v", files)
+	}
+
+	if err := os.Remove(second.path(second.current.Load(), codings[0])); err != nil {
+		t.Fatal(err)
+	}
+	if w := do(second, "GET", snapshotPath, "Accept-Encoding", "zstd"); w.Code != 503 {
+		t.Errorf("without its file: %d", w.Code)
+	}
+	if err := second.Make(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if w := do(second, "GET", snapshotPath, "Accept-Encoding", "zstd"); w.Code != 200 {
+		t.Errorf("made again: %d", w.Code)
+	}
+
+	other, err := NewSnapshots(dir, s, "other", siteBase, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := get(other); w.Code != 503 {
+		t.Errorf("of another rendering: %d", w.Code)
+	}
+}
+
+// TestSnapshotFails: one that cannot be made leaves the old one.
+func TestSnapshotFails(t *testing.T) {
+	records, _ := documented(t)
+	dir := t.TempDir()
+	kept := snapshotsOf(t, dir, records)
+	if err := kept.Make(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	before := do(kept, "GET", snapshotPath).Body.String()
+	records.packages = append(records.packages, store.Record{Entry: store.Entry{ID: 1 << 40}})
+	records.err = errors.New("page 17 is garbage")
+	if err := kept.Make(t.Context()); err == nil || !strings.Contains(err.Error(), "page 17") || !strings.Contains(err.Error(), dir) {
+		t.Errorf("%v", err)
+	}
+	if w := do(kept, "GET", snapshotPath); w.Code != 200 || w.Body.String() != before {
+		t.Errorf("%d after a failure", w.Code)
+	}
+	if files, _ := os.ReadDir(dir); len(files) != 3 {
+		t.Errorf("%v", files)
+	}
+}
+
+// brittle is a store that can be made to change and to fail while it is read.
+type brittle struct {
+	*fakeStore
+	more  atomic.Uint64
+	fails atomic.Bool
+}
+
+func (b *brittle) Sequence() uint64 { return b.fakeStore.Sequence() + b.more.Load() }
+
+func (b *brittle) EachServed(use func(store.Served) error) (uint64, error) {
+	if b.fails.Load() {
+		return 0, errors.New("the disk is full")
+	}
+	_, err := b.fakeStore.EachServed(use)
+	return b.Sequence(), err
+}
+
+// TestSnapshotRun: made at once, after each update that follows a change, again
+// a minute after a failure.
+func TestSnapshotRun(t *testing.T) {
+	fake, _ := documented(t)
+	records := &brittle{fakeStore: fake}
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		kept := snapshotsOf(t, dir, records)
+		sequence := func() uint64 {
+			synctest.Wait()
+			if n := kept.current.Load(); n != nil {
+				return n.sequence
+			}
+			return 0
+		}
+		done := make(chan struct{})
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { kept.Run(ctx); close(done) }()
+		if sequence() != records.Sequence() {
+			t.Error("none was made at the start")
+		}
+		records.more.Add(1)
+		if sequence() == records.Sequence() {
+			t.Error("one was made unasked")
+		}
+		records.fails.Store(true)
+		kept.Update()
+		sequence()
+		records.fails.Store(false)
+		time.Sleep(retryAfter - time.Second)
+		if sequence() == records.Sequence() {
+			t.Error("made again at once")
+		}
+		time.Sleep(2 * time.Second)
+		if sequence() != records.Sequence() {
+			t.Error("not made again after a minute")
+		}
+		cancel()
+		<-done
+	})
+}
+
+// TestSlowReadersHoldNothing: readers of the snapshot that hardly read neither
+// keep anybody waiting nor cost memory, and end with the snapshot they began.
+func TestSlowReadersHoldNothing(t *testing.T) {
+	records, _ := documented(t)
+	s := records.store(t, Options{})
+	var c store.Catalogue
+	for id := range 4000 { // more than the buffers of the sockets take
+		c.Packages = append(c.Packages, store.Entry{ID: id + 1, Slug: fmt.Sprint("p", id), Title: strings.Repeat("long ", 400)})
+	}
+	if _, err := s.SyncCatalogue(c, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	kept := snapshotsOf(t, t.TempDir(), s)
+	if err := kept.Make(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want := do(kept, "GET", snapshotPath).Body.Bytes()
+	server := httptest.NewUnstartedServer(newHandler(t, Options{Store: s, Snapshots: kept}))
+	server.Config = NewServer(server.Config.Handler, zerolog.Nop())
+	server.Start()
+	defer server.Close()
+
+	memory := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := memory()
+	const readers = 64
+	var conns []net.Conn
+	for range readers {
+		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: example.com\r\n\r\n", snapshotPath)
+		if _, err := io.ReadFull(conn, make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		conns = append(conns, conn)
+	}
+	if grown := int64(memory()) - int64(before); grown > readers*64<<10 {
+		t.Errorf("%d bytes a reader", grown/readers)
+	}
+	for range 3 { // writers, other readers and new snapshots go on
+		c.Packages = c.Packages[1:]
+		if _, err := s.SyncCatalogue(c, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if err := kept.Make(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := server.Client().Get(server.URL + "/api/v4/packages/")
+		if err != nil || resp.StatusCode != 200 {
+			t.Fatalf("%v %v", resp, err)
+		}
+		resp.Body.Close()
+	}
+	for _, conn := range conns[1:] {
+		conn.Close()
+	}
+	rest, err := io.ReadAll(io.LimitReader(conns[0], int64(len(want))))
+	if err != nil || !bytes.Contains(rest, want[:len(want)-4096]) {
+		t.Errorf("the slow reader got %d bytes, %v", len(rest), err)
+	}
+}
