@@ -1,0 +1,80 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pkgmetad/store"
+)
+
+// finder finds the same for every query.
+type finder struct {
+	hits []Hit
+	err  error
+}
+
+func (f finder) Search(_ context.Context, _ string, limit int) ([]Hit, error) {
+	return f.hits[:min(limit, len(f.hits))], f.err
+}
+
+func TestSearch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // the year 2000: the score depends on the date
+		records := few()
+		p := &records.packages[0]
+		p.Slug, p.Title, p.Category = "django-One_x", "Django One", 3
+		p.Created, p.Modified = day(1), day(2)
+		p.Repo = store.Repo{Stars: 40, Forks: 7, Description: `It "works"`, Participants: []string{"ada", "bob"}, LastCommit: new(day(-200))}
+		p.Release = store.Release{Version: new("2.0"), Versions: []store.Version{{Version: "1.0", Uploaded: new(day(-9))}, {Version: "2.0", Uploaded: new(day(-5))}}, Python3: new(true)}
+		records.categories[0].Title = "Apps"
+		records.grids[0] = store.Grid{ID: 7, Slug: "django-grids", Title: "Django grids", Description: "of all", Created: day(3), Modified: day(4)}
+		h := newHandler(t, Options{Store: records, Searcher: finder{hits: []Hit{{ID: 1}, {ID: 99}, {Grid: true, ID: 7}, {ID: 3}}}})
+		w := do(h, "GET", "/api/v4/search/?q=one")
+		want := `[` +
+			`{"absolute_url":"/packages/p/django-One_x/","category":"Apps","clean_title":"onex","created":"2000-01-02T00:00:00Z","description":"It \"works\"",` +
+			`"item_type":"package","last_committed":"1999-06-15T00:00:00Z","last_released":"1999-12-27T00:00:00Z","modified":"2000-01-03T00:00:00Z",` +
+			`"participants":"ada,bob","pypi_downloads":0,"repo_forks":7,"repo_watchers":40,"score":32,"slug":"django-One_x","slug_no_prefix":"one_x",` +
+			`"title":"Django One","title_no_prefix":"one","usage":0,"weight":46},` +
+			`{"absolute_url":"/grids/g/django-grids/","category":"","clean_title":"grids","created":"2000-01-04T00:00:00Z","description":"of all",` +
+			`"item_type":"grid","last_committed":null,"last_released":null,"modified":"2000-01-05T00:00:00Z","participants":"","pypi_downloads":0,` +
+			`"repo_forks":0,"repo_watchers":0,"score":0,"slug":"django-grids","slug_no_prefix":"grids","title":"Django grids","title_no_prefix":"grids","usage":0,"weight":0},`
+		if got := w.Body.String(); w.Code != 200 || !strings.HasPrefix(got, want) {
+			t.Errorf("%d (-want +got):\n%s", w.Code, cmp.Diff(want, got[:min(len(want), len(got))]))
+		}
+		var all []map[string]any
+		if err := json.Unmarshal(w.Body.Bytes(), &all); err != nil || len(all) != 3 || len(all[2]) != 21 {
+			t.Errorf("%v: %s", err, w.Body)
+		}
+	})
+}
+
+func day(n int) time.Time { return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, n) }
+
+func TestSearchOfNothing(t *testing.T) {
+	for name, s := range map[string]Searcher{"no index": nil, "no hit": finder{}} {
+		h := newHandler(t, Options{Store: few(), Searcher: s})
+		for _, target := range []string{"/api/v4/search/", "/api/v4/search/?q=", "/api/v4/search/?q=+%20", "/api/v4/search/?q=x", "/api/v4/search.json?q=%FF%00"} {
+			if w := do(h, "GET", target); w.Code != 200 || w.Body.String() != "[]" {
+				t.Errorf("%s, %s: %d %s", name, target, w.Code, w.Body)
+			}
+		}
+	}
+	var many []Hit
+	for range 50 {
+		many = append(many, Hit{ID: 1})
+	}
+	h := newHandler(t, Options{Store: few(), Searcher: finder{hits: many}})
+	if got := strings.Count(do(h, "GET", "/api/v4/search/?q=x").Body.String(), "absolute_url"); got != 20 {
+		t.Errorf("%d results", got)
+	}
+	h = newHandler(t, Options{Store: few(), Searcher: finder{err: errors.New("the index is damaged")}})
+	if w := do(h, "GET", "/api/v4/search/?q=x"); w.Code != 500 || w.Body.String() != serverError {
+		t.Errorf("a failure: %d %s", w.Code, w.Body)
+	}
+}

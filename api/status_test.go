@@ -1,0 +1,106 @@
+package api
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pkgmetad/internal/web"
+	"pkgmetad/store"
+)
+
+func TestStatus(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	synctest.Test(t, func(t *testing.T) {
+		s, err := store.Open(path, store.Options{Render: Template(nil)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		url := "https://example.com/x"
+		var c store.Catalogue
+		for _, slug := range []string{"fine", "failing", "gone", "new"} {
+			c.Packages = append(c.Packages, store.Entry{Slug: slug, Title: "T " + slug, RepoURL: &url, PyPIURL: &url})
+		}
+		if _, err := s.SyncCatalogue(c, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now().UTC()
+		source := func(state store.State, failures int, problem string) store.Source {
+			src := store.Source{State: state, LastAttempt: start, LastSuccess: start.Add(-3 * time.Hour), NextDue: start.Add(time.Hour), Failures: failures, LastError: problem}
+			if failures > 0 {
+				src.FailingSince = start.Add(-2 * time.Hour)
+			}
+			return src
+		}
+		var recs []store.Record
+		for slug, gitHub := range map[string]store.Source{
+			"fine": source(store.StateOK, 0, ""), "failing": source(store.StateFailed, 3, "GET x: 502"), "gone": source(store.StateGone, 1, "404"),
+		} {
+			rec, err := s.PackageBySlug(slug)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rec.GitHub, rec.PyPI = gitHub, source(store.StateOK, 0, "")
+			recs = append(recs, rec)
+		}
+		if err := s.Put(recs); err != nil {
+			t.Fatal(err)
+		}
+		for _, ago := range []time.Duration{30 * time.Hour, time.Hour} {
+			told, _ := json.Marshal(Pass{Started: start.Add(-ago), Asked: 4, DurationSeconds: 1.5})
+			if err := s.LogPass(start.Add(-ago), told, time.Time{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		h := newHandler(t, Options{Store: s, Location: time.FixedZone("", 3600), Daemon: func() Running {
+			return Running{NextTick: start.Add(time.Minute), Budgets: []Budget{{Name: "GitHub", Known: true, Limit: 5000, Remaining: 12}}}
+		}})
+
+		var got web.CatalogueState
+		w := do(h, "GET", "/status/")
+		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+			t.Fatalf("%v: %s", err, w.Body)
+		}
+		if got.Packages != 4 || got.GitHub.Never != 1 || got.GitHub.Ages[1].Packages != 2 || got.PyPI.Ages[1].Packages != 3 {
+			t.Errorf("the ages are %+v and %+v of %d", got.GitHub, got.PyPI, got.Packages)
+		}
+		if len(got.Failing) != 2 || got.FailingTotal != 2 || got.Failing[0].Slug != "failing" || got.Failing[0].LastError != "GET x: 502" ||
+			!got.Failing[0].Since.Equal(start.Add(-2*time.Hour)) || got.Failing[0].Source != "github" || got.Failing[1].State != store.StateGone {
+			t.Errorf("failing are %+v", got.Failing)
+		}
+		if len(got.Passes) != 1 || got.Passes[0].Asked != 4 || !got.NextTick.Equal(start.Add(time.Minute)) || got.Budgets[0].Remaining != 12 {
+			t.Errorf("passes %+v, next %v, budgets %+v", got.Passes, got.NextTick, got.Budgets)
+		}
+		if w.Header().Get("Last-Modified") != "" || !strings.Contains(w.Body.String(), `+01:00"`) {
+			t.Errorf("%v\n%s", w.Header(), w.Body)
+		}
+
+		w = do(h, "GET", "/status/packages/failing/")
+		var state web.PackageState
+		if err := json.Unmarshal(w.Body.Bytes(), &state); err != nil {
+			t.Fatalf("%v: %s", err, w.Body)
+		}
+		if state.GitHub.Failures != 3 || state.GitHub.LastError != "GET x: 502" || !state.GitHub.NextDue.Equal(start.Add(time.Hour)) ||
+			!state.GitHub.FailingSince.Equal(start.Add(-2*time.Hour)) || state.PyPI.State != store.StateOK || !state.PyPI.FailingSince.IsZero() {
+			t.Errorf("%+v", state)
+		}
+		if w := do(h, "GET", "/status/packages/nobody/"); w.Code != 404 {
+			t.Errorf("nobody: %d", w.Code)
+		}
+		// The count of all packages is not made anew for each request.
+		if _, err := s.SyncCatalogue(store.Catalogue{}, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if w := do(h, "GET", "/status/"); !strings.Contains(w.Body.String(), `"packages":4,`) {
+			t.Errorf("counted anew at once: %s", w.Body)
+		}
+		time.Sleep(statusAge)
+		if w := do(h, "GET", "/status/"); !strings.Contains(w.Body.String(), `"packages":0,`) {
+			t.Errorf("not counted anew: %s", w.Body)
+		}
+	})
+}
