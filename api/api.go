@@ -32,6 +32,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"sync"
 	"time"
 
@@ -118,6 +119,7 @@ type api struct {
 	snapshots    *Snapshots
 	snapshotBase string // of the links in the snapshot and the feed
 	searcher     Searcher
+	searches     chan struct{} // holds one for each search that runs
 	daemon       Daemon
 	statusCache  statusCache
 }
@@ -146,6 +148,7 @@ func New(o Options) (http.Handler, error) {
 
 		snapshots: o.Snapshots,
 		searcher:  o.Searcher,
+		searches:  make(chan struct{}, runtime.GOMAXPROCS(0)),
 		daemon:    o.Daemon,
 	}
 	a.snapshotBase = b.public

@@ -29,9 +29,12 @@ func (a *api) answerPage(w http.ResponseWriter, rq *request, v view, status int,
 		Title:  v.name,
 		Answer: &web.Answer{
 			Method: rq.Method, Path: rq.URL.RequestURI(), Status: status,
-			Header: [][2]string{{"Allow", allowed[0]}, {"Content-Type", typeJSON[0]}, {"Vary", "Accept"}},
+			Header: [][2]string{{"Content-Type", typeJSON[0]}, {"Vary", "Accept"}},
 			Body:   e.buf, Base: a.base.of(rq.Request),
 		},
+	}
+	if allow := w.Header()["Allow"]; allow != nil {
+		f.Answer.Header = append([][2]string{{"Allow", allow[0]}}, f.Answer.Header...)
 	}
 	var b bytes.Buffer
 	var err error

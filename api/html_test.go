@@ -49,6 +49,9 @@ func TestPagesForPeople(t *testing.T) {
 			t.Errorf("%s: Vary %q", target, w.Header().Get("Vary"))
 		}
 	}
+	if w := do(h, "GET", "/no/such/page", "Accept", browser); w.Code != 404 || !strings.Contains(w.Body.String(), "<h1") {
+		t.Errorf("an unknown page: %d %s", w.Code, w.Body)
+	}
 	for target, accept := range map[string]string{
 		"/api/v4/packages/?format=api":  "*/*",
 		"/api/v4/packages/.api":         "",

@@ -37,6 +37,18 @@ func weight(p *store.Record, now time.Time) int {
 	return popularity(p) + activity(p, now) + upkeep(p, now)
 }
 
+// gridWeight rates a grid from 0 to 100: 25 each for comparing packages at all,
+// for a description, for rows that it compares by, and for being locked, which
+// is to be looked after.
+func gridWeight(g *store.Grid, packages int) (points int) {
+	for _, has := range []bool{packages > 0, g.Description != "", g.Header, g.IsLocked} {
+		if has {
+			points += 25
+		}
+	}
+	return points
+}
+
 func popularity(p *store.Record) int {
 	return min(40, int(10*math.Log10(float64(max(0, p.Repo.Stars)+1))))
 }

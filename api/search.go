@@ -33,6 +33,7 @@ func (a *api) search() view {
 // A result is what a search found, as it is told of.
 type result struct {
 	grid     *store.Grid
+	compares int // packages, of a grid
 	pkg      *store.Record
 	category string // its title
 }
@@ -43,8 +44,13 @@ func (a *api) results(rq *request) (found []result, err error) {
 	if q = strings.TrimSpace(q); q == "" || a.searcher == nil {
 		return nil, nil
 	}
+	a.searches <- struct{}{} // a search is work, all other answers hardly are: these must not wait for many of those
 	hits, err := a.searcher.Search(rq.Context(), q, mostHits)
+	<-a.searches
 	if err != nil {
+		if rq.Context().Err() != nil {
+			return nil, nil // nobody listens any more, or the daemon stops
+		}
 		return nil, err
 	}
 	for _, hit := range hits {
@@ -53,6 +59,9 @@ func (a *api) results(rq *request) (found []result, err error) {
 			var g store.Grid
 			g, err = a.store.Grid(hit.ID)
 			r.grid = &g
+			if ids, err := a.store.GridPackages(hit.ID); err == nil {
+				r.compares = len(ids)
+			}
 		} else {
 			var p store.Record
 			p, err = a.store.Package(hit.ID)
@@ -82,103 +91,81 @@ func (a *api) getSearch(e *encoder, rq *request) error {
 	e.open('[')
 	for _, r := range found {
 		e.item()
-		if r.grid != nil {
-			e.gridResult(r.grid, a.location)
-		} else {
-			e.packageResult(r.pkg, r.category, now, a.location)
-		}
+		item := r.item(now)
+		e.searchItem(&item, a.location)
 	}
 	e.close(']')
 	return nil
 }
 
-func (e *encoder) packageResult(p *store.Record, category string, now time.Time, location *time.Location) {
-	e.open('{')
-	e.key("absolute_url")
-	e.str("/packages/p/" + p.Slug + "/")
-	e.key("category")
-	e.str(category)
-	e.key("clean_title")
-	e.str(cleanTitle(noPrefix(p.Slug)))
-	e.key("created")
-	e.time(p.Created, location)
-	e.key("description")
-	e.str(p.Repo.Description)
-	e.key("item_type")
-	e.str("package")
-	e.key("last_committed")
-	e.timeOrNull(p.Repo.LastCommit, location)
-	e.key("last_released")
-	e.timeOrNull(lastReleased(p), location)
-	e.key("modified")
-	e.time(p.Modified, location)
-	e.key("participants")
-	e.str(strings.Join(p.Repo.Participants, ","))
-	e.key("pypi_downloads")
-	e.int(0)
-	e.key("repo_forks")
-	e.int(p.Repo.Forks)
-	e.key("repo_watchers")
-	e.int(p.Repo.Stars)
-	e.key("score")
-	e.int(score(p, now))
-	e.names(p.Slug, p.Title)
-	e.key("usage")
-	e.int(0)
-	e.key("weight")
-	e.int(weight(p, now))
-	e.close('}')
+// A searchItem is a result in the shape of the documentation. What is not kept
+// here (downloads, usage) is zero, as is whatever a grid has none of.
+type searchItem struct {
+	kind, path, title, slug, description, category, participants string
+	created, modified                                            time.Time
+	lastCommitted, lastReleased                                  *time.Time
+	watchers, forks, score, weight                               int
 }
 
-// gridResult writes a grid in the shape of a package: what it has none of is
-// empty or zero.
-func (e *encoder) gridResult(g *store.Grid, location *time.Location) {
-	e.open('{')
-	e.key("absolute_url")
-	e.str("/grids/g/" + g.Slug + "/")
-	e.key("category")
-	e.str("")
-	e.key("clean_title")
-	e.str(cleanTitle(noPrefix(g.Slug)))
-	e.key("created")
-	e.time(g.Created, location)
-	e.key("description")
-	e.str(g.Description)
-	e.key("item_type")
-	e.str("grid")
-	e.key("last_committed")
-	e.null()
-	e.key("last_released")
-	e.null()
-	e.key("modified")
-	e.time(g.Modified, location)
-	e.key("participants")
-	e.str("")
-	e.key("pypi_downloads")
-	e.int(0)
-	e.key("repo_forks")
-	e.int(0)
-	e.key("repo_watchers")
-	e.int(0)
-	e.key("score")
-	e.int(0)
-	e.names(g.Slug, g.Title)
-	e.key("usage")
-	e.int(0)
-	e.key("weight")
-	e.int(0)
-	e.close('}')
+func (r *result) item(now time.Time) searchItem {
+	if g := r.grid; g != nil {
+		return searchItem{
+			kind: "grid", path: "/grids/g/" + g.Slug + "/", title: g.Title, slug: g.Slug, description: g.Description,
+			created: g.Created, modified: g.Modified, weight: gridWeight(g, r.compares),
+		}
+	}
+	p := r.pkg
+	return searchItem{
+		kind: "package", path: "/packages/p/" + p.Slug + "/", title: p.Title, slug: p.Slug, description: p.Repo.Description,
+		category: r.category, participants: strings.Join(p.Repo.Participants, ","), created: p.Created, modified: p.Modified,
+		lastCommitted: p.Repo.LastCommit, lastReleased: lastReleased(p), watchers: p.Repo.Stars, forks: p.Repo.Forks,
+		score: score(p, now), weight: weight(p, now),
+	}
 }
 
-func (e *encoder) names(slug, title string) {
-	e.key("slug")
-	e.str(slug)
-	e.key("slug_no_prefix")
-	e.str(noPrefix(slug))
+func (e *encoder) searchItem(i *searchItem, location *time.Location) {
+	e.open('{')
+	e.key("description")
+	e.str(i.description)
 	e.key("title")
-	e.str(title)
+	e.str(i.title)
+	e.key("created")
+	e.time(i.created, location)
+	e.key("modified")
+	e.time(i.modified, location)
+	e.key("weight")
+	e.int(i.weight)
+	e.key("item_type")
+	e.str(i.kind)
 	e.key("title_no_prefix")
-	e.str(noPrefix(title))
+	e.str(noPrefix(i.title))
+	e.key("slug")
+	e.str(i.slug)
+	e.key("slug_no_prefix")
+	e.str(noPrefix(i.slug))
+	e.key("clean_title")
+	e.str(cleanTitle(noPrefix(i.slug)))
+	e.key("category")
+	e.str(i.category)
+	e.key("absolute_url")
+	e.str(i.path)
+	e.key("repo_watchers")
+	e.int(i.watchers)
+	e.key("repo_forks")
+	e.int(i.forks)
+	e.key("pypi_downloads")
+	e.int(0)
+	e.key("score")
+	e.int(i.score)
+	e.key("usage")
+	e.int(0)
+	e.key("participants")
+	e.str(i.participants)
+	e.key("last_committed")
+	e.timeOrNull(i.lastCommitted, location)
+	e.key("last_released")
+	e.timeOrNull(i.lastReleased, location)
+	e.close('}')
 }
 
 func (a *api) searchPage(w io.Writer, rq *request, f web.Frame) error {

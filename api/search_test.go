@@ -37,18 +37,19 @@ func TestSearch(t *testing.T) {
 		h := newHandler(t, Options{Store: records, Searcher: finder{hits: []Hit{{ID: 1}, {ID: 99}, {Grid: true, ID: 7}, {ID: 3}}}})
 		w := do(h, "GET", "/api/v4/search/?q=one")
 		want := `[` +
-			`{"absolute_url":"/packages/p/django-One_x/","category":"Apps","clean_title":"onex","created":"2000-01-02T00:00:00Z","description":"It \"works\"",` +
-			`"item_type":"package","last_committed":"1999-06-15T00:00:00Z","last_released":"1999-12-27T00:00:00Z","modified":"2000-01-03T00:00:00Z",` +
-			`"participants":"ada,bob","pypi_downloads":0,"repo_forks":7,"repo_watchers":40,"score":32,"slug":"django-One_x","slug_no_prefix":"one_x",` +
-			`"title":"Django One","title_no_prefix":"one","usage":0,"weight":46},` +
-			`{"absolute_url":"/grids/g/django-grids/","category":"","clean_title":"grids","created":"2000-01-04T00:00:00Z","description":"of all",` +
-			`"item_type":"grid","last_committed":null,"last_released":null,"modified":"2000-01-05T00:00:00Z","participants":"","pypi_downloads":0,` +
-			`"repo_forks":0,"repo_watchers":0,"score":0,"slug":"django-grids","slug_no_prefix":"grids","title":"Django grids","title_no_prefix":"grids","usage":0,"weight":0},`
+			`{"description":"It \"works\"","title":"Django One","created":"2000-01-02T00:00:00Z","modified":"2000-01-03T00:00:00Z","weight":46,` +
+			`"item_type":"package","title_no_prefix":"one","slug":"django-One_x","slug_no_prefix":"one_x","clean_title":"onex","category":"Apps",` +
+			`"absolute_url":"/packages/p/django-One_x/","repo_watchers":40,"repo_forks":7,"pypi_downloads":0,"score":32,"usage":0,` +
+			`"participants":"ada,bob","last_committed":"1999-06-15T00:00:00Z","last_released":"1999-12-27T00:00:00Z"},` +
+			`{"description":"of all","title":"Django grids","created":"2000-01-04T00:00:00Z","modified":"2000-01-05T00:00:00Z","weight":50,` +
+			`"item_type":"grid","title_no_prefix":"grids","slug":"django-grids","slug_no_prefix":"grids","clean_title":"grids","category":"",` +
+			`"absolute_url":"/grids/g/django-grids/","repo_watchers":0,"repo_forks":0,"pypi_downloads":0,"score":0,"usage":0,` +
+			`"participants":"","last_committed":null,"last_released":null},`
 		if got := w.Body.String(); w.Code != 200 || !strings.HasPrefix(got, want) {
 			t.Errorf("%d (-want +got):\n%s", w.Code, cmp.Diff(want, got[:min(len(want), len(got))]))
 		}
 		var all []map[string]any
-		if err := json.Unmarshal(w.Body.Bytes(), &all); err != nil || len(all) != 3 || len(all[2]) != 21 {
+		if err := json.Unmarshal(w.Body.Bytes(), &all); err != nil || len(all) != 3 || len(all[2]) != 20 {
 			t.Errorf("%v: %s", err, w.Body)
 		}
 	})

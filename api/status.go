@@ -62,24 +62,25 @@ func (a *api) status() view {
 type statusCache struct {
 	mu    sync.Mutex
 	state web.CatalogueState
+	taken time.Time
 }
 
 func (c *statusCache) get(state func() (web.CatalogueState, error)) (web.CatalogueState, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if age := time.Since(c.state.Now); age >= 0 && age < statusAge {
+	if age := time.Since(c.taken); age >= 0 && age < statusAge {
 		return c.state, nil
 	}
 	s, err := state()
 	if err == nil {
-		c.state = s
+		c.state, c.taken = s, time.Now()
 	}
 	return s, err
 }
 
 // state is the present status.
 func (a *api) state() (web.CatalogueState, error) {
-	now := time.Now().In(a.location)
+	now := time.Now().Truncate(time.Second).In(a.location)
 	s := web.CatalogueState{Now: now, Budgets: []Budget{}, Failing: []web.Failing{}, Passes: []Pass{}}
 	sum, err := a.store.Summary(now, web.AgeBounds(), shownFailing)
 	if err != nil {

@@ -64,8 +64,18 @@ func (a *api) serve(v view) http.HandlerFunc {
 func (a *api) unknown(w http.ResponseWriter, r *http.Request) {
 	e := a.encoder()
 	defer a.release(e)
+	rq := request{Request: r}
+	if rq.form, _ = negotiate(r.Header["Accept"], ""); rq.html {
+		e.reset(pageIndent)
+	}
 	e.problem(errNotFound)
-	w.Header()["Content-Type"] = typeJSON
+	h := w.Header()
+	h["Vary"] = varyAccept
+	if rq.html {
+		a.answerPage(w, &rq, view{}, errNotFound.status, e)
+		return
+	}
+	h["Content-Type"] = typeJSON
 	a.send(w, r, errNotFound.status, e.buf, time.Time{})
 }
 

@@ -216,32 +216,36 @@ func TestCatalogueFiles(t *testing.T) {
 
 // TestCatalogueTooLargeForYAML: what a daemon could not load is not written.
 func TestCatalogueTooLargeForYAML(t *testing.T) {
-	url := "https://github.com/" + strings.Repeat("a", 300)
-	for name, c := range map[string]store.Catalogue{
-		"of bytes":  {Packages: manyPackages(30_000, &url)},
-		"of tokens": {Packages: manyPackages(125_000, nil)},
-	} {
-		folder := t.TempDir()
-		_, err := stageCatalogue(filepath.Join(folder, "c.yaml"), c)
-		if err == nil || !strings.Contains(err.Error(), "nothing was changed: give catalogue.path a name that ends in .ndjson") {
-			t.Errorf("too many %s: %v", name, err)
-		}
-		if files, _ := os.ReadDir(folder); len(files) != 0 {
-			t.Errorf("too many %s: it left %v", name, files)
-		}
-		if _, err := stageCatalogue(filepath.Join(folder, "c.ndjson"), c); err != nil {
-			t.Errorf("too many %s, as NDJSON: %v", name, err)
-		}
+	url := "https://github.com/" + strings.Repeat("a", 30_000)
+	var c store.Catalogue
+	for id := 1; id <= 300; id++ {
+		slug := fmt.Sprint("p", id)
+		c.Packages = append(c.Packages, store.Entry{ID: id, Slug: slug, Title: slug, RepoURL: &url})
+	}
+	folder := t.TempDir()
+	_, err := stageCatalogue(filepath.Join(folder, "c.yaml"), c)
+	if err == nil || !strings.Contains(err.Error(), "300 packages take 8.6 MiB, and a catalogue in YAML has 8 MiB at most; nothing was changed: give catalogue.path a name that ends in .ndjson") {
+		t.Errorf("error %v", err)
+	}
+	if files, _ := os.ReadDir(folder); len(files) != 0 {
+		t.Errorf("it left %v", files)
+	}
+	if _, err := stageCatalogue(filepath.Join(folder, "c.ndjson"), c); err != nil {
+		t.Errorf("as NDJSON: %v", err)
 	}
 }
 
-func manyPackages(n int, url *string) []store.Entry {
-	packages := make([]store.Entry, n)
-	for i := range packages {
-		slug := fmt.Sprint("p", i)
-		packages[i] = store.Entry{ID: i + 1, Slug: slug, Title: slug, RepoURL: url}
+func TestReadsBack(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.yaml")
+	for content, want := range map[string]string{
+		"packages: [}\n": "it would not load again: ",
+		"packages: [{slug: a}]\n" + strings.Repeat("# more\n", 10): "it would load as another catalogue",
+	} {
+		write(t, path, content)
+		if err := readsBack(path, 1, writeYAML); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: %v", content, err)
+		}
 	}
-	return packages
 }
 
 // FuzzCatalogueWrite: any text reads back as it was, from every format.

@@ -93,7 +93,7 @@ func TestLeastConfigHasTheDefaults(t *testing.T) {
 func TestConfigWithEveryKeySet(t *testing.T) {
 	token := writeFile(t, "token", "  sesame\n")
 	got, err := LoadConfig(writeFile(t, "config.yaml", `
-store: {path: /var/lib/p.db, lock_wait: 1s, max_size: 2GiB}
+store: {path: /var/lib/p.db, lock_wait: 1s, max_size: 2GiB, keep_deletions: 48h}
 http:
   listen: "[::1]:0"
   public_url: https://packages.example.org/sub/
@@ -125,7 +125,7 @@ log: {level: trace, format: json}
 		return loc
 	}
 	want := &Config{
-		Store: StoreConfig{Path: "/var/lib/p.db", LockWait: time.Second, MaxSize: 2 << 30},
+		Store: StoreConfig{Path: "/var/lib/p.db", LockWait: time.Second, MaxSize: 2 << 30, KeepDeletions: 48 * time.Hour},
 		HTTP: HTTPConfig{
 			Listen: "[::1]:0", PublicURL: "https://packages.example.org/sub", TimeZone: zone("Europe/Berlin"),
 			TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/32"), netip.MustParsePrefix("fd00::/8")},

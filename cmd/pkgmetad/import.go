@@ -13,7 +13,6 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
-	"pkgmetad/fetcher"
 	"pkgmetad/internal/importer"
 	"pkgmetad/internal/upstream"
 	"pkgmetad/store"
@@ -90,106 +89,129 @@ func (i *importing) run(ctx context.Context) (err error) {
 	}
 	// Opened first, and held to the end: two imports at once would be in each
 	// other's way, and an hour of reading must not end at a locked door.
-	st, err := store.Open(i.cfg.Store.Path, store.Options{LockWait: i.cfg.Store.LockWait, MaxSize: int(i.cfg.Store.MaxSize), Judge: fetcher.Judge})
+	st, err := openStore(i.cfg)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
 	present := readPresentCatalogue(i.cfg.Catalogue.Path)
 
-	c, forget, err := i.read(ctx, &present, st)
+	c, err := i.read(ctx, &present, st)
 	i.endProgress()
 	if err != nil {
 		return err
 	}
 	i.tell(&c.Collection)
-	catalogue := c.catalogue
-	if len(catalogue.Packages) == 0 {
+	if len(c.catalogue.Packages) == 0 {
 		return fmt.Errorf("%s holds no package; nothing was changed", i.source)
 	}
 	if !i.replace {
-		if err := present.guard(catalogue); err != nil {
+		if err := present.guard(c.catalogue); err != nil {
 			return err
 		}
 	}
 	file := &newCatalogueFile{path: i.cfg.Catalogue.Path}
-	if !sameFile(i.source, i.cfg.Catalogue.Path) {
-		if file, err = stageCatalogue(i.cfg.Catalogue.Path, catalogue); err != nil {
+	if !sameFile(i.source, file.path) {
+		if file, err = stageCatalogue(file.path, c.catalogue); err != nil {
 			return err
 		}
 		defer file.discard()
+		c.catalogue.Digest = catalogueDigest(file.at())
 	}
-	// The store goes first. A kill in between leaves the old catalogue beside the
-	// new records, and the same command run again completes it: the daemon, should
-	// it run before, buries what the old file does not list together with its
-	// data. The other way round it would find new packages without data, fetch
-	// them all, and call them modified at that time.
-	sequence := st.Sequence()
-	report, err := st.Import(catalogue, c.Records, time.Now())
-	if err != nil {
-		return fmt.Errorf("%w; the catalogue file is as it was", err)
+	if ctx.Err() != nil {
+		return errors.New("stopped; nothing was changed")
 	}
-	written := file.changes()
-	if err := file.commit(); err != nil {
-		return fmt.Errorf("%w; the records are in the store: import again", err)
+	if err := i.takeOver(c, file, st); err != nil {
+		return err
 	}
-	if err := forget(); err != nil {
-		fmt.Fprintf(i.stderr, "warning: the pages that were read cannot be cleared away: %v\n", err)
-	}
-	i.listed(report.Problems, "; the package is served, and this half of it never fetched")
-	fmt.Fprintln(i.stdout, i.summary(c, written, st.Sequence() != sequence))
 	return c.complaint()
 }
 
-// source is what has been read.
-type sourceContent struct {
-	importer.Collection
-	catalogue store.Catalogue
+// takeOver changes the store, then the catalogue file. A kill in between leaves
+// the old file beside the new records, and the same command run again completes
+// it: the daemon, should it run before, buries what the old file does not list
+// together with its data. The other way round it would find new packages without
+// data, fetch them all, and call them modified at that time.
+func (i *importing) takeOver(c *content, file *newCatalogueFile, st *store.Store) error {
+	sequence, writes := st.Sequence(), file.changes()
+	report, err := st.Import(c.catalogue, c.Records, time.Now())
+	if err != nil {
+		return fmt.Errorf("%w; the catalogue file is as it was", err)
+	}
+	if err := file.commit(); err != nil {
+		return fmt.Errorf("%w; the records are in the store: import again", err)
+	}
+	if err := c.forget(); err != nil {
+		fmt.Fprintf(i.stderr, "warning: the pages that were read cannot be cleared away: %v\n", err)
+	}
+	i.listed(report.Problems, "; the package is served, and this half of it never fetched")
+	fmt.Fprintln(i.stdout, i.summary(c, writes, st.Sequence() != sequence))
+	return nil
 }
 
-func (i *importing) read(ctx context.Context, present *presentCatalogue, st *store.Store) (c *sourceContent, forget func() error, err error) {
-	nothing := func() error { return nil }
+// content is what has been read.
+type content struct {
+	importer.Collection
+	catalogue store.Catalogue
+	forget    func() error // removes what was kept for going on
+}
+
+func newContent(c *importer.Collection) *content {
+	return &content{Collection: *c, catalogue: c.Catalogue(), forget: func() error { return nil }}
+}
+
+func (i *importing) read(ctx context.Context, present *presentCatalogue, st *store.Store) (*content, error) {
 	if isURL(i.source) {
-		site := &importer.Site{
-			Root: i.source, UserAgent: userAgent(i.cfg.PyPI.Contact), Spool: i.cfg.Store.Path + ".import", StaleAfter: i.cfg.Refresh.StaleAfter,
-			Progress: func(list string, done, count int) { i.progress(list, int64(done), int64(count), false) },
-			Note:     i.note,
-		}
-		collection, err := site.Read(ctx)
-		if err != nil {
-			return nil, nil, err
-		}
-		return &sourceContent{*collection, collection.Catalogue()}, site.Forget, nil
+		return i.readSite(ctx)
 	}
 	snapshot, err := importer.OpenSnapshot(i.source)
 	if errors.Is(err, importer.ErrNotSnapshot) {
-		c, err := i.readCatalogue(err)
-		return c, nothing, err
+		return i.readCatalogue(err)
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", i.source, cause(err))
+		return nil, fmt.Errorf("%s: %w", i.source, cause(err))
 	}
 	defer snapshot.Close()
 	snapshot.StaleAfter = i.cfg.Refresh.StaleAfter
 	snapshot.Progress = func(read, size int64) { i.progress(filepath.Base(i.source), read, size, true) }
 	collection, err := snapshot.Read(ctx)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", i.source, err)
+		return nil, fmt.Errorf("%s: %w", i.source, err)
 	}
 	if err := nameTaxonomy(collection, present, st); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return &sourceContent{*collection, collection.Catalogue()}, nothing, nil
+	return newContent(collection), nil
+}
+
+func (i *importing) readSite(ctx context.Context) (*content, error) {
+	site := &importer.Site{
+		Root: i.source, UserAgent: userAgent(i.cfg.PyPI.Contact), Spool: i.cfg.Store.Path + ".import", StaleAfter: i.cfg.Refresh.StaleAfter,
+		Progress: func(list string, done, count int) { i.progress(list, int64(done), int64(count), false) },
+		Note:     i.note,
+	}
+	collection, err := site.Read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c := newContent(collection)
+	c.forget = site.Forget
+	return c, nil
 }
 
 // readCatalogue reads SOURCE as a catalogue file, which it is unless its name
 // says otherwise. noSnapshot is why it is nothing else.
-func (i *importing) readCatalogue(noSnapshot error) (*sourceContent, error) {
+func (i *importing) readCatalogue(noSnapshot error) (*content, error) {
 	if _, err := catalogueFormat(i.source); err != nil {
 		return nil, fmt.Errorf("%s %w, and its name is not that of a catalogue: that ends in .yaml, .yml, .json, .ndjson or .jsonl", i.source, noSnapshot)
 	}
 	catalogue, err := LoadCatalogue(i.source)
-	return &sourceContent{importer.Collection{Categories: catalogue.Categories, Grids: catalogue.Grids}, catalogue}, err
+	if err != nil {
+		return nil, err
+	}
+	c := newContent(new(importer.Collection))
+	c.catalogue = catalogue
+	return c, nil
 }
 
 // tell prints what a person should know before anything is changed.
@@ -221,7 +243,7 @@ func (i *importing) listed(problems []string, tail string) {
 	}
 }
 
-func (i *importing) summary(c *sourceContent, written, changed bool) string {
+func (i *importing) summary(c *content, written, changed bool) string {
 	s := fmt.Sprintf("imported %d packages, %d grids, %d categories from %s", len(c.catalogue.Packages), len(c.catalogue.Grids), len(c.catalogue.Categories), i.source)
 	if c.Skipped > 0 {
 		s += fmt.Sprintf(" (%d skipped)", c.Skipped)
@@ -236,7 +258,7 @@ func (i *importing) summary(c *sourceContent, written, changed bool) string {
 }
 
 // complaint is the error that an import ends with which left something out.
-func (c *sourceContent) complaint() error {
+func (c *content) complaint() error {
 	var parts []string
 	if c.Skipped > 0 {
 		parts = append(parts, fmt.Sprintf("%d entries skipped", c.Skipped))

@@ -100,7 +100,11 @@ func (p place) imports(code int, args ...string) string {
 
 func (p place) open() *store.Store {
 	p.t.Helper()
-	st, err := store.Open(p.path("test.db"), store.Options{LockWait: time.Second})
+	cfg, err := LoadConfig(p.path("config.yaml"), nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	st, err := openStore(cfg)
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -342,6 +346,22 @@ func TestImportSnapshot(t *testing.T) {
 	}
 	if _, err := os.Stat(p.path("catalogue.yaml")); err == nil {
 		t.Error("a file cut short made a catalogue")
+	}
+}
+
+// TestPlaceholders: a made-up slug is nobody else's.
+func TestPlaceholders(t *testing.T) {
+	n := namer{kind: "grid", ids: map[int]bool{7: true}, slugs: map[string]bool{"grid-1": true, "grid-1_": true}}
+	for _, test := range []struct {
+		id   int
+		want string
+	}{{0, ""}, {7, ""}, {1, "grid-1__"}, {1, ""}, {2, "grid-2"}} {
+		if got := n.name(test.id); got != test.want {
+			t.Errorf("grid %d is named %q, want %q", test.id, got, test.want)
+		}
+	}
+	if n.named != 2 {
+		t.Errorf("%d named", n.named)
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -61,6 +62,9 @@ func stageCatalogue(path string, c store.Catalogue) (f *newCatalogueFile, err er
 	}
 	return &newCatalogueFile{path: path}, os.Remove(temp)
 }
+
+// at returns where the new content is now.
+func (f *newCatalogueFile) at() string { return cmp.Or(f.temp, f.path) }
 
 // changes reports whether commit changes anything.
 func (f *newCatalogueFile) changes() bool { return f.temp != "" }
@@ -162,8 +166,7 @@ func sameContent(path, other string) (bool, error) {
 	if _, err := io.Copy(&c, b); err != nil {
 		return false, err
 	}
-	_, err = c.with.ReadByte()
-	return !c.differs && err == io.EOF, nil
+	return c.same(), nil
 }
 
 // comparison is a writer that compares what it is given with what it reads.
@@ -179,6 +182,12 @@ func (c *comparison) Write(p []byte) (int, error) {
 		c.differs = true
 	}
 	return len(p), nil
+}
+
+// same reports whether all that was written is all that there is to read.
+func (c *comparison) same() bool {
+	_, err := c.with.ReadByte()
+	return !c.differs && err == io.EOF
 }
 
 // readsBack makes sure that the file at path loads, and that what it loads as
@@ -206,7 +215,7 @@ func readsBack(path string, packages int, write catalogueWriter) error {
 	if err := write(&again, c); err != nil {
 		return err
 	}
-	if again.differs {
+	if !again.same() {
 		return errors.New("it would load as another catalogue; nothing was changed")
 	}
 	return nil

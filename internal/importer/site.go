@@ -88,13 +88,13 @@ func (w *walk) all(ctx context.Context, root *url.URL) (*Collection, error) {
 		{"grids", lists.Grids, w.addGrid, func() int { return len(w.grids.items) }},
 		{"packages", lists.Packages, w.addPackage, func() int { return len(w.packages.items) }},
 	} {
-		listed := func() int { return list.taken() + w.Skipped }
-		before := w.Skipped
-		count, err := w.list(ctx, root, list.name, *list.link, list.add, func() int { return listed() - before })
+		skipped := w.Skipped // of the lists before
+		listed := func() int { return list.taken() + w.Skipped - skipped }
+		count, err := w.list(ctx, root, list.name, *list.link, list.add, listed)
 		if err != nil {
 			return nil, err
 		}
-		if n := listed() - before; n < count {
+		if n := listed(); n < count {
 			w.Warnings = append(w.Warnings, fmt.Sprintf(
 				"the site counts %d %s and listed %d: some were deleted or moved while they were read; import again", count, list.name, n))
 		}

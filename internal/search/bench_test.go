@@ -31,8 +31,6 @@ type generatedSource struct {
 	peak atomic.Uint64 // bytes of heap that were in use at once
 }
 
-func (s *generatedSource) Sequence() uint64 { return uint64(s.n) }
-
 func (s *generatedSource) Changes(since uint64, limit int) (changes []store.Change, next uint64, more bool, err error) {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
@@ -120,7 +118,7 @@ func BenchmarkIndex(b *testing.B) {
 	b.Cleanup(func() { x.Close() })
 	b.Run("verify", func(b *testing.B) {
 		for b.Loop() {
-			if err := x.verify(); err != nil {
+			if err := x.verify(b.Context()); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -130,7 +128,7 @@ func BenchmarkIndex(b *testing.B) {
 		{"everywhere", "django"}, {"common", generatedWord(3)}, {"rare", generatedWord(40_000)},
 		{"three", "django " + generatedWord(3) + " " + generatedWord(20)}, {"three_rare", generatedWord(300) + " " + generatedWord(2000) + " " + generatedWord(20_000)},
 		{"typo", "djagno"}, {"typo_rare", "x" + generatedWord(40_000)[1:]}, {"nothing", "xxxyyyzzz"},
-		{"ten", "a b c d e f g h j k"},
+		{"ten_letters", "a b c d e f g h j k"}, {"ten_words", must(source.Package(7)).Repo.Description},
 	} {
 		b.Run(q.name, func(b *testing.B) {
 			n := 0

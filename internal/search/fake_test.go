@@ -94,12 +94,6 @@ func (f *fakeSource) idle() {
 	}
 }
 
-func (f *fakeSource) Sequence() uint64 {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.sequence
-}
-
 func (f *fakeSource) Changes(since uint64, limit int) (changes []store.Change, next uint64, more bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -230,4 +224,11 @@ func ids(t testing.TB, x *Index, query string) []int {
 		found = append(found, h.ID)
 	}
 	return found
+}
+
+func wantIDs(t *testing.T, x *Index, query string, want ...int) {
+	t.Helper()
+	if got := ids(t, x, query); !slices.Equal(got, want) {
+		t.Errorf("Search(%q) = %v, want %v", query, got, want)
+	}
 }

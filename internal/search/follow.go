@@ -2,12 +2,9 @@ package search
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -83,16 +80,25 @@ func (x *Index) fail(err error) {
 	}
 }
 
-// follow follows the source until something fails. When it has caught up it
-// looks whether categories or grids have changed too: they are not in the feed,
-// but each change of theirs takes a number of the sequence.
+// follow follows the source until something fails, be it in a goroutine of
+// bleve's.
 func (x *Index) follow(parent context.Context) error {
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
 	x.cancel.Store(&cancel)
 	defer x.cancel.Store(nil)
+	err := x.followFeed(ctx)
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
+}
 
-	if err := x.verify(); err != nil {
+// followFeed follows the source until something fails. When it has caught up it
+// looks whether categories or grids have changed too: they are not in the feed,
+// but each change of theirs takes a number of the sequence.
+func (x *Index) followFeed(ctx context.Context) error {
+	if err := x.verify(ctx); err != nil {
 		return err
 	}
 	position, err := x.position()
@@ -155,9 +161,6 @@ func (x *Index) follow(parent context.Context) error {
 			}
 		}
 		if err := x.source.Wait(ctx, position); err != nil {
-			if cause := context.Cause(ctx); cause != nil {
-				return cause
-			}
 			return fmt.Errorf("wait for the store to change: %w", err)
 		}
 	}
@@ -184,90 +187,6 @@ func (x *Index) apply(b *bleve.Batch, c store.Change, categories map[int]string)
 	}
 }
 
-// followGrids indexes all grids again if any of them has changed.
-func (x *Index) followGrids(ctx context.Context) error {
-	grids, _, err := x.source.Grids(0, math.MaxInt32)
-	if err != nil {
-		return fmt.Errorf("read the grids of the store: %w", err)
-	}
-	sum := sha256.New()
-	encoder := json.NewEncoder(sum)
-	for _, g := range grids {
-		if err := encoder.Encode([]any{g.ID, g.Title, g.Slug, g.Description}); err != nil {
-			return err
-		}
-	}
-	digest := sum.Sum(nil)
-	held, err := x.internal(keyGrids)
-	if err != nil || slices.Equal(held, digest) {
-		return err
-	}
-	gone, err := x.gridsIndexed(ctx)
-	if err != nil {
-		return err
-	}
-	for _, g := range grids {
-		delete(gone, docID(true, g.ID))
-	}
-	for chunk := range slices.Chunk(grids, batchSize) {
-		err := x.write(ctx, func(b *bleve.Batch) {
-			for i := range chunk {
-				if err := b.Index(docID(true, chunk[i].ID), x.gridDocument(&chunk[i])); err != nil {
-					x.log.Error().Err(err).Int("grid", chunk[i].ID).Msg("a grid is left out of the search index")
-				}
-			}
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return x.write(ctx, func(b *bleve.Batch) {
-		for id := range gone {
-			b.Delete(id)
-		}
-		b.SetInternal(keyGrids, digest)
-	})
-}
-
-// gridsIndexed returns the documents that are grids.
-func (x *Index) gridsIndexed(ctx context.Context) (ids map[string]bool, err error) {
-	ids = map[string]bool{}
-	err = x.use(func(index bleve.Index) error {
-		r := bleve.NewSearchRequestOptions(term("kind", docID(true, 0)[:1]), math.MaxInt32, 0, false)
-		r.Score = bleve.ScoreNone
-		found, err := index.SearchInContext(ctx, r)
-		if err != nil {
-			return err
-		}
-		for _, match := range found.Hits {
-			ids[match.ID] = true
-		}
-		return nil
-	})
-	return ids, err
-}
-
-// A taxonomy is what the documents of packages hold of the categories.
-type taxonomy struct {
-	titles map[int]string
-	digest []byte
-}
-
-func (x *Index) categories() (t taxonomy, err error) {
-	categories, _, err := x.source.Categories(0, math.MaxInt32)
-	if err != nil {
-		return t, fmt.Errorf("read the categories of the store: %w", err)
-	}
-	t.titles = make(map[int]string, len(categories))
-	for _, c := range categories {
-		t.titles[c.ID] = c.Title
-	}
-	encoded, err := json.Marshal(t.titles) // sorts by key
-	sum := sha256.Sum256(encoded)
-	t.digest = sum[:]
-	return t, err
-}
-
 // write fills a batch, writes it, and returns when it is on the disk.
 func (x *Index) write(ctx context.Context, fill func(*bleve.Batch)) error {
 	persisted := make(chan error, 1)
@@ -290,7 +209,7 @@ func (x *Index) write(ctx context.Context, fill func(*bleve.Batch)) error {
 		}
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return ctx.Err()
 	}
 }
 

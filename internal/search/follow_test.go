@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
@@ -14,13 +13,6 @@ import (
 
 	"pkgmetad/store"
 )
-
-func wantIDs(t *testing.T, x *Index, query string, want ...int) {
-	t.Helper()
-	if got := ids(t, x, query); !slices.Equal(got, want) {
-		t.Errorf("Search(%q) = %v, want %v", query, got, want)
-	}
-}
 
 func TestFollows(t *testing.T) {
 	source := newSource(pkg(1, "alpha", "first", 1))

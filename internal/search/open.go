@@ -1,6 +1,7 @@
 package search
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -184,7 +185,7 @@ func (x *Index) repair(cause error) error {
 
 // verify checks the checksums of the files of the index, which bleve itself
 // only writes.
-func (x *Index) verify() error {
+func (x *Index) verify(ctx context.Context) error {
 	return x.use(func(index bleve.Index) error {
 		inner, err := index.Advanced()
 		if err != nil {
@@ -201,7 +202,7 @@ func (x *Index) verify() error {
 		}
 		for _, segment := range snapshot.Segments() {
 			if file, ok := segment.Segment().(interface{ Path() string }); ok {
-				if err := verifyFile(file.Path()); err != nil {
+				if err := verifyFile(ctx, file.Path()); err != nil {
 					return err
 				}
 			}
@@ -211,7 +212,10 @@ func (x *Index) verify() error {
 }
 
 // verifyFile checks the CRC-32 that ends a segment file, of all before it.
-func verifyFile(path string) error {
+func verifyFile(ctx context.Context, path string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return err

@@ -7,12 +7,13 @@
 // there after a restart. So it can be thrown away at any time, and is, where it
 // is damaged or of another version: it builds itself anew.
 //
-//	search.go   Search, and what ranks the hits
-//	query.go    what a query means
-//	popular.go  a short cut for common words
-//	mapping.go  what is indexed, and how
-//	open.go     the folder: opening, verifying, building anew
-//	follow.go   following the store
+//	search.go    Search, and what ranks the hits
+//	query.go     what a query means
+//	popular.go   a short cut for common words
+//	mapping.go   what is indexed, and how
+//	open.go      the folder: opening, verifying, building anew
+//	follow.go    following the store's packages
+//	taxonomy.go  following its categories and grids
 //
 // # Ranking
 //
@@ -21,7 +22,8 @@
 // field (title, slug, description, category and participants), and in each by
 // way (the word itself, its English stem, a word that begins with it); last of
 // all, by field again, a word with one typo. Documents of the same rank come by
-// popularity, then by id.
+// popularity, then by id. A query with a word that is nowhere finds nothing:
+// what matches the other words is not what was asked for.
 //
 // That order is no matter of weights: each rank is a query of its own, and the
 // next one is only asked where the ranks before it do not fill the answer. No
@@ -47,14 +49,12 @@ import (
 
 // Source is what the index follows. *store.Store is one.
 type Source interface {
-	// Sequence returns the number of the last change.
-	Sequence() uint64
 	// Changes returns what changed after a sequence, in order, at most limit
 	// changes, the sequence to go on from, and whether there is more. Where the
 	// feed does not reach back to since, or since lies ahead of it, it fails
 	// with store.ErrForgotten. 0 is always answered, with every live package.
 	Changes(since uint64, limit int) (changes []store.Change, next uint64, more bool, err error)
-	// Wait returns nil when Sequence() is greater than since, or ctx's error.
+	// Wait returns nil when there was a change after since, or ctx's error.
 	Wait(ctx context.Context, since uint64) error
 	// Package returns a live package, or store.ErrNotFound.
 	Package(id int) (store.Record, error)
@@ -88,12 +88,17 @@ type Index struct {
 	closed bool
 }
 
+// many is how many documents that match alike it is worth the while to sort at
+// once. Of more, the popular ones are asked for first: to sort a million takes
+// half a second.
+const many = 200
+
 // Search returns what a query finds, at most limit hits, the best first. Every
 // text is a query; one without words finds the title or slug that it is. Of a
 // long one the first 200 characters and 10 words are read.
 func (x *Index) Search(ctx context.Context, q string, limit int) (hits []Hit, err error) {
 	err = x.use(func(index bleve.Index) error {
-		s := searching{ctx: ctx, index: index, limit: limit, seen: map[Hit]bool{}}
+		s := searching{ctx: ctx, index: index, limit: limit, many: max(many, limit+1), seen: map[Hit]bool{}}
 		err := s.search(x.read(q).steps())
 		hits = s.hits
 		return err
@@ -104,51 +109,64 @@ func (x *Index) Search(ctx context.Context, q string, limit int) (hits []Hit, er
 	return hits, nil
 }
 
-// many is how many documents a step may find before it is worth the while to
-// ask for the popular ones among them first: to sort them all takes some
-// microseconds for each.
-const many = 200
-
 // A searching is one search under way.
 type searching struct {
 	ctx     context.Context
 	index   bleve.Index
 	limit   int
+	many    int   // so many documents that they are not worth counting
 	hits    []Hit // the best first
 	seen    map[Hit]bool
 	popular query.Query // see mostPopular
 }
 
-// search asks level after level until there are limit hits.
+// search asks step after step until there are limit hits.
 func (s *searching) search(steps []step) error {
 	for _, levels := range steps {
 		count, err := s.count(levels[len(levels)-1])
 		if err != nil {
 			return err
 		}
-		for _, level := range levels {
-			if len(s.hits) >= min(s.limit, count) {
-				break
-			}
-			if count == many {
-				if s.popular == nil {
-					if s.popular, err = mostPopular(s.ctx, s.index); err != nil {
-						return err
-					}
-				}
-				if err := s.add(bleve.NewConjunctionQuery(level, s.popular)); err != nil {
-					return err
-				}
-				if len(s.hits) >= s.limit {
-					break
-				}
-			}
-			if err := s.add(level); err != nil {
-				return err
-			}
+		if err := s.rank(levels, count); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// rank adds what the levels find, the strictest first; count is how many the
+// last of them finds. It asks no level that finds nothing new, and to learn
+// which these are, halves them.
+func (s *searching) rank(levels step, count int) error {
+	if count <= len(s.hits) || len(s.hits) >= s.limit {
+		return nil
+	}
+	if half := len(levels) / 2; half > 0 {
+		less, err := s.count(levels[half-1])
+		if err != nil {
+			return err
+		}
+		if err := s.rank(levels[:half], less); err != nil {
+			return err
+		}
+		return s.rank(levels[half:], count)
+	}
+	if count == s.many {
+		if err := s.addPopular(levels[0]); err != nil || len(s.hits) >= s.limit {
+			return err
+		}
+	}
+	return s.add(levels[0])
+}
+
+// addPopular adds those of what a level finds that are among the most popular.
+func (s *searching) addPopular(level query.Query) (err error) {
+	if s.popular == nil {
+		if s.popular, err = mostPopular(s.ctx, s.index); err != nil {
+			return err
+		}
+	}
+	return s.add(bleve.NewConjunctionQuery(level, s.popular))
 }
 
 // add appends what a level finds and those before it did not, up to the limit.
@@ -175,10 +193,10 @@ func (s *searching) add(level query.Query) error {
 	return nil
 }
 
-// count returns how many documents match, many for as many or more: bleve stops
-// at the number that is asked for where neither scores nor the order matter.
+// count returns how many documents match, s.many for as many or more: bleve
+// stops at the number that is asked for where neither scores nor order matter.
 func (s *searching) count(q query.Query) (int, error) {
-	r := bleve.NewSearchRequestOptions(q, many, 0, false)
+	r := bleve.NewSearchRequestOptions(q, s.many, 0, false)
 	r.Score = bleve.ScoreNone
 	found, err := s.index.SearchInContext(s.ctx, r)
 	if err != nil {

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+)
+
+const (
+	pageSize     = 20
+	packagePath  = "/api/v4/packages/%d/"
+	pagePath     = "/api/v4/packages/?limit=%d&offset=%d"
+	snapshotPath = "/snapshot/packages.ndjson"
+
+	variety = 1000 // different requests where a case has more than one
+)
+
+// A comparison is one kind of request to each server.
+type comparison struct {
+	name   string
+	paths  []string // asked for in turn
+	header http.Header
+	known  bool // ask with the tag of the server's own answer, for a 304
+	stream bool // what counts is bytes, not requests
+
+	ofBare, ofNginx float64 // the share of each to reach; 0 for none
+}
+
+func (b *bench) comparisons() ([]comparison, error) {
+	ids, err := b.someIDs()
+	if err != nil {
+		return nil, err
+	}
+	r := rand.New(rand.NewPCG(2, 0))
+	var packages, pages []string
+	for _, id := range ids {
+		packages = append(packages, fmt.Sprintf(packagePath, id))
+	}
+	for range variety / pageSize {
+		pages = append(pages, fmt.Sprintf(pagePath, pageSize, r.IntN(b.packages-pageSize)))
+	}
+	one, page := packages[:1], []string{fmt.Sprintf(pagePath, pageSize, pageSize)}
+	return []comparison{
+		{name: "one package", paths: one, ofBare: 0.8},
+		{name: fmt.Sprintf("one package of %d", len(packages)), paths: packages, ofBare: 0.8},
+		{name: "a page of 20", paths: page, ofBare: 0.6},
+		{name: fmt.Sprintf("a page of 20 of %d", len(pages)), paths: pages, ofBare: 0.6},
+		{name: "304 for one package", paths: one, known: true},
+		{name: "the snapshot", paths: []string{snapshotPath}, stream: true, ofNginx: 0.8},
+		{name: "the snapshot, gzip", paths: []string{snapshotPath}, stream: true, header: http.Header{"Accept-Encoding": {"gzip"}}},
+	}, nil
+}
+
+// someIDs returns ids of packages from all over the store, the same in each run.
+func (b *bench) someIDs() (ids []int, err error) {
+	world, err := os.ReadFile(b.path("world.ndjson"))
+	if err != nil {
+		return nil, err
+	}
+	var all []int
+	for line := range bytes.Lines(world) {
+		var p struct {
+			Kind string
+			ID   int
+		}
+		if err := json.Unmarshal(line, &p); err != nil {
+			return nil, err
+		}
+		if p.Kind == "" {
+			all = append(all, p.ID)
+		}
+	}
+	for i := range b.packages - b.worldSize() {
+		all = append(all, firstGenerated+i)
+	}
+	r := rand.New(rand.NewPCG(1, 0))
+	for range variety {
+		ids = append(ids, all[r.IntN(len(all))])
+	}
+	return ids, nil
+}
+
+// compare measures every comparison with each server.
+func (b *bench) compare(ctx context.Context, d *daemon) (err error) {
+	cases, err := b.comparisons()
+	if err != nil {
+		return err
+	}
+	snapshots, err := filepath.Glob(d.site.path("pkgmetad.db.snapshot/*.ndjson"))
+	if err != nil || len(snapshots) != 1 {
+		return errors.Join(err, fmt.Errorf("%d snapshots in %s, not one", len(snapshots), d.site.folder))
+	}
+	answers, err := recordAll(d.address, cases, snapshots[0])
+	if err != nil {
+		return fmt.Errorf("record pkgmetad's answers: %w", err)
+	}
+	servers := []*process{d.process}
+	for _, begin := range []func() (*process, error){
+		func() (*process, error) { return b.startBare(ctx, answers) },
+		func() (*process, error) { return b.startNginx(ctx, answers, snapshots[0]) },
+	} {
+		p, err := begin()
+		if p != nil {
+			servers = append(servers, p)
+			defer func() { err = errors.Join(err, p.stop()) }()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, p := range servers[1:] {
+		if err := sameAnswers(d.address, p.address, cases); err != nil {
+			return fmt.Errorf("%s does not answer as pkgmetad does: %w", p.name, err)
+		}
+	}
+	for _, c := range cases {
+		b.notef("%s", c.name)
+		result := result{comparison: c, rates: map[string][]float64{}}
+		for round := range b.rounds + 1 {
+			for _, p := range servers {
+				rate, err := b.measure(ctx, p, c)
+				if err != nil {
+					return fmt.Errorf("%s from %s: %w", c.name, p.name, err)
+				}
+				if round > 0 { // the first warms up
+					result.rates[p.name] = append(result.rates[p.name], rate)
+				}
+			}
+		}
+		b.report.results = append(b.report.results, result)
+	}
+	return nil
+}
+
+// recordAll records the answer to every path of the cases once.
+func recordAll(address string, cases []comparison, snapshot string) (answers []answer, err error) {
+	recorded := map[string]bool{}
+	for _, c := range cases {
+		for _, path := range c.paths {
+			if recorded[path] {
+				continue
+			}
+			recorded[path] = true
+			var a answer
+			if c.stream {
+				a, err = recordHeader(address, path)
+				a.File = snapshot
+			} else {
+				a, err = record(address, path, nil)
+			}
+			if err != nil {
+				return nil, err
+			}
+			if a.Status != http.StatusOK {
+				return nil, fmt.Errorf("%s: status %d", path, a.Status)
+			}
+			answers = append(answers, a)
+		}
+	}
+	return answers, nil
+}
+
+// sameAnswers returns an error unless two servers give the same answers, the
+// header aside.
+func sameAnswers(a, b string, cases []comparison) error {
+	for _, c := range cases {
+		for _, path := range c.paths {
+			var told [2]string
+			for i, address := range []string{a, b} {
+				header, err := c.headerFor(address)
+				if err != nil {
+					return err
+				}
+				if told[i], err = digest(address, path, header); err != nil {
+					return err
+				}
+			}
+			if told[0] != told[1] {
+				return fmt.Errorf("%s (%s):\n%s\n%s", path, c.name, told[0], told[1])
+			}
+		}
+	}
+	return nil
+}
+
+// headerFor returns the header to ask that server with.
+func (c comparison) headerFor(address string) (http.Header, error) {
+	if !c.known {
+		return c.header, nil
+	}
+	a, err := recordHeader(address, c.paths[0])
+	return http.Header{"If-None-Match": {a.Header.Get("Etag")}}, err
+}
+
+// measure returns requests, or bytes, a second.
+func (b *bench) measure(ctx context.Context, p *process, c comparison) (float64, error) {
+	header, err := c.headerFor(p.address)
+	if err != nil {
+		return 0, err
+	}
+	l, err := b.load(ctx, p.address, c.paths, header)
+	if err != nil {
+		return 0, err
+	}
+	if c.stream {
+		return float64(l.bytes) / l.took.Seconds(), nil
+	}
+	return float64(l.requests) / l.took.Seconds(), nil
+}

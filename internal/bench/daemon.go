@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"time"
+)
+
+// A daemon is a pkgmetad that serves a site.
+type daemon struct {
+	*process
+	site site
+	read int // bytes of its log that earlier calls of heap have read
+}
+
+// startDaemon starts a daemon and returns how long it took from the start of
+// the process to the first 200 of /readyz.
+func (b *bench) startDaemon(ctx context.Context, s site, name string) (*daemon, time.Duration, error) {
+	if err := s.configure(); err != nil {
+		return nil, 0, err
+	}
+	began := time.Now()
+	p, err := start(ctx, name, s.listen, s.path("daemon.log"), []string{"GODEBUG=gctrace=1", "GITHUB_TOKEN=bench-" + s.listen},
+		b.program, "serve", "--config", s.path("config.yaml"))
+	if err != nil {
+		return nil, 0, err
+	}
+	err = p.answers(ctx, "/readyz")
+	return &daemon{process: p, site: s}, time.Since(began), err
+}
+
+// startMeasured starts the daemon twice: the first one takes the catalogue
+// over and makes the search index and the snapshot, the second one finds all
+// there and is the one that is measured.
+func (b *bench) startMeasured(ctx context.Context, s site) (*daemon, error) {
+	first, took, err := b.startDaemon(ctx, s, "the first daemon")
+	if err != nil {
+		return nil, err
+	}
+	b.notef("first start: ready after %s; it makes the search index and the snapshot", took.Round(time.Millisecond))
+	began := time.Now()
+	if err := first.settled(ctx); err != nil {
+		return nil, err
+	}
+	b.notef("done with both after %s", time.Since(began).Round(time.Second))
+	if err := first.stop(); err != nil {
+		return nil, err
+	}
+	d, took, err := b.startDaemon(ctx, s, "the daemon")
+	if err != nil {
+		return nil, err
+	}
+	b.notef("second start: ready after %s", took.Round(time.Millisecond))
+	b.report.ready = took
+	if err := d.settled(ctx); err != nil {
+		return nil, err
+	}
+	b.report.memory("at rest", d)
+	return d, nil
+}
+
+// settled waits until the daemon is done with what it does in the background.
+func (d *daemon) settled(ctx context.Context) error {
+	if err := d.answers(ctx, "/snapshot/packages.ndjson?settled"); err != nil {
+		return err
+	}
+	return d.quiet(ctx)
+}
+
+// gcLine is what the runtime tells of a collection: the heap when it began,
+// when it ended, and what of it lives on, in MiB.
+var gcLine = regexp.MustCompile(`(?m)^gc \d+ @.* (\d+)->(\d+)->(\d+) MB`)
+
+// heap returns the largest Go heap and the largest part of it that lived on,
+// of the collections since the last call; 0 where there were none.
+func (d *daemon) heap() (largest, live int) {
+	log, _ := os.ReadFile(d.log) // what is missing shows as 0
+	for _, gc := range gcLine.FindAllSubmatch(log[min(d.read, len(log)):], -1) {
+		var n [3]int
+		for i := range n {
+			n[i], _ = strconv.Atoi(string(gc[i+1]))
+		}
+		largest, live = max(largest, n[0], n[1]), max(live, n[2])
+	}
+	d.read = len(log)
+	return largest, live
+}
+
+// memory notes what memory the daemon uses.
+func (r *report) memory(when string, d *daemon) {
+	largest, live := d.heap()
+	heap := "no collection"
+	if largest > 0 {
+		heap = fmt.Sprintf("%d MiB at the most, %d MiB of it live", largest, live)
+		r.heap = max(r.heap, largest)
+	}
+	r.memories = append(r.memories, []string{when, heap,
+		fmt.Sprintf("%d MiB", d.status("RssAnon")>>20), fmt.Sprintf("%d MiB", d.status("VmRSS")>>20)})
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// A process is a server that this program started.
+type process struct {
+	name    string
+	address string // host:port that it listens on
+	log     string // path of its stdout and stderr
+	cmd     *exec.Cmd
+	ended   chan struct{} // closed when it has ended
+	err     error         // then: why
+}
+
+// start starts a server with further variables in its environment.
+func start(ctx context.Context, name, address, log string, env []string, argv ...string) (*process, error) {
+	out, err := os.Create(log)
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close()
+	p := &process{name: name, address: address, log: log, ended: make(chan struct{})}
+	p.cmd = exec.CommandContext(ctx, argv[0], argv[1:]...)
+	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
+	p.cmd.WaitDelay = 20 * time.Second
+	p.cmd.Env = append(os.Environ(), env...)
+	p.cmd.Stdout, p.cmd.Stderr = out, out
+	if err := p.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	go func() {
+		defer close(p.ended)
+		p.err = p.cmd.Wait()
+	}()
+	return p, nil
+}
+
+// stop ends the process in order, and waits for it.
+func (p *process) stop() error {
+	select {
+	case <-p.ended:
+		return fmt.Errorf("%s ended by itself: %v; see %s", p.name, p.err, p.log)
+	default:
+	}
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may just have ended
+	<-p.ended
+	if p.err != nil {
+		return fmt.Errorf("stop %s: %w; see %s", p.name, p.err, p.log)
+	}
+	return nil
+}
+
+// answers waits until a path of the server answers 200.
+func (p *process) answers(ctx context.Context, path string) error {
+	ask := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
+	for {
+		resp, err := ask.Get("http://" + p.address + path)
+		if err == nil {
+			_, _ = io.Copy(io.Discard, resp.Body) // the status says it all
+			_ = resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case <-p.ended:
+			return fmt.Errorf("%s ended: %v; see %s", p.name, p.err, p.log)
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+// quiet waits until the process has used less than a twentieth of a CPU for
+// three seconds: what it does in the background is done then.
+func (p *process) quiet(ctx context.Context) error {
+	const window, least = time.Second, 3
+	for calm, before := 0, p.cpu(); calm < least; {
+		select {
+		case <-p.ended:
+			return fmt.Errorf("%s ended: %v; see %s", p.name, p.err, p.log)
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(window):
+		}
+		used := p.cpu()
+		if calm++; used-before > window/20 {
+			calm = 0
+		}
+		before = used
+	}
+	return nil
+}
+
+// cpu returns the time that all threads of the process have run.
+func (p *process) cpu() time.Duration {
+	const ticks = 100 // a second: what Linux tells processes, whatever its own clock
+	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
+	if len(fields) < 13 {
+		return 0
+	}
+	user, _ := strconv.Atoi(fields[11])
+	system, _ := strconv.Atoi(fields[12])
+	return time.Duration(user+system) * time.Second / ticks
+}
+
+// status returns a field of /proc/PID/status that is told in kB, in bytes.
+func (p *process) status(field string) int64 {
+	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	for line := range strings.Lines(string(data)) {
+		if value, ok := strings.CutPrefix(line, field+":"); ok {
+			n, _ := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")), 10, 64)
+			return n << 10
+		}
+	}
+	return 0
+}
+
+// freeAddress returns an address of this machine that nobody listens on.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}

@@ -1,0 +1,245 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"pkgmetad/api"
+	"pkgmetad/store"
+)
+
+const (
+	// worldSize is how many packages at most the simulated GitHub and PyPI know,
+	// and so how many a pass asks about. A store of more has made-up ones
+	// beside, which no pass touches.
+	worldSize = 5500
+
+	publicURL = "https://packages.example.org" // the same for whatever port a daemon listens on
+	stale     = 30 * 24 * time.Hour            // no pass but those that are asked for
+	keepFor   = 20 * 24 * time.Hour            // a store; later its packages fall due
+)
+
+func (b *bench) worldSize() int { return min(b.packages, worldSize) }
+
+// simulator is the simulated GitHub and PyPI.
+type simulator struct {
+	*process
+	catalogue string // path of its world's catalogue, NDJSON
+}
+
+func (b *bench) startSimulator(ctx context.Context) (*simulator, error) {
+	address, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	s := &simulator{catalogue: filepath.Join(b.dir, "world.ndjson")}
+	s.process, err = start(ctx, "the simulator", address, filepath.Join(b.dir, "sim.log"), nil,
+		b.program, "sim", "--listen", address, "--packages", strconv.Itoa(b.worldSize()-1), "--catalogue", s.catalogue) // it adds one
+	if err != nil {
+		return nil, err
+	}
+	return s, s.answers(ctx, "/_sim/stats")
+}
+
+// A site is a store with what a daemon needs to serve it.
+type site struct {
+	folder    string
+	simulator *simulator
+	listen    string
+}
+
+func (b *bench) site(s *simulator) site { return site{folder: b.dir, simulator: s} }
+
+func (s site) path(name string) string { return filepath.Join(s.folder, name) }
+
+// configure writes the configuration, with a free port to listen on.
+func (s *site) configure() (err error) {
+	if s.listen, err = freeAddress(); err != nil {
+		return err
+	}
+	upstream := "http://" + s.simulator.address + "/"
+	return os.WriteFile(s.path("config.yaml"), fmt.Appendf(nil, `store: {path: pkgmetad.db}
+http: {listen: %q, public_url: %q}
+catalogue: {path: catalogue.ndjson}
+schedule: {refresh: "0 4 1 1 *"}
+refresh: {stale_after: %s}
+github: {base_url: %q}
+pypi: {base_url: %q, contact: bench@example.org}
+log: {level: error}
+`, s.listen, publicURL, stale, upstream, upstream), 0o600)
+}
+
+// made is what a site that is complete has been made of.
+type made struct {
+	Packages int
+	At       time.Time
+}
+
+// makeSite makes a store of so many packages: those of the simulator's world,
+// fetched from it, and made-up ones, imported. One that is there is taken as
+// it is.
+func (b *bench) makeSite(ctx context.Context, s site, packages int) error {
+	if err := os.MkdirAll(s.folder, 0o700); err != nil {
+		return err
+	}
+	var known made
+	if data, err := os.ReadFile(s.path("made.json")); err == nil {
+		_ = json.Unmarshal(data, &known) // what cannot be read is made anew
+	}
+	if known.Packages == packages && time.Since(known.At) < keepFor {
+		b.notef("%d packages in %s as before", packages, s.folder)
+	} else {
+		for _, name := range []string{"made.json", "pkgmetad.db", "pkgmetad.db.search", "pkgmetad.db.snapshot", "catalogue.ndjson"} {
+			if err := os.RemoveAll(s.path(name)); err != nil {
+				return err
+			}
+		}
+		began := time.Now()
+		if err := s.generate(packages - b.worldSize()); err != nil {
+			return err
+		}
+		b.notef("%d packages made up in %s, in %s", packages-b.worldSize(), s.folder, time.Since(began).Round(time.Second))
+	}
+	if err := s.configure(); err != nil {
+		return err
+	}
+	if err := b.fetchWorld(ctx, s); err != nil {
+		return err
+	}
+	if known.Packages == packages {
+		return nil
+	}
+	data, err := json.Marshal(made{packages, time.Now()})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(s.path("made.json"), data, 0o600)
+}
+
+// generate writes the catalogue: the simulator's and n made-up packages, which
+// it imports into a new store with all that there is to fetch of them.
+func (s site) generate(n int) error {
+	world, err := os.ReadFile(s.simulator.catalogue)
+	if err != nil {
+		return err
+	}
+	var t taxonomy
+	for line := range bytes.Lines(world) {
+		var kind struct{ Kind string }
+		err := json.Unmarshal(line, &kind)
+		switch kind.Kind {
+		case "category":
+			t.categories = append(t.categories, store.Category{})
+			err = errors.Join(err, json.Unmarshal(line, &t.categories[len(t.categories)-1]))
+		case "grid":
+			t.grids = append(t.grids, store.Grid{})
+			err = errors.Join(err, json.Unmarshal(line, &t.grids[len(t.grids)-1]))
+		}
+		if err != nil {
+			return fmt.Errorf("read the simulator's catalogue: %w", err)
+		}
+	}
+	f, err := os.Create(s.path("catalogue.ndjson"))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	out := bufio.NewWriter(f)
+	_, _ = out.Write(world) // Flush tells
+	lines := json.NewEncoder(out)
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	recs := make([]store.Record, n)
+	entries := make([]store.Entry, n)
+	for i := range recs {
+		recs[i] = generate(i, t, now)
+		entries[i] = recs[i].Entry
+		if err := lines.Encode(entries[i]); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(out.Flush(), f.Close()); err != nil || n == 0 {
+		return err
+	}
+	st, err := store.Open(s.path("pkgmetad.db"), store.Options{
+		Render: api.Template(time.UTC), Rendering: api.Rendering(publicURL, time.UTC),
+	})
+	if err != nil {
+		return err
+	}
+	_, err = st.Import(store.Catalogue{Categories: t.categories, Grids: t.grids, Packages: entries}, recs, now)
+	return errors.Join(err, st.Close())
+}
+
+var deferred = regexp.MustCompile(`(\d+) deferred`)
+
+// fetchWorld fetches what the simulator knows, without a daemon. Its GitHub
+// allows each credential 5,000 requests an hour that answer something new; so
+// a pass follows another, each with a credential of its own, until one gets
+// all there is. What a pass asks after that is free.
+func (b *bench) fetchWorld(ctx context.Context, s site) error {
+	began := time.Now()
+	for n := range 30 {
+		out, err := b.refresh(ctx, s, fmt.Sprintf("fill-%d-%d", began.Unix(), n))
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		found := deferred.FindStringSubmatch(out)
+		if found == nil {
+			return fmt.Errorf("fetch the simulator's packages: %w\n%s", err, end(out))
+		}
+		if found[1] == "0" {
+			b.notef("%d of them fetched from the simulator, in %s", b.worldSize(), time.Since(began).Round(time.Second))
+			return nil
+		}
+	}
+	return errors.New("fetch the simulator's packages: the passes do not come to an end")
+}
+
+// refresh runs a pass over all packages that the simulator knows, and returns
+// what the command printed. Its error may be that of a package.
+func (b *bench) refresh(ctx context.Context, s site, token string) (out string, err error) {
+	args := []string{"refresh", "--config", s.path("config.yaml")}
+	slugs, err := s.simulator.slugs()
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, b.program, append(args, slugs...)...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.Env = append(os.Environ(), "GITHUB_TOKEN="+token)
+	data, err := cmd.CombinedOutput()
+	return strings.TrimSpace(string(data)), err
+}
+
+// slugs returns those of the world's packages that there is something to ask about.
+func (s *simulator) slugs() (slugs []string, err error) {
+	world, err := os.ReadFile(s.catalogue)
+	for line := range bytes.Lines(world) {
+		var p struct {
+			Kind, Slug string
+			RepoURL    string `json:"repo_url"`
+			PyPIURL    string `json:"pypi_url"`
+		}
+		if err := json.Unmarshal(line, &p); err != nil {
+			return nil, err
+		}
+		if p.Kind == "" && (p.PyPIURL != "" || strings.Contains(p.RepoURL, "github.com")) {
+			slugs = append(slugs, p.Slug)
+		}
+	}
+	return slugs, err
+}
+
+// end returns the last of what a command said.
+func end(s string) string { return s[max(0, len(s)-1000):] }
