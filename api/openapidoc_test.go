@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"mime"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"slices"
@@ -144,7 +145,7 @@ func (d *described) holds(response string, head bool, w *httptest.ResponseRecord
 	content, _ := documented["content"].(node)
 	if len(content) == 0 {
 		d.used[response] = true
-		if w.Body.Len() != 0 {
+		if w.Body.Len() != 0 && !head { // to HEAD a server sends none, whatever is written
 			return fmt.Errorf("it has a body: %.100s", w.Body)
 		}
 		return nil
@@ -174,9 +175,12 @@ func documentedName(headers node, name string) string {
 }
 
 func (d *described) holdsBody(media, mediaType string, w *httptest.ResponseRecorder) error {
-	body, err := decoded(w)
-	if err != nil {
-		return err
+	body := w.Body.Bytes()
+	if w.Code != http.StatusPartialContent { // a part alone cannot be decoded
+		var err error
+		if body, err = decoded(w); err != nil {
+			return err
+		}
 	}
 	if mediaType != "application/json" {
 		if err := d.valid(media+"/schema", string(body)); err != nil {

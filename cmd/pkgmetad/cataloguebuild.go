@@ -93,11 +93,12 @@ func (x *entryIndex) resolve(r ref) (id int, ok bool) {
 	return r.id, ok
 }
 
-func titleOr(title string, slug entrySlug) string {
-	if title == "" {
+// titleOr returns the title that is declared, be it empty, or else the slug.
+func titleOr(title *string, slug entrySlug) string {
+	if title == nil {
 		return slug.text
 	}
-	return title
+	return *title
 }
 
 func (b *catalogueBuilder) addCategory(c *fileCategory) {

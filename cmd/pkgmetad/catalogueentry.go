@@ -12,7 +12,7 @@ type filePackage struct {
 	entry
 	ID               entryID     `yaml:"id"`
 	Slug             entrySlug   `yaml:"slug"`
-	Title            string      `yaml:"title"`
+	Title            *string     `yaml:"title"`
 	Category         optionalRef `yaml:"category"`
 	Grids            []ref       `yaml:"grids"`
 	RepoURL          *string     `yaml:"repo_url"`
@@ -25,7 +25,7 @@ type fileCategory struct {
 	entry
 	ID          entryID   `yaml:"id"`
 	Slug        entrySlug `yaml:"slug"`
-	Title       string    `yaml:"title"`
+	Title       *string   `yaml:"title"`
 	TitlePlural string    `yaml:"title_plural"`
 	Description string    `yaml:"description"`
 	ShowPyPI    bool      `yaml:"show_pypi"`
@@ -37,7 +37,7 @@ type fileGrid struct {
 	entry
 	ID          entryID   `yaml:"id"`
 	Slug        entrySlug `yaml:"slug"`
-	Title       string    `yaml:"title"`
+	Title       *string   `yaml:"title"`
 	Description string    `yaml:"description"`
 	IsLocked    bool      `yaml:"is_locked"`
 	Header      bool      `yaml:"header"`

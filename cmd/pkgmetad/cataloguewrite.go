@@ -105,7 +105,7 @@ func inOrder[T any](items []T, key func(T) (id int, slug string), declare func(*
 func declareCategory(c *store.Category) (d declaration) {
 	given(&d, "id", c.ID)
 	given(&d, "slug", c.Slug)
-	given(&d, "title", c.Title)
+	d.add("title", c.Title)
 	given(&d, "title_plural", c.TitlePlural)
 	given(&d, "description", c.Description)
 	given(&d, "show_pypi", c.ShowPyPI)
@@ -117,7 +117,7 @@ func declareCategory(c *store.Category) (d declaration) {
 func declareGrid(g *store.Grid) (d declaration) {
 	given(&d, "id", g.ID)
 	given(&d, "slug", g.Slug)
-	given(&d, "title", g.Title)
+	d.add("title", g.Title)
 	given(&d, "description", g.Description)
 	given(&d, "is_locked", g.IsLocked)
 	given(&d, "header", g.Header)
@@ -129,7 +129,7 @@ func declareGrid(g *store.Grid) (d declaration) {
 func declarePackage(p *store.Entry) (d declaration) {
 	given(&d, "id", p.ID)
 	given(&d, "slug", p.Slug)
-	given(&d, "title", p.Title)
+	d.add("title", p.Title)
 	given(&d, "category", p.Category)
 	if len(p.Grids) > 0 {
 		d.add("grids", p.Grids)

@@ -170,9 +170,6 @@ func (c *check) head(d *document) (id int, slug, title string) {
 		c.fail("%s is no slug", shortQuote(slug))
 	}
 	title = need(c, "title", d.Title)
-	if d.Title != nil && title == "" {
-		c.fail("its title is empty") // a catalogue would give it the slug
-	}
 	return id, slug, title
 }
 

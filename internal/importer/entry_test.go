@@ -39,7 +39,6 @@ func TestSenseless(t *testing.T) {
 		{"packages", p.with("slug", "p2"), "package 2: its slug p2 is that of package 3; skipped"},
 		{"packages", p.with("id", 2), "package 2: comes twice, as p3 and as p2; skipped"},
 		{"packages", p.with("title", nil), "package 3: title is null or missing; skipped"},
-		{"packages", p.with("title", ""), "package 3: its title is empty; skipped"},
 		{"packages", p.with("repo_watchers", -1), "package 3: repo_watchers is -1; skipped"},
 		{"packages", p.with("repo_watchers", nil), "package 3: repo_watchers is null or missing; skipped"},
 		{"packages", p.with("repo_forks", "85"), "package 3: repo_forks is string, not a whole number; skipped"},
