@@ -58,7 +58,7 @@ func (s *Store) Changes(since uint64, limit int) (changes []Change, next uint64,
 				dk, deletion = deletions.Next()
 				continue
 			}
-			p, err := getServed(tx, int(number(id)))
+			p, err := s.find(tx, int(number(id)))
 			if err != nil {
 				return err
 			}

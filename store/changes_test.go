@@ -233,3 +233,36 @@ func TestRenderingAnew(t *testing.T) {
 		t.Error("the same rendering was made anew")
 	}
 }
+
+// TestDamagedServedForm: what is lost of a package as it is served is made of
+// the record again, for every reader, and mended by the next change.
+func TestDamagedServedForm(t *testing.T) {
+	s := open(t, dbPath(t), store.Options{})
+	sync(t, s, entries("a", "b", "c"), t0)
+	want := served(t, s)
+	id := get(t, s, "b").ID
+	s = flip(t, s, "served", uint64(id))
+	diff(t, "all", want, served(t, s))
+	for name, read := range map[string]func(use func(store.Served)) error{
+		"by id":   func(use func(store.Served)) error { return s.Served(id, use) },
+		"by slug": func(use func(store.Served)) error { return s.ServedBySlug("b", use) },
+		"in a page": func(use func(store.Served)) error {
+			return s.ServedPage(1, 1, func(int) {}, use)
+		},
+	} {
+		must(t, read(func(p store.Served) {
+			if p.ID != id || string(p.Body) != want[id] || p.Changed.IsZero() {
+				t.Errorf("%s: %+v", name, p)
+			}
+		}))
+	}
+	f := &follower{copied: map[int]string{}}
+	f.follow(t, s, rand.New(rand.NewPCG(1, 1)))
+	for !f.follow(t, s, rand.New(rand.NewPCG(1, 1))) {
+	}
+	diff(t, "the copy", want, f.copied)
+	put(t, s, fetched(get(t, s, "b"), 7, day(1), day(2)))
+	f.follow(t, s, rand.New(rand.NewPCG(1, 1)))
+	diff(t, "the copy of what is mended", served(t, s), f.copied)
+	checkFile(t, s)
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"slices"
@@ -45,7 +46,7 @@ func getServed(tx *bolt.Tx, id int) (Served, error) {
 
 func decodeServed(id int, value []byte) (Served, error) {
 	if len(value) < servedHead || crc32.Checksum(value[4:], castagnoli) != binary.BigEndian.Uint32(value) {
-		return Served{}, fmt.Errorf("%w: the checksum of %s/%d does not match its value; it is written again when the package is next fetched", errDamaged, bucketServed, id)
+		return Served{}, fmt.Errorf("%w: the checksum of %s/%d does not match its value", errDamaged, bucketServed, id)
 	}
 	return Served{ID: id, Sequence: number(value[4:12]), Changed: timeOf(value[12:20]), Body: value[servedHead:]}, nil
 }
@@ -99,12 +100,36 @@ func dropServed(w *writer, rec *Record) error {
 	return w.Bucket(bucketDeletions).Put(key(int(w.next())), value)
 }
 
+// restored returns the served form that value holds or, where that is damaged,
+// what the record gives: as of the last change of anything. The next fetch that
+// changes it mends it.
+func (s *Store) restored(tx *bolt.Tx, id int, value []byte) (Served, error) {
+	p, err := decodeServed(id, value)
+	if err == nil {
+		return p, nil
+	}
+	rec, lost := getPackage(tx, id)
+	if lost != nil {
+		return Served{}, errors.Join(err, lost)
+	}
+	return Served{ID: id, Changed: s.Changed(), Body: s.render(&rec)}, nil
+}
+
+// find returns the served form of a package, as restored does.
+func (s *Store) find(tx *bolt.Tx, id int) (Served, error) {
+	value := tx.Bucket(bucketServed).Get(key(id))
+	if value == nil {
+		return Served{}, ErrNotFound
+	}
+	return s.restored(tx, id, value)
+}
+
 // Served hands the live package with that id to use, or returns ErrNotFound.
 // use runs inside a read transaction: it must not keep Body, nor wait for
 // anything.
 func (s *Store) Served(id int, use func(Served)) error {
 	return s.view(func(tx *bolt.Tx) error {
-		p, err := getServed(tx, id)
+		p, err := s.find(tx, id)
 		if err == nil {
 			use(p)
 		}
@@ -119,7 +144,7 @@ func (s *Store) ServedBySlug(slug string, use func(Served)) error {
 		if id == nil {
 			return ErrNotFound
 		}
-		p, err := getServed(tx, int(number(id)))
+		p, err := s.find(tx, int(number(id)))
 		if err == nil {
 			use(p)
 		}
@@ -146,7 +171,7 @@ func (s *Store) ServedPage(offset, limit int, begin func(total int), use func(Se
 					complete = false // a sync took it away since the order was read
 					return nil
 				}
-				p, err := decodeServed(order[i], value)
+				p, err := s.restored(tx, order[i], value)
 				if err != nil {
 					return err
 				}
@@ -169,7 +194,7 @@ func (s *Store) EachServed(use func(Served) error) (sequence uint64, err error) 
 		sequence = number(tx.Bucket(bucketMeta).Get(keySequence))
 		c := tx.Bucket(bucketServed).Cursor()
 		for k, v := c.First(); k != nil; k, v = c.Next() {
-			p, err := decodeServed(int(number(k)), v)
+			p, err := s.restored(tx, int(number(k)), v)
 			if err == nil {
 				err = use(p)
 			}

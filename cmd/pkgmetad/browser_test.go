@@ -102,7 +102,7 @@ func testPages(b *tab) {
 		{"/api/v4/search/?q=nothingiscalledthis&format=api", "Search", []string{"Nothing was found for"}},
 		{"/status/", "Status", []string{"32", "What fails", "Failing", "Gone", "502", "5,000 requests", "Passes of the last day", "Times are in UTC"}},
 		{"/status/packages/failing/", "Failing", []string{"last attempt failed", "Failures in a row", "502", "never"}},
-		{"/api/v4/changes/", "Changes", []string{"HTTP 200 OK", "lively"}},
+		{"/changes/", "Changes", []string{"HTTP 200 OK", "lively"}},
 		{"/api/v4/packages/nothing/", "Not Found", []string{"There is nothing at this address", "HTTP 404 Not Found"}},
 		{"/no/such/page", "Not Found", []string{"There is nothing at this address"}},
 	} {

@@ -23,7 +23,7 @@ func (b *bench) startDaemon(ctx context.Context, s site, name string) (*daemon, 
 		return nil, 0, err
 	}
 	began := time.Now()
-	p, err := start(ctx, name, s.listen, s.path("daemon.log"), []string{"GODEBUG=gctrace=1", "GITHUB_TOKEN=bench-" + s.listen},
+	p, err := start(ctx, name, s.listen, s.path("daemon.log"), []string{"GODEBUG=gctrace=1", "GITHUB_TOKEN=" + token},
 		b.program, "serve", "--config", s.path("config.yaml"))
 	if err != nil {
 		return nil, 0, err

@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
-	"strconv"
-	"time"
 )
 
 // A pass takes what there is of the CPUs, and the simulator that it asks runs
@@ -23,8 +20,7 @@ type passed struct {
 	situation string
 	p99       []float64 // seconds, a round each
 	rates     []float64 // requests/s
-	fetched   int       // packages, by all its passes
-	took      time.Duration
+	asked     []float64 // requests/s that the simulator answered
 }
 
 func (b *bench) measurePass(ctx context.Context, sim *simulator, d *daemon) (err error) {
@@ -52,12 +48,21 @@ func (b *bench) measurePass(ctx context.Context, sim *simulator, d *daemon) (err
 			busy := []*daemon{nil, d, rival}[i]
 			stop := func() error { return nil }
 			if busy != nil {
-				stop = b.keepBusy(ctx, busy, m)
+				stop = b.keepBusy(ctx, busy)
+				if err := sim.busy(ctx); err != nil {
+					return errors.Join(err, stop())
+				}
+			}
+			before, err := sim.asked()
+			if err != nil {
+				return errors.Join(err, stop())
 			}
 			l, err := b.load(ctx, d.address, path, nil)
-			if err := errors.Join(err, stop()); err != nil {
+			after, askErr := sim.asked()
+			if err := errors.Join(err, askErr, stop()); err != nil {
 				return err
 			}
+			m.asked = append(m.asked, float64(after-before)/l.took.Seconds())
 			m.p99 = append(m.p99, l.p99.Seconds())
 			m.rates = append(m.rates, float64(l.requests)/l.took.Seconds())
 		}
@@ -75,35 +80,25 @@ func (b *bench) startRival(ctx context.Context, sim *simulator) (*daemon, error)
 	return d, err
 }
 
-var fetched = regexp.MustCompile(`(\d+) packages in`)
-
 // keepBusy lets a daemon run passes until the function that it returns is
 // called, which waits for the last one to break off.
-func (b *bench) keepBusy(ctx context.Context, d *daemon, m *passed) (stop func() error) {
+func (b *bench) keepBusy(ctx context.Context, d *daemon) (stop func() error) {
 	ctx, cancel := context.WithCancel(ctx)
-	began := time.Now()
 	done := make(chan error)
 	go func() {
 		var err error
 		for ctx.Err() == nil && err == nil {
 			var out string
-			out, err = b.refresh(ctx, d.site, "unused")
-			found := fetched.FindStringSubmatch(out)
-			if found != nil {
-				n, _ := strconv.Atoi(found[1])
-				m.fetched += n
-			}
-			switch {
-			case ctx.Err() != nil:
-				err = nil
-			case err != nil:
+			if out, err = b.refresh(ctx, d.site); err != nil {
 				err = fmt.Errorf("a pass of %s: %w\n%s", d.name, err, end(out))
 			}
+		}
+		if ctx.Err() != nil {
+			err = nil
 		}
 		done <- err
 	}()
 	return func() error {
-		m.took += time.Since(began)
 		cancel()
 		return <-done
 	}

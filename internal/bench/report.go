@@ -112,10 +112,10 @@ func (r *report) write(w io.Writer, b *bench) error {
 		return err
 	}
 	if len(r.passes) > 0 {
-		rows = [][]string{{"one package", "p99, ms", "of p99 at rest", "requests a second", "packages fetched a second"}}
+		rows = [][]string{{"one package", "p99, ms", "of p99 at rest", "requests a second", "requests of the passes a second"}}
 		for _, m := range r.passes {
 			rows = append(rows, []string{m.situation, figures(m.p99, 1e-3, "%.2f"), share(median(m.p99) / median(r.passes[0].p99)),
-				figures(m.rates, 1, "%.0f"), fmt.Sprintf("%.0f", float64(m.fetched)/max(m.took.Seconds(), 1))})
+				figures(m.rates, 1, "%.0f"), figures(m.asked, 1, "%.0f")})
 		}
 		if err := table(w, rows...); err != nil {
 			return err

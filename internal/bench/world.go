@@ -10,8 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -33,26 +31,6 @@ const (
 
 func (b *bench) worldSize() int { return min(b.packages, worldSize) }
 
-// simulator is the simulated GitHub and PyPI.
-type simulator struct {
-	*process
-	catalogue string // path of its world's catalogue, NDJSON
-}
-
-func (b *bench) startSimulator(ctx context.Context) (*simulator, error) {
-	address, err := freeAddress()
-	if err != nil {
-		return nil, err
-	}
-	s := &simulator{catalogue: filepath.Join(b.dir, "world.ndjson")}
-	s.process, err = start(ctx, "the simulator", address, filepath.Join(b.dir, "sim.log"), nil,
-		b.program, "sim", "--listen", address, "--packages", strconv.Itoa(b.worldSize()-1), "--catalogue", s.catalogue) // it adds one
-	if err != nil {
-		return nil, err
-	}
-	return s, s.answers(ctx, "/_sim/stats")
-}
-
 // A site is a store with what a daemon needs to serve it.
 type site struct {
 	folder    string
@@ -69,7 +47,7 @@ func (s *site) configure() (err error) {
 	if s.listen, err = freeAddress(); err != nil {
 		return err
 	}
-	upstream := "http://" + s.simulator.address + "/"
+	upstream := "http://" + s.simulator.proxy + "/"
 	return os.WriteFile(s.path("config.yaml"), fmt.Appendf(nil, `store: {path: pkgmetad.db}
 http: {listen: %q, public_url: %q}
 catalogue: {path: catalogue.ndjson}
@@ -182,34 +160,22 @@ func (s site) generate(n int) error {
 	return errors.Join(err, st.Close())
 }
 
-var deferred = regexp.MustCompile(`(\d+) deferred`)
-
-// fetchWorld fetches what the simulator knows, without a daemon. Its GitHub
-// allows each credential 5,000 requests an hour that answer something new; so
-// a pass follows another, each with a credential of its own, until one gets
-// all there is. What a pass asks after that is free.
+// fetchWorld fetches what the simulator knows, without a daemon, so that what
+// is asked for later is what has not changed.
 func (b *bench) fetchWorld(ctx context.Context, s site) error {
 	began := time.Now()
-	for n := range 30 {
-		out, err := b.refresh(ctx, s, fmt.Sprintf("fill-%d-%d", began.Unix(), n))
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		found := deferred.FindStringSubmatch(out)
-		if found == nil {
+	for range 2 { // the simulator, as GitHub does, computes some figures first
+		if out, err := b.refresh(ctx, s); err != nil {
 			return fmt.Errorf("fetch the simulator's packages: %w\n%s", err, end(out))
 		}
-		if found[1] == "0" {
-			b.notef("%d of them fetched from the simulator, in %s", b.worldSize(), time.Since(began).Round(time.Second))
-			return nil
-		}
 	}
-	return errors.New("fetch the simulator's packages: the passes do not come to an end")
+	b.notef("%d of them fetched from the simulator, in %s", b.worldSize(), time.Since(began).Round(time.Second))
+	return nil
 }
 
 // refresh runs a pass over all packages that the simulator knows, and returns
 // what the command printed. Its error may be that of a package.
-func (b *bench) refresh(ctx context.Context, s site, token string) (out string, err error) {
+func (b *bench) refresh(ctx context.Context, s site) (out string, err error) {
 	args := []string{"refresh", "--config", s.path("config.yaml")}
 	slugs, err := s.simulator.slugs()
 	if err != nil {
@@ -220,25 +186,6 @@ func (b *bench) refresh(ctx context.Context, s site, token string) (out string, 
 	cmd.Env = append(os.Environ(), "GITHUB_TOKEN="+token)
 	data, err := cmd.CombinedOutput()
 	return strings.TrimSpace(string(data)), err
-}
-
-// slugs returns those of the world's packages that there is something to ask about.
-func (s *simulator) slugs() (slugs []string, err error) {
-	world, err := os.ReadFile(s.catalogue)
-	for line := range bytes.Lines(world) {
-		var p struct {
-			Kind, Slug string
-			RepoURL    string `json:"repo_url"`
-			PyPIURL    string `json:"pypi_url"`
-		}
-		if err := json.Unmarshal(line, &p); err != nil {
-			return nil, err
-		}
-		if p.Kind == "" && (p.PyPIURL != "" || strings.Contains(p.RepoURL, "github.com")) {
-			slugs = append(slugs, p.Slug)
-		}
-	}
-	return slugs, err
 }
 
 // end returns the last of what a command said.

@@ -30,6 +30,19 @@ func bare(s string) string {
 	return strings.TrimSuffix(rest, "/")
 }
 
+// breaks cuts an address where a line may end: behind slashes, and before dots
+// and what joins words.
+func breaks(s string) (parts []string) {
+	from := 0
+	for i := 1; i < len(s); i++ {
+		if s[i-1] == '/' && s[i] != '/' || s[i-1] != '/' && strings.IndexByte("._?#&=", s[i]) >= 0 {
+			parts = append(parts, s[from:i])
+			from = i
+		}
+	}
+	return append(parts, s[from:])
+}
+
 // To returns the address of a page of this host: path below the prefix. An
 // absolute URL, as the API makes them, leads to its path on this host.
 func (v view) To(path string) string {

@@ -1,6 +1,9 @@
 package web
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestWebURL(t *testing.T) {
 	for s, want := range map[string]bool{
@@ -75,5 +78,16 @@ func TestOwn(t *testing.T) {
 func TestStatusOf(t *testing.T) {
 	if got := (view{Frame: Frame{Prefix: "/p"}}).StatusOf("a/../b?c"); got != "/p/status/packages/a%2F..%2Fb%3Fc/" {
 		t.Error(got)
+	}
+}
+
+func TestBreaks(t *testing.T) {
+	for _, test := range []struct{ address, want string }{
+		{"", ""}, {"localhost", "localhost"}, {"github.com/a/b-c.git", "github|.com/|a/|b-c|.git"},
+		{"e.org//x/?q=a&b#c", "e|.org//|x/|?q|=a|&b|#c"}, {"xn--é.org", "xn--é|.org"},
+	} {
+		if got := strings.Join(breaks(test.address), "|"); got != test.want {
+			t.Errorf("%s breaks as %s, want %s", test.address, got, test.want)
+		}
 	}
 }

@@ -216,6 +216,17 @@ func (f Failing) Class() string { return stateClass(f.State) }
 // Name is the package's title or, where it has none, its slug.
 func (f Failing) Name() string { return cmp.Or(f.Title, f.Slug) }
 
+// SourceName is how people write the source's name.
+func (f Failing) SourceName() string {
+	switch f.Source {
+	case "github":
+		return "GitHub"
+	case "pypi":
+		return "PyPI"
+	}
+	return f.Source
+}
+
 func (p Pass) Took() string { return took(p.DurationSeconds) }
 
 // Counts are the numbers of a pass, in the order in which they are shown.

@@ -64,8 +64,11 @@ func (v view) When(t time.Time) moment {
 // Day writes a time as its day.
 func (v view) Day(t time.Time) moment { return v.moment(t, time.DateOnly) }
 
-// Minute writes a time to the minute.
-func (v view) Minute(t time.Time) moment { return v.moment(t, "2006-01-02 15:04") }
+// Second writes a time to the second.
+func (v view) Second(t time.Time) moment { return v.moment(t, time.DateTime) }
+
+// Past reports whether t was before now.
+func (v view) Past(t time.Time) bool { return t.Before(v.clock.Now) }
 
 func (v view) moment(t time.Time, layout string) moment {
 	t = t.In(v.clock.Zone)
@@ -80,11 +83,13 @@ func (v view) Zone() string {
 // distance says how long before or after now t is.
 func distance(t, now time.Time) string {
 	d := now.Sub(t)
-	if d.Abs() < time.Minute {
+	switch {
+	case d <= -time.Minute:
+		return "in " + lasting(-d)
+	case d < 0:
+		return "within a minute"
+	case d < time.Minute:
 		return "just now"
-	}
-	if d < 0 {
-		return "in " + lasting(d.Abs())
 	}
 	return lasting(d) + " ago"
 }

@@ -77,6 +77,7 @@ func parseTemplates(names ...string) map[string]*template.Template {
 		"size":   size,
 		"web":    webURL,
 		"bare":   bare,
+		"breaks": breaks,
 	}).ParseFS(templateFiles, "layout.html", "parts.html"))
 	pages := make(map[string]*template.Template, len(names))
 	for _, name := range names {

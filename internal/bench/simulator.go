@@ -1,0 +1,114 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	token       = "bench" // what a daemon shows to the simulated GitHub
+	credentials = 64
+)
+
+// simulator is the simulated GitHub and PyPI, with a proxy before it. As the
+// real one, its GitHub allows each credential 5,000 requests an hour that
+// answer something new, and to another credential all is new. A pass over all
+// packages needs five times as many: so the proxy divides the paths among many
+// credentials.
+type simulator struct {
+	*process
+	catalogue string // path of its world's catalogue, NDJSON
+	proxy     string // host:port
+	server    *http.Server
+}
+
+func (b *bench) startSimulator(ctx context.Context) (*simulator, error) {
+	address, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	s := &simulator{catalogue: b.path("world.ndjson"), proxy: l.Addr().String()}
+	s.process, err = start(ctx, "the simulator", address, b.path("sim.log"), nil,
+		b.program, "sim", "--listen", address, "--packages", strconv.Itoa(b.worldSize()-1), "--catalogue", s.catalogue) // it adds one
+	if err != nil {
+		return nil, err
+	}
+	s.server = &http.Server{Handler: &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(&url.URL{Scheme: "http", Host: address})
+			r.Out.Host = r.In.Host // for the links in the answers
+			if r.In.Header.Get("Authorization") != "" {
+				sum := fnv.New32a()
+				_, _ = sum.Write([]byte(r.In.URL.Path))
+				r.Out.Header.Set("Authorization", fmt.Sprintf("Bearer %s-%d", token, sum.Sum32()%credentials))
+			}
+		},
+		Transport: &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true},
+	}}
+	go func() { _ = s.server.Serve(l) }() // it ends with stop
+	return s, s.answers(ctx, "/_sim/stats")
+}
+
+func (s *simulator) stop() error {
+	_ = s.server.Close()
+	return s.process.stop()
+}
+
+// busy waits until a pass is asking.
+func (s *simulator) busy(ctx context.Context) error {
+	before, err := s.asked()
+	for now := before; err == nil && now < before+100; now, err = s.asked() {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	return err
+}
+
+// asked returns how many requests the simulator has answered.
+func (s *simulator) asked() (n int, err error) {
+	a, err := record(s.address, "/_sim/stats", nil)
+	if err != nil {
+		return 0, err
+	}
+	var stats struct{ Requests int }
+	err = json.Unmarshal(a.Body, &stats)
+	return stats.Requests, err
+}
+
+// slugs returns those of the world's packages that there is something to ask about.
+func (s *simulator) slugs() (slugs []string, err error) {
+	world, err := os.ReadFile(s.catalogue)
+	for line := range bytes.Lines(world) {
+		var p struct {
+			Kind, Slug string
+			RepoURL    string `json:"repo_url"`
+			PyPIURL    string `json:"pypi_url"`
+		}
+		if err := json.Unmarshal(line, &p); err != nil {
+			return nil, err
+		}
+		if p.Kind == "" && (p.PyPIURL != "" || strings.Contains(p.RepoURL, "github.com")) {
+			slugs = append(slugs, p.Slug)
+		}
+	}
+	return slugs, err
+}
+
