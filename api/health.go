@@ -24,9 +24,9 @@ func (a *api) readyz(w http.ResponseWriter, r *http.Request) {
 
 // index points to the API: people to its first page.
 func (a *api) index(w http.ResponseWriter, r *http.Request) {
-	if f, err := negotiate(r.Header["Accept"], ""); err == nil && f.html {
-		h := w.Header()
-		h["Vary"] = []string{"Accept"}
+	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+	if f, err := negotiate(r.Header["Accept"], ""); reads && err == nil && f.html {
+		w.Header()["Vary"] = []string{"Accept"}
 		http.Redirect(w, r, a.base.prefix+root, http.StatusFound)
 		return
 	}

@@ -37,30 +37,37 @@ func (a *api) answerPage(w http.ResponseWriter, rq *request, v view, status int,
 		f.Answer.Header = append([][2]string{{"Allow", allow[0]}}, f.Answer.Header...)
 	}
 	var b bytes.Buffer
-	var err error
-	switch {
-	case status != http.StatusOK:
-		f.Title = strconv.Itoa(status) + " " + http.StatusText(status)
-		err = web.Plain(&b, f, web.PlainPage{Heading: http.StatusText(status), Text: plainly[status]})
-	case v.page == nil || rq.Method == http.MethodOptions:
-		err = web.Plain(&b, f, web.PlainPage{Heading: v.name, Text: v.description})
-	default:
-		err = v.page(&b, rq, f)
-	}
+	err := v.writePage(&b, rq, status, f)
 	if err != nil { // what was there for the answer is not there any more for the page
 		p := a.explain(rq.Request, err)
 		status = p.status
+		e.reset(pageIndent)
+		e.problem(p)
+		f.Answer.Status, f.Answer.Body = status, e.buf
 		b.Reset()
-		b.WriteString(p.detail)
-		w.Header()["Content-Type"] = []string{"text/plain; charset=utf-8"}
-	} else {
-		h := w.Header()
-		h["Content-Type"] = typeHTML
-		h["Content-Security-Policy"] = pagePolicy
-		h["Referrer-Policy"] = noReferrer
-		h["Cross-Origin-Opener-Policy"] = sameOriginOnly
+		err = v.writePage(&b, rq, status, f)
 	}
+	if err != nil { // no record stands on this page
+		a.log.Error().Err(err).Str("path", rq.URL.Path).Msg("a page could not be written")
+	}
+	h := w.Header()
+	h["Content-Type"] = typeHTML
+	h["Content-Security-Policy"] = pagePolicy
+	h["Referrer-Policy"] = noReferrer
+	h["Cross-Origin-Opener-Policy"] = sameOriginOnly
 	a.send(w, rq.Request, status, b.Bytes(), time.Time{})
+}
+
+// writePage writes what stands around the answer.
+func (v *view) writePage(w io.Writer, rq *request, status int, f web.Frame) error {
+	switch {
+	case status != http.StatusOK:
+		f.Title = strconv.Itoa(status) + " " + http.StatusText(status)
+		return web.Plain(w, f, web.PlainPage{Heading: http.StatusText(status), Text: plainly[status]})
+	case v.page == nil || rq.Method == http.MethodOptions:
+		return web.Plain(w, f, web.PlainPage{Heading: v.name, Text: v.description})
+	}
+	return v.page(w, rq, f)
 }
 
 // plainly says what a status means.
@@ -69,6 +76,8 @@ var plainly = map[int]string{
 	http.StatusNotFound:         "There is nothing at this address: it may have left the catalogue, or never have been in it.",
 	http.StatusMethodNotAllowed: "This is for reading only.",
 	http.StatusGone:             "The feed does not reach back that far.",
+
+	http.StatusInternalServerError: "The store did not answer. The log of the daemon says why.",
 }
 
 func (a *api) clock() web.Clock { return web.Clock{Now: time.Now(), Zone: a.location} }

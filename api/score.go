@@ -38,8 +38,8 @@ func weight(p *store.Record, now time.Time) int {
 }
 
 // gridWeight rates a grid from 0 to 100: 25 each for comparing packages at all,
-// for a description, for rows that it compares by, and for being locked, which
-// is to be looked after.
+// for a description, for standing in the header of a site, and for being locked,
+// which is to be looked after.
 func gridWeight(g *store.Grid, packages int) (points int) {
 	for _, has := range []bool{packages > 0, g.Description != "", g.Header, g.IsLocked} {
 		if has {

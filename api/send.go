@@ -27,10 +27,10 @@ const gzipFrom = 1024
 func (a *api) send(w http.ResponseWriter, r *http.Request, status int, body []byte, changed time.Time) {
 	h := w.Header()
 	h["X-Content-Type-Options"] = noSniff
+	h["Cache-Control"] = revalidate
 	if status == http.StatusOK && r.Method != http.MethodOptions {
 		tag := entityTag(body)
 		h["Etag"] = []string{tag}
-		h["Cache-Control"] = revalidate
 		modified := ""
 		if !changed.IsZero() {
 			modified = changed.UTC().Format(http.TimeFormat)

@@ -102,7 +102,7 @@ func (a *api) state() (web.CatalogueState, error) {
 		}
 		s.Failing = append(s.Failing, web.Failing{
 			Slug: rec.Slug, Title: rec.Title, Source: name, State: source.State,
-			Since: source.FailingSince.In(a.location), Failures: source.Failures, LastError: source.LastError,
+			Since: a.moment(source.FailingSince), Failures: source.Failures, LastError: source.LastError,
 		})
 	}
 	told, err := a.store.Passes(now.Add(-passesShown))
@@ -114,21 +114,29 @@ func (a *api) state() (web.CatalogueState, error) {
 		if err := json.Unmarshal(text, &p); err != nil {
 			continue // kept by another version of this program
 		}
-		p.Started = p.Started.In(a.location)
+		for _, t := range []*time.Time{&p.Started, &p.GitHub.HeldUntil, &p.PyPI.HeldUntil} {
+			*t = a.moment(*t)
+		}
 		s.Passes = append(s.Passes, p)
 	}
 	if a.daemon != nil {
 		running := a.daemon()
-		s.RunningSince, s.NextTick = running.Since, running.NextTick
-		s.Budgets = append(s.Budgets, running.Budgets...)
+		s.RunningSince, s.NextTick = a.moment(running.Since), a.moment(running.NextTick)
+		for _, b := range running.Budgets {
+			b.Reset, b.HeldUntil = a.moment(b.Reset), a.moment(b.HeldUntil)
+			s.Budgets = append(s.Budgets, b)
+		}
 	}
 	if a.snapshots != nil {
 		if n := a.snapshots.current.Load(); n != nil {
-			s.Snapshot = &web.Snapshot{Sequence: n.sequence, Made: n.made.In(a.location), Bytes: n.size}
+			s.Snapshot = &web.Snapshot{Sequence: n.sequence, Made: a.moment(n.made), Bytes: n.size}
 		}
 	}
 	return s, nil
 }
+
+// moment is a time as the status tells it.
+func (a *api) moment(t time.Time) time.Time { return t.Truncate(time.Microsecond).In(a.location) }
 
 func (a *api) packageStatus() view {
 	return view{

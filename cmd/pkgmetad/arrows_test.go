@@ -28,6 +28,7 @@ var rooms = map[string][]string{
 	"github":            {"internal/upstream"},
 	"pypi":              {"internal/upstream"},
 	"store":             {},
+	"internal/bench":    {"api", "store"},
 	"internal/importer": {"internal/upstream", "store"},
 	"internal/search":   {"store"},
 	"internal/upstream": {},

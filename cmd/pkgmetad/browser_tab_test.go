@@ -45,13 +45,13 @@ func findBrowser(t *testing.T) string {
 	return ""
 }
 
-// startBrowser starts the browser, without a window and with a profile of its
-// own, and returns the context that tabs are opened in. It finds no host by
-// name, so that not even a mistake reaches the network.
-func startBrowser(t *testing.T) context.Context {
+// startBrowser starts a browser, without a window and with a profile of its own,
+// and returns the context that tabs are opened in. It finds no host by name, so
+// that not even a mistake reaches the network.
+func startBrowser(t *testing.T, program string) context.Context {
 	t.Helper()
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
-		chromedp.ExecPath(findBrowser(t)),
+		chromedp.ExecPath(program),
 		chromedp.NoSandbox, // which root and containers cannot have; all pages are our own
 		chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true),

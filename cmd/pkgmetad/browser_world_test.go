@@ -36,7 +36,7 @@ func livelyWeeks() []int {
 // browserWorld declares one package of each kind that a page looks different
 // for, among generated ones.
 func browserWorld(t *testing.T) *sim.World {
-	w := sim.Generate(7, 24, sim.Options{NoPending: true})
+	w := sim.Generate(7, 16, sim.Options{NoPending: true})
 	t.Cleanup(func() {
 		if err := w.Close(); err != nil {
 			t.Error(err)
@@ -169,26 +169,39 @@ func startSite(t *testing.T) *site {
 	return s
 }
 
-// awaitFirstPass asks until a pass has ended, the snapshot is made and what it
-// brought is found.
+// awaitFirstPass asks until what fails has failed, what is there is found, and
+// the status tells of a pass that has ended. It asks for the status last, which
+// stays as it is for some seconds.
 func (s *site) awaitFirstPass(t *testing.T) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	asked, stopped := 0, time.Now().Add(30*time.Second)
+	until := func(what string, done func() bool) {
+		t.Helper()
+		for ; !done(); time.Sleep(20 * time.Millisecond) {
+			if asked++; time.Now().After(stopped) {
+				t.Fatalf("no first pass: %s, asked %d times", what, asked)
+			}
+		}
+	}
+	until("nothing failed", func() bool {
+		var status struct{ GitHub, PyPI struct{ Failures int } }
+		s.json(t, "/status/packages/failing/", &status)
+		return status.GitHub.Failures > 0 && status.PyPI.Failures > 0
+	})
+	until("nothing is found", func() bool {
+		var found []any
+		s.json(t, "/api/v4/search/?q=happens", &found)
+		return len(found) > 0
+	})
+	until("no pass ended", func() bool {
 		var status struct {
 			Running  *time.Time      `json:"running_since"`
 			Passes   []any           `json:"passes"`
 			Snapshot json.RawMessage `json:"snapshot"`
 		}
-		var found []any
 		s.json(t, "/status/", &status)
-		s.json(t, "/api/v4/search/?q=hostile", &found)
-		if len(status.Passes) > 0 && status.Running == nil && string(status.Snapshot) != "null" && len(found) > 0 {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("no first pass in time: %+v, %d found", status, len(found))
-		}
-	}
+		return status.Running == nil && len(status.Passes) > 0 && string(status.Snapshot) != "null"
+	})
 }
 
 // get asks as accept says, and returns the answer with its body.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -64,10 +65,39 @@ func (b *bench) startMeasured(ctx context.Context, s site) (*daemon, error) {
 
 // settled waits until the daemon is done with what it does in the background.
 func (d *daemon) settled(ctx context.Context) error {
-	if err := d.answers(ctx, "/snapshot/packages.ndjson?settled"); err != nil {
+	if err := d.answers(ctx, snapshotPath+"?settled"); err != nil {
+		return err
+	}
+	if err := d.finds(ctx); err != nil {
 		return err
 	}
 	return d.quiet(ctx)
+}
+
+// finds waits until the search knows the last package of the catalogue's world,
+// which is the last to have changed.
+func (d *daemon) finds(ctx context.Context) error {
+	slugs, err := d.site.simulator.slugs()
+	if err != nil {
+		return err
+	}
+	last := slugs[len(slugs)-1]
+	for {
+		a, err := record(d.address, "/api/v4/search/?q="+last, nil)
+		if err != nil {
+			return err
+		}
+		if bytes.Contains(a.Body, fmt.Appendf(nil, `"slug":%q`, last)) {
+			return nil
+		}
+		select {
+		case <-d.ended:
+			return fmt.Errorf("%s ended: %v; see %s", d.name, d.err, d.log)
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
 }
 
 // gcLine is what the runtime tells of a collection: the heap when it began,

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -59,6 +61,7 @@ func (b *bench) startSimulator(ctx context.Context) (*simulator, error) {
 			}
 		},
 		Transport: &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true},
+		ErrorLog:  log.New(io.Discard, "", 0), // of passes that are broken off
 	}}
 	go func() { _ = s.server.Serve(l) }() // it ends with stop
 	return s, s.answers(ctx, "/_sim/stats")
@@ -111,4 +114,3 @@ func (s *simulator) slugs() (slugs []string, err error) {
 	}
 	return slugs, err
 }
-

@@ -229,10 +229,19 @@ func (f Failing) SourceName() string {
 
 func (p Pass) Took() string { return took(p.DurationSeconds) }
 
+// passCount is one of the numbers of a pass.
+type passCount struct {
+	Label string // where no heading stands above it
+	Count int
+}
+
 // Counts are the numbers of a pass, in the order in which they are shown.
-func (p Pass) Counts() []int {
-	return []int{p.Asked, p.Fresh, p.Unchanged, p.Pending, p.Failed, p.Gone, p.Deferred, p.Abandoned,
-		p.GitHub.Requests, p.GitHub.Charged, p.PyPI.Requests}
+func (p Pass) Counts() []passCount {
+	return []passCount{
+		{"Asked", p.Asked}, {"Fresh", p.Fresh}, {"Unchanged", p.Unchanged}, {"Pending", p.Pending}, {"Failed", p.Failed},
+		{"Gone", p.Gone}, {"Deferred", p.Deferred}, {"Abandoned", p.Abandoned},
+		{"GitHub requests", p.GitHub.Requests}, {"GitHub charged", p.GitHub.Charged}, {"PyPI requests", p.PyPI.Requests},
+	}
 }
 
 // Holds are the limits that the pass met.

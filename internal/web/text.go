@@ -61,14 +61,23 @@ func (v view) When(t time.Time) moment {
 	return m
 }
 
+// Ahead writes a time that something is to happen at, relative to now. Where
+// that has passed, it has yet to happen.
+func (v view) Ahead(t time.Time) moment {
+	m := v.When(t)
+	if d := t.Sub(v.clock.Now); d <= 0 {
+		m.Text = "any moment now"
+	} else if d < time.Minute {
+		m.Text = "within a minute"
+	}
+	return m
+}
+
 // Day writes a time as its day.
 func (v view) Day(t time.Time) moment { return v.moment(t, time.DateOnly) }
 
 // Second writes a time to the second.
 func (v view) Second(t time.Time) moment { return v.moment(t, time.DateTime) }
-
-// Past reports whether t was before now.
-func (v view) Past(t time.Time) bool { return t.Before(v.clock.Now) }
 
 func (v view) moment(t time.Time, layout string) moment {
 	t = t.In(v.clock.Zone)
@@ -83,13 +92,11 @@ func (v view) Zone() string {
 // distance says how long before or after now t is.
 func distance(t, now time.Time) string {
 	d := now.Sub(t)
-	switch {
-	case d <= -time.Minute:
-		return "in " + lasting(-d)
-	case d < 0:
-		return "within a minute"
-	case d < time.Minute:
+	if d.Abs() < time.Minute {
 		return "just now"
+	}
+	if d < 0 {
+		return "in " + lasting(d.Abs())
 	}
 	return lasting(d) + " ago"
 }

@@ -22,13 +22,24 @@ func TestNumbers(t *testing.T) {
 func TestDistance(t *testing.T) {
 	const day = 24 * time.Hour
 	for d, want := range map[time.Duration]string{
-		0: "just now", 59 * time.Second: "just now", -59 * time.Second: "within a minute", -time.Minute: "in 1 minute",
+		0: "just now", 59 * time.Second: "just now", -59 * time.Second: "just now", -time.Minute: "in 1 minute",
 		time.Minute: "1 minute ago", 59 * time.Minute: "59 minutes ago", -5 * time.Minute: "in 5 minutes",
 		time.Hour: "1 hour ago", 47 * time.Hour: "47 hours ago", 2 * day: "2 days ago", 59 * day: "59 days ago",
 		60 * day: "2 months ago", 729 * day: "24 months ago", 730 * day: "2 years ago", -3 * 365 * day: "in 3 years",
 	} {
 		if got := distance(now.Add(-d), now); got != want {
 			t.Errorf("%s before now is %q, want %q", d, got, want)
+		}
+	}
+}
+
+func TestAhead(t *testing.T) {
+	v := view{clock: clock}
+	for d, want := range map[time.Duration]string{
+		-time.Hour: "any moment now", 0: "any moment now", time.Second: "within a minute", time.Minute: "in 1 minute", 26 * time.Hour: "in 26 hours",
+	} {
+		if got := v.Ahead(now.Add(d)).Text; got != want {
+			t.Errorf("%s after now is %q, want %q", d, got, want)
 		}
 	}
 }
