@@ -213,7 +213,8 @@ func (s *Store) EachServed(use func(Served) error) (sequence uint64, err error) 
 func (s *Store) rerender(rendering string) error {
 	same := false
 	if err := s.view(func(tx *bolt.Tx) error {
-		same = string(tx.Bucket(bucketMeta).Get(keyRendering)) == rendering
+		known := tx.Bucket(bucketMeta).Get(keyRendering)
+		same = known != nil && string(known) == rendering
 		return nil
 	}); err != nil || same {
 		return err

@@ -121,26 +121,6 @@ type Store struct {
 	syncing sync.Mutex            // held by SyncCatalogue and Import
 }
 
-// migrations bring a file from one schema version to the next: the first makes
-// a new file, migrations[n] turns version n into n+1.
-var migrations = []func(*bolt.Tx) error{
-	func(tx *bolt.Tx) error {
-		for _, name := range [][]byte{
-			bucketMeta, bucketPackages, bucketServed, bucketChanges, bucketDeletions, bucketSources, bucketTombstones,
-			bucketSlugs, bucketDue, bucketCategories, bucketGrids, bucketMembers, bucketPasses,
-		} {
-			if _, err := tx.CreateBucket(name); err != nil {
-				return err
-			}
-		}
-		// The sequence begins where no earlier file at this path can have ended:
-		// a reader of the feed that knew that one is told to begin again.
-		begin := timeKey(time.Now())
-		meta := tx.Bucket(bucketMeta)
-		return errors.Join(meta.Put(keySequence, begin), meta.Put(keyFloor, begin), meta.Put(keyChanged, begin))
-	},
-}
-
 // Open opens the database at path, or makes it, and brings it to the present
 // schema in one transaction. It fails, with a message for the operator, where
 // the file is held by another process, is not a database of this program, is
@@ -249,31 +229,6 @@ func explainOpen(path string, waited time.Duration, err error) error {
 		advice = notOurs // too short for a database; bbolt has no error of its own for that
 	}
 	return fmt.Errorf("open the store %s: %w; %s", path, err, advice)
-}
-
-func (s *Store) migrate(tx *bolt.Tx) error {
-	var version uint64
-	if meta := tx.Bucket(bucketMeta); meta != nil {
-		version = number(meta.Get(keySchema))
-		if version == 0 {
-			return errors.New("this is no database of pkgmetad (its schema version is missing); nothing was changed")
-		}
-	} else if name, _ := tx.Cursor().First(); name != nil {
-		return fmt.Errorf("this is the database of another program (it has a bucket %q); nothing was changed", name)
-	}
-	now := uint64(len(migrations))
-	if version > now {
-		return fmt.Errorf("written by a newer pkgmetad (schema %d, this one knows %d); nothing was changed: run the newer version", version, now)
-	}
-	if version == now {
-		return nil
-	}
-	for _, migration := range migrations[version:] {
-		if err := migration(tx); err != nil {
-			return fmt.Errorf("migrate from schema %d to %d: %w", version, now, err)
-		}
-	}
-	return tx.Bucket(bucketMeta).Put(keySchema, key(int(now)))
 }
 
 // load reads what is kept in memory.
