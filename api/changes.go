@@ -27,7 +27,7 @@ const (
 func (a *api) changes() view {
 	return view{
 		name:        "Changes",
-		description: "What changed after the sequence ?since=, in order: at most ?limit= entries, after waiting up to ?wait= seconds for a first one.",
+		description: "The packages that changed or left after a point in time, in the order in which they did. Programs that keep a copy go by it: ?since= is the number to begin after, ?limit= bounds the answer, and ?wait= holds it for up to so many seconds until there is something to tell.",
 		get:         a.getChanges,
 	}
 }

@@ -103,6 +103,10 @@ func TestAssets(t *testing.T) {
 	if w := do(h, "GET", path); !ok || w.Code != 200 || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/css") || !strings.Contains(w.Header().Get("Cache-Control"), "immutable") {
 		t.Errorf("%q: %d %v", path, w.Code, w.Header())
 	}
+	icon := do(h, "GET", "/favicon.ico")
+	if w := do(h, "GET", icon.Header().Get("Location")); icon.Code != 301 || w.Code != 200 || w.Header().Get("Content-Type") != "image/svg+xml" {
+		t.Errorf("the icon: %d to %s: %d", icon.Code, icon.Header().Get("Location"), w.Code)
+	}
 	if w := do(h, "GET", "/static/nothing.css"); w.Code != 404 {
 		t.Errorf("what is not there: %d", w.Code)
 	}

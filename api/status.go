@@ -155,6 +155,7 @@ func (a *api) packageStatus() view {
 			if err != nil {
 				return err
 			}
+			f.Title = "Status of " + rec.Slug
 			return web.PackageStatus(w, f, web.PackageStatusPage{
 				Clock: a.clock(), PackageState: a.packageState(&rec),
 				Path: packagePath(rec.ID), JSON: packageStatusPath(rec.Slug) + "?format=json",

@@ -92,7 +92,7 @@ func testPages(b *tab) {
 		{"/api/v4/packages/lively/", "Lively", []string{"A package that much happens to.", "1,234", "56", "4.0", "yanked", "older versions", "Participants 60", "person-0", "MIT", ">=3.9", "Production/stable", "Tool", "Kinds"}},
 		{"/api/v4/packages/gone/", "Gone", []string{"not found there", "GitHub has not told yet", "Nobody is known"}},
 		{"/api/v4/packages/failing/", "Failing", []string{"last attempt failed", "It has never answered", "502", "not from all sources yet"}},
-		{"/api/v4/packages/elsewhere/", "Elsewhere", []string{"codeberg.org/people/elsewhere", "cannot be asked", "there is no repository to ask GitHub about", "0.0"}},
+		{"/api/v4/packages/elsewhere/", "Elsewhere", []string{"codeberg.org/people/elsewhere", "Stars\nunknown", "cannot be asked", "there is no repository to ask GitHub about", "0.0"}},
 		{"/api/v4/packages/wide/", wide, []string{"57 commits"}},
 		{"/api/v4/packages/counting/", "Counting", []string{"weekly counts to come", "GitHub has not told yet"}},
 		{"/api/v4/grids/", "Grids", []string{"Kinds"}},

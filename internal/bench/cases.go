@@ -121,18 +121,19 @@ func (b *bench) compare(ctx context.Context, d *daemon) (err error) {
 	}
 	for _, c := range cases {
 		b.notef("%s", c.name)
-		result := result{comparison: c, rates: map[string][]float64{}}
+		result := result{comparison: c, rates: map[string][]float64{}, costs: map[string][]float64{}}
 		for round := range b.rounds + 1 {
 			for _, p := range servers {
 				if !c.concerns(p) {
 					continue
 				}
-				rate, err := b.measure(ctx, p, c)
+				rate, cost, err := b.measure(ctx, p, c)
 				if err != nil {
 					return fmt.Errorf("%s from %s: %w", c.name, p.name, err)
 				}
 				if round > 0 { // the first warms up
 					result.rates[p.name] = append(result.rates[p.name], rate)
+					result.costs[p.name] = append(result.costs[p.name], cost)
 				}
 			}
 		}
@@ -207,18 +208,21 @@ func (c comparison) headerFor(address string) (http.Header, error) {
 	return http.Header{"If-None-Match": {a.Header.Get("Etag")}}, err
 }
 
-// measure returns requests, or bytes, a second.
-func (b *bench) measure(ctx context.Context, p *process, c comparison) (float64, error) {
+// measure returns requests, or bytes, a second, and the seconds that the server
+// ran for each of them.
+func (b *bench) measure(ctx context.Context, p *process, c comparison) (rate, cost float64, err error) {
 	header, err := c.headerFor(p.address)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
+	before := p.cpu()
 	l, err := b.load(ctx, p.address, c.paths, header)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
+	n := float64(l.requests)
 	if c.stream {
-		return float64(l.bytes) / l.took.Seconds(), nil
+		n = float64(l.bytes)
 	}
-	return float64(l.requests) / l.took.Seconds(), nil
+	return n / l.took.Seconds(), (p.cpu() - before).Seconds() / n, nil
 }

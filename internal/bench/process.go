@@ -106,10 +106,20 @@ func (p *process) quiet(ctx context.Context) error {
 	return nil
 }
 
-// cpu returns the time that all threads of the process have run.
+// cpu returns the time that the process and its children have run.
 func (p *process) cpu() time.Duration {
+	pid := p.cmd.Process.Pid
+	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	total := time.Duration(0)
+	for _, pid := range append(strings.Fields(string(children)), strconv.Itoa(pid)) {
+		total += cpuOf(pid)
+	}
+	return total
+}
+
+func cpuOf(pid string) time.Duration {
 	const ticks = 100 // a second: what Linux tells processes, whatever its own clock
-	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	data, _ := os.ReadFile("/proc/" + pid + "/stat")
 	fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
 	if len(fields) < 13 {
 		return 0

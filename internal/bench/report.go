@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -23,7 +24,8 @@ type report struct {
 // result is what was measured of one comparison.
 type result struct {
 	comparison
-	rates map[string][]float64 // by server, a round each
+	rates map[string][]float64 // by server, a round each: requests/s, or bytes/s
+	costs map[string][]float64 // likewise: seconds of CPU for a request, or a byte
 }
 
 const (
@@ -82,6 +84,7 @@ func table(w io.Writer, rows ...[]string) error {
 func (r *report) write(w io.Writer, b *bench) error {
 	fmt.Fprintf(w, "%d packages; %d CPUs, %s; load: %s, %d connections; medians of %d rounds of %s, lowest and highest in brackets\n\n",
 		b.packages, runtime.NumCPU(), runtime.Version(), r.generator, b.connections, b.rounds, b.length)
+	costs := [][]string{{"CPU of the server", "µs for a", "pkgmetad", bare, nginx}}
 	rows := [][]string{{"", "a second", "pkgmetad", bare, nginx, "of bare", "of nginx"}}
 	var reached [][]string
 	reach := func(what, got, wanted string, met bool) {
@@ -98,6 +101,8 @@ func (r *report) write(w io.Writer, b *bench) error {
 		}
 		rows = append(rows, []string{c.name, unit, figures(c.rates[self], scale, format), figures(c.rates[bare], scale, format),
 			figures(c.rates[nginx], scale, format), share(c.ratio(bare)), share(c.ratio(nginx))})
+		unit = strings.TrimSuffix(unit, "s")
+		costs = append(costs, []string{c.name, unit, figures(c.costs[self], 1e-6/scale, "%.1f"), figures(c.costs[bare], 1e-6/scale, "%.1f"), figures(c.costs[nginx], 1e-6/scale, "%.1f")})
 		for _, target := range []struct {
 			other string
 			least float64
@@ -108,7 +113,7 @@ func (r *report) write(w io.Writer, b *bench) error {
 			}
 		}
 	}
-	if err := table(w, rows...); err != nil {
+	if err := errors.Join(table(w, rows...), table(w, costs...)); err != nil {
 		return err
 	}
 	if len(r.passes) > 0 {

@@ -78,26 +78,23 @@ func (b *bench) makeSite(ctx context.Context, s site, packages int) error {
 	}
 	if known.Packages == packages && time.Since(known.At) < keepFor {
 		b.notef("%d packages in %s as before", packages, s.folder)
-	} else {
-		for _, name := range []string{"made.json", "pkgmetad.db", "pkgmetad.db.search", "pkgmetad.db.snapshot", "catalogue.ndjson"} {
-			if err := os.RemoveAll(s.path(name)); err != nil {
-				return err
-			}
-		}
-		began := time.Now()
-		if err := s.generate(packages - b.worldSize()); err != nil {
+		return errors.Join(s.configure(), b.fetchWorld(ctx, s, 1))
+	}
+	for _, name := range []string{"made.json", "pkgmetad.db", "pkgmetad.db.search", "pkgmetad.db.snapshot", "catalogue.ndjson"} {
+		if err := os.RemoveAll(s.path(name)); err != nil {
 			return err
 		}
-		b.notef("%d packages made up in %s, in %s", packages-b.worldSize(), s.folder, time.Since(began).Round(time.Second))
 	}
+	began := time.Now()
+	if err := s.generate(packages - b.worldSize()); err != nil {
+		return err
+	}
+	b.notef("%d packages made up in %s, in %s", packages-b.worldSize(), s.folder, time.Since(began).Round(time.Second))
 	if err := s.configure(); err != nil {
 		return err
 	}
-	if err := b.fetchWorld(ctx, s); err != nil {
+	if err := b.fetchWorld(ctx, s, 2); err != nil { // the simulator, as GitHub does, computes some figures first
 		return err
-	}
-	if known.Packages == packages {
-		return nil
 	}
 	data, err := json.Marshal(made{packages, time.Now()})
 	if err != nil {
@@ -162,9 +159,9 @@ func (s site) generate(n int) error {
 
 // fetchWorld fetches what the simulator knows, without a daemon, so that what
 // is asked for later is what has not changed.
-func (b *bench) fetchWorld(ctx context.Context, s site) error {
+func (b *bench) fetchWorld(ctx context.Context, s site, passes int) error {
 	began := time.Now()
-	for range 2 { // the simulator, as GitHub does, computes some figures first
+	for range passes {
 		if out, err := b.refresh(ctx, s); err != nil {
 			return fmt.Errorf("fetch the simulator's packages: %w\n%s", err, end(out))
 		}

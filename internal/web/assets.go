@@ -29,6 +29,9 @@ func digested(name, extension string, content []byte) string {
 	return name + "-" + hex.EncodeToString(sum[:8]) + "." + extension
 }
 
+// IconPath is where the icon is, below the prefix.
+func IconPath() string { return assetRoot + iconName }
+
 // Assets serves the files that pages refer to, below /static/. Their names
 // carry a digest of the content, so they are cached for ever.
 func Assets() http.Handler {

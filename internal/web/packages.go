@@ -35,6 +35,9 @@ func Packages(w io.Writer, f Frame, p ListPage) error {
 // Name is the package's title or, where it has none, its slug.
 func (i Item) Name() string { return name(&i.Record) }
 
+// Counted reports whether the package's numbers are known.
+func (i Item) Counted() bool { return counted(&i.Record) }
+
 // Spark is the package's weeks.
 func (i Item) Spark() *spark { return newSpark(i.Record.Repo.Commits52) }
 

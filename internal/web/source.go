@@ -51,6 +51,12 @@ type source struct {
 	store.Source
 }
 
+// counted reports whether a record's numbers are GitHub's: one that it was
+// never asked about, or never answered for, has zeros that mean nothing.
+func counted(rec *store.Record) bool {
+	return !rec.GitHub.LastSuccess.IsZero() || rec.Repo.Stars > 0 || rec.Repo.Forks > 0 || len(rec.Repo.Participants) > 0
+}
+
 // sources are those of a record, in the order in which pages show them.
 func sources(rec *store.Record) []source {
 	return []source{
