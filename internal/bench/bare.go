@@ -95,7 +95,7 @@ func (b *bench) startBare(ctx context.Context, answers []answer) (*process, erro
 	if err != nil {
 		return nil, err
 	}
-	p, err := start(ctx, "bare net/http", address, b.path("bare.log"), nil, self, bareCommand, address, path)
+	p, err := b.start(ctx, bare, address, b.path("bare.log"), nil, self, bareCommand, address, path)
 	if err != nil {
 		return nil, err
 	}

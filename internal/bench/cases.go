@@ -87,7 +87,7 @@ func (b *bench) someIDs() (ids []int, err error) {
 }
 
 // compare measures every comparison with each server.
-func (b *bench) compare(ctx context.Context, d *daemon) (err error) {
+func (b *bench) compare(ctx context.Context, d *daemon) error {
 	cases, err := b.comparisons()
 	if err != nil {
 		return err
@@ -106,12 +106,11 @@ func (b *bench) compare(ctx context.Context, d *daemon) (err error) {
 		func() (*process, error) { return b.startNginx(ctx, answers, snapshots[0]) },
 	} {
 		p, err := begin()
-		if p != nil {
-			servers = append(servers, p)
-			defer func() { err = errors.Join(err, p.stop()) }()
-		}
 		if err != nil {
 			return err
+		}
+		if p != nil {
+			servers = append(servers, p)
 		}
 	}
 	for _, p := range servers[1:] {

@@ -24,7 +24,7 @@ func (b *bench) startDaemon(ctx context.Context, s site, name string) (*daemon, 
 		return nil, 0, err
 	}
 	began := time.Now()
-	p, err := start(ctx, name, s.listen, s.path("daemon.log"), []string{"GODEBUG=gctrace=1", "GITHUB_TOKEN=" + token},
+	p, err := b.start(ctx, name, s.listen, s.path("daemon.log"), []string{"GODEBUG=gctrace=1", "GITHUB_TOKEN=" + token},
 		b.program, "serve", "--config", s.path("config.yaml"))
 	if err != nil {
 		return nil, 0, err
@@ -50,7 +50,7 @@ func (b *bench) startMeasured(ctx context.Context, s site) (*daemon, error) {
 	if err := first.stop(); err != nil {
 		return nil, err
 	}
-	d, took, err := b.startDaemon(ctx, s, "the daemon")
+	d, took, err := b.startDaemon(ctx, s, measured)
 	if err != nil {
 		return nil, err
 	}

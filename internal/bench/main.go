@@ -65,9 +65,10 @@ type options struct {
 // bench is one run.
 type bench struct {
 	options
-	program string    // path of the pkgmetad that is measured
-	note    io.Writer // told what is being done
-	report  report
+	program   string    // path of the pkgmetad that is measured
+	note      io.Writer // told what is being done
+	processes []*process
+	report    report
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
@@ -100,6 +101,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 }
 
 func (b *bench) run(ctx context.Context, stdout io.Writer) (err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer func() { err = errors.Join(err, b.stopAll()) }()
 	if err := b.build(ctx); err != nil {
 		return err
 	}
@@ -107,7 +111,6 @@ func (b *bench) run(ctx context.Context, stdout io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, sim.stop()) }()
 	if err := b.makeSite(ctx, b.site(sim), b.packages); err != nil {
 		return err
 	}
@@ -115,7 +118,6 @@ func (b *bench) run(ctx context.Context, stdout io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, daemon.stop()) }()
 	if err := b.compare(ctx, daemon); err != nil {
 		return err
 	}

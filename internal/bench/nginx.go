@@ -100,7 +100,7 @@ func (b *bench) startNginx(ctx context.Context, answers []answer, snapshot strin
 	if err := os.WriteFile(config, fmt.Appendf(nil, nginxConfig, user, address, root), 0o600); err != nil {
 		return nil, err
 	}
-	p, err := start(ctx, "nginx", address, b.path("nginx.log"), nil, program, "-p", folder, "-c", config, "-e", "stderr")
+	p, err := b.start(ctx, nginx, address, b.path("nginx.log"), nil, program, "-p", folder, "-c", config, "-e", "stderr")
 	if err != nil {
 		return nil, err
 	}

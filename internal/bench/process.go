@@ -3,12 +3,14 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -23,10 +25,12 @@ type process struct {
 	cmd     *exec.Cmd
 	ended   chan struct{} // closed when it has ended
 	err     error         // then: why
+	stopped bool
 }
 
-// start starts a server with further variables in its environment.
-func start(ctx context.Context, name, address, log string, env []string, argv ...string) (*process, error) {
+// start starts a server with further variables in its environment. It runs
+// until it is stopped, which stopAll does at last.
+func (b *bench) start(ctx context.Context, name, address, log string, env []string, argv ...string) (*process, error) {
 	out, err := os.Create(log)
 	if err != nil {
 		return nil, err
@@ -45,22 +49,30 @@ func start(ctx context.Context, name, address, log string, env []string, argv ..
 		defer close(p.ended)
 		p.err = p.cmd.Wait()
 	}()
+	b.processes = append(b.processes, p)
 	return p, nil
 }
 
 // stop ends the process in order, and waits for it.
 func (p *process) stop() error {
-	select {
-	case <-p.ended:
-		return fmt.Errorf("%s ended by itself: %v; see %s", p.name, p.err, p.log)
-	default:
+	if p.stopped {
+		return nil
 	}
-	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may just have ended
+	p.stopped = true
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended already
 	<-p.ended
-	if p.err != nil {
-		return fmt.Errorf("stop %s: %w; see %s", p.name, p.err, p.log)
+	if p.err != nil && !errors.Is(p.err, context.Canceled) {
+		return fmt.Errorf("%s ended: %w; see %s", p.name, p.err, p.log)
 	}
 	return nil
+}
+
+// stopAll stops what runs, the latest first.
+func (b *bench) stopAll() (err error) {
+	for _, p := range slices.Backward(b.processes) {
+		err = errors.Join(err, p.stop())
+	}
+	return err
 }
 
 // answers waits until a path of the server answers 200.

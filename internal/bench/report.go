@@ -29,7 +29,7 @@ type result struct {
 }
 
 const (
-	self, bare, nginx = "the daemon", "bare net/http", "nginx"
+	measured, bare, nginx = "the daemon", "bare net/http", "nginx"
 
 	maxReady = 3 * time.Second
 	maxHeap  = 400 // MiB
@@ -57,7 +57,7 @@ func (r result) ratio(other string) float64 {
 	if len(r.rates[other]) == 0 {
 		return 0
 	}
-	return median(r.rates[self]) / median(r.rates[other])
+	return median(r.rates[measured]) / median(r.rates[other])
 }
 
 func share(ratio float64) string {
@@ -99,10 +99,10 @@ func (r *report) write(w io.Writer, b *bench) error {
 		if c.stream {
 			unit, scale, format = "MiB", 1<<20, "%.0f"
 		}
-		rows = append(rows, []string{c.name, unit, figures(c.rates[self], scale, format), figures(c.rates[bare], scale, format),
+		rows = append(rows, []string{c.name, unit, figures(c.rates[measured], scale, format), figures(c.rates[bare], scale, format),
 			figures(c.rates[nginx], scale, format), share(c.ratio(bare)), share(c.ratio(nginx))})
 		unit = strings.TrimSuffix(unit, "s")
-		costs = append(costs, []string{c.name, unit, figures(c.costs[self], 1e-6/scale, "%.1f"), figures(c.costs[bare], 1e-6/scale, "%.1f"), figures(c.costs[nginx], 1e-6/scale, "%.1f")})
+		costs = append(costs, []string{c.name, unit, figures(c.costs[measured], 1e-6/scale, "%.1f"), figures(c.costs[bare], 1e-6/scale, "%.1f"), figures(c.costs[nginx], 1e-6/scale, "%.1f")})
 		for _, target := range []struct {
 			other string
 			least float64

@@ -32,7 +32,6 @@ type simulator struct {
 	*process
 	catalogue string // path of its world's catalogue, NDJSON
 	proxy     string // host:port
-	server    *http.Server
 }
 
 func (b *bench) startSimulator(ctx context.Context) (*simulator, error) {
@@ -45,12 +44,12 @@ func (b *bench) startSimulator(ctx context.Context) (*simulator, error) {
 		return nil, err
 	}
 	s := &simulator{catalogue: b.path("world.ndjson"), proxy: l.Addr().String()}
-	s.process, err = start(ctx, "the simulator", address, b.path("sim.log"), nil,
+	s.process, err = b.start(ctx, "the simulator", address, b.path("sim.log"), nil,
 		b.program, "sim", "--listen", address, "--packages", strconv.Itoa(b.worldSize()-1), "--catalogue", s.catalogue) // it adds one
 	if err != nil {
 		return nil, err
 	}
-	s.server = &http.Server{Handler: &httputil.ReverseProxy{
+	server := &http.Server{Handler: &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(&url.URL{Scheme: "http", Host: address})
 			r.Out.Host = r.In.Host // for the links in the answers
@@ -63,13 +62,9 @@ func (b *bench) startSimulator(ctx context.Context) (*simulator, error) {
 		Transport: &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true},
 		ErrorLog:  log.New(io.Discard, "", 0), // of passes that are broken off
 	}}
-	go func() { _ = s.server.Serve(l) }() // it ends with stop
+	context.AfterFunc(ctx, func() { _ = server.Close() })
+	go func() { _ = server.Serve(l) }()
 	return s, s.answers(ctx, "/_sim/stats")
-}
-
-func (s *simulator) stop() error {
-	_ = s.server.Close()
-	return s.process.stop()
 }
 
 // busy waits until a pass is asking.
