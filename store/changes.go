@@ -72,6 +72,10 @@ func (s *Store) Changes(since uint64, limit int) (changes []Change, next uint64,
 
 // Forget drops the deletions before a time from the feed. A reader that was away
 // for longer has to begin again. The packages themselves keep their ids and data.
+//
+// A package that has not changed since then takes a new place in the feed, behind
+// all that is forgotten: so that a reader who begins with nothing never comes by
+// a sequence that could be that of one who was away.
 func (s *Store) Forget(before time.Time) error {
 	stale := func(tx *bolt.Tx) (keys [][]byte) {
 		c := tx.Bucket(bucketDeletions).Cursor()
@@ -80,22 +84,55 @@ func (s *Store) Forget(before time.Time) error {
 		}
 		return keys
 	}
-	some := false
-	if err := s.view(func(tx *bolt.Tx) error { some = len(stale(tx)) > 0; return nil }); err != nil || !some {
+	var last []byte // the latest to forget
+	if err := s.view(func(tx *bolt.Tx) error {
+		if keys := stale(tx); len(keys) > 0 {
+			last = keys[len(keys)-1]
+		}
+		return nil
+	}); err != nil || last == nil {
 		return err
 	}
-	err := s.update(func(tx *bolt.Tx) error {
-		keys := stale(tx)
-		if len(keys) == 0 {
-			return nil
+	for moved := true; moved; {
+		if err := s.write(func(w *writer) (err error) {
+			moved, err = s.moveUp(w, last)
+			return err
+		}); err != nil {
+			return fmt.Errorf("forget old deletions: %w", err)
 		}
-		if err := deleteKeys(tx.Bucket(bucketDeletions), keys); err != nil {
+	}
+	err := s.update(func(tx *bolt.Tx) error {
+		if err := deleteKeys(tx.Bucket(bucketDeletions), stale(tx)); err != nil {
 			return err
 		}
-		return tx.Bucket(bucketMeta).Put(keyFloor, keys[len(keys)-1])
+		return tx.Bucket(bucketMeta).Put(keyFloor, last)
 	})
 	if err != nil {
 		return fmt.Errorf("forget old deletions: %w", err)
 	}
 	return nil
+}
+
+// moveUp gives packages whose last change is not after a sequence a later one,
+// at most syncChunk of them. When they changed stays as it is.
+func (s *Store) moveUp(w *writer, last []byte) (moved bool, err error) {
+	changes := w.Bucket(bucketChanges)
+	var keys, ids [][]byte
+	c := changes.Cursor()
+	for k, v := c.First(); k != nil && bytes.Compare(k, last) <= 0 && len(keys) < syncChunk; k, v = c.Next() {
+		keys, ids = append(keys, bytes.Clone(k)), append(ids, bytes.Clone(v))
+	}
+	if err := deleteKeys(changes, keys); err != nil {
+		return false, err
+	}
+	for _, id := range ids {
+		p, err := s.find(w.Tx, int(number(id)))
+		if err != nil {
+			return false, err
+		}
+		if err := writeServed(w, p.ID, p.Changed, bytes.Clone(p.Body)); err != nil {
+			return false, err
+		}
+	}
+	return len(keys) > 0, nil
 }

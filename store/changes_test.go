@@ -63,13 +63,13 @@ func (f *follower) snapshot(t *testing.T, s *store.Store) {
 func served(t *testing.T, s *store.Store) map[int]string {
 	t.Helper()
 	all := map[int]string{}
-	sequence, err := s.EachServed(func(p store.Served) error {
+	sequence, changed, err := s.EachServed(func(p store.Served) error {
 		all[p.ID] = string(p.Body)
 		return nil
 	})
 	must(t, err)
-	if sequence != s.Sequence() {
-		t.Fatalf("the snapshot is of %d, the store at %d", sequence, s.Sequence())
+	if sequence != s.Sequence() || !changed.Equal(s.Changed()) {
+		t.Fatalf("the snapshot is of %d and %v, the store at %d and %v", sequence, changed, s.Sequence(), s.Changed())
 	}
 	return all
 }
@@ -165,6 +165,37 @@ func TestForgetKeepsLaterDeletions(t *testing.T) {
 	}
 }
 
+// TestBeginAfterForgetting: whoever begins with nothing comes to the end, whatever
+// has been forgotten before, and nobody sees another time of a change.
+func TestBeginAfterForgetting(t *testing.T) {
+	s := open(t, dbPath(t), store.Options{})
+	var slugs []string
+	for n := range 11 {
+		slugs = append(slugs, fmt.Sprint("p", n))
+	}
+	sync(t, s, entries(slugs...), t0)
+	sync(t, s, entries(slugs[1:]...), t0)
+	want := served(t, s)
+	changed := map[int]time.Time{}
+	_, _, err := s.EachServed(func(p store.Served) error { changed[p.ID] = p.Changed; return nil })
+	must(t, err)
+	must(t, s.Forget(time.Now().Add(time.Hour)))
+	f := &follower{copied: map[int]string{}}
+	for at := true; at; {
+		changes, next, more, err := s.Changes(f.since, 3)
+		must(t, err)
+		for _, c := range changes {
+			if !c.At.Equal(changed[c.ID]) {
+				t.Errorf("package %d changed at %v, now at %v", c.ID, changed[c.ID], c.At)
+			}
+			f.copied[c.ID] = string(c.Body)
+		}
+		f.since, at = next, more
+	}
+	diff(t, "the copy", want, f.copied)
+	checkFile(t, s)
+}
+
 func TestWait(t *testing.T) {
 	path := dbPath(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -204,8 +235,8 @@ func TestChangedNeverGoesBack(t *testing.T) {
 	})
 }
 
-// TestRenderingAnew: another rendering changes what is served, and only what
-// comes out otherwise is a change.
+// TestRenderingAnew: with another rendering all packages have changed, be their
+// bytes the same; with the same one none.
 func TestRenderingAnew(t *testing.T) {
 	path := dbPath(t)
 	render := func(upper string) func(*store.Record) []byte {
@@ -223,7 +254,7 @@ func TestRenderingAnew(t *testing.T) {
 	s = open(t, path, store.Options{Render: render("b"), Rendering: "2"})
 	changes, _, _, err := s.Changes(since, 10)
 	must(t, err)
-	if len(changes) != 1 || string(changes[0].Body) != "UPPER b" {
+	if len(changes) != 3 || string(changes[1].Body) != "UPPER b" || string(changes[2].Body) != "c" || !changes[2].At.Equal(s.Changed()) {
 		t.Errorf("the feed is %+v", changes)
 	}
 	since = s.Sequence()

@@ -58,7 +58,9 @@ func (s *Store) Due(now time.Time, limit int) (recs []Record, more bool, err err
 	slices.SortStableFunc(recs, func(a, b Record) int {
 		return a.oldestSuccess().Compare(b.oldestSuccess())
 	})
-	return recs, more, errors.Join(err, errors.Join(damaged...))
+	err = errors.Join(err, errors.Join(damaged...))
+	s.noteDamage(err)
+	return recs, more, err
 }
 
 // IsDue reports whether the source is to be asked at now.

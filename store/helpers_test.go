@@ -17,7 +17,7 @@ import (
 	"pkgmetad/store"
 )
 
-var t0 = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+var t0 = time.Date(2020, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func day(n int) time.Time { return t0.AddDate(0, 0, n) }
 

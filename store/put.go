@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Put stores the fetched half of each record in one transaction, with its due
@@ -59,10 +60,11 @@ func putFetched(w *writer, fetched *Record) error {
 	if (keepRepo || keepRelease) && SameServed(&old, &rec) {
 		rec.Modified = old.Modified
 	}
-	if old.LastFetched.After(rec.LastFetched) {
+	now := time.Now()
+	if later(old.LastFetched, rec.LastFetched, now) {
 		rec.LastFetched = old.LastFetched
 	}
-	if old.Modified.After(rec.Modified) {
+	if later(old.Modified, rec.Modified, now) {
 		rec.Modified = old.Modified
 	}
 	return putRecord(w, &old, &rec)
@@ -72,7 +74,14 @@ func putFetched(w *writer, fetched *Record) error {
 // has a later success behind it, than the one to be put: two passes may have had
 // the same package at once.
 func newer(stored, put *Source) bool {
-	return stored.LastAttempt.After(put.LastAttempt) || stored.LastSuccess.After(put.LastSuccess)
+	now := time.Now()
+	return later(stored.LastAttempt, put.LastAttempt, now) || later(stored.LastSuccess, put.LastSuccess, now)
+}
+
+// later reports whether a stored time is after the one to be put. One that lies
+// ahead was of a clock that was wrong, and must not win for ever.
+func later(stored, put, now time.Time) bool {
+	return stored.After(put) && !stored.After(now)
 }
 
 // putRecord writes rec in place of old, nil for none, in every form.

@@ -189,3 +189,15 @@ func TestMaxSize(t *testing.T) {
 	put(t, s, fetched(get(t, s, "b"), 8, day(1), day(2)))
 	checkFile(t, s)
 }
+
+// TestTimesAheadDoNotWin: what was stored under a clock that was ahead gives way
+// to what is fetched under the right one.
+func TestTimesAheadDoNotWin(t *testing.T) {
+	s := open(t, dbPath(t), store.Options{})
+	sync(t, s, entries("a"), t0)
+	ahead := time.Now().AddDate(50, 0, 0).UTC().Truncate(time.Microsecond)
+	put(t, s, fetched(get(t, s, "a"), 1, ahead, ahead))
+	want := fetched(get(t, s, "a"), 2, day(1), day(2))
+	put(t, s, want)
+	diff(t, "the record", want, get(t, s, "a"))
+}

@@ -86,7 +86,9 @@ func (s *Store) After(id, limit int) (recs []Record, err error) {
 		}
 		return nil
 	})
-	return recs, errors.Join(err, errors.Join(damaged...))
+	err = errors.Join(err, errors.Join(damaged...))
+	s.noteDamage(err)
+	return recs, err
 }
 
 // Category returns the category with that id, or ErrNotFound.
@@ -160,7 +162,7 @@ func page[T any](s *Store, bucket []byte, offset, limit int) (items []T, total i
 			}
 			var item T
 			if err := decode(v, &item, bucket, number(k)); err != nil {
-				return fmt.Errorf("%w; it is written again when the catalogue is next taken over", err)
+				return fmt.Errorf("%w; it is written again when the catalogue is next taken over: at a SIGHUP, or the next start", err)
 			}
 			items = append(items, item)
 		}

@@ -61,11 +61,17 @@ func putServed(w *writer, rec *Record) error {
 	if err := dropChange(w, rec.ID); err != nil {
 		return err
 	}
+	return writeServed(w, rec.ID, w.now, body)
+}
+
+// writeServed writes the served form of a package that has no place in the feed,
+// and gives it the next one.
+func writeServed(w *writer, id int, changed time.Time, body []byte) error {
 	sequence := w.next()
-	if err := w.Bucket(bucketChanges).Put(key(int(sequence)), key(rec.ID)); err != nil {
+	if err := w.Bucket(bucketChanges).Put(key(int(sequence)), key(id)); err != nil {
 		return err
 	}
-	return w.Bucket(bucketServed).Put(key(rec.ID), encodeServed(sequence, w.now, body))
+	return w.Bucket(bucketServed).Put(key(id), encodeServed(sequence, changed, body))
 }
 
 // dropChange takes a package's last change out of the feed.
@@ -153,11 +159,11 @@ func (s *Store) ServedBySlug(slug string, use func(Served)) error {
 }
 
 // ServedPage hands up to limit live packages, highest id first, after skipping
-// offset of them, to use, and returns how many there are in all. All is of one
-// state of the store. begin is called before the first of them, and again
-// should that state have to be read anew. use is bound as that of Served is.
+// offset of them, to use. All is of one state of the store. begin is told how many
+// there are in all before the first of them, and again should that state have to
+// be read anew. use is bound as that of Served is.
 func (s *Store) ServedPage(offset, limit int, begin func(total int), use func(Served)) error {
-	for {
+	for range mostReads {
 		order := *s.order.Load()
 		complete := true
 		begin(len(order))
@@ -183,15 +189,21 @@ func (s *Store) ServedPage(offset, limit int, begin func(total int), use func(Se
 			return err
 		}
 	}
+	return fmt.Errorf("%w: a package that is listed is not there", errDamaged)
 }
 
+// mostReads is how often a page is read before the order that it goes by counts
+// as wrong: a sync takes packages away a chunk at a time.
+const mostReads = 1000
+
 // EachServed hands every live package, lowest id first, to use, all of one
-// state, and returns the sequence of that state. An error of use ends it. use is
+// state, and returns the sequence of that state and its time. An error of use ends it. use is
 // bound as that of Served is, but may write to a local file: while it runs, the
 // file cannot give back the pages that writers replace.
-func (s *Store) EachServed(use func(Served) error) (sequence uint64, err error) {
+func (s *Store) EachServed(use func(Served) error) (sequence uint64, changed time.Time, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
-		sequence = number(tx.Bucket(bucketMeta).Get(keySequence))
+		meta := tx.Bucket(bucketMeta)
+		sequence, changed = number(meta.Get(keySequence)), timeOf(meta.Get(keyChanged))
 		c := tx.Bucket(bucketServed).Cursor()
 		for k, v := c.First(); k != nil; k, v = c.Next() {
 			p, err := s.restored(tx, int(number(k)), v)
@@ -204,12 +216,13 @@ func (s *Store) EachServed(use func(Served) error) (sequence uint64, err error) 
 		}
 		return nil
 	})
-	return sequence, err
+	return sequence, changed, err
 }
 
 // rerender makes the served form of every package anew where it was made by
-// another rendering. What comes out otherwise than before is a change as any
-// other. A process that is killed meanwhile leaves the rest to the next one.
+// another rendering. All of them have changed then, even those whose bytes have
+// not: what stands around them may have. A process that is killed meanwhile
+// leaves the rest to the next one.
 func (s *Store) rerender(rendering string) error {
 	same := false
 	if err := s.view(func(tx *bolt.Tx) error {
@@ -226,7 +239,10 @@ func (s *Store) rerender(rendering string) error {
 				if err != nil {
 					continue // damaged: it is served as before
 				}
-				if err := putServed(w, &rec); err != nil {
+				if err := dropChange(w, id); err != nil {
+					return err
+				}
+				if err := writeServed(w, id, w.now, w.render(&rec)); err != nil {
 					return err
 				}
 			}

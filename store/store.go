@@ -1,9 +1,9 @@
 // Package store keeps package records in one bbolt file.
 //
 // Who owns what: the catalogue half of a record ([Entry]) is written by
-// [Store.SyncCatalogue] alone, the fetched half by [Store.Put] alone. Each
-// reads the other's half inside its own transaction, so neither can undo the
-// other's work, whatever their order.
+// [Store.SyncCatalogue] alone, the fetched half by [Store.Put] alone;
+// [Store.Import] is both at once. Each reads the other's half inside its own
+// transaction, so neither can undo the other's work, whatever their order.
 //
 // Readers get copies. No transaction of this package outlives the call that
 // opened it: a reader that lingered would keep a growing writer waiting, and
@@ -118,6 +118,7 @@ type Store struct {
 	version version               // of what is served
 	order   atomic.Pointer[[]int] // ids of the live packages, ascending; replaced whole by a sync
 	synced  atomic.Bool           // a catalogue has been taken over, now or in an earlier run
+	damaged atomic.Bool           // a damaged value was met
 	syncing sync.Mutex            // held by SyncCatalogue and Import
 }
 
@@ -299,7 +300,23 @@ func guard(f func() error) (err error) {
 }
 
 func (s *Store) view(f func(*bolt.Tx) error) error {
-	return guard(func() error { return s.db.View(f) })
+	err := guard(func() error { return s.db.View(f) })
+	s.noteDamage(err)
+	return err
+}
+
+// noteDamage has the next start take the catalogue over again where a value was
+// found damaged: that mends what the catalogue can.
+func (s *Store) noteDamage(err error) {
+	if err == nil || !errors.Is(err, errDamaged) || !s.damaged.CompareAndSwap(false, true) {
+		return
+	}
+	_ = s.update(func(tx *bolt.Tx) error { // where it fails, SIGHUP still mends it
+		if meta := tx.Bucket(bucketMeta); meta != nil {
+			return meta.Delete(keyCatalogue)
+		}
+		return nil
+	})
 }
 
 // update runs f in a read-write transaction. When the commit itself fails its

@@ -220,6 +220,10 @@ func (s *Store) syncPackage(w *writer, e Entry, fetched *Record, now time.Time, 
 	}
 	e.Created = e.Created.UTC().Truncate(time.Microsecond)
 
+	if found && rec.Slug != e.Slug && !sameText(rec.RepoURL, e.RepoURL) && !sameText(rec.PyPIURL, e.PyPIURL) {
+		// Another package has this id now. What was fetched is not of it.
+		rec = Record{Entry: rec.Entry, GitHub: Source{State: StateNone}, PyPI: Source{State: StateNone}}
+	}
 	before, beforeGitHub, beforePyPI := rec.Entry, rec.GitHub.State, rec.PyPI.State
 	rec.Entry = e
 	gitHub, pyPI, problems := s.judge(e)

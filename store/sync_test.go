@@ -266,3 +266,27 @@ func TestCreated(t *testing.T) {
 	c.Packages[0].Created = time.Time{} // no longer declared: stays
 	diff(t, "left out", store.SyncReport{Unchanged: 2}, sync(t, s, c, day(1)))
 }
+
+// TestAnotherPackageUnderAnID: what was fetched of a package is not told of the
+// one that takes over its id; one that is renamed keeps it.
+func TestAnotherPackageUnderAnID(t *testing.T) {
+	s := open(t, dbPath(t), store.Options{})
+	one, two := entry("one"), entry("two")
+	one.ID, two.ID = 1, 2
+	sync(t, s, store.Catalogue{Packages: []store.Entry{one, two}}, t0)
+	put(t, s, fetched(get(t, s, "one"), 11, day(1), day(2)), fetched(get(t, s, "two"), 22, day(1), day(2)))
+	one.ID, two.ID = 2, 1
+	sync(t, s, store.Catalogue{Packages: []store.Entry{one, two}}, day(3))
+	for _, slug := range []string{"one", "two"} {
+		if rec := get(t, s, slug); rec.Repo.Stars != 0 || !rec.LastFetched.IsZero() || rec.GitHub.State != store.StateNew {
+			t.Errorf("%s has %+v", slug, rec)
+		}
+	}
+	put(t, s, fetched(get(t, s, "one"), 11, day(4), day(5)))
+	one.Slug = "renamed"
+	sync(t, s, store.Catalogue{Packages: []store.Entry{one, two}}, day(5))
+	if rec := get(t, s, "renamed"); rec.Repo.Stars != 11 || rec.LastFetched.IsZero() {
+		t.Errorf("the renamed one has %+v", rec)
+	}
+	checkFile(t, s)
+}

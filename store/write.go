@@ -79,7 +79,7 @@ func (v *version) get() (sequence uint64, changed time.Time, wake <-chan struct{
 
 // Sequence returns the number of the last change of anything served. It grows
 // with each; a new file begins with the time of its making in microseconds, so
-// that no number means two states of one path.
+// that it goes on where an earlier one at its path cannot have ended.
 func (s *Store) Sequence() uint64 {
 	sequence, _, _ := s.version.get()
 	return sequence
