@@ -28,6 +28,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -104,6 +105,7 @@ type Options struct {
 
 	Location *time.Location // zone of the times that are served, and that Store's packages are rendered in; nil for UTC
 	MaxLimit int            // the most that ?limit= may ask for; 0 for no cap
+	MaxWaits int            // readers that may wait for changes at once; 0 for 500
 	Log      zerolog.Logger // told of failures of the store
 }
 
@@ -120,6 +122,7 @@ type api struct {
 	snapshotBase string // of the links in the snapshot and the feed
 	searcher     Searcher
 	searches     chan struct{} // holds one for each search that runs
+	waiting      chan struct{} // holds one for each reader that waits for changes
 	daemon       Daemon
 	statusCache  statusCache
 }
@@ -130,8 +133,8 @@ func New(o Options) (http.Handler, error) {
 	if o.Store == nil {
 		return nil, errors.New("api: no store to serve from")
 	}
-	if o.MaxLimit < 0 {
-		return nil, errors.New("api: the cap of ?limit= is negative: use 0 for no cap")
+	if o.MaxLimit < 0 || o.MaxWaits < 0 {
+		return nil, errors.New("api: the cap of ?limit= or of waiting readers is negative: use 0 for no cap")
 	}
 	b, err := newBase(o.PublicURL, o.TrustedProxies)
 	if err != nil {
@@ -149,6 +152,7 @@ func New(o Options) (http.Handler, error) {
 		snapshots: o.Snapshots,
 		searcher:  o.Searcher,
 		searches:  make(chan struct{}, runtime.GOMAXPROCS(0)),
+		waiting:   make(chan struct{}, cmp.Or(o.MaxWaits, 500)),
 		daemon:    o.Daemon,
 	}
 	a.snapshotBase = b.public

@@ -95,12 +95,29 @@ func (a *api) waitForChanges(rq *request, since uint64, limit int, wait time.Dur
 		if len(entries) > 0 || more || err != nil || wait == 0 {
 			return entries, next, more, err
 		}
-		if a.store.Wait(ctx, next) != nil { // the time is over, or the daemon stops, or nobody listens any more
-			return entries, next, more, err
+		switch err := a.wait(ctx, next); {
+		case err == errWaiting:
+			return nil, 0, false, err
+		case err != nil: // the time is over, or the daemon stops, or nobody listens any more
+			return entries, next, more, nil
 		}
 		rq.changed = a.store.Changed()
 	}
 }
+
+// wait waits for a change after a sequence. Who waits holds a connection: only so
+// many may, lest nobody else gets one.
+func (a *api) wait(ctx context.Context, since uint64) error {
+	select {
+	case a.waiting <- struct{}{}:
+		defer func() { <-a.waiting }()
+		return a.store.Wait(ctx, since)
+	default:
+		return errWaiting
+	}
+}
+
+var errWaiting = &problem{http.StatusServiceUnavailable, "Too many readers wait for changes. Try again later, or without wait."}
 
 func (e *encoder) change(links *request, c *store.Change, location *time.Location) {
 	e.open('{')

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -347,6 +348,34 @@ func FuzzChanges(f *testing.F) {
 		h.ServeHTTP(w, r)
 		if w.Code >= 500 || !json.Valid(w.Body.Bytes()) {
 			t.Fatalf("%d %s", w.Code, w.Body)
+		}
+	})
+}
+
+// TestTooManyWait: who cannot wait any more is told so, and all else is answered.
+func TestTooManyWait(t *testing.T) {
+	records, _ := documented(t)
+	synctest.Test(t, func(t *testing.T) {
+		h := newHandler(t, Options{Store: records, MaxWaits: 2})
+		target := fmt.Sprint(changesPath, "?wait=60&since=", records.Sequence())
+		var waiting sync.WaitGroup
+		for range 2 {
+			waiting.Go(func() {
+				if w := do(h, "GET", target); w.Code != 200 {
+					t.Errorf("it is %d %s", w.Code, w.Body)
+				}
+			})
+		}
+		synctest.Wait()
+		if w := do(h, "GET", target); w.Code != 503 || w.Header().Get("Retry-After") == "" {
+			t.Errorf("the third is %d %v", w.Code, w.Header())
+		}
+		if w := do(h, "GET", strings.Replace(target, "wait=60", "wait=0", 1)); w.Code != 200 {
+			t.Errorf("without waiting it is %d", w.Code)
+		}
+		waiting.Wait()
+		if w := do(h, "GET", target); w.Code != 200 {
+			t.Errorf("later it is %d", w.Code)
 		}
 	})
 }

@@ -64,7 +64,7 @@ func TestContractOverTheStore(t *testing.T) {
 func (f *fakeStore) store(t testing.TB, o Options) *store.Store {
 	t.Helper()
 	s, err := store.Open(filepath.Join(t.TempDir(), "store.db"), store.Options{
-		LockWait: time.Second, Render: Template(o.Location), Rendering: Rendering(o.PublicURL, o.Location),
+		LockWait: time.Second, Render: Template(o.Location), Rendering: Rendering(o.PublicURL, o.Location, o.MaxLimit),
 	})
 	if err != nil {
 		t.Fatal(err)

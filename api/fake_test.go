@@ -60,13 +60,13 @@ func (f *fakeStore) ServedPage(offset, limit int, begin func(int), use func(stor
 	return err
 }
 
-func (f *fakeStore) EachServed(use func(store.Served) error) (uint64, error) {
+func (f *fakeStore) EachServed(use func(store.Served) error) (uint64, time.Time, error) {
 	for _, p := range f.packages {
 		if err := use(f.serve(p)); err != nil {
-			return 0, err
+			return 0, fakeChanged, err
 		}
 	}
-	return f.Sequence(), f.err
+	return f.Sequence(), fakeChanged, f.err
 }
 
 func (f *fakeStore) Sequence() uint64   { return uint64(len(f.packages)) }

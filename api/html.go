@@ -77,6 +77,7 @@ var plainly = map[int]string{
 	http.StatusMethodNotAllowed: "This is for reading only.",
 	http.StatusGone:             "The feed does not reach back that far.",
 
+	http.StatusServiceUnavailable:  "It is being made. Try again later.",
 	http.StatusInternalServerError: "The store did not answer. The log of the daemon says why.",
 }
 

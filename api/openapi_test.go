@@ -110,7 +110,7 @@ func newWorld(t *testing.T) world {
 			{Name: "PyPI"},
 		}}
 	}
-	o.Snapshots, err = NewSnapshots(t.TempDir(), s, Rendering("", zone), "http://example.com", zerolog.Nop())
+	o.Snapshots, err = NewSnapshots(t.TempDir(), s, Rendering("", zone, 0), "http://example.com", zerolog.Nop())
 	check(err)
 	w := world{sequence: since}
 	early, err := NewSnapshots(t.TempDir(), s, "", "http://example.com", zerolog.Nop())

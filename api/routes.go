@@ -52,6 +52,7 @@ func (a *api) routes() http.Handler {
 	}
 	mux.HandleFunc(openAPIPath, a.openAPI)
 	mux.Handle("/static/", web.Assets())
+	mux.HandleFunc("/static", a.unknown)
 	// Browsers that show JSON ask for the icon at the place where it once was.
 	mux.Handle("/favicon.ico", http.RedirectHandler(a.base.prefix+web.IconPath(), http.StatusMovedPermanently))
 	if a.snapshots != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"strings"
 	"time"
 
@@ -16,6 +17,12 @@ import (
 type Searcher interface {
 	Search(ctx context.Context, query string, limit int) ([]Hit, error)
 }
+
+// ErrNotReady is wrapped by the error of a Searcher that cannot find anything
+// yet.
+var ErrNotReady = errors.New("the search is not ready")
+
+var errSearch = &problem{http.StatusServiceUnavailable, "The search is not ready. Try again later."}
 
 // Hit names what a search found.
 type Hit struct {
@@ -44,13 +51,17 @@ func (a *api) results(rq *request) (found []result, err error) {
 	if q = strings.TrimSpace(q); q == "" || a.searcher == nil {
 		return nil, nil
 	}
-	a.searches <- struct{}{} // a search is work, all other answers hardly are: these must not wait for many of those
+	select { // a search is work, all other answers hardly are: these must not wait for many of those
+	case a.searches <- struct{}{}:
+		defer func() { <-a.searches }()
+	case <-rq.Context().Done():
+		return nil, errSearch
+	}
 	hits, err := a.searcher.Search(rq.Context(), q, mostHits)
-	<-a.searches
+	if errors.Is(err, ErrNotReady) || err != nil && rq.Context().Err() != nil {
+		return nil, errSearch
+	}
 	if err != nil {
-		if rq.Context().Err() != nil {
-			return nil, nil // nobody listens any more, or the daemon stops
-		}
 		return nil, err
 	}
 	for _, hit := range hits {

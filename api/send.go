@@ -31,18 +31,17 @@ func (a *api) send(w http.ResponseWriter, r *http.Request, status int, body []by
 	if status == http.StatusOK && r.Method != http.MethodOptions {
 		tag := entityTag(body)
 		h["Etag"] = []string{tag}
-		modified := ""
 		if !changed.IsZero() {
-			modified = changed.UTC().Format(http.TimeFormat)
-			h["Last-Modified"] = []string{modified}
+			modified, _ := lastModified(changed)
+			h["Last-Modified"] = []string{modified.Format(http.TimeFormat)}
 		}
-		if unchanged(r, tag, modified, changed) {
+		if unchanged(r, tag, changed) {
 			delete(h, "Content-Type")
 			w.WriteHeader(http.StatusNotModified)
 			return
 		}
 	}
-	if len(body) >= gzipFrom && acceptsEncoding(r.Header, "gzip") {
+	if len(body) >= gzipFrom && prefersGzip(r.Header) {
 		z := a.zippers.Get().(*zipper)
 		defer a.zippers.Put(z)
 		h["Content-Encoding"] = []string{"gzip"}
@@ -64,9 +63,21 @@ func entityTag(body []byte) string {
 	return string(append(b, '"'))
 }
 
+// lastModified returns the time to tell for something that changed then: the
+// next whole second, by which no later change can be told. Within the second of
+// the change that lies ahead, and must not be told; the present second then
+// stands for it, and is not settled: it proves nothing if it comes back.
+func lastModified(changed time.Time) (told time.Time, settled bool) {
+	told = changed.Add(time.Second - 1).Truncate(time.Second).UTC()
+	if now := time.Now().Truncate(time.Second); told.After(now) {
+		return now.UTC(), false
+	}
+	return told, true
+}
+
 // unchanged reports whether the client of a GET or HEAD has this state of the
 // answer (RFC 9110, 13.1): by its tags, and only where it sent none by the date.
-func unchanged(r *http.Request, tag, modified string, changed time.Time) bool {
+func unchanged(r *http.Request, tag string, changed time.Time) bool {
 	if known := r.Header["If-None-Match"]; len(known) > 0 {
 		for _, list := range known {
 			if matchesTag(list, tag) {
@@ -76,14 +87,12 @@ func unchanged(r *http.Request, tag, modified string, changed time.Time) bool {
 		return false
 	}
 	since := r.Header["If-Modified-Since"]
-	if len(since) != 1 || modified == "" {
+	if len(since) != 1 || changed.IsZero() {
 		return false
 	}
-	if since[0] == modified {
-		return true
-	}
 	t, err := http.ParseTime(since[0])
-	return err == nil && !changed.Truncate(time.Second).After(t)
+	modified, settled := lastModified(changed)
+	return err == nil && settled && !modified.After(t)
 }
 
 // matchesTag compares tag with each of a list, weakly.
@@ -112,23 +121,33 @@ func matchesTag(list, tag string) bool {
 	}
 }
 
-// acceptsEncoding reports whether the client takes a content coding
-// (RFC 9110, 12.5.3): one that it names with a weight above 0, or any for "*".
-func acceptsEncoding(h http.Header, coding string) bool {
-	accepted, named := false, false
+// encodingWeight returns the weight that a client gives a content coding
+// (RFC 9110, 12.5.3), or else the one of "*", and whether it named it; 0 where it
+// does not take it, or said nothing of it.
+func encodingWeight(h http.Header, coding string) (q float64, named bool) {
 	for _, list := range h["Accept-Encoding"] {
 		for item := range strings.SplitSeq(list, ",") {
 			name, params, _ := strings.Cut(item, ";")
 			name = strings.TrimSpace(name)
-			exact := strings.EqualFold(name, coding)
-			if !exact && (name != "*" || named) {
-				continue
+			switch {
+			case strings.EqualFold(name, coding):
+				q, named = qvalue(params), true
+			case name == "*" && !named:
+				q = qvalue(params)
 			}
-			named = named || exact
-			accepted = qvalue(params) > 0
 		}
 	}
-	return accepted
+	return q, named
+}
+
+// prefersGzip reports whether the client takes gzip, and not rather nothing.
+func prefersGzip(h http.Header) bool {
+	if len(h["Accept-Encoding"]) == 0 {
+		return false
+	}
+	plain, named := encodingWeight(h, "identity")
+	q, _ := encodingWeight(h, "gzip")
+	return q > 0 && (!named || q >= plain)
 }
 
 // qvalue reads the weight in the parameters of a coding: 1 where there is none,

@@ -5,8 +5,10 @@ import (
 	"compress/gzip"
 	"io"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pkgmetad/store"
@@ -82,13 +84,66 @@ func TestConditionalRequests(t *testing.T) {
 // TestLastModified: a package's is when it last changed, a list's when anything did.
 func TestLastModified(t *testing.T) {
 	h := handler(t)
-	for target, want := range map[string]time.Time{
-		"/api/v4/packages/1609/": fakeChanged.AddDate(0, 0, -1), "/api/v4/packages/": fakeChanged, "/api/v4/grids/58/": fakeChanged,
+	for target, want := range map[string]string{ // the next whole second
+		"/api/v4/packages/1609/": "Sun, 15 Feb 2026 01:02:04 GMT", "/api/v4/packages/": "Mon, 16 Feb 2026 01:02:04 GMT", "/api/v4/grids/58/": "Mon, 16 Feb 2026 01:02:04 GMT",
 	} {
-		if got := do(h, "GET", target).Header().Get("Last-Modified"); got != want.Format(http.TimeFormat) {
+		if got := do(h, "GET", target).Header().Get("Last-Modified"); got != want {
 			t.Errorf("%s: %s, want %s", target, got, want)
 		}
 	}
+}
+
+// TestTwoChangesInASecond: no date proves that the client knows the second one,
+// nor does any while the clock is behind the last change.
+func TestTwoChangesInASecond(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	synctest.Test(t, func(t *testing.T) {
+		s, err := store.Open(path, store.Options{Render: Template(nil)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		h := newHandler(t, Options{Store: s})
+		change := func() {
+			rec, err := s.PackageBySlug("a")
+			if err != nil {
+				t.Fatal(err)
+			}
+			rec.Repo.Stars++
+			if err := s.Put([]store.Record{rec}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ask := func(since string) (status int, modified string) {
+			w := do(h, "GET", "/api/v4/packages/a/", "If-Modified-Since", since)
+			at, err := http.ParseTime(w.Header().Get("Last-Modified"))
+			if err != nil || at.After(time.Now()) {
+				t.Errorf("Last-Modified is %v at %v, %v", at, time.Now(), err)
+			}
+			return w.Code, w.Header().Get("Last-Modified")
+		}
+		if _, err := s.SyncCatalogue(store.Catalogue{Packages: []store.Entry{{Slug: "a"}}}, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10*time.Second + 200*time.Millisecond)
+		for range 3 {
+			_, known := ask("")
+			change()
+			if status, _ := ask(known); status != 200 {
+				t.Errorf("after a change it is %d", status)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		time.Sleep(time.Second)
+		_, known := ask("")
+		if status, _ := ask(known); status != 304 {
+			t.Errorf("without a change it is %d", status)
+		}
+		change()
+		if status, _ := ask(known); status != 200 {
+			t.Errorf("after a change it is %d", status)
+		}
+	})
 }
 
 // TestTagsFollowTheContent: another content has another tag, the same content

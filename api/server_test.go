@@ -77,6 +77,37 @@ func untilClosed(c net.Conn) (string, time.Duration) {
 	return string(b), time.Since(start)
 }
 
+// TestFilesGoByTheKernel: a connection of the listener takes a file as the
+// connection below does, without a buffer of ours.
+func TestFilesGoByTheKernel(t *testing.T) {
+	below, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := LimitListener(below, 1)
+	defer l.Close()
+	client, err := net.Dial("tcp", below.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	conn, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	to, ok := conn.(io.ReaderFrom)
+	if !ok {
+		t.Fatal("it takes no file")
+	}
+	if n, err := to.ReadFrom(strings.NewReader("abc")); n != 3 || err != nil {
+		t.Error(n, err)
+	}
+	conn.Close()
+	if got, _ := untilClosed(client); got != "abc" {
+		t.Errorf("%q arrived", got)
+	}
+}
+
 // TestSlowHeader: a client that never finishes its header is let go after 5 s,
 // however often it sends a little.
 func TestSlowHeader(t *testing.T) {

@@ -33,10 +33,9 @@ const (
 // SnapshotStore is what a snapshot is made of.
 type SnapshotStore interface {
 	// EachServed hands every live package, lowest id first, to use, all of one
-	// state, and returns that state's sequence.
-	EachServed(use func(store.Served) error) (sequence uint64, err error)
+	// state, and returns that state's sequence and time.
+	EachServed(use func(store.Served) error) (sequence uint64, changed time.Time, err error)
 	Sequence() uint64
-	Changed() time.Time
 }
 
 // Snapshots keeps the snapshot: all packages as they are served, one a line, by
@@ -89,7 +88,7 @@ const (
 )
 
 // NewSnapshots returns the keeper of the snapshots of a store in the folder dir,
-// which it makes, and whose files are all its own. rendering names what the
+// whose files are all its own; there need be none yet. rendering names what the
 // packages are rendered with (see [Rendering]); base stands before the path of
 // their links. A usable snapshot that is there is served.
 func NewSnapshots(dir string, s SnapshotStore, rendering, base string, log zerolog.Logger) (*Snapshots, error) {
@@ -97,24 +96,28 @@ func NewSnapshots(dir string, s SnapshotStore, rendering, base string, log zerol
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the folder of the snapshots: %w", err)
-	}
 	kept := &Snapshots{
 		dir: dir, store: s, base: b.public, log: log, wanted: make(chan struct{}, 1),
 		kind: strconv.FormatUint(xxhash.Sum64String(rendering+"\n"+b.public), 16),
 	}
-	return kept, kept.find()
+	kept.find()
+	return kept, nil
 }
 
 // find takes over the latest complete snapshot of this kind, and removes the rest.
-func (s *Snapshots) find() error {
-	names, err := filepath.Glob(filepath.Join(s.dir, snapshotStem+"*-"+s.kind+snapshotExt))
-	if err != nil {
-		return err
+func (s *Snapshots) find() {
+	files, err := os.ReadDir(s.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return
 	}
-	for _, name := range names {
-		text := strings.TrimPrefix(filepath.Base(name), snapshotStem)
+	if err != nil {
+		s.log.Warn().Err(err).Msg("the folder of the snapshots cannot be read: one is made anew")
+	}
+	for _, f := range files {
+		text, ok := strings.CutPrefix(f.Name(), snapshotStem)
+		if !ok || !strings.HasSuffix(text, "-"+s.kind+snapshotExt) {
+			continue
+		}
 		sequence, err := strconv.ParseUint(text[:max(0, strings.IndexByte(text, '-'))], 10, 64)
 		if err != nil || sequence > s.store.Sequence() {
 			continue
@@ -126,7 +129,7 @@ func (s *Snapshots) find() error {
 			s.current.Store(found)
 		}
 	}
-	return s.sweep()
+	s.sweep()
 }
 
 // stat returns the snapshot of a sequence, if all its files are there.
@@ -151,11 +154,8 @@ func (s *Snapshots) path(n *snapshot, c coding) string {
 
 // sweep removes all files but those of the current snapshot. Readers that still
 // have one of them open read it to its end.
-func (s *Snapshots) sweep() error {
+func (s *Snapshots) sweep() {
 	files, err := os.ReadDir(s.dir)
-	if err != nil {
-		return fmt.Errorf("read the folder of the snapshots: %w", err)
-	}
 	keep := make(map[string]bool)
 	if n := s.current.Load(); n != nil {
 		for _, c := range codings {
@@ -163,14 +163,13 @@ func (s *Snapshots) sweep() error {
 		}
 	}
 	for _, f := range files {
-		if keep[f.Name()] {
-			continue
-		}
-		if err := os.Remove(filepath.Join(s.dir, f.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("remove an old snapshot: %w", err)
+		if !keep[f.Name()] {
+			err = errors.Join(err, os.Remove(filepath.Join(s.dir, f.Name())))
 		}
 	}
-	return nil
+	if err != nil { // they take room, and are tried again after the next snapshot
+		s.log.Warn().Err(err).Msg("old snapshots stay")
+	}
 }
 
 // Update asks for a snapshot of the present state. It does not wait for it.
@@ -235,8 +234,7 @@ func (s *Snapshots) Make(ctx context.Context) (err error) {
 	}()
 
 	next := &snapshot{kind: s.kind, made: started}
-	next.changed = s.store.Changed()
-	if next.sequence, err = s.write(ctx, plain); err != nil {
+	if next.sequence, next.changed, err = s.write(ctx, plain); err != nil {
 		return err
 	}
 	if err := os.Chtimes(plain, time.Time{}, next.changed); err != nil {
@@ -265,26 +263,30 @@ func (s *Snapshots) Make(ctx context.Context) (err error) {
 	next.size = info.Size()
 	s.current.Store(next)
 	s.log.Debug().Uint64("sequence", next.sequence).Int64("bytes", next.size).Stringer("took", time.Since(started).Round(time.Millisecond)).Msg("snapshot made")
-	return s.sweep()
+	s.sweep()
+	return nil
 }
 
 // write writes every package to a file that outlives a power cut.
-func (s *Snapshots) write(ctx context.Context, name string) (sequence uint64, err error) {
+func (s *Snapshots) write(ctx context.Context, name string) (sequence uint64, changed time.Time, err error) {
+	if err := os.MkdirAll(s.dir, 0o700); err != nil { // somebody may have tidied up
+		return 0, changed, err
+	}
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
-		return 0, err
+		return 0, changed, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	out := bufio.NewWriterSize(f, 1<<20)
 	var line []byte
-	sequence, err = s.store.EachServed(func(p store.Served) error {
+	sequence, changed, err = s.store.EachServed(func(p store.Served) error {
 		line = append(appendTemplate(line[:0], p.Body, s.base, "/"), '\n')
 		if _, err := out.Write(line); err != nil {
 			return err
 		}
 		return ctx.Err()
 	})
-	return sequence, errors.Join(err, out.Flush(), f.Sync())
+	return sequence, changed, errors.Join(err, out.Flush(), f.Sync())
 }
 
 func compress(ctx context.Context, from, to string, c coding) (err error) {

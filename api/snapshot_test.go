@@ -80,11 +80,19 @@ func TestSnapshot(t *testing.T) {
 }
 
 func TestSnapshotCodings(t *testing.T) {
-	h, _, _ := withSnapshot(t)
+	h, _, kept := withSnapshot(t)
+	now := do(h, "GET", snapshotPath)
+	if w := do(h, "GET", snapshotPath, "If-Modified-Since", now.Header().Get("Last-Modified")); w.Code != 200 && w.Code != 304 {
+		t.Errorf("by the date of this second: %d", w.Code)
+	}
+	earlier := *kept.current.Load()
+	earlier.changed = earlier.changed.Add(-time.Minute)
+	kept.current.Store(&earlier)
 	plain := do(h, "GET", snapshotPath)
 	tags := map[string]bool{}
 	for accept, coding := range map[string]string{
-		"": "", "identity": "", "br": "", "gzip": "gzip", "zstd": "zstd", "gzip, zstd": "zstd", "gzip, zstd;q=0": "gzip", "*": "zstd",
+		"": "", "identity": "", "br": "", "gzip": "gzip", "zstd": "zstd", "gzip, zstd": "zstd", "gzip, zstd;q=0": "gzip", "*": "gzip",
+		"gzip;q=1, zstd;q=0.1": "gzip", "identity;q=1, *;q=0.1": "", "gzip, deflate, br, zstd": "zstd", "gzip;q=0": "",
 	} {
 		w := do(h, "GET", snapshotPath, "Accept-Encoding", accept)
 		tags[w.Header().Get("ETag")] = true
@@ -225,12 +233,12 @@ type brittle struct {
 
 func (b *brittle) Sequence() uint64 { return b.fakeStore.Sequence() + b.more.Load() }
 
-func (b *brittle) EachServed(use func(store.Served) error) (uint64, error) {
+func (b *brittle) EachServed(use func(store.Served) error) (uint64, time.Time, error) {
 	if b.fails.Load() {
-		return 0, errors.New("the disk is full")
+		return 0, fakeChanged, errors.New("the disk is full")
 	}
-	_, err := b.fakeStore.EachServed(use)
-	return b.Sequence(), err
+	_, changed, err := b.fakeStore.EachServed(use)
+	return b.Sequence(), changed, err
 }
 
 // TestSnapshotRun: made at once, after each update that follows a change, again
@@ -294,6 +302,7 @@ func TestSlowReadersHoldNothing(t *testing.T) {
 	want := do(kept, "GET", snapshotPath).Body.Bytes()
 	server := httptest.NewUnstartedServer(newHandler(t, Options{Store: s, Snapshots: kept}))
 	server.Config = NewServer(server.Config.Handler, zerolog.Nop())
+	server.Listener = LimitListener(server.Listener, 1000)
 	server.Start()
 	defer server.Close()
 

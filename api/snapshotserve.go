@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"io/fs"
@@ -19,13 +20,7 @@ func (s *Snapshots) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		sendText(w, r, http.StatusMethodNotAllowed, "")
 		return
 	}
-	c := codings[len(codings)-1]
-	for _, preferred := range codings[:len(codings)-1] {
-		if acceptsEncoding(r.Header, preferred.name) {
-			c = preferred
-			break
-		}
-	}
+	c := accepted(r.Header)
 	n, f, err := s.open(c)
 	if err != nil {
 		h.Set("Retry-After", "5")
@@ -33,8 +28,6 @@ func (s *Snapshots) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if !errors.Is(err, errNoSnapshot) {
 			s.log.Error().Err(err).Msg("the snapshot cannot be served")
 			text = "the snapshot cannot be read\n"
-			s.current.Store(nil) // it is made anew
-			s.Update()
 		}
 		sendText(w, r, http.StatusServiceUnavailable, text)
 		return
@@ -54,7 +47,27 @@ func (s *Snapshots) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h["Cache-Control"] = revalidate
 	h["Content-Type"] = []string{"application/x-ndjson"}
 	h[sequenceHeader] = []string{strconv.FormatUint(n.sequence, 10)}
-	http.ServeContent(&patient{ResponseWriter: w, size: size}, r, "", n.changed, f)
+	modified, settled := lastModified(n.changed)
+	if !settled {
+		r = r.Clone(r.Context())
+		r.Header.Del("If-Modified-Since")
+	}
+	http.ServeContent(&patient{ResponseWriter: w, size: size}, r, "", modified, f)
+}
+
+// accepted returns the form that a client prefers or, of several, the smallest.
+// Who takes anything gets gzip, which everybody reads.
+func accepted(h http.Header) coding {
+	best, most := codings[len(codings)-1], 0.0
+	for _, c := range codings {
+		q, named := encodingWeight(h, cmp.Or(c.name, "identity"))
+		if named || c.name == "gzip" {
+			if q > most {
+				best, most = c, q
+			}
+		}
+	}
+	return best
 }
 
 var errNoSnapshot = errors.New("no snapshot has been made yet")
@@ -71,7 +84,11 @@ func (s *Snapshots) open(c coding) (*snapshot, *os.File, error) {
 		if err == nil {
 			return n, f, nil
 		}
-		if !errors.Is(err, fs.ErrNotExist) || s.current.Load() == n {
+		if !errors.Is(err, fs.ErrNotExist) {
+			return nil, nil, err
+		}
+		if s.current.CompareAndSwap(n, nil) { // somebody took it away: it is made anew
+			s.Update()
 			return nil, nil, err
 		}
 	}

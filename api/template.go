@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,14 +33,16 @@ func Template(location *time.Location) func(*store.Record) []byte {
 	}
 }
 
-// Rendering names what the result of Template depends on, and the public URL:
-// with another one, all packages have changed for those who follow them.
-func Rendering(publicURL string, location *time.Location) string {
+// Rendering names everything beside the records that the answers depend on: what
+// Template writes, and what [Options] say. base is what stands before the links
+// of the snapshot. With another one, all packages have changed for those who
+// follow them, or ask by date.
+func Rendering(base string, location *time.Location, maxLimit int) string {
 	const version = "1" // of what Template writes; counts up with each change of it
 	if location == nil {
 		location = time.UTC
 	}
-	return strings.Join([]string{version, location.String(), publicURL}, " ")
+	return strings.Join([]string{version, location.String(), strconv.Itoa(maxLimit), base}, " ")
 }
 
 // served writes a package as the store keeps it.

@@ -95,6 +95,9 @@ func (a *api) answer(w http.ResponseWriter, r *http.Request, v view, key, suffix
 		e.reset(e.indent)
 		e.problem(p)
 		rq.changed = time.Time{}
+		if status == http.StatusServiceUnavailable {
+			h["Retry-After"] = []string{"5"}
+		}
 	}
 	if rq.html {
 		a.answerPage(w, &rq, v, status, e)

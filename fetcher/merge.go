@@ -42,7 +42,7 @@ func Merge(prev store.Record, repo *github.Answer, release *pypi.Answer, now tim
 		rec.Modified = now
 	}
 	if rec.GitHub.LastSuccess.Equal(now) || rec.PyPI.LastSuccess.Equal(now) {
-		rec.LastFetched = lastFetched(&rec)
+		rec.LastFetched = lastFetched(&rec, now)
 	}
 	return rec
 }
@@ -182,7 +182,7 @@ func toRelease(p pypi.Project) store.Release {
 }
 
 // lastFetched returns the time that all of the record is at least as fresh as.
-func lastFetched(rec *store.Record) time.Time {
+func lastFetched(rec *store.Record, now time.Time) time.Time {
 	var oldest time.Time
 	counted := false
 	for _, s := range []store.Source{rec.GitHub, rec.PyPI} {
@@ -193,7 +193,7 @@ func lastFetched(rec *store.Record) time.Time {
 			oldest, counted = s.LastSuccess, true
 		}
 	}
-	if oldest.Before(rec.LastFetched) {
+	if oldest.Before(rec.LastFetched) && !rec.LastFetched.After(now) { // one ahead was of a clock that was wrong
 		return rec.LastFetched
 	}
 	return oldest

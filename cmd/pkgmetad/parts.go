@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -36,7 +37,15 @@ func openStore(cfg *Config) (*store.Store, error) {
 	})
 }
 
-func rendering(cfg *Config) string { return api.Rendering(cfg.HTTP.PublicURL, cfg.HTTP.TimeZone) }
+func rendering(cfg *Config) string {
+	return api.Rendering(linkBase(cfg, cfg.HTTP.Listen), cfg.HTTP.TimeZone, cfg.HTTP.MaxLimit)
+}
+
+// linkBase is what stands before the links of answers that are no answer to one
+// request: the snapshot, and the feed of changes.
+func linkBase(cfg *Config, listen string) string {
+	return cmp.Or(cfg.HTTP.PublicURL, "http://"+reachable(listen))
+}
 
 // openParts opens the store and builds the clients and the fetcher. Close the
 // store when done.

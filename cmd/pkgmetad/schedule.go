@@ -32,7 +32,18 @@ type scheduler struct {
 }
 
 // runSoon has the job run when the scheduler next looks at the wall clock.
-func (s *scheduler) runSoon() { s.resume.Store(time.Now().UnixNano()) }
+func (s *scheduler) runSoon() { s.resumeAt(time.Now()) }
+
+// resumeAt has the job run again at a time, or earlier if that was asked for.
+func (s *scheduler) resumeAt(t time.Time) {
+	at := t.UnixNano()
+	for {
+		known := s.resume.Load()
+		if known != 0 && known <= at || s.resume.CompareAndSwap(known, at) {
+			return
+		}
+	}
+}
 
 // next returns when the job is due after now, as far as it is known now.
 func (s *scheduler) next(now time.Time) time.Time {
@@ -52,13 +63,11 @@ func (s *scheduler) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		ahead := s.resume.Load() // asked for by an earlier run, and not yet due
-		if ahead <= time.Now().UnixNano() {
-			ahead = 0
-			s.resume.Store(0)
+		if asked := s.resume.Load(); asked <= time.Now().UnixNano() { // this run is it
+			s.resume.CompareAndSwap(asked, 0)
 		}
-		if at := s.job(ctx); !at.IsZero() && (ahead == 0 || at.UnixNano() < ahead) {
-			s.resume.Store(at.UnixNano())
+		if at := s.job(ctx); !at.IsZero() {
+			s.resumeAt(at)
 		}
 	}))
 	c := cron.New(cron.WithLocation(s.location), cron.WithLogger(logger))

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -88,8 +87,7 @@ func serve(ctx context.Context, cfg *Config, log zerolog.Logger, ready func(net.
 		return explainListen(cfg.HTTP.Listen, err)
 	}
 	defer listener.Close() // again, where all goes well
-	base := cmp.Or(cfg.HTTP.PublicURL, "http://"+reachable(listener.Addr().String()))
-	if p.snapshots, err = api.NewSnapshots(cfg.Store.Path+".snapshot", p.store, rendering(cfg), base, log); err != nil {
+	if p.snapshots, err = api.NewSnapshots(cfg.Store.Path+".snapshot", p.store, rendering(cfg), linkBase(cfg, listener.Addr().String()), log); err != nil {
 		return err
 	}
 	index, err := search.Open(cfg.Store.Path+".search", p.store, log)
@@ -101,7 +99,7 @@ func serve(ctx context.Context, cfg *Config, log zerolog.Logger, ready func(net.
 	handler, err := api.New(api.Options{
 		Store: p.store, Snapshots: p.snapshots, Searcher: searcher{index}, Daemon: func() api.Running { return p.running(s) },
 		PublicURL: cfg.HTTP.PublicURL, TrustedProxies: cfg.HTTP.TrustedProxies,
-		Location: cfg.HTTP.TimeZone, MaxLimit: cfg.HTTP.MaxLimit, Log: log,
+		Location: cfg.HTTP.TimeZone, MaxLimit: cfg.HTTP.MaxLimit, MaxWaits: (cfg.HTTP.MaxConnections + 1) / 2, Log: log,
 	})
 	if err != nil {
 		return err

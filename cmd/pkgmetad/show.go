@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -89,8 +88,7 @@ func lookUp(ctx context.Context, cfg *Config, slug string) (rec store.Record, er
 }
 
 func show(w io.Writer, cfg *Config, rec store.Record, now time.Time) error {
-	base := cmp.Or(cfg.HTTP.PublicURL, "http://"+reachable(cfg.HTTP.Listen))
-	fmt.Fprintf(w, "%s\n\n", api.Record(rec, base, cfg.HTTP.TimeZone, 4))
+	fmt.Fprintf(w, "%s\n\n", api.Record(rec, linkBase(cfg, cfg.HTTP.Listen), cfg.HTTP.TimeZone, 4))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "source\tstate\tlast attempt\tlast success\tnext due\tfailures")
 	sources := []struct {
