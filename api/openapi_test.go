@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -54,7 +55,9 @@ func (f finds) Search(context.Context, string, int) ([]Hit, error) { return f, n
 type world struct {
 	http.Handler              // over a store, with a snapshot
 	broken       http.Handler // over a store that fails
+	now          uint64       // the last sequence
 	early        http.Handler // before the first snapshot
+	busy         http.Handler // without a search, and somebody waits who is the only one that may
 	sequence     string       // at which no feed begins, and after which a package left it
 }
 
@@ -112,17 +115,33 @@ func newWorld(t *testing.T) world {
 	}
 	o.Snapshots, err = NewSnapshots(t.TempDir(), s, Rendering("", zone, 0), "http://example.com", zerolog.Nop())
 	check(err)
-	w := world{sequence: since}
+	w := world{sequence: since, now: s.Sequence()}
 	early, err := NewSnapshots(t.TempDir(), s, "", "http://example.com", zerolog.Nop())
 	check(err)
 	check(o.Snapshots.Make(t.Context()))
 	w.Handler = newHandler(t, o)
 	o.Snapshots = early
 	w.early = newHandler(t, o)
+	busy, entered := o, make(chan struct{})
+	busy.Searcher, busy.MaxWaits, busy.Store = finder{err: ErrNotReady}, 1, watched{s, entered}
+	w.busy = newHandler(t, busy)
+	go do(w.busy, "GET", fmt.Sprint(changesPath, "?wait=60&since=", s.Sequence()))
+	<-entered
 	o.Store = &fakeStore{err: errors.New("the database is damaged")}
 	w.broken, err = New(o) // which logs to nowhere what it is made to do
 	check(err)
 	return w
+}
+
+// watched tells when somebody begins to wait, who then waits for ever.
+type watched struct {
+	*store.Store
+	entered chan struct{}
+}
+
+func (w watched) Wait(context.Context, uint64) error {
+	close(w.entered)
+	select {}
 }
 
 // A trial is one request, and the place in the document that tells of its answer.
@@ -258,6 +277,12 @@ func (d *described) specialAnswers(t *testing.T, world world) {
 		for _, target := range []string{"/changes/?since=x", "/changes/?since=5"} {
 			of(world, changesPath, target)
 			of(world, changesPath, target, "Accept", asHTML, "Accept-Encoding", "gzip")
+		}
+		for path, target := range map[string]string{
+			changesPath: fmt.Sprint(changesPath, "?wait=60&since=", world.now), root + "search/": root + "search/?q=x",
+		} {
+			of(world.busy, path, target)
+			of(world.busy, path, target, "Accept", asHTML, "Accept-Encoding", "gzip")
 		}
 		of(world, snapshotPath, snapshotPath)
 		of(world.early, snapshotPath, snapshotPath)
