@@ -135,3 +135,33 @@ func TestScheduleWaitsForItsJob(t *testing.T) {
 		}
 	})
 }
+
+// TestSoonIsNotForgotten: what asks for a run while the job runs gets one, although
+// the job asks to be resumed much later.
+func TestSoonIsNotForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		schedule, err := ParseSchedule("0 0 1 1 *", time.UTC)
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now().Add(time.Hour) // not at the tick
+		time.Sleep(time.Hour)
+		s := &scheduler{schedule: schedule, location: time.UTC, log: zerolog.Nop()}
+		var runs []time.Duration
+		s.job = func(context.Context) time.Time {
+			runs = append(runs, time.Since(start))
+			if len(runs) > 1 {
+				return time.Time{}
+			}
+			time.Sleep(10 * time.Second)
+			s.runSoon()
+			return time.Now().Add(50 * time.Minute)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Hour)
+		defer cancel()
+		s.run(ctx)
+		if len(runs) != 2 || runs[1] > time.Minute {
+			t.Errorf("it ran at %v", runs)
+		}
+	})
+}
