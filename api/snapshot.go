@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -308,8 +309,9 @@ func compress(ctx context.Context, from, to string, c coding) (err error) {
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
+		runtime.Gosched() // answers go first
 		return in.Read(b)
-	}), make([]byte, 1<<18))
+	}), make([]byte, 1<<15))
 	return errors.Join(err, z.Close(), f.Sync())
 }
 

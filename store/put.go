@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"time"
 )
@@ -20,6 +21,7 @@ func (s *Store) Put(recs []Record) error {
 			if err := putFetched(w, &recs[i]); err != nil {
 				return fmt.Errorf("package %s: %w", recs[i].Slug, err)
 			}
+			runtime.Gosched() // who reads goes first: a reader waits for no writer, but may for its CPU
 		}
 		return nil
 	})

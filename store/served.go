@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -204,6 +205,7 @@ func (s *Store) EachServed(use func(Served) error) (sequence uint64, changed tim
 	err = s.view(func(tx *bolt.Tx) error {
 		meta := tx.Bucket(bucketMeta)
 		sequence, changed = number(meta.Get(keySequence)), timeOf(meta.Get(keyChanged))
+		n := 0
 		c := tx.Bucket(bucketServed).Cursor()
 		for k, v := c.First(); k != nil; k, v = c.Next() {
 			p, err := s.restored(tx, int(number(k)), v)
@@ -212,6 +214,9 @@ func (s *Store) EachServed(use func(Served) error) (sequence uint64, changed tim
 			}
 			if err != nil {
 				return err
+			}
+			if n++; n%64 == 0 {
+				runtime.Gosched() // as in Put
 			}
 		}
 		return nil
