@@ -169,12 +169,19 @@ func (s *Store) ServedPage(offset, limit int, begin func(total int), use func(Se
 		complete := true
 		begin(len(order))
 		err := s.view(func(tx *bolt.Tx) error {
-			bucket, k := tx.Bucket(bucketServed), make([]byte, 8)
+			c := tx.Bucket(bucketServed).Cursor()
+			want := make([]byte, 8)
+			var k, value []byte
 			end := len(order) - max(0, offset)
 			for i := end - 1; i >= 0 && i >= end-limit; i-- {
-				binary.BigEndian.PutUint64(k, uint64(order[i]))
-				value := bucket.Get(k)
-				if value == nil {
+				binary.BigEndian.PutUint64(want, uint64(order[i]))
+				if k != nil {
+					k, value = c.Prev()
+				}
+				if !bytes.Equal(k, want) { // the first, or one that the order does not know yet
+					k, value = c.Seek(want)
+				}
+				if !bytes.Equal(k, want) {
 					complete = false // a sync took it away since the order was read
 					return nil
 				}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,7 +43,8 @@ without --replace. The catalogue that stood there is kept as .bak.
 
 The daemon must not run meanwhile: it holds the store.
 
-Exit codes: 0 all of it is imported, 1 it failed or entries were skipped.`,
+Exit codes: 0 all of it is imported, 1 it failed, or entries were skipped or may
+be missing because the site changed each time it was read.`,
 		Example: `  pkgmetad import -c config.yaml https://djangopackages.org/api/v4/
   pkgmetad import -c config.yaml packages.ndjson.zst`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -103,17 +105,19 @@ func (i *importing) run(ctx context.Context) (err error) {
 	}
 	i.tell(&c.Collection)
 	if len(c.catalogue.Packages) == 0 {
-		return fmt.Errorf("%s holds no package; nothing was changed", i.source)
+		return c.refused(fmt.Errorf("%s holds no package; nothing was changed", i.source))
 	}
 	if !i.replace {
 		if err := present.guard(c.catalogue); err != nil {
-			return err
+			return c.refused(err)
 		}
 	}
 	file := &newCatalogueFile{path: i.cfg.Catalogue.Path}
 	if !sameFile(i.source, file.path) {
-		if file, err = stageCatalogue(file.path, c.catalogue); err != nil {
-			return err
+		if file, err = stageCatalogue(file.path, c.catalogue); errors.As(err, new(*fs.PathError)) {
+			return err // this machine's fault
+		} else if err != nil {
+			return c.refused(err)
 		}
 		defer file.discard()
 		c.catalogue.Digest = catalogueDigest(file.at())
@@ -155,6 +159,11 @@ type content struct {
 	catalogue store.Catalogue
 	forget    func() error // removes what was kept for going on
 }
+
+// refused returns err, which the content is to blame for. It may be put right
+// where it came from, so that the next import has to read it again. Where this
+// machine is to blame (a full disk) what was read is kept.
+func (c *content) refused(err error) error { return errors.Join(err, c.forget()) }
 
 func newContent(c *importer.Collection) *content {
 	return &content{Collection: *c, catalogue: c.Catalogue(), forget: func() error { return nil }}
@@ -257,7 +266,7 @@ func (i *importing) summary(c *content, written, changed bool) string {
 	return s + "; nothing has changed"
 }
 
-// complaint is the error that an import ends with which left something out.
+// complaint is the error that an import ends with which left something out, or may have.
 func (c *content) complaint() error {
 	var parts []string
 	if c.Skipped > 0 {
@@ -266,10 +275,14 @@ func (c *content) complaint() error {
 	if c.Dropped > 0 {
 		parts = append(parts, fmt.Sprintf("%d references dropped", c.Dropped))
 	}
-	if parts == nil {
-		return nil
+	var errs []error
+	if parts != nil {
+		errs = append(errs, errors.New(strings.Join(parts, " and ")+", as they make no sense; all else is imported"))
 	}
-	return errors.New(strings.Join(parts, " and ") + ", as they make no sense; all else is imported")
+	if c.Unsettled != nil {
+		errs = append(errs, fmt.Errorf("%s may be missing, as the warning says; all that was listed is imported: run the same command again", strings.Join(c.Unsettled, " and ")))
+	}
+	return errors.Join(errs...)
 }
 
 // progress shows how far the reading of one thing is, where a person looks on.

@@ -419,6 +419,88 @@ func TestImportGuards(t *testing.T) {
 	p.imports(1, p.folder)
 }
 
+// TestImportReadsAgain: what a site was when it was refused is not kept; what
+// this machine could not write is not read a second time.
+func TestImportReadsAgain(t *testing.T) {
+	root, err := url.Parse(documentedSite(t).URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(root)
+	whole, asked := false, 0
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		if r.URL.Path == "/api/v4/packages/" && !whole {
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprint(w, `{"count":0,"next":null,"previous":null,"results":[]}`)
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	defer site.Close()
+	source := site.URL + "/api/v4/"
+	p := newPlace(t, "catalogue.yaml")
+	if said := p.imports(1, source); !strings.Contains(said, "holds no package") {
+		t.Errorf("it says: %s", said)
+	}
+	whole = true
+	p.imports(0, source)
+
+	// The guard's refusal.
+	own, err := os.ReadFile(p.path("catalogue.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, p.path("catalogue.yaml"), string(own)+"\n  - slug: mine\n")
+	p.untouched(func() { p.imports(1, source) })
+	if _, err := os.Stat(p.path("test.db.import")); err == nil {
+		t.Error("the pages of a refused import are kept")
+	}
+	write(t, p.path("catalogue.yaml"), string(own))
+	asked = 0
+	if said := p.imports(0, source); asked != 4 || strings.Contains(said, "going on") {
+		t.Errorf("after %d requests it says: %s", asked, said)
+	}
+
+	// A catalogue that cannot be written, as its folder is yet to be made.
+	q := newPlace(t, "sub/catalogue.yaml")
+	asked = 0
+	q.imports(1, source)
+	if err := os.Mkdir(q.path("sub"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if said := q.imports(0, source); asked != 4 || !strings.Contains(said, "going on with the import") {
+		t.Errorf("after %d requests it says: %s", asked, said)
+	}
+}
+
+// TestImportUnsettled: a site that never holds still is imported, and not with exit code 0.
+func TestImportUnsettled(t *testing.T) {
+	documented := documentedSite(t).Config.Handler
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Header.Del("Accept-Encoding")
+		page := httptest.NewRecorder()
+		documented.ServeHTTP(page, r)
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(bytes.Replace(page.Body.Bytes(), []byte(`"count":46`), []byte(`"count":47`), 1))
+	}))
+	defer site.Close()
+	p := newPlace(t, "catalogue.yaml")
+	said := p.imports(1, site.URL+"/api/v4/")
+	for _, want := range []string{
+		"warning: packages changed in each of 3 readings, or the site miscounts them (the last time it counted 47 and listed 46): some may be missing; import again\n",
+		"imported 46 packages",
+		"pkgmetad: packages may be missing, as the warning says; all that was listed is imported: run the same command again\n",
+	} {
+		if !strings.Contains(said, want) {
+			t.Errorf("it does not say %q:\n%s", want, said)
+		}
+	}
+	if _, err := os.Stat(p.path("test.db.import")); err == nil {
+		t.Error("to run it again would not read again")
+	}
+}
+
 // TestImportKeepsNewer: what the daemon has fetched since stays.
 func TestImportKeepsNewer(t *testing.T) {
 	site := documentedSite(t)

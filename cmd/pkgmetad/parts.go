@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -94,6 +95,8 @@ func (p *parts) startCatalogue() error {
 // syncCatalogue takes the catalogue file over into the store. Its error wraps
 // errStaleCatalogue or errNoCatalogue where the file is to blame.
 func (p *parts) syncCatalogue() error {
+	// A large catalogue is much that lives, for a moment: see gcPercent.
+	defer debug.SetGCPercent(debug.SetGCPercent(100))
 	digest := catalogueDigest(p.cfg.Catalogue.Path) // before it is read: should it change meanwhile, it is read again at the next start
 	catalogue, err := LoadCatalogue(p.cfg.Catalogue.Path)
 	catalogue.Digest = digest

@@ -38,7 +38,7 @@ func (b *bench) load(ctx context.Context, address string, paths []string, header
 		return l, err
 	case failed > 0:
 		return l, fmt.Errorf("%d of %d requests failed", failed, l.requests)
-	case l.bytes == 0:
+	case l.requests == 0 && l.bytes == 0:
 		return l, errors.New("nothing was answered")
 	}
 	return l, nil
@@ -77,7 +77,7 @@ func (b *bench) wrk(ctx context.Context, program, address string, paths []string
 		return l, 0, err
 	}
 	out, err := exec.CommandContext(ctx, program, "-t1", fmt.Sprintf("-c%d", b.connections),
-		fmt.Sprintf("-d%ds", int(b.length.Seconds())), "-s", script, "http://"+address+"/").CombinedOutput()
+		fmt.Sprintf("-d%ds", int(b.length.Seconds())), "--timeout", "1m", "-s", script, "http://"+address+"/").CombinedOutput()
 	if err != nil {
 		return l, 0, fmt.Errorf("wrk: %w\n%s", err, out)
 	}

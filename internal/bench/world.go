@@ -25,6 +25,7 @@ const (
 	worldSize = 5500
 
 	publicURL = "https://packages.example.org" // the same for whatever port a daemon listens on
+	maxLimit  = 1000                           // records a page at most: what answers are rendered with depends on it
 	stale     = 30 * 24 * time.Hour            // no pass but those that are asked for
 	keepFor   = 20 * 24 * time.Hour            // a store; later its packages fall due
 )
@@ -49,14 +50,14 @@ func (s *site) configure() (err error) {
 	}
 	upstream := "http://" + s.simulator.proxy + "/"
 	return os.WriteFile(s.path("config.yaml"), fmt.Appendf(nil, `store: {path: pkgmetad.db}
-http: {listen: %q, public_url: %q}
+http: {listen: %q, public_url: %q, max_limit: %d}
 catalogue: {path: catalogue.ndjson}
 schedule: {refresh: "0 4 1 1 *"}
 refresh: {stale_after: %s}
 github: {base_url: %q}
 pypi: {base_url: %q, contact: bench@example.org}
 log: {level: error}
-`, s.listen, publicURL, stale, upstream, upstream), 0o600)
+`, s.listen, publicURL, maxLimit, stale, upstream, upstream), 0o600)
 }
 
 // made is what a site that is complete has been made of.
@@ -78,7 +79,10 @@ func (b *bench) makeSite(ctx context.Context, s site, packages int) error {
 	}
 	if known.Packages == packages && time.Since(known.At) < keepFor {
 		b.notef("%d packages in %s as before", packages, s.folder)
-		return errors.Join(s.configure(), b.fetchWorld(ctx, s, 1))
+		if err := errors.Join(s.configure(), b.fetchWorld(ctx, s, 1)); err != nil {
+			return fmt.Errorf("use the store in %s again: %w\nremove that folder to begin anew", s.folder, err)
+		}
+		return nil
 	}
 	for _, name := range []string{"made.json", "pkgmetad.db", "pkgmetad.db.search", "pkgmetad.db.snapshot", "catalogue.ndjson"} {
 		if err := os.RemoveAll(s.path(name)); err != nil {
@@ -148,7 +152,7 @@ func (s site) generate(n int) error {
 		return err
 	}
 	st, err := store.Open(s.path("pkgmetad.db"), store.Options{
-		Render: api.Template(time.UTC), Rendering: api.Rendering(publicURL, time.UTC),
+		Render: api.Template(time.UTC), Rendering: api.Rendering(publicURL, time.UTC, maxLimit),
 	})
 	if err != nil {
 		return err

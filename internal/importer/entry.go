@@ -268,7 +268,9 @@ func (d *decoder) record(data []byte) (rec store.Record, err error) {
 		// successes. The store knows which of them can be asked at all.
 		rec.GitHub = store.Source{
 			State: store.StateOK, LastAttempt: rec.LastFetched, LastSuccess: rec.LastFetched,
-			NextDue: rec.LastFetched.Add(d.staleAfter),
+		}
+		if rec.LastFetched.Before(time.Now()) { // else a clock was ahead, which must not put the next fetch off
+			rec.GitHub.NextDue = rec.LastFetched.Add(d.staleAfter)
 		}
 		rec.PyPI = rec.GitHub
 	}

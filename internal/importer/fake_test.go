@@ -35,19 +35,20 @@ var missing any = new(int)
 
 func aCategory(id int) entry {
 	return entry{"id": id, "slug": fmt.Sprint("c", id), "title": fmt.Sprint("Category ", id), "description": "", "title_plural": "s", "show_pypi": true,
-		"created": "2012-12-26T04:29:30.670172-05:00", "modified": "2013-07-26T05:29:30-04:00"}
+		"created": "1992-12-26T04:29:30.670172-05:00", "modified": "1993-07-26T05:29:30-04:00"}
 }
 
 func aGrid(id int) entry {
 	return entry{"id": id, "slug": fmt.Sprint("g", id), "title": fmt.Sprint("Grid ", id), "description": "", "is_locked": false, "header": true, "packages": []string{},
-		"created": "2012-12-26T04:29:30.670172-05:00", "modified": "2013-07-26T05:29:30-04:00"}
+		"created": "1992-12-26T04:29:30.670172-05:00", "modified": "1993-07-26T05:29:30-04:00"}
 }
 
+// aPackage is of before 2000, when the clock of a synctest bubble starts.
 func aPackage(id int) entry {
 	return entry{"id": id, "slug": fmt.Sprint("p", id), "title": fmt.Sprint("Package ", id),
 		"category": "https://site.test/api/v4/categories/1/", "grids": []string{"https://site.test/api/v4/grids/2/", "https://site.test/api/v4/grids/1/"},
-		"last_updated": "2016-01-05T14:49:29-05:00", "last_fetched": "2026-02-15T20:01:26.546801-05:00",
-		"created": "2012-12-26T04:29:30.670172-05:00", "modified": "2026-01-28T14:51:38.364173-05:00",
+		"last_updated": "1996-01-05T14:49:29-05:00", "last_fetched": "1999-02-15T20:01:26.546801-05:00",
+		"created": "1992-12-26T04:29:30.670172-05:00", "modified": "1999-01-28T14:51:38.364173-05:00",
 		"repo_url": "https://github.com/a/b", "pypi_url": "", "documentation_url": nil, "pypi_version": "0.10",
 		"repo_forks": 85, "repo_watchers": 251, "repo_description": "d", "commits_over_52": []int{0, 2}, "participants": []string{"x", "y"}}
 }

@@ -136,6 +136,13 @@ func refused(u *url.URL, resp *http.Response) error {
 	return e
 }
 
+// brokeOff reports whether an error of get is of the way to the site, or of its
+// being busy or down, and not of what it answered.
+func brokeOff(err error) bool {
+	var e *upstream.Error
+	return errors.As(err, &e) && (e.Err != nil || e.Status == http.StatusTooManyRequests || e.Status >= 500)
+}
+
 // start shows how a body begins.
 func start(body []byte) string {
 	return shortQuote(strings.TrimSpace(string(body[:min(len(body), 240)])))

@@ -6,7 +6,8 @@
 // with its id, and left out; the others are taken over as they are, so that the
 // records served from them are the same, byte for byte, as the ones read.
 //
-//	site.go      the walk from the root through the three lists, page by page
+//	site.go      the walk from the root through the three lists
+//	list.go      one list, page by page, while it changes
 //	fetch.go     one page over HTTP: retries, Retry-After, what is no answer
 //	spool.go     the pages that arrived, so that a broken walk goes on
 //	snapshot.go  a file, compressed or not, line by line
@@ -36,6 +37,10 @@ type Collection struct {
 	Dropped  int      // references left out because nothing is there
 	Problems []string // what was skipped and dropped and why, the first maxProblems
 	Warnings []string // what else a person should know
+
+	// Unsettled names the lists that changed each time they were read, so that
+	// entries may be missing; a warning says so too.
+	Unsettled []string
 
 	Zone Zone // of the times read
 }
@@ -139,6 +144,12 @@ func add[T any](c *collector, t *taken[T], item T, place string, err error) {
 		t.at[id], t.bySlug[slug] = len(t.items), id
 		t.items = append(t.items, item)
 	}
+}
+
+func (t *taken[T]) clear() {
+	t.items = nil
+	clear(t.at)
+	clear(t.bySlug)
 }
 
 func (t *taken[T]) has(id int) bool {

@@ -13,9 +13,6 @@ import (
 	"pkgmetad/internal/upstream"
 )
 
-// pageLimit is how many entries a page is asked to have. The site may give fewer.
-const pageLimit = "100"
-
 // Site is a service of the documented API, to be read from its root. It is asked
 // one thing at a time.
 type Site struct {
@@ -26,7 +23,7 @@ type Site struct {
 
 	Transport http.RoundTripper                  // the wire; nil for the network
 	Progress  func(list string, done, count int) // told of each page; may be nil
-	Note      func(sentence string)              // told of waits and of what is resumed; may be nil
+	Note      func(sentence string)              // told of waits, and of what is resumed or read again; may be nil
 }
 
 func (s *Site) note(sentence string) {
@@ -36,9 +33,11 @@ func (s *Site) note(sentence string) {
 }
 
 // Read walks the lists of categories, grids and packages and returns what they
-// hold. What arrived is kept in the spool, so that after any error, or a kill,
-// the next Read goes on from there; call [Site.Forget] once the collection is
-// safe elsewhere.
+// hold. What arrived is kept in the spool: after a walk that broke off (the
+// network, a limit, the context, a kill) the next Read goes on from there, and
+// after a whole one it returns the same once more, until [Site.Forget] is called.
+// A walk that ends at what the site answered leaves nothing behind: what is to be
+// put right there may be on any page.
 func (s *Site) Read(ctx context.Context) (*Collection, error) {
 	fetcher, root, err := newFetcher(s)
 	if err != nil {
@@ -57,8 +56,16 @@ func (s *Site) Read(ctx context.Context) (*Collection, error) {
 	if ctx.Err() != nil {
 		return nil, errors.New("stopped; run the same command again, and it goes on from here")
 	}
+	if errors.As(err, new(refusal)) {
+		err = errors.Join(err, s.Forget())
+	}
 	return collection, err
 }
+
+// refusal is an error of what the site answered, and not of the way there.
+type refusal struct{ error }
+
+func (r refusal) Unwrap() error { return r.error }
 
 // Forget removes what Read keeps for going on.
 func (s *Site) Forget() error { return os.RemoveAll(s.Spool) }
@@ -70,7 +77,7 @@ type walk struct {
 	fetcher *fetcher
 	spool   *spool
 	home    *site
-	seen    map[string]bool // URLs of this walk
+	seen    map[string]bool // URLs of this reading of a list
 }
 
 func (w *walk) all(ctx context.Context, root *url.URL) (*Collection, error) {
@@ -78,25 +85,13 @@ func (w *walk) all(ctx context.Context, root *url.URL) (*Collection, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, list := range []struct {
-		name  string
-		link  *string
-		add   func(data []byte, place string)
-		taken func() int
-	}{
-		{"categories", lists.Categories, w.addCategory, func() int { return len(w.categories.items) }},
-		{"grids", lists.Grids, w.addGrid, func() int { return len(w.grids.items) }},
-		{"packages", lists.Packages, w.addPackage, func() int { return len(w.packages.items) }},
+	for _, l := range []listing{
+		{"categories", lists.Categories, w.addCategory, w.categories.clear},
+		{"grids", lists.Grids, w.addGrid, w.grids.clear},
+		{"packages", lists.Packages, w.addPackage, w.packages.clear},
 	} {
-		skipped := w.Skipped // of the lists before
-		listed := func() int { return list.taken() + w.Skipped - skipped }
-		count, err := w.list(ctx, root, list.name, *list.link, list.add, listed)
-		if err != nil {
+		if err := w.readList(ctx, root, l); err != nil {
 			return nil, err
-		}
-		if n := listed(); n < count {
-			w.Warnings = append(w.Warnings, fmt.Sprintf(
-				"the site counts %d %s and listed %d: some were deleted or moved while they were read; import again", count, list.name, n))
 		}
 	}
 	w.checkReferences()
@@ -123,61 +118,27 @@ func (w *walk) lists(ctx context.Context, root *url.URL) (lists apiRoot, err err
 	return lists, err
 }
 
-// listPage is one page of a list.
-type listPage struct {
-	Count   *int              `json:"count"`
-	Next    *string           `json:"next"`
-	Results []json.RawMessage `json:"results"`
-}
-
-// list walks one list, and returns how many entries it is said to have.
-func (w *walk) list(ctx context.Context, root *url.URL, name, link string, add func(data []byte, place string), listed func() int) (count int, err error) {
-	u, err := w.follow(root, link)
-	if err != nil {
-		return 0, err
-	}
-	query := u.Query()
-	query.Set("limit", pageLimit)
-	u.RawQuery = query.Encode()
-	for number := 1; ; number++ {
-		var page listPage
-		if err := w.load(ctx, u, func(data []byte) error {
-			page = listPage{}
-			if err := json.Unmarshal(data, &page); err != nil || page.Count == nil || page.Results == nil {
-				return errors.New("is no page of a list, with count and results, but starts with " + start(data))
-			}
-			return nil
-		}); err != nil {
-			return 0, err
-		}
-		for i, entry := range page.Results {
-			add(entry, fmt.Sprintf("entry %d of page %d of %s", i+1, number, name))
-		}
-		if w.Progress != nil {
-			w.Progress(name, listed(), *page.Count)
-		}
-		if page.Next == nil {
-			return *page.Count, nil
-		}
-		if len(page.Results) == 0 {
-			return 0, fmt.Errorf("GET %s: is a page without entries, and yet names a next one", u)
-		}
-		if u, err = w.follow(u, *page.Next); err != nil {
-			return 0, err
-		}
-	}
-}
-
 // follow returns where a link on a page leads, which must be on this site. Its
 // scheme becomes that of the root: a site behind a proxy that ends TLS may
 // link to http, and what was asked for safely is not asked for in the clear.
 func (w *walk) follow(from *url.URL, link string) (*url.URL, error) {
 	u, err := from.Parse(link)
 	if err != nil || !w.home.owns(u) || u.User != nil {
-		return nil, fmt.Errorf("GET %s: links to %s, away from %s://%s; not followed", from, shortQuote(link), w.home.scheme, w.home.host)
+		return nil, refusal{fmt.Errorf("GET %s: links to %s, away from %s://%s; not followed%s", from, shortQuote(link), w.home.scheme, w.home.host, otherAddress(u))}
 	}
 	u.Scheme, u.Host, u.Fragment = w.home.scheme, w.home.host, ""
 	return u, nil
+}
+
+// otherAddress advises where to import from, should the site that a list's link
+// leads to be the one that was asked: a service may have a public address, and be
+// asked by an internal one.
+func otherAddress(u *url.URL) string {
+	if u == nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {
+		return ""
+	}
+	root := u.ResolveReference(&url.URL{Path: "../"})
+	return fmt.Sprintf(". If that is the same service, import it by the address that its links have (its http.public_url, where it is a pkgmetad): %s", root)
 }
 
 // load hands the page at u to read, from the spool or else from the site. What
@@ -185,18 +146,21 @@ func (w *walk) follow(from *url.URL, link string) (*url.URL, error) {
 func (w *walk) load(ctx context.Context, u *url.URL, read func([]byte) error) error {
 	at := u.String()
 	if w.seen[at] {
-		return fmt.Errorf("GET %s: the pages lead back to this one; not followed", at)
+		return refusal{fmt.Errorf("GET %s: the pages lead back to this one; not followed", at)}
 	}
 	w.seen[at] = true
 	if page := w.spool.get(at); page != nil && read(page) == nil {
 		return ctx.Err()
 	}
 	page, err := w.fetcher.get(ctx, u)
+	if err != nil && !brokeOff(err) {
+		return refusal{err}
+	}
 	if err != nil {
 		return err
 	}
 	if err := read(page); err != nil {
-		return fmt.Errorf("GET %s: %w", at, err)
+		return refusal{fmt.Errorf("GET %s: %w", at, err)}
 	}
 	return w.spool.put(at, page)
 }

@@ -16,7 +16,7 @@ import (
 const maxSpoolAge = 24 * time.Hour
 
 // spool keeps the pages of a walk in a folder, each in a file named by its URL,
-// until the walk has come to its end. A page is written beside its place, synced
+// until what they hold is safe, or refused. A page is written beside its place, synced
 // and renamed: whatever ends the program, the file is whole or not there.
 type spool struct{ folder string }
 
@@ -79,6 +79,14 @@ func (s *spool) get(url string) []byte {
 
 func (s *spool) put(url string, page []byte) error {
 	return s.write(pageName(url), page)
+}
+
+// drop removes the page of a URL, so that it is asked for again.
+func (s *spool) drop(url string) error {
+	if err := os.Remove(filepath.Join(s.folder, pageName(url))); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("give up a page of the import: %w", err)
+	}
+	return nil
 }
 
 func (s *spool) write(name string, data []byte) (err error) {
