@@ -169,6 +169,9 @@ type searcher struct{ index *search.Index }
 
 func (s searcher) Search(ctx context.Context, query string, limit int) ([]api.Hit, error) {
 	found, err := s.index.Search(ctx, query, limit)
+	if errors.Is(err, search.ErrNotReady) || errors.Is(err, search.ErrClosed) {
+		err = fmt.Errorf("%w: %w", api.ErrNotReady, err)
+	}
 	hits := make([]api.Hit, len(found))
 	for i, hit := range found {
 		hits[i] = api.Hit(hit)

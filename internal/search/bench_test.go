@@ -1,3 +1,5 @@
+//go:build unix
+
 package search
 
 import (
@@ -11,6 +13,7 @@ import (
 	"runtime"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -25,28 +28,51 @@ var benchPackages = flag.Int("packages", 5000, "packages in the benchmarks' inde
 // frequent as in a natural language, most titles with a prefix in common, and
 // stars that few have many of.
 type generatedSource struct {
-	n    int
-	idle chan struct{} // closed when the follower has nothing left to do
-	done atomic.Bool
-	peak atomic.Uint64 // bytes of heap that were in use at once
+	n       int
+	changes atomic.Int64  // so many there were: the first n are of the packages by id, and so on, round after round
+	starred atomic.Int64  // so many of a hundred packages have other stars in each round
+	idle    chan struct{} // received from when the follower has nothing left to do
+	wake    chan struct{} // sent to when there are changes again
+	peak    atomic.Uint64 // bytes of heap that were in use at once
+}
+
+func newGeneratedSource(n int) *generatedSource {
+	s := &generatedSource{n: n, idle: make(chan struct{}), wake: make(chan struct{})}
+	s.changes.Store(int64(n))
+	return s
+}
+
+// change makes changes, and returns when they have been followed.
+func (s *generatedSource) change(changes int) {
+	s.changes.Add(int64(changes))
+	s.wake <- struct{}{}
+	<-s.idle
 }
 
 func (s *generatedSource) Changes(since uint64, limit int) (changes []store.Change, next uint64, more bool, err error) {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	s.peak.Store(max(s.peak.Load(), m.HeapInuse))
-	end := min(int(since)+limit, s.n)
-	for i := int(since) + 1; i <= end; i++ {
-		changes = append(changes, store.Change{ID: i, Sequence: uint64(i)})
+	sequence := int(s.changes.Load())
+	for i := max(int(since), sequence-s.n) + 1; i <= sequence && len(changes) < limit; i++ {
+		changes = append(changes, store.Change{ID: (i-1)%s.n + 1, Sequence: uint64(i)})
 	}
-	return changes, uint64(end), end < s.n, nil
+	if len(changes) > 0 {
+		since = changes[len(changes)-1].Sequence
+	}
+	return changes, since, int(since) < sequence, nil
 }
 
 func (s *generatedSource) Wait(ctx context.Context, since uint64) error {
-	if s.done.CompareAndSwap(false, true) {
-		close(s.idle)
+	select {
+	case s.idle <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	<-ctx.Done()
+	select {
+	case <-s.wake:
+	case <-ctx.Done():
+	}
 	return ctx.Err()
 }
 
@@ -73,6 +99,9 @@ func (s *generatedSource) Package(id int) (store.Record, error) {
 	}
 	rec := pkg(id, name, strings.Join(text, " "), int(math.Pow(r.Float64(), 8)*80_000))
 	rec.Category = 1 + r.IntN(2)
+	if int64(id%100) < s.starred.Load() {
+		rec.Repo.Stars += int(s.changes.Load()) / s.n
+	}
 	for range r.IntN(16) {
 		rec.Repo.Participants = append(rec.Repo.Participants, generatedWord(uint64(r.IntN(2*s.n)))+fmt.Sprint(r.IntN(100)))
 	}
@@ -90,9 +119,9 @@ func generatedWord(n uint64) string {
 	return b.String()
 }
 
-// go test -run=^$ -bench=. -benchtime=20x -packages=200000 ./internal/search
+// go test ./internal/search -run=^$ -bench=. -benchtime=20x -packages=200000
 func BenchmarkIndex(b *testing.B) {
-	source := &generatedSource{n: *benchPackages, idle: make(chan struct{})}
+	source := newGeneratedSource(*benchPackages)
 	dir := filepath.Join(b.TempDir(), "search")
 	began := time.Now()
 	x := open(b, dir, source)
@@ -141,6 +170,46 @@ func BenchmarkIndex(b *testing.B) {
 	b.Run("searched", func(b *testing.B) {
 		b.ReportMetric(float64(heap()-base)/1e6, "MB-heap")
 	})
+}
+
+// BenchmarkFollow is what it takes to follow the refreshes of all packages: one
+// a round.
+func BenchmarkFollow(b *testing.B) {
+	source := newGeneratedSource(*benchPackages)
+	x := open(b, filepath.Join(b.TempDir(), "search"), source)
+	run(b, x)
+	<-source.idle
+	for _, c := range []struct {
+		name           string
+		starred, count int
+	}{
+		{"all changed, at once", 100, source.n},
+		{"all changed, by 20", 100, 20},
+		{"5 of 100 changed, at once", 5, source.n},
+		{"none changed, at once", 0, source.n},
+		{"none changed, by 20", 0, 20},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			source.starred.Store(int64(c.starred))
+			source.change(source.n) // those that were starred before are not any more
+			began := cpuTime(b)
+			for b.Loop() {
+				for left := source.n; left > 0; left -= c.count {
+					source.change(min(left, c.count))
+				}
+			}
+			b.ReportMetric((cpuTime(b)-began).Seconds()/float64(b.N), "cpu-s/op")
+		})
+	}
+}
+
+// cpuTime returns what this process has used of the processors.
+func cpuTime(b *testing.B) time.Duration {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 func must[T any](v T, err error) T {

@@ -2,14 +2,23 @@ package search
 
 import (
 	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/blevesearch/bleve/v2"
 	"github.com/rs/zerolog"
 	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"pkgmetad/store"
 )
@@ -113,7 +122,6 @@ func TestDamage(t *testing.T) {
 			damage(t, dir)
 			source.reads = 0
 			x := open(t, dir, source)
-			x.retryMin = 1
 			run(t, x)
 			source.idle()
 			if got := ids(t, x, "them"); len(got) != 20 || got[0] != 100 {
@@ -127,42 +135,129 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// A folder that holds anything else is left alone.
-func TestForeignFolder(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "thesis.tex")
-	if err := os.WriteFile(path, []byte("years of work"), 0o600); err != nil {
-		t.Fatal(err)
+// An index that cannot be opened for what is around it is left as it is, says
+// so once, with what helps, and is open as soon as that has been done.
+func TestTrouble(t *testing.T) {
+	foreign := func(t *testing.T, dir string) (end func()) {
+		path := filepath.Join(dir, "thesis.tex")
+		if err := os.WriteFile(path, []byte("years of work"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return func() {
+			if data, err := os.ReadFile(path); string(data) != "years of work" {
+				t.Errorf("the file is %q, %v", data, err)
+			}
+			os.Remove(path)
+		}
 	}
-	if x, err := Open(dir, newSource(), zerolog.Nop()); err == nil {
-		x.Close()
-		t.Error("opened")
-	} else if !strings.Contains(err.Error(), "thesis.tex") {
-		t.Errorf("the error does not say why: %v", err)
+	unreadable := func(t *testing.T, path string) (end func()) {
+		if err := os.Chmod(path, 0); err != nil {
+			t.Fatal(err)
+		}
+		if f, err := os.Open(path); err == nil {
+			f.Close()
+			t.Skip("this user may read everything")
+		}
+		return func() { os.Chmod(path, 0o700) }
 	}
-	if data, err := os.ReadFile(path); string(data) != "years of work" {
-		t.Errorf("the file is %q, %v", data, err)
+	for _, c := range []struct {
+		name  string
+		begin func(t *testing.T, dir string) (end func())
+		kept  bool // the index is the same after it
+		says  string
+	}{
+		{"foreign folder", func(t *testing.T, dir string) func() {
+			os.Remove(filepath.Join(dir, metaFile))
+			return foreign(t, dir)
+		}, false, "thesis.tex"},
+		{"foreign folder without an index", func(t *testing.T, dir string) func() {
+			os.RemoveAll(dir)
+			os.Mkdir(dir, 0o700)
+			return foreign(t, dir)
+		}, false, "thesis.tex"},
+		{"a file", func(t *testing.T, dir string) func() {
+			os.Rename(dir, dir+".away")
+			if err := os.WriteFile(dir, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return func() { os.Remove(dir); os.Rename(dir+".away", dir) }
+		}, true, "move it away"},
+		{"locked", func(t *testing.T, dir string) func() {
+			db, err := bolt.Open(filepath.Join(dir, storeFolder, "root.bolt"), 0o600, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return func() { db.Close() }
+		}, true, "another process"},
+		{"folder unreadable", func(t *testing.T, dir string) func() { return unreadable(t, dir) }, true, "let the user"},
+		{"meta unreadable", func(t *testing.T, dir string) func() { return unreadable(t, filepath.Join(dir, metaFile)) }, true, "let the user"},
+		{"store unreadable", func(t *testing.T, dir string) func() { return unreadable(t, filepath.Join(dir, storeFolder)) }, true, "let the user"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir, source := built(t)
+			end := sync.OnceFunc(c.begin(t, dir))
+			defer end()
+			source.reads = 0
+			var log bytes.Buffer
+			x, err := Open(dir, source, zerolog.New(&log))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer x.Close()
+			if _, err := x.Search(t.Context(), "them", 20); !errors.Is(err, ErrNotReady) {
+				t.Errorf("Search: %v", err)
+			}
+			var waits []time.Duration
+			x.sleep = func(ctx context.Context, d time.Duration) error {
+				if waits = append(waits, d); len(waits) == 3 {
+					end()
+				}
+				return ctx.Err()
+			}
+			stop := run(t, x)
+			source.idle()
+			stop()
+			if want := []time.Duration{retryMin, 2 * retryMin, 4 * retryMin}; !slices.Equal(waits, want) {
+				t.Errorf("it waited for %v, want %v", waits, want)
+			}
+			if got := ids(t, x, "them"); len(got) != 20 || got[0] != 100 {
+				t.Errorf("found %v", got)
+			}
+			if kept := source.reads == 0; kept != c.kept {
+				t.Errorf("%d packages were read", source.reads)
+			}
+			said := log.String()
+			if strings.Count(said, "cannot be opened") != 1 || !strings.Contains(said, c.says) || !strings.Contains(said, "is open now") {
+				t.Errorf("it said\n%s", said)
+			}
+		})
 	}
 }
 
-// An index that somebody else has open is neither opened nor built anew.
-func TestLocked(t *testing.T) {
+// bleve hands some errors on as texts alone.
+func TestIsOfSystem(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want bool
+	}{
+		{&fs.PathError{Op: "open", Path: "root.bolt", Err: syscall.EROFS}, true},
+		{fmt.Errorf("error opening bolt segment: %v", syscall.EMFILE), true},
+		{bolterrors.ErrTimeout, true},
+		{bolterrors.ErrInvalid, false},
+		{&fs.PathError{Op: "open", Path: "index_meta.json", Err: syscall.ENOENT}, false},
+		{&fs.PathError{Op: "open", Path: "/timeout/index_meta.json", Err: syscall.ENOENT}, false},
+		{errDamaged, false},
+	} {
+		if got := isOfSystem(c.err); got != c.want {
+			t.Errorf("%v: %t", c.err, got)
+		}
+	}
+}
+
+// One process has an index open once.
+func TestOpenTwice(t *testing.T) {
 	dir, source := built(t)
-	db, err := bolt.Open(filepath.Join(dir, storeFolder, "root.bolt"), 0o600, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if x, err := Open(dir, source, zerolog.Nop()); err == nil {
-		x.Close()
-		t.Error("opened though it is locked")
-	}
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
-	x := open(t, dir, source)
-	if got := ids(t, x, "xx"); len(got) == 0 || got[0] != 2 {
-		t.Errorf("found %v", got)
-	}
+	open(t, dir, source)
 	if _, err := Open(dir, source, zerolog.Nop()); err == nil {
 		t.Error("opened twice")
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -30,7 +31,8 @@ type fakeSource struct {
 	damaged    map[int]bool
 	categories map[int]store.Category
 	grids      map[int]store.Grid
-	fails      int // calls of Changes that fail from now on
+	fails      int   // calls of Changes that fail from now on
+	err        error // what they fail with
 	failed     int
 	reads      int // calls of Package
 }
@@ -100,7 +102,7 @@ func (f *fakeSource) Changes(since uint64, limit int) (changes []store.Change, n
 	if f.fails > 0 {
 		f.fails--
 		f.failed++
-		return nil, 0, false, errors.New("the disk is gone")
+		return nil, 0, false, cmp.Or(f.err, errors.New("the disk is gone"))
 	}
 	if since != 0 && (since < f.floor || since > f.sequence) {
 		return nil, 0, false, fmt.Errorf("%w: %d", store.ErrForgotten, since)
@@ -169,13 +171,14 @@ func pkg(id int, name, description string, stars int, participants ...string) st
 	return rec
 }
 
-// open opens an index in dir, which ends with the test.
+// open opens an index in dir, which ends with the test, and waits for nothing.
 func open(t testing.TB, dir string, source Source) *Index {
 	t.Helper()
 	x, err := Open(dir, source, zerolog.New(zerolog.NewTestWriter(t)))
 	if err != nil {
 		t.Fatal(err)
 	}
+	x.sleep = func(ctx context.Context, _ time.Duration) error { return ctx.Err() }
 	t.Cleanup(func() {
 		if err := x.Close(); err != nil {
 			t.Error(err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -219,6 +220,115 @@ func TestBeginsAgain(t *testing.T) {
 	}
 }
 
+// A source that forgets again and again is not begun anew again and again.
+func TestForgetsAlways(t *testing.T) {
+	source := newSource(pkg(1, "alpha", "", 1))
+	source.fails, source.err = 4, store.ErrForgotten
+	x := open(t, filepath.Join(t.TempDir(), "search"), source)
+	var waits []time.Duration
+	x.sleep = func(ctx context.Context, d time.Duration) error {
+		waits = append(waits, d)
+		return ctx.Err()
+	}
+	stop := run(t, x)
+	source.idle()
+	stop()
+	if len(waits) != 4 || waits[0] > 0 || slices.Min(waits[1:]) < rebuildEvery/2 {
+		t.Errorf("it waited for %v", waits)
+	}
+	wantIDs(t, x, "alpha", 1)
+}
+
+// Changes are gathered before they are read, and a stop does not wait for that.
+func TestGathers(t *testing.T) {
+	source := newSource(pkg(1, "alpha", "", 1))
+	x := open(t, filepath.Join(t.TempDir(), "search"), source)
+	gathering, gathered := make(chan time.Duration), make(chan struct{})
+	x.sleep = func(ctx context.Context, d time.Duration) error {
+		gathering <- d
+		select {
+		case <-gathered:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	stop := run(t, x)
+	source.idle()
+	source.put(pkg(2, "beta", "", 1))
+	if d := <-gathering; d != gather {
+		t.Errorf("it waits for %v", d)
+	}
+	source.put(pkg(1, "gamma", "", 1), pkg(2, "delta", "", 1))
+	source.reads = 0
+	wantIDs(t, x, "beta")
+	gathered <- struct{}{}
+	source.idle()
+	wantIDs(t, x, "gamma", 1)
+	wantIDs(t, x, "delta", 2)
+	if source.reads != 2 {
+		t.Errorf("%d packages were read, want both once", source.reads)
+	}
+	source.put(pkg(3, "epsilon", "", 1))
+	<-gathering
+	stop()
+}
+
+// A package of which nothing indexed has changed is not indexed again, whoever
+// indexed it; one of which anything has is, be it what it was once before.
+func TestIndexesWhatChanged(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "search")
+	alpha := pkg(1, "alpha", "first", 1, "zoe")
+	alpha.Category = 1
+	source := newSource(alpha)
+	source.putCategory(store.Category{ID: 1, Title: "Apps"})
+	x := open(t, dir, source)
+	stop := run(t, x)
+	source.idle()
+	updates := func() uint64 {
+		return x.index.StatsMap()["index"].(map[string]any)["updates"].(uint64)
+	}
+	for _, c := range []struct {
+		name   string
+		change func(*store.Record)
+		want   uint64
+	}{
+		{"nothing", func(*store.Record) {}, 0},
+		{"times", func(p *store.Record) {
+			p.LastFetched, p.Modified = time.Unix(1e9, 0), time.Unix(1e9, 0)
+			p.Repo.Commits52 = []int{1}
+		}, 0},
+		{"stars", func(p *store.Record) { p.Repo.Stars++ }, 1},
+		{"description", func(p *store.Record) { p.Repo.Description = "second" }, 1},
+		{"participants", func(p *store.Record) { p.Repo.Participants = []string{"zoe", "jo"} }, 1},
+		{"category", func(p *store.Record) { p.Category = 2 }, 1},
+		{"title", func(p *store.Record) { p.Title = "Beta" }, 1},
+		{"back", func(p *store.Record) { *p = alpha }, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			before := updates()
+			rec := source.packages[1]
+			c.change(&rec)
+			source.put(rec)
+			source.idle()
+			if got := updates() - before; got != c.want {
+				t.Errorf("%d documents were indexed, want %d", got, c.want)
+			}
+		})
+	}
+	wantIDs(t, x, "first", 1)
+	stop()
+	x.Close()
+
+	x = open(t, dir, source)
+	source.put(alpha)
+	run(t, x)
+	source.idle()
+	if got := updates(); got != 0 {
+		t.Errorf("%d documents were indexed again after a restart", got)
+	}
+}
+
 // One package that cannot be read keeps no other from being found.
 func TestDamagedRecord(t *testing.T) {
 	source := newSource(pkg(1, "alpha", "", 1), pkg(2, "beta", "", 1), pkg(3, "gamma", "", 1))
@@ -237,7 +347,6 @@ func TestSourceFails(t *testing.T) {
 	source := newSource(pkg(1, "alpha", "", 1))
 	source.fails = 3
 	x := open(t, filepath.Join(t.TempDir(), "search"), source)
-	x.retryMin = time.Microsecond
 	run(t, x)
 	source.idle()
 	wantIDs(t, x, "alpha", 1)
@@ -253,7 +362,6 @@ func TestIndexFails(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			source := newSource(pkg(1, "alpha", "", 1))
 			x := open(t, filepath.Join(t.TempDir(), "search"), source)
-			x.retryMin = time.Microsecond
 			run(t, x)
 			source.idle()
 			source.change(func() {}) // forget that it was idle
@@ -275,7 +383,6 @@ func TestIndexFails(t *testing.T) {
 func TestConcurrently(t *testing.T) {
 	source := newSource(pkg(1, "alpha", "", 1))
 	x := open(t, filepath.Join(t.TempDir(), "search"), source)
-	x.retryMin = time.Microsecond
 	stop := run(t, x)
 	source.idle()
 	var searches errgroup.Group
@@ -286,7 +393,7 @@ func TestConcurrently(t *testing.T) {
 				if errors.Is(err, ErrClosed) {
 					return nil
 				}
-				if err != nil && !errors.Is(err, errNotOpen) {
+				if err != nil && !errors.Is(err, ErrNotReady) {
 					return err
 				}
 				if err == nil && (len(hits) != 1 || hits[0].ID != 1) {

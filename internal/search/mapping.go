@@ -25,7 +25,7 @@ import (
 
 // version is that of what an index holds. Raise it with every change of the
 // mapping or of a document: an index of another version is built anew.
-const version = "1"
+const version = "2"
 
 // Each text is indexed in several ways, each a field of its own:
 //
@@ -37,7 +37,8 @@ const version = "1"
 // and so slug, description and other, which is the category's title and the
 // participants. Of longer beginnings the words themselves are asked: few enough
 // begin alike. Beside the texts stand whole, the normal form of title and slug;
-// kind; popular, see popular.go; and order, which sorts what matches alike.
+// kind; popular, see popular.go; order, which sorts what matches alike; and
+// digest, see digest.go.
 const (
 	stem   = ".stem"
 	start  = ".start"
@@ -84,6 +85,7 @@ func newMapping() (*mapping.IndexMappingImpl, error) {
 	}
 
 	doc := bleve.NewDocumentStaticMapping()
+	doc.AddSubDocumentMapping("_all", bleve.NewDocumentDisabledMapping()) // a field of all others, which is empty, but not for nothing
 	for _, p := range []struct {
 		property, field string
 		ways            []string
@@ -101,6 +103,7 @@ func newMapping() (*mapping.IndexMappingImpl, error) {
 	doc.AddFieldMappingsAt("whole", textField("whole", keyword.Name))
 	doc.AddFieldMappingsAt("popular", textField("popular", keyword.Name))
 	doc.AddFieldMappingsAt("kind", textField("kind", keyword.Name))
+	doc.AddFieldMappingsAt("digest", textField("digest", keyword.Name))
 	order := textField("order", keyword.Name)
 	order.DocValues = true
 	doc.AddFieldMappingsAt("order", order)
@@ -117,11 +120,15 @@ func textField(name, analyzer string) *mapping.FieldMapping {
 }
 
 // A document is what is indexed of a package or grid.
-type document map[string]any
+type document struct {
+	id    string
+	texts map[string]any // by property
+}
 
 func (x *Index) packageDocument(p *store.Record, category string) document {
 	d := x.document(docID(false, p.ID), p.Repo.Stars, p.Title, p.Slug, p.Repo.Description)
-	d["category"], d["participants"] = category, p.Repo.Participants
+	d.texts["category"], d.texts["participants"] = category, p.Repo.Participants
+	d.texts["digest"] = d.digest()
 	return d
 }
 
@@ -131,7 +138,7 @@ func (x *Index) gridDocument(g *store.Grid) document {
 
 func (x *Index) document(id string, popularity int, title, slug, description string) document {
 	popularity = min(max(0, popularity), math.MaxUint32)
-	return document{
+	return document{id, map[string]any{
 		"title":       inParts(title),
 		"slug":        inParts(slug),
 		"description": description,
@@ -139,7 +146,7 @@ func (x *Index) document(id string, popularity int, title, slug, description str
 		"popular":     popularities(popularity),
 		"kind":        id[:1],
 		"order":       order(popularity, id),
-	}
+	}}
 }
 
 // order returns what sorts documents that match alike: by popularity, downwards,

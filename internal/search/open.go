@@ -15,7 +15,6 @@ import (
 	"github.com/blevesearch/bleve/v2"
 	"github.com/blevesearch/bleve/v2/index/scorch"
 	"github.com/rs/zerolog"
-	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // What bleve keeps in the folder of an index.
@@ -28,22 +27,21 @@ const (
 var errDamaged = errors.New("the search index is damaged")
 
 // Open opens the index in the folder dir, or makes it, to follow source. One
-// that is damaged or of another version is removed and built anew. It fails
-// where dir cannot be written to, holds anything but an index, or holds one
-// that another process has open.
+// that is damaged or of another version is removed and built anew. Where that
+// cannot be (the folder cannot be written to, holds anything but an index, or
+// holds one that another process has open), it says so in the log, Run tries
+// again, and until then Search fails with ErrNotReady. Open itself fails only
+// where this process has the index open already.
 func Open(dir string, source Source, log zerolog.Logger) (*Index, error) {
 	m, err := newMapping()
 	if err != nil {
 		return nil, err
 	}
-	x := &Index{dir: filepath.Clean(dir), source: source, log: log, mapping: m, retryMin: retryMin}
+	x := &Index{dir: filepath.Clean(dir), source: source, log: log, mapping: m, sleep: sleep}
 	if _, open := opened.LoadOrStore(x.storePath(), x); open {
 		return nil, fmt.Errorf("open the search index %s: this process has it open already", dir)
 	}
-	if err := x.open(); err != nil {
-		opened.Delete(x.storePath())
-		return nil, fmt.Errorf("open the search index %s: %w", dir, err)
-	}
+	x.reopen(x.open)
 	return x, nil
 }
 
@@ -71,6 +69,7 @@ var opened sync.Map
 const reports = "pkgmetad"
 
 func init() {
+	bleve.Config.SetAnalysisQueueSize(1) // to index must not take the processors from who serves
 	scorch.RegistryAsyncErrorCallbacks[reports] = func(err error, path string) {
 		if x, ok := opened.Load(path); ok {
 			x.(*Index).fail(err)
@@ -85,38 +84,60 @@ func options() map[string]any {
 	return map[string]any{
 		"unsafe_batch":           true, // a batch is waited for in write, which also hears of failures
 		"asyncErrorCallbackName": reports,
-		"bolt_timeout":           "500ms", // for another process to let go of it
+		// With the default of 2,000 documents all of a common index is merged
+		// again and again while it is written to, which takes longer than all
+		// else; with fewer than these, searches have too many segments to ask.
+		"scorchMergePlanOptions": map[string]any{"FloorSegmentSize": 1000},
+		"bolt_timeout":           "100ms", // for another process to let go of it; Run tries again
 	}
 }
 
-// open opens the index that there is, or makes a new one. Nobody may use the
-// present one.
-func (x *Index) open() error {
+// reopen opens the index by one of open and create, in place of none, and keeps
+// why it could not. It says so once for each reason. The caller holds mu, or
+// nobody else knows of the index yet.
+func (x *Index) reopen(by func() (bleve.Index, error)) {
+	before := x.trouble
+	x.index, x.trouble = by()
+	switch {
+	case x.trouble == nil && before != nil:
+		x.log.Info().Str("path", x.dir).Msg("the search index is open now")
+	case x.trouble != nil && (before == nil || before.Error() != x.trouble.Error()):
+		x.log.Error().Err(x.trouble).Str("path", x.dir).Msg("the search index cannot be opened: " + advice(x.trouble) + "; until then there is no search, and all else works; it is tried again every minute at least")
+	}
+}
+
+// open opens the index that there is, or makes a new one.
+func (x *Index) open() (bleve.Index, error) {
 	entries, err := os.ReadDir(x.dir)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+	if errors.Is(err, os.ErrNotExist) || err == nil && len(entries) == 0 {
+		return x.create()
 	}
-	if len(entries) > 0 {
-		err := x.openExisting()
-		if err == nil || errors.Is(err, bolterrors.ErrTimeout) {
-			return err
-		}
-		x.log.Warn().Err(err).Str("path", x.dir).Msg("the search index cannot be used and is built anew; searches find what has been indexed so far")
+	if err != nil {
+		return nil, err
 	}
-	return x.create()
+	index, err := x.openExisting()
+	if err == nil || isOfSystem(err) {
+		return index, err
+	}
+	cause := err
+	if index, err = x.create(); err != nil {
+		return nil, fmt.Errorf("%w (to be built anew, because it cannot be used: %w)", err, cause)
+	}
+	x.log.Warn().Err(cause).Str("path", x.dir).Msg("the search index cannot be used and is built anew; searches find what has been indexed so far")
+	return index, nil
 }
 
-func (x *Index) openExisting() error {
-	var index bleve.Index
-	err := guard(func() (err error) {
+func (x *Index) openExisting() (index bleve.Index, err error) {
+	// bleve says of any error that the file is missing.
+	if _, err := os.ReadFile(filepath.Join(x.dir, metaFile)); err != nil {
+		return nil, err
+	}
+	err = guard(func() error {
 		index, err = bleve.OpenUsing(x.dir, options())
 		return err
 	})
-	if errors.Is(err, bolterrors.ErrTimeout) {
-		return fmt.Errorf("another process has it open (%w); stop that one first", err)
-	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	held, err := index.GetInternal(keyVersion)
 	if err == nil && string(held) != version {
@@ -124,21 +145,45 @@ func (x *Index) openExisting() error {
 	}
 	if err != nil {
 		_ = index.Close()
-		return err
+		return nil, err
 	}
-	x.index = index
-	return nil
+	return index, nil
 }
 
+// errForeign is wrapped by the error of a folder that is not the index's alone.
+var errForeign = errors.New("nothing was changed, because the folder holds what is of no search index")
+
 // create makes an empty index in place of what is in the folder.
-func (x *Index) create() error {
+func (x *Index) create() (index bleve.Index, err error) {
+	if err := x.clear(); err != nil {
+		return nil, err
+	}
+	err = guard(func() error {
+		if index, err = bleve.NewUsing(x.dir, x.mapping, scorch.Name, scorch.Name, options()); err != nil {
+			return err
+		}
+		if err := index.SetInternal(keyVersion, []byte(version)); err != nil {
+			_ = index.Close()
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		_ = x.clear() // half an index takes room, and is of no use
+		return nil, err
+	}
+	return index, nil
+}
+
+// clear removes the index from its folder.
+func (x *Index) clear() error {
 	entries, err := os.ReadDir(x.dir)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	for _, e := range entries {
 		if e.Name() != metaFile && e.Name() != storeFolder {
-			return fmt.Errorf("the folder holds %s, which is of no search index; nothing was changed: use an empty folder", e.Name())
+			return fmt.Errorf("%w: %s", errForeign, e.Name())
 		}
 	}
 	for _, e := range entries {
@@ -146,14 +191,7 @@ func (x *Index) create() error {
 			return err
 		}
 	}
-	return guard(func() error {
-		index, err := bleve.NewUsing(x.dir, x.mapping, scorch.Name, scorch.Name, options())
-		if err != nil {
-			return err
-		}
-		x.index = index
-		return index.SetInternal(keyVersion, []byte(version))
-	})
+	return nil
 }
 
 func (x *Index) shut() error {
@@ -178,9 +216,11 @@ func (x *Index) repair(cause error) error {
 		x.log.Warn().Err(err).Msg("the search index did not close well")
 	}
 	if errors.Is(cause, errDamaged) || errors.Is(cause, scorch.ErrAsyncPanic) {
-		return x.create()
+		x.reopen(x.create)
+	} else {
+		x.reopen(x.open)
 	}
-	return x.open()
+	return x.trouble
 }
 
 // verify checks the checksums of the files of the index, which bleve itself
@@ -240,9 +280,6 @@ func verifyFile(ctx context.Context, path string) error {
 	return nil
 }
 
-// errNotOpen is returned while an index that could not be repaired is retried.
-var errNotOpen = errors.New("the search index is being repaired; the log says why")
-
 // use lends the index to f, which it is not replaced under.
 func (x *Index) use(f func(bleve.Index) error) error {
 	x.mu.RLock()
@@ -251,7 +288,7 @@ func (x *Index) use(f func(bleve.Index) error) error {
 	case x.closed:
 		return ErrClosed
 	case x.index == nil:
-		return errNotOpen
+		return fmt.Errorf("%w: %w", ErrNotReady, x.trouble)
 	}
 	return guard(func() error { return f(x.index) })
 }

@@ -12,7 +12,9 @@
 //	popular.go   a short cut for common words
 //	mapping.go   what is indexed, and how
 //	open.go      the folder: opening, verifying, building anew
+//	trouble.go   what keeps it from being opened, and what helps
 //	follow.go    following the store's packages
+//	digest.go    telling those of which nothing is indexed that is new
 //	taxonomy.go  following its categories and grids
 //
 // # Ranking
@@ -70,8 +72,13 @@ type Hit struct {
 	ID   int
 }
 
-// ErrClosed is returned by Search after Close.
-var ErrClosed = errors.New("the search index is closed")
+var (
+	// ErrClosed is returned by Search after Close.
+	ErrClosed = errors.New("the search index is closed")
+	// ErrNotReady is wrapped, with the cause, by the errors of Search while the
+	// index could not be opened. Run tries that again.
+	ErrNotReady = errors.New("the search index is not open")
+)
 
 // Index is an open index. It is safe for concurrent use.
 type Index struct {
@@ -80,12 +87,13 @@ type Index struct {
 	log     zerolog.Logger
 	mapping *mapping.IndexMappingImpl
 
-	retryMin time.Duration                           // the first wait after a failure
-	cancel   atomic.Pointer[context.CancelCauseFunc] // ends the present follow; nil for none
+	sleep  func(context.Context, time.Duration) error // of a test, another than sleep
+	cancel atomic.Pointer[context.CancelCauseFunc]    // ends the present follow; nil for none
 
-	mu     sync.RWMutex // held for reading while index is used, for writing while it is replaced
-	index  bleve.Index  // nil when closed, or when repair could not open it
-	closed bool
+	mu      sync.RWMutex // held for reading while index is used, for writing while it is replaced
+	index   bleve.Index  // nil when closed, or when it could not be opened
+	trouble error        // why it could not
+	closed  bool
 }
 
 // many is how many documents that match alike it is worth the while to sort at

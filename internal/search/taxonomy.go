@@ -39,9 +39,7 @@ func (x *Index) followGrids(ctx context.Context) error {
 	for chunk := range slices.Chunk(grids, batchSize) {
 		err := x.write(ctx, func(b *bleve.Batch) {
 			for i := range chunk {
-				if err := b.Index(docID(true, chunk[i].ID), x.gridDocument(&chunk[i])); err != nil {
-					x.log.Error().Err(err).Int("grid", chunk[i].ID).Msg("a grid is left out of the search index")
-				}
+				x.add(b, x.gridDocument(&chunk[i]))
 			}
 		})
 		if err != nil {
