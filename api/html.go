@@ -24,11 +24,15 @@ var (
 
 // answerPage answers with a page for people around the answer that e holds.
 func (a *api) answerPage(w http.ResponseWriter, rq *request, v view, status int, e *encoder) {
+	method := rq.Method
+	if method == http.MethodHead { // its header is that of the page for GET
+		method = http.MethodGet
+	}
 	f := web.Frame{
 		Prefix: a.base.prefix,
 		Title:  v.name,
 		Answer: &web.Answer{
-			Method: rq.Method, Path: rq.URL.RequestURI(), Status: status,
+			Method: method, Path: rq.URL.RequestURI(), Status: status,
 			Header: [][2]string{{"Content-Type", typeJSON[0]}, {"Vary", "Accept"}},
 			Body:   e.buf, Base: a.base.of(rq.Request),
 		},
