@@ -60,7 +60,7 @@ func newRig(t *testing.T, world *sim.World, edit func(*fetcher.Options)) *rig {
 	o := fetcher.Options{
 		Store: st, GitHub: gh, PyPI: py, PendingWait: 10 * time.Second, Workers: 4,
 		Policy: fetcher.Policy{StaleAfter: 24 * time.Hour, RetryMin: 5 * time.Minute, RetryMax: 24 * time.Hour},
-		Log:    zerolog.New(r.log).Level(zerolog.DebugLevel),
+		Log:    zerolog.New(zerolog.SyncWriter(r.log)).Level(zerolog.DebugLevel),
 	}
 	if edit != nil {
 		edit(&o)

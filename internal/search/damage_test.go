@@ -199,7 +199,7 @@ func TestTrouble(t *testing.T) {
 			defer end()
 			source.reads = 0
 			var log bytes.Buffer
-			x, err := Open(dir, source, zerolog.New(&log))
+			x, err := Open(dir, source, zerolog.New(zerolog.SyncWriter(&log)))
 			if err != nil {
 				t.Fatal(err)
 			}
