@@ -16,6 +16,24 @@ type Entry struct {
 	Created          time.Time `json:"created"` // UTC, microseconds
 }
 
+// What an id and a slug may be.
+const (
+	MaxID   = 1<<53 - 1 // what every JSON reader can hold
+	MaxSlug = 255       // bytes
+)
+
+// IsSlug reports whether s is of the form ^[-a-zA-Z0-9_]+$. It may be longer
+// than MaxSlug.
+func IsSlug(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if c != '-' && c != '_' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+			return false
+		}
+	}
+	return s != ""
+}
+
 // Category is a kind of package, as the documented API has it.
 type Category struct {
 	ID          int       `json:"id"`

@@ -205,9 +205,10 @@ func (s *Store) ServedPage(offset, limit int, begin func(total int), use func(Se
 const mostReads = 1000
 
 // EachServed hands every live package, lowest id first, to use, all of one
-// state, and returns the sequence of that state and its time. An error of use ends it. use is
-// bound as that of Served is, but may write to a local file: while it runs, the
-// file cannot give back the pages that writers replace.
+// state, and returns the sequence of that state and its time. An error of use
+// ends it. use is bound as that of Served is, but may write to a local file:
+// while it runs, the store's file cannot give back the pages that writers
+// replace.
 func (s *Store) EachServed(use func(Served) error) (sequence uint64, changed time.Time, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
 		meta := tx.Bucket(bucketMeta)

@@ -251,7 +251,7 @@ func checkCatalogue(t *testing.T, read func(*catalogueBuilder)) {
 	}
 	slugs, ids := map[string]bool{}, map[int]bool{}
 	for _, p := range cat.Packages {
-		if !isSlug(p.Slug) || slugs[p.Slug] || p.ID < 0 || p.ID > 0 && ids[p.ID] || p.Title == "" {
+		if !store.IsSlug(p.Slug) || slugs[p.Slug] || p.ID < 0 || p.ID > 0 && ids[p.ID] {
 			t.Errorf("accepted: %+v", p)
 		}
 		slugs[p.Slug], ids[p.ID] = true, true

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strconv"
 	"time"
+
+	"pkgmetad/store"
 )
 
 // filePackage, fileCategory and fileGrid are the entries of a catalogue as a
@@ -122,8 +124,6 @@ type entry struct {
 
 func (e *entry) setPlace(at position, item int) { e.at, e.item = at, item }
 
-const maxID = 1<<53 - 1 // what every JSON reader can hold
-
 // entryID is an id that a catalogue declares; 0: none, or a bad one.
 type entryID struct {
 	n     int
@@ -147,13 +147,11 @@ func (id *entryID) unmarshalScalar(s scalar) error {
 }
 
 func checkID(n int) error {
-	if n < 1 || n > maxID {
-		return errors.New("is out of range; an id is from 1 to " + strconv.Itoa(maxID))
+	if n < 1 || n > store.MaxID {
+		return errors.New("is out of range; an id is from 1 to " + strconv.Itoa(store.MaxID))
 	}
 	return nil
 }
-
-const maxSlug = 255
 
 // entrySlug is a slug that a catalogue declares; "": none, or a bad one.
 type entrySlug struct {
@@ -172,24 +170,13 @@ func (slug *entrySlug) unmarshalScalar(s scalar) error {
 		return err
 	case text == "":
 		return errors.New("is empty; write letters, digits, - and _")
-	case len(text) > maxSlug:
+	case len(text) > store.MaxSlug:
 		return errors.New("is longer than 255 characters; write a shorter one")
-	case !isSlug(text):
+	case !store.IsSlug(text):
 		return errors.New(shortQuote(text) + " is not a slug; write letters of A to Z, digits, - and _ only")
 	}
 	slug.text = text
 	return nil
-}
-
-// isSlug reports whether s is of the form ^[-a-zA-Z0-9_]+$.
-func isSlug(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if c != '-' && c != '_' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
-			return false
-		}
-	}
-	return s != ""
 }
 
 // ref names a category or a grid by its id or by its slug. The zero ref names

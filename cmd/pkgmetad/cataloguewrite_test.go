@@ -34,8 +34,8 @@ func hostileCatalogue() (c store.Catalogue) {
 	c.Packages[len(c.Packages)-1].Grids = nil
 	c.Packages = append(c.Packages,
 		store.Entry{ID: 1000, Slug: "null", Title: "null", RepoURL: text(""), PyPIURL: text(""), DocumentationURL: text("")},
-		store.Entry{ID: maxID, Slug: "2048", Title: "2048", Created: time.Date(1970, 1, 1, 0, 0, 0, 1000, time.UTC)},
-		store.Entry{ID: maxID - 1, Slug: "-", Title: "-", Created: time.Date(9999, 12, 31, 23, 59, 59, 999999000, time.UTC)},
+		store.Entry{ID: store.MaxID, Slug: "2048", Title: "2048", Created: time.Date(1970, 1, 1, 0, 0, 0, 1000, time.UTC)},
+		store.Entry{ID: store.MaxID - 1, Slug: "-", Title: "-", Created: time.Date(9999, 12, 31, 23, 59, 59, 999999000, time.UTC)},
 		store.Entry{Slug: "no-id", Title: "no-id"},
 		store.Entry{Slug: "no-id-2", Title: "2"},
 	)
@@ -256,7 +256,7 @@ func FuzzCatalogueWrite(f *testing.F) {
 	folder := f.TempDir()
 	f.Fuzz(func(t *testing.T, s string, id int) {
 		s = strings.ToValidUTF8(s, "\ufffd") // as all that an import reads is
-		if s == "" || id < 1 || id > maxID {
+		if s == "" || id < 1 || id > store.MaxID {
 			return
 		}
 		c := store.Catalogue{

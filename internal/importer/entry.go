@@ -150,23 +150,18 @@ func (c *check) needTime(key string, value *string) time.Time {
 	return c.time(key, value)
 }
 
-// maxID is what every JSON reader can hold, and the catalogue takes.
-const maxID = 1<<53 - 1
-
-const maxSlug = 255
-
 // head checks what entries of every kind have. The id is 0 where there is none.
 func (c *check) head(d *document) (id int, slug, title string) {
 	switch {
 	case d.ID == nil:
 		c.fail("has no id")
-	case *d.ID < 1 || *d.ID > maxID:
+	case *d.ID < 1 || *d.ID > store.MaxID:
 		c.fail("its id is %d", *d.ID)
 	default:
 		id = *d.ID
 	}
 	slug = need(c, "slug", d.Slug)
-	if d.Slug != nil && !isSlug(slug) {
+	if d.Slug != nil && (!store.IsSlug(slug) || len(slug) > store.MaxSlug) {
 		c.fail("%s is no slug", shortQuote(slug))
 	}
 	title = need(c, "title", d.Title)
@@ -284,18 +279,6 @@ func (c *check) id(key, link, collection string) int {
 		c.fail("%s: %s %w", key, shortQuote(link), err)
 	}
 	return id
-}
-
-// isSlug reports whether s is of the form ^[-a-zA-Z0-9_]+$ and no longer than
-// a catalogue takes.
-func isSlug(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if c != '-' && c != '_' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
-			return false
-		}
-	}
-	return s != "" && len(s) <= maxSlug
 }
 
 // shortQuote repeats a value of the source in a message, within reason.

@@ -202,7 +202,7 @@ func FuzzRecord(f *testing.F) {
 			}
 			return
 		}
-		if rec.ID < 1 || !isSlug(rec.Slug) || rec.Repo.Stars < 0 || rec.Repo.Forks < 0 || slices.Contains(rec.Grids, 0) {
+		if rec.ID < 1 || !store.IsSlug(rec.Slug) || rec.Repo.Stars < 0 || rec.Repo.Forks < 0 || slices.Contains(rec.Grids, 0) {
 			t.Errorf("taken: %+v", rec)
 		}
 		served := api.Record(rec, "https://site.test", time.UTC, 0)

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"pkgmetad/store"
 )
 
 // site is the scheme and host that a source's links lead to. A nil site is any.
@@ -41,7 +43,7 @@ func (s *site) id(link, collection string) (int, error) {
 	path := strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), ".json")
 	folder, last := cutLast(path, "/")
 	id, err := strconv.Atoi(last)
-	if err != nil || strconv.Itoa(id) != last || id < 1 || id > maxID || !strings.HasSuffix(folder, "/"+collection) {
+	if err != nil || strconv.Itoa(id) != last || id < 1 || id > store.MaxID || !strings.HasSuffix(folder, "/"+collection) {
 		return 0, errors.New("is no link to one of its " + collection)
 	}
 	return id, nil
