@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -125,7 +126,10 @@ func newWorld(t *testing.T) world {
 	busy, entered := o, make(chan struct{})
 	busy.Searcher, busy.MaxWaits, busy.Store = finder{err: ErrNotReady}, 1, watched{s, entered}
 	w.busy = newHandler(t, busy)
-	go do(w.busy, "GET", fmt.Sprint(changesPath, "?wait=60&since=", s.Sequence()))
+	waiting := httptest.NewRequest("GET", fmt.Sprint(changesPath, "?wait=60&since=", s.Sequence()), nil).WithContext(t.Context())
+	var waits sync.WaitGroup
+	waits.Go(func() { w.busy.ServeHTTP(httptest.NewRecorder(), waiting) })
+	t.Cleanup(waits.Wait) // the test's context has ended by then
 	<-entered
 	o.Store = &fakeStore{err: errors.New("the database is damaged")}
 	w.broken, err = New(o) // which logs to nowhere what it is made to do
@@ -133,15 +137,16 @@ func newWorld(t *testing.T) world {
 	return w
 }
 
-// watched tells when somebody begins to wait, who then waits for ever.
+// watched tells when somebody begins to wait, who then waits in vain.
 type watched struct {
 	*store.Store
 	entered chan struct{}
 }
 
-func (w watched) Wait(context.Context, uint64) error {
+func (w watched) Wait(ctx context.Context, _ uint64) error {
 	close(w.entered)
-	select {}
+	<-ctx.Done()
+	return ctx.Err()
 }
 
 // A trial is one request, and the place in the document that tells of its answer.

@@ -31,10 +31,12 @@ type Daemon func() Running
 const (
 	statusPath = "/status/"
 
-	shownFailing = 200            // sources that fail, on the status
-	passesShown  = 24 * time.Hour // how far back the status tells of passes
-	statusAge    = 2 * time.Second
+	shownFailing = 200             // sources that fail, on the status
+	statusAge    = 2 * time.Second // of a count of all packages, before it is made anew
 )
+
+// PassesShown is how far back the status tells of passes.
+const PassesShown = 24 * time.Hour
 
 func (a *api) status() view {
 	return view{
@@ -105,7 +107,7 @@ func (a *api) state() (web.CatalogueState, error) {
 			Since: a.moment(source.FailingSince), Failures: source.Failures, LastError: source.LastError,
 		})
 	}
-	told, err := a.store.Passes(now.Add(-passesShown))
+	told, err := a.store.Passes(now.Add(-PassesShown))
 	if err != nil {
 		return s, err
 	}

@@ -5,7 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -25,9 +25,9 @@ type parts struct {
 	github  *github.Client
 	pypi    *pypi.Client
 	fetcher *fetcher.Fetcher
-	passes  passLog
 
-	snapshots *api.Snapshots // nil but in the daemon
+	passSince atomic.Pointer[time.Time] // when the pass that runs now began; nil for none
+	snapshots *api.Snapshots            // nil but in the daemon
 }
 
 // openStore opens the store that cfg names, for packages to be served as cfg says.
@@ -95,8 +95,7 @@ func (p *parts) startCatalogue() error {
 // syncCatalogue takes the catalogue file over into the store. Its error wraps
 // errStaleCatalogue or errNoCatalogue where the file is to blame.
 func (p *parts) syncCatalogue() error {
-	// A large catalogue is much that lives, for a moment: see gcPercent.
-	defer debug.SetGCPercent(debug.SetGCPercent(100))
+	defer setGC(100)()                              // a large catalogue is much that lives, for a moment: see gcPercent
 	digest := catalogueDigest(p.cfg.Catalogue.Path) // before it is read: should it change meanwhile, it is read again at the next start
 	catalogue, err := LoadCatalogue(p.cfg.Catalogue.Path)
 	catalogue.Digest = digest

@@ -60,7 +60,7 @@ Exit codes: 0 stopped in order, 1 it failed, 78 the configuration is bad.`,
 // Start: store, catalogue, HTTP, first pass, schedule. Stop: the pass stores
 // what arrived, HTTP answers what it began, the store closes last.
 func serve(ctx context.Context, cfg *Config, log zerolog.Logger, ready func(net.Addr)) (err error) {
-	defer collectLess()()
+	defer setGC(gcPercent)()
 	hangup := make(chan os.Signal, 1) // from now on it kills no more
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
@@ -154,13 +154,13 @@ func serve(ctx context.Context, cfg *Config, log zerolog.Logger, ready func(net.
 // does: to collect as eagerly as Go does by default costs more than it saves.
 const gcPercent = 400
 
-// collectLess sets gcPercent, unless the environment says otherwise, and
+// setGC sets how much garbage may pile up, unless the environment says it, and
 // returns what takes it back.
-func collectLess() (restore func()) {
+func setGC(percent int) (restore func()) {
 	if os.Getenv("GOGC") != "" {
 		return func() {}
 	}
-	before := debug.SetGCPercent(gcPercent)
+	before := debug.SetGCPercent(percent)
 	return func() { debug.SetGCPercent(before) }
 }
 

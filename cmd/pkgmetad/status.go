@@ -3,26 +3,17 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"sync/atomic"
 	"time"
 
 	"pkgmetad/api"
 	"pkgmetad/fetcher"
 )
 
-// passesKept is how far back the status can tell of passes.
-const passesKept = 24 * time.Hour
-
-// passLog keeps what the status tells of passes.
-type passLog struct {
-	running atomic.Pointer[time.Time] // when the pass that runs now began
-}
-
-// pass runs one pass and does what is to be done after each.
+// onePass runs one pass, and does what is to be done after each.
 func (p *parts) onePass(ctx context.Context) (fetcher.Report, error) {
 	now := time.Now()
-	p.passes.running.Store(&now)
-	defer p.passes.running.Store(nil)
+	p.passSince.Store(&now)
+	defer p.passSince.Store(nil)
 	report, err := p.fetcher.Pass(ctx)
 	p.afterPass(report, err)
 	return report, err
@@ -35,7 +26,7 @@ func (p *parts) afterPass(report fetcher.Report, passErr error) {
 	if report.Asked > 0 || passErr != nil { // else nothing was due: no news
 		told, err := json.Marshal(toldOf(report, passErr))
 		if err == nil {
-			err = p.store.LogPass(report.Started, told, now.Add(-passesKept))
+			err = p.store.LogPass(report.Started, told, now.Add(-api.PassesShown))
 		}
 		if err != nil {
 			p.log.Error().Err(err).Msg("the status will not tell of this pass")
@@ -68,7 +59,7 @@ func toldOf(r fetcher.Report, err error) api.Pass {
 // running tells the status what the store does not know.
 func (p *parts) running(s *scheduler) api.Running {
 	r := api.Running{NextTick: s.next(time.Now())}
-	if since := p.passes.running.Load(); since != nil {
+	if since := p.passSince.Load(); since != nil {
 		r.Since = *since
 	}
 	b := p.github.Budget()
