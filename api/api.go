@@ -39,6 +39,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
 
@@ -55,16 +56,16 @@ type Store interface {
 	ServedBySlug(slug string, use func(store.Served)) error
 	ServedPage(offset, limit int, begin func(total int), use func(store.Served)) error
 
-	Package(id int) (store.Record, error)
-	PackageBySlug(slug string) (store.Record, error)
-	Packages(offset, limit int) ([]store.Record, int, error)
+	Package(id int) (record.Package, error)
+	PackageBySlug(slug string) (record.Package, error)
+	Packages(offset, limit int) ([]record.Package, int, error)
 
-	Category(id int) (store.Category, error)
-	Categories(offset, limit int) ([]store.Category, int, error)
+	Category(id int) (record.Category, error)
+	Categories(offset, limit int) ([]record.Category, int, error)
 
-	Grid(id int) (store.Grid, error)
-	GridBySlug(slug string) (store.Grid, error)
-	Grids(offset, limit int) ([]store.Grid, int, error)
+	Grid(id int) (record.Grid, error)
+	GridBySlug(slug string) (record.Grid, error)
+	Grids(offset, limit int) ([]record.Grid, int, error)
 	// GridPackages returns the ids of the packages of a grid in the order in
 	// which they are served: by title, then id.
 	GridPackages(gridID int) ([]int, error)
@@ -78,7 +79,7 @@ type Store interface {
 	Changed() time.Time
 
 	// Summary counts packages by state and age, and lists sources that fail.
-	Summary(now time.Time, bounds []time.Duration, limit int) (store.Summary, error)
+	Summary(now time.Time, bounds []time.Duration, limit int) (record.Summary, error)
 	// Passes returns what was kept of the passes that began at since or later, the latest first.
 	Passes(since time.Time) (told [][]byte, err error)
 

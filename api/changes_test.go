@@ -21,6 +21,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
 
@@ -69,7 +70,7 @@ func TestChanges(t *testing.T) {
 		t.Errorf("at the end: %+v", end)
 	}
 
-	if _, err := s.SyncCatalogue(store.Catalogue{}, time.Now()); err != nil {
+	if _, err := s.SyncCatalogue(record.Catalogue{}, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	gone, _ := changesSince(t, h, all.Next, "&limit=100")
@@ -164,7 +165,7 @@ func TestWaitForChanges(t *testing.T) {
 		}
 		go func() {
 			time.Sleep(40 * time.Second)
-			s.SyncCatalogue(store.Catalogue{Packages: []store.Entry{{Slug: "new"}}}, time.Now())
+			s.SyncCatalogue(record.Catalogue{Packages: []record.Entry{{Slug: "new"}}}, time.Now())
 		}()
 		if f, took := ask(60); took != 40*time.Second || len(f.Changes) != 1 {
 			t.Errorf("it took %s: %+v", took, f)
@@ -276,10 +277,10 @@ func TestMirrors(t *testing.T) {
 						t.Fatal(err)
 					}
 				case n < 5: // another catalogue
-					var c store.Catalogue
+					var c record.Catalogue
 					for id := 1; id <= 15; id++ {
 						if random.IntN(3) > 0 {
-							c.Packages = append(c.Packages, store.Entry{ID: id, Slug: fmt.Sprint("p", id), Title: fmt.Sprint("T", random.IntN(3))})
+							c.Packages = append(c.Packages, record.Entry{ID: id, Slug: fmt.Sprint("p", id), Title: fmt.Sprint("T", random.IntN(3))})
 						}
 					}
 					if _, err := s.SyncCatalogue(c, time.Now()); err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
 
@@ -70,7 +71,7 @@ func (f *fakeStore) store(t testing.TB, o Options) *store.Store {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	c := store.Catalogue{Categories: f.categories, Grids: f.grids}
+	c := record.Catalogue{Categories: f.categories, Grids: f.grids}
 	for _, p := range f.packages {
 		c.Packages = append(c.Packages, p.Entry)
 	}

@@ -14,14 +14,15 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
 
 // fakeStore is a Store in memory.
 type fakeStore struct {
-	packages   []store.Record
-	categories []store.Category
-	grids      []store.Grid
+	packages   []record.Package
+	categories []record.Category
+	grids      []record.Grid
 	zone       *time.Location
 	err        error // what every method fails with, where there is one
 }
@@ -29,7 +30,7 @@ type fakeStore struct {
 // fakeChanged is when anything in a fakeStore last changed.
 var fakeChanged = time.Date(2026, 2, 16, 1, 2, 3, 456789000, time.UTC)
 
-func (f *fakeStore) serve(p store.Record) store.Served {
+func (f *fakeStore) serve(p record.Package) store.Served {
 	return store.Served{ID: p.ID, Sequence: uint64(p.ID), Changed: fakeChanged.AddDate(0, 0, -1), Body: Template(f.zone)(&p)}
 }
 
@@ -95,8 +96,8 @@ func (f *fakeStore) Wait(ctx context.Context, since uint64) error {
 	return ctx.Err()
 }
 
-func (f *fakeStore) Summary(time.Time, []time.Duration, int) (store.Summary, error) {
-	sum := store.Summary{Packages: len(f.packages)}
+func (f *fakeStore) Summary(time.Time, []time.Duration, int) (record.Summary, error) {
+	sum := record.Summary{Packages: len(f.packages)}
 	sum.GitHub.Ages, sum.PyPI.Ages = make([]int, 6), make([]int, 6)
 	return sum, f.err
 }
@@ -124,40 +125,40 @@ func stretch[T any](err error, items []T, id func(T) int, offset, limit int) ([]
 	return items[from:min(from+limit, total)], total, nil
 }
 
-func (f *fakeStore) Package(id int) (store.Record, error) {
-	return lookUp(f.err, f.packages, func(p store.Record) bool { return p.ID == id })
+func (f *fakeStore) Package(id int) (record.Package, error) {
+	return lookUp(f.err, f.packages, func(p record.Package) bool { return p.ID == id })
 }
 
-func (f *fakeStore) PackageBySlug(slug string) (store.Record, error) {
-	return lookUp(f.err, f.packages, func(p store.Record) bool { return p.Slug == slug })
+func (f *fakeStore) PackageBySlug(slug string) (record.Package, error) {
+	return lookUp(f.err, f.packages, func(p record.Package) bool { return p.Slug == slug })
 }
 
-func (f *fakeStore) Packages(offset, limit int) ([]store.Record, int, error) {
-	return stretch(f.err, f.packages, func(p store.Record) int { return p.ID }, offset, limit)
+func (f *fakeStore) Packages(offset, limit int) ([]record.Package, int, error) {
+	return stretch(f.err, f.packages, func(p record.Package) int { return p.ID }, offset, limit)
 }
 
-func (f *fakeStore) Category(id int) (store.Category, error) {
-	return lookUp(f.err, f.categories, func(c store.Category) bool { return c.ID == id })
+func (f *fakeStore) Category(id int) (record.Category, error) {
+	return lookUp(f.err, f.categories, func(c record.Category) bool { return c.ID == id })
 }
 
-func (f *fakeStore) Categories(offset, limit int) ([]store.Category, int, error) {
-	return stretch(f.err, f.categories, func(c store.Category) int { return c.ID }, offset, limit)
+func (f *fakeStore) Categories(offset, limit int) ([]record.Category, int, error) {
+	return stretch(f.err, f.categories, func(c record.Category) int { return c.ID }, offset, limit)
 }
 
-func (f *fakeStore) Grid(id int) (store.Grid, error) {
-	return lookUp(f.err, f.grids, func(g store.Grid) bool { return g.ID == id })
+func (f *fakeStore) Grid(id int) (record.Grid, error) {
+	return lookUp(f.err, f.grids, func(g record.Grid) bool { return g.ID == id })
 }
 
-func (f *fakeStore) GridBySlug(slug string) (store.Grid, error) {
-	return lookUp(f.err, f.grids, func(g store.Grid) bool { return g.Slug == slug })
+func (f *fakeStore) GridBySlug(slug string) (record.Grid, error) {
+	return lookUp(f.err, f.grids, func(g record.Grid) bool { return g.Slug == slug })
 }
 
-func (f *fakeStore) Grids(offset, limit int) ([]store.Grid, int, error) {
-	return stretch(f.err, f.grids, func(g store.Grid) int { return g.ID }, offset, limit)
+func (f *fakeStore) Grids(offset, limit int) ([]record.Grid, int, error) {
+	return stretch(f.err, f.grids, func(g record.Grid) int { return g.ID }, offset, limit)
 }
 
 func (f *fakeStore) GridPackages(grid int) ([]int, error) {
-	members := slices.SortedFunc(slices.Values(f.packages), func(a, b store.Record) int {
+	members := slices.SortedFunc(slices.Values(f.packages), func(a, b record.Package) int {
 		return cmp.Or(cmp.Compare(a.Title, b.Title), cmp.Compare(a.ID, b.ID))
 	})
 	var ids []int
@@ -179,11 +180,11 @@ func documented(t testing.TB) (*fakeStore, *time.Location) {
 		t.Fatal(err)
 	}
 	var file struct {
-		TimeZone   string           `json:"time_zone"`
-		Categories []store.Category `json:"categories"`
-		Grids      []store.Grid     `json:"grids"`
+		TimeZone   string            `json:"time_zone"`
+		Categories []record.Category `json:"categories"`
+		Grids      []record.Grid     `json:"grids"`
 		Packages   []struct {
-			store.Entry
+			record.Entry
 			LastUpdated     *time.Time `json:"last_updated"`
 			LastFetched     *time.Time `json:"last_fetched"`
 			PyPIVersion     *string    `json:"pypi_version"`
@@ -204,15 +205,15 @@ func documented(t testing.TB) (*fakeStore, *time.Location) {
 	}
 	f := &fakeStore{categories: file.Categories, grids: file.Grids, zone: zone}
 	for _, p := range file.Packages {
-		rec := store.Record{
+		rec := record.Package{
 			Entry: p.Entry,
-			Repo: store.Repo{
+			Repo: record.Repo{
 				Stars: p.RepoWatchers, Forks: p.RepoForks, Description: p.RepoDescription,
 				Participants: p.Participants, Commits52: p.CommitsOver52, LastCommit: p.LastUpdated,
 			},
-			Release:  store.Release{Version: p.PyPIVersion},
-			GitHub:   store.Source{State: store.StateOK},
-			PyPI:     store.Source{State: store.StateOK},
+			Project:  record.Project{Version: p.PyPIVersion},
+			GitHub:   record.Status{State: record.StateOK},
+			PyPI:     record.Status{State: record.StateOK},
 			Modified: p.Modified,
 		}
 		if p.LastFetched != nil {

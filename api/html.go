@@ -8,8 +8,8 @@ import (
 	"strconv"
 	"time"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/internal/web"
-	"pkgmetad/store"
 )
 
 // pageIndent is how many spaces a level the JSON on a page is indented by.
@@ -139,7 +139,7 @@ func (a *api) packagesPage(w io.Writer, rq *request, f web.Frame) error {
 	return web.Packages(w, f, web.ListPage{Clock: a.clock(), Pager: a.pager(rq, count, len(recs)), Items: items(recs)})
 }
 
-func items(recs []store.Record) []web.Item {
+func items(recs []record.Package) []web.Item {
 	all := make([]web.Item, len(recs))
 	for i := range recs {
 		all[i] = web.Item{Record: recs[i], Path: packagePath(recs[i].ID)}
@@ -191,7 +191,7 @@ func (a *api) gridPage(w io.Writer, rq *request, f web.Frame) error {
 	if err != nil {
 		return err
 	}
-	var recs []store.Record
+	var recs []record.Package
 	for _, id := range ids {
 		if rec, err := a.store.Package(id); err == nil { // else it has just left
 			recs = append(recs, rec)

@@ -23,6 +23,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
 
@@ -78,20 +79,20 @@ func newWorld(t *testing.T) world {
 	// that a search tells of.
 	failing, err := s.Package(3964)
 	check(err)
-	failing.GitHub = store.Source{
-		State: store.StateFailed, LastAttempt: now, LastSuccess: now.AddDate(0, 0, -3), NextDue: now.Add(time.Hour),
+	failing.GitHub = record.Status{
+		State: record.StateFailed, LastAttempt: now, LastSuccess: now.AddDate(0, 0, -3), NextDue: now.Add(time.Hour),
 		Failures: 3, FailingSince: now.AddDate(0, 0, -1), LastError: "GET https://api.github.com/repos/org10/django-inline-django: HTTP 502",
 	}
 	gone, err := s.Package(704)
 	check(err)
-	gone.PyPI = store.Source{State: store.StateGone, LastAttempt: now, Failures: 1, FailingSince: now, LastError: "HTTP 404", Note: "no such project"}
+	gone.PyPI = record.Status{State: record.StateGone, LastAttempt: now, Failures: 1, FailingSince: now, LastError: "HTTP 404", Note: "no such project"}
 	released, err := s.Package(1609)
 	check(err)
-	released.Release.Versions = []store.Version{{Version: *released.Release.Version, Uploaded: &now}}
-	check(s.Put([]store.Record{failing, gone, released}))
+	released.Project.Versions = []record.Version{{Version: *released.Project.Version, Uploaded: &now}}
+	check(s.Put([]record.Package{failing, gone, released}))
 
 	since := strconv.FormatUint(s.Sequence(), 10)
-	c := store.Catalogue{Categories: records.categories, Grids: records.grids}
+	c := record.Catalogue{Categories: records.categories, Grids: records.grids}
 	for _, p := range records.packages {
 		if p.ID != 2913 {
 			c.Packages = append(c.Packages, p.Entry)

@@ -2,18 +2,17 @@ package api
 
 import (
 	"encoding/json"
+	"pkgmetad/internal/record"
 	"strconv"
 	"strings"
 	"testing"
-
-	"pkgmetad/store"
 )
 
 // TestPages holds the paging of seven records with ids 1 to 7.
 func TestPages(t *testing.T) {
 	records := &fakeStore{}
 	for id := 1; id <= 7; id++ {
-		records.packages = append(records.packages, store.Record{Entry: store.Entry{ID: id, Slug: "p" + strconv.Itoa(id)}})
+		records.packages = append(records.packages, record.Package{Entry: record.Entry{ID: id, Slug: "p" + strconv.Itoa(id)}})
 	}
 	huge := strings.Repeat("9", 40)
 	tests := []struct {

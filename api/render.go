@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
 
@@ -75,7 +76,7 @@ func (a *api) categories() collection {
 	}
 }
 
-func (a *api) category(key string) (c store.Category, err error) {
+func (a *api) category(key string) (c record.Category, err error) {
 	id, ok := parseID(key)
 	if !ok {
 		return c, missing("Category", store.ErrNotFound)
@@ -145,7 +146,7 @@ func (e *encoder) pageLink(rq *request, beside func() (query string, ok bool)) {
 // Record returns a package as it is served: with the links below base, which
 // reads scheme://host[/prefix], the times in location, nil for UTC, and indent
 // spaces a level, 0 for the compact form.
-func Record(rec store.Record, base string, location *time.Location, indent int) []byte {
+func Record(rec record.Package, base string, location *time.Location, indent int) []byte {
 	base = strings.TrimRight(base, "/")
 	if b, err := newBase(base, nil); err == nil {
 		base = b.public // in the form that the API serves it in
@@ -160,7 +161,7 @@ func Record(rec store.Record, base string, location *time.Location, indent int) 
 	return e.buf
 }
 
-func (a *api) writePackage(e *encoder, rq *request, p *store.Record) error {
+func (a *api) writePackage(e *encoder, rq *request, p *record.Package) error {
 	e.open('{')
 	e.key("category")
 	if p.Category == 0 {
@@ -183,7 +184,7 @@ func (a *api) writePackage(e *encoder, rq *request, p *store.Record) error {
 	e.key("repo_url")
 	e.strOrNull(p.RepoURL)
 	e.key("pypi_version")
-	e.strOrNull(p.Release.Version)
+	e.strOrNull(p.Project.Version)
 	e.key("created")
 	e.time(p.Created, a.location)
 	e.key("modified")
@@ -206,7 +207,7 @@ func (a *api) writePackage(e *encoder, rq *request, p *store.Record) error {
 	return nil
 }
 
-func (a *api) writeGrid(e *encoder, rq *request, g *store.Grid) error {
+func (a *api) writeGrid(e *encoder, rq *request, g *record.Grid) error {
 	packages, err := a.store.GridPackages(g.ID)
 	if err != nil {
 		return err
@@ -234,7 +235,7 @@ func (a *api) writeGrid(e *encoder, rq *request, g *store.Grid) error {
 	return nil
 }
 
-func (a *api) writeCategory(e *encoder, _ *request, c *store.Category) error {
+func (a *api) writeCategory(e *encoder, _ *request, c *record.Category) error {
 	e.open('{')
 	e.key("id")
 	e.int(c.ID)

@@ -3,12 +3,11 @@ package api
 import (
 	"encoding/json"
 	"net/http/httptest"
+	"pkgmetad/internal/record"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"pkgmetad/store"
 )
 
 // TestRecord: a record by itself is what the API answers with.
@@ -33,14 +32,14 @@ func TestRecordOfNothing(t *testing.T) {
 	const want = `{"category":null,"grids":[],"id":0,"title":"","slug":"","last_updated":null,"last_fetched":null,` +
 		`"repo_url":null,"pypi_version":null,"created":null,"modified":null,"repo_forks":0,"repo_description":"",` +
 		`"pypi_url":null,"documentation_url":null,"repo_watchers":0,"commits_over_52":[],"participants":[]}`
-	if diff := cmp.Diff(want, string(Record(store.Record{}, "", nil, -1))); diff != "" {
+	if diff := cmp.Diff(want, string(Record(record.Package{}, "", nil, -1))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 
 	// Listening on every address gives no host, as in "http.listen: :8080".
 	empty := ""
-	rec := store.Record{
-		Entry:    store.Entry{ID: 7, Category: 2, Grids: []int{5}, RepoURL: &empty},
+	rec := record.Package{
+		Entry:    record.Entry{ID: 7, Category: 2, Grids: []int{5}, RepoURL: &empty},
 		Modified: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.FixedZone("", 3600)),
 	}
 	var got struct {

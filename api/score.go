@@ -2,10 +2,9 @@ package api
 
 import (
 	"math"
+	"pkgmetad/internal/record"
 	"strings"
 	"time"
-
-	"pkgmetad/store"
 )
 
 // minScore is the least that a package can score.
@@ -16,7 +15,7 @@ const minScore = -500
 // most 1000, unless it is known to support Python 3; at least -500. Months are
 // those of the calendar. A fraction is cut off, towards zero. An unknown last
 // commit costs nothing.
-func score(p *store.Record, now time.Time) int {
+func score(p *record.Package, now time.Time) int {
 	stars := p.Repo.Stars
 	tenths := 10 * stars
 	if commit := p.Repo.LastCommit; commit != nil {
@@ -33,14 +32,14 @@ func score(p *store.Record, now time.Time) int {
 //	up to 40 for stars, 10 for each factor of ten
 //	up to 30 for activity: 20 for a commit within 3 months, 10 within 6, 5 within 12, and one for each week with commits of the last 52, at most 10; an archived repository has none
 //	up to 30 for upkeep: 10 for a release within 12 months, 5 for an older one, 10 for Python 3, 5 for documentation, 5 for a description
-func weight(p *store.Record, now time.Time) int {
+func weight(p *record.Package, now time.Time) int {
 	return popularity(p) + activity(p, now) + upkeep(p, now)
 }
 
 // gridWeight rates a grid from 0 to 100: 25 each for comparing packages at all,
 // for a description, for standing in the header of a site, and for being locked,
 // which is to be looked after.
-func gridWeight(g *store.Grid, packages int) (points int) {
+func gridWeight(g *record.Grid, packages int) (points int) {
 	for _, has := range []bool{packages > 0, g.Description != "", g.Header, g.IsLocked} {
 		if has {
 			points += 25
@@ -49,11 +48,11 @@ func gridWeight(g *store.Grid, packages int) (points int) {
 	return points
 }
 
-func popularity(p *store.Record) int {
+func popularity(p *record.Package) int {
 	return min(40, int(10*math.Log10(float64(max(0, p.Repo.Stars)+1))))
 }
 
-func activity(p *store.Record, now time.Time) (points int) {
+func activity(p *record.Package, now time.Time) (points int) {
 	if p.Repo.Archived {
 		return 0
 	}
@@ -76,7 +75,7 @@ func activity(p *store.Record, now time.Time) (points int) {
 	return points + min(10, weeks)
 }
 
-func upkeep(p *store.Record, now time.Time) (points int) {
+func upkeep(p *record.Package, now time.Time) (points int) {
 	if released := lastReleased(p); released != nil {
 		points += 5
 		if monthsBetween(*released, now) < 12 {
@@ -86,7 +85,7 @@ func upkeep(p *store.Record, now time.Time) (points int) {
 	if supportsPython3(p) {
 		points += 10
 	}
-	if p.DocumentationURL != nil && *p.DocumentationURL != "" || p.Release.DocumentationURL != "" {
+	if p.DocumentationURL != nil && *p.DocumentationURL != "" || p.Project.DocumentationURL != "" {
 		points += 5
 	}
 	if p.Repo.Description != "" {
@@ -95,18 +94,18 @@ func upkeep(p *store.Record, now time.Time) (points int) {
 	return points
 }
 
-func supportsPython3(p *store.Record) bool {
-	return p.Release.Python3 != nil && *p.Release.Python3
+func supportsPython3(p *record.Package) bool {
+	return p.Project.Python3 != nil && *p.Project.Python3
 }
 
 // lastReleased returns when the latest version was uploaded, nil where that is
 // unknown.
-func lastReleased(p *store.Record) *time.Time {
-	if p.Release.Version == nil {
+func lastReleased(p *record.Package) *time.Time {
+	if p.Project.Version == nil {
 		return nil
 	}
-	for _, v := range p.Release.Versions {
-		if v.Version == *p.Release.Version {
+	for _, v := range p.Project.Versions {
+		if v.Version == *p.Project.Version {
 			return v.Uploaded
 		}
 	}

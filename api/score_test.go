@@ -1,10 +1,9 @@
 package api
 
 import (
+	"pkgmetad/internal/record"
 	"testing"
 	"time"
-
-	"pkgmetad/store"
 )
 
 var scoredAt = time.Date(2026, 3, 31, 12, 0, 0, 0, time.UTC)
@@ -47,7 +46,7 @@ func TestScore(t *testing.T) {
 		{"commit ahead of the clock", 1000, ago(-12), &yes, 1000},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := store.Record{Repo: store.Repo{Stars: c.stars, LastCommit: c.commit}, Release: store.Release{Python3: c.python3}}
+			p := record.Package{Repo: record.Repo{Stars: c.stars, LastCommit: c.commit}, Project: record.Project{Python3: c.python3}}
 			if got := score(&p, scoredAt); got != c.want {
 				t.Errorf("score %d, want %d", got, c.want)
 			}
@@ -105,40 +104,40 @@ func TestWeight(t *testing.T) {
 		}
 		return commits
 	}
-	best := func() store.Record {
-		return store.Record{
-			Entry:   store.Entry{DocumentationURL: &docs},
-			Repo:    store.Repo{Stars: 9999, Description: "All of it.", LastCommit: at(0), Commits52: weeks(52)},
-			Release: store.Release{Version: &latest, Versions: []store.Version{{Version: "1.0"}, {Version: latest, Uploaded: at(1)}}, Python3: &yes},
+	best := func() record.Package {
+		return record.Package{
+			Entry:   record.Entry{DocumentationURL: &docs},
+			Repo:    record.Repo{Stars: 9999, Description: "All of it.", LastCommit: at(0), Commits52: weeks(52)},
+			Project: record.Project{Version: &latest, Versions: []record.Version{{Version: "1.0"}, {Version: latest, Uploaded: at(1)}}, Python3: &yes},
 		}
 	}
 	for _, c := range []struct {
 		name string
-		of   func(*store.Record)
+		of   func(*record.Package)
 		want int
 	}{
-		{"everything", func(p *store.Record) {}, 100},
-		{"nothing", func(p *store.Record) { *p = store.Record{} }, 0},
-		{"more stars", func(p *store.Record) { p.Repo.Stars = 1_000_000 }, 100},
-		{"a tenth of the stars", func(p *store.Record) { p.Repo.Stars = 999 }, 90},
-		{"one star", func(p *store.Record) { p.Repo.Stars = 1 }, 63},
-		{"no stars", func(p *store.Record) { p.Repo.Stars = 0 }, 60},
-		{"3 months", func(p *store.Record) { p.Repo.LastCommit = at(3) }, 90},
-		{"6 months", func(p *store.Record) { p.Repo.LastCommit = at(6) }, 85},
-		{"12 months", func(p *store.Record) { p.Repo.LastCommit = at(12) }, 80},
-		{"last commit unknown", func(p *store.Record) { p.Repo.LastCommit = nil }, 80},
-		{"10 weeks", func(p *store.Record) { p.Repo.Commits52 = weeks(10) }, 100},
-		{"3 weeks", func(p *store.Record) { p.Repo.Commits52 = weeks(3) }, 93},
-		{"weeks unknown", func(p *store.Record) { p.Repo.Commits52 = nil }, 90},
-		{"archived", func(p *store.Record) { p.Repo.Archived = true }, 70},
-		{"an old release", func(p *store.Record) { p.Release.Versions[1].Uploaded = at(13) }, 95},
-		{"release without files", func(p *store.Record) { p.Release.Versions[1].Uploaded = nil }, 90},
-		{"latest not among the versions", func(p *store.Record) { p.Release.Versions = p.Release.Versions[:1] }, 90},
-		{"no release", func(p *store.Record) { p.Release = store.Release{Python3: &yes} }, 90},
-		{"python 3 unknown", func(p *store.Record) { p.Release.Python3 = nil }, 90},
-		{"blank documentation", func(p *store.Record) { p.DocumentationURL = new(string) }, 95},
-		{"documentation on PyPI", func(p *store.Record) { p.DocumentationURL, p.Release.DocumentationURL = nil, docs }, 100},
-		{"no description", func(p *store.Record) { p.Repo.Description = "" }, 95},
+		{"everything", func(p *record.Package) {}, 100},
+		{"nothing", func(p *record.Package) { *p = record.Package{} }, 0},
+		{"more stars", func(p *record.Package) { p.Repo.Stars = 1_000_000 }, 100},
+		{"a tenth of the stars", func(p *record.Package) { p.Repo.Stars = 999 }, 90},
+		{"one star", func(p *record.Package) { p.Repo.Stars = 1 }, 63},
+		{"no stars", func(p *record.Package) { p.Repo.Stars = 0 }, 60},
+		{"3 months", func(p *record.Package) { p.Repo.LastCommit = at(3) }, 90},
+		{"6 months", func(p *record.Package) { p.Repo.LastCommit = at(6) }, 85},
+		{"12 months", func(p *record.Package) { p.Repo.LastCommit = at(12) }, 80},
+		{"last commit unknown", func(p *record.Package) { p.Repo.LastCommit = nil }, 80},
+		{"10 weeks", func(p *record.Package) { p.Repo.Commits52 = weeks(10) }, 100},
+		{"3 weeks", func(p *record.Package) { p.Repo.Commits52 = weeks(3) }, 93},
+		{"weeks unknown", func(p *record.Package) { p.Repo.Commits52 = nil }, 90},
+		{"archived", func(p *record.Package) { p.Repo.Archived = true }, 70},
+		{"an old release", func(p *record.Package) { p.Project.Versions[1].Uploaded = at(13) }, 95},
+		{"release without files", func(p *record.Package) { p.Project.Versions[1].Uploaded = nil }, 90},
+		{"latest not among the versions", func(p *record.Package) { p.Project.Versions = p.Project.Versions[:1] }, 90},
+		{"no release", func(p *record.Package) { p.Project = record.Project{Python3: &yes} }, 90},
+		{"python 3 unknown", func(p *record.Package) { p.Project.Python3 = nil }, 90},
+		{"blank documentation", func(p *record.Package) { p.DocumentationURL = new(string) }, 95},
+		{"documentation on PyPI", func(p *record.Package) { p.DocumentationURL, p.Project.DocumentationURL = nil, docs }, 100},
+		{"no description", func(p *record.Package) { p.Repo.Description = "" }, 95},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := best()

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/internal/web"
 	"pkgmetad/store"
 )
@@ -39,9 +40,9 @@ func (a *api) search() view {
 
 // A result is what a search found, as it is told of.
 type result struct {
-	grid     *store.Grid
+	grid     *record.Grid
 	compares int // packages, of a grid
-	pkg      *store.Record
+	pkg      *record.Package
 	category string // its title
 }
 
@@ -67,14 +68,14 @@ func (a *api) results(rq *request) (found []result, err error) {
 	for _, hit := range hits {
 		var r result
 		if hit.Grid {
-			var g store.Grid
+			var g record.Grid
 			g, err = a.store.Grid(hit.ID)
 			r.grid = &g
 			if ids, err := a.store.GridPackages(hit.ID); err == nil {
 				r.compares = len(ids)
 			}
 		} else {
-			var p store.Record
+			var p record.Package
 			p, err = a.store.Package(hit.ID)
 			r.pkg = &p
 			if c, err := a.store.Category(p.Category); err == nil {

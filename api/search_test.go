@@ -4,14 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"pkgmetad/internal/record"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"pkgmetad/store"
 )
 
 // finder finds the same for every query.
@@ -30,10 +29,10 @@ func TestSearch(t *testing.T) {
 		p := &records.packages[0]
 		p.Slug, p.Title, p.Category = "django-One_x", "Django One", 3
 		p.Created, p.Modified = day(1), day(2)
-		p.Repo = store.Repo{Stars: 40, Forks: 7, Description: `It "works"`, Participants: []string{"ada", "bob"}, LastCommit: new(day(-200))}
-		p.Release = store.Release{Version: new("2.0"), Versions: []store.Version{{Version: "1.0", Uploaded: new(day(-9))}, {Version: "2.0", Uploaded: new(day(-5))}}, Python3: new(true)}
+		p.Repo = record.Repo{Stars: 40, Forks: 7, Description: `It "works"`, Participants: []string{"ada", "bob"}, LastCommit: new(day(-200))}
+		p.Project = record.Project{Version: new("2.0"), Versions: []record.Version{{Version: "1.0", Uploaded: new(day(-9))}, {Version: "2.0", Uploaded: new(day(-5))}}, Python3: new(true)}
 		records.categories[0].Title = "Apps"
-		records.grids[0] = store.Grid{ID: 7, Slug: "django-grids", Title: "Django grids", Description: "of all", Created: day(3), Modified: day(4)}
+		records.grids[0] = record.Grid{ID: 7, Slug: "django-grids", Title: "Django grids", Description: "of all", Created: day(3), Modified: day(4)}
 		h := newHandler(t, Options{Store: records, Searcher: finder{hits: []Hit{{ID: 1}, {ID: 99}, {Grid: true, ID: 7}, {ID: 3}}}})
 		w := do(h, "GET", "/api/v4/search/?q=one")
 		want := `[` +

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
 
@@ -110,7 +111,7 @@ func TestTwoChangesInASecond(t *testing.T) {
 				t.Fatal(err)
 			}
 			rec.Repo.Stars++
-			if err := s.Put([]store.Record{rec}); err != nil {
+			if err := s.Put([]record.Package{rec}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -122,7 +123,7 @@ func TestTwoChangesInASecond(t *testing.T) {
 			}
 			return w.Code, w.Header().Get("Last-Modified")
 		}
-		if _, err := s.SyncCatalogue(store.Catalogue{Packages: []store.Entry{{Slug: "a"}}}, time.Now()); err != nil {
+		if _, err := s.SyncCatalogue(record.Catalogue{Packages: []record.Entry{{Slug: "a"}}}, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(10*time.Second + 200*time.Millisecond)
@@ -231,7 +232,7 @@ func FuzzConditional(f *testing.F) {
 // request would give, in every form of it.
 func TestTemplate(t *testing.T) {
 	records, zone := documented(t)
-	hostile := store.Record{Entry: store.Entry{ID: 1, Slug: "x", Title: "\x00 \u2028 \"/api/v4/\"", Category: 3, Grids: []int{2, 1}}}
+	hostile := record.Package{Entry: record.Entry{ID: 1, Slug: "x", Title: "\x00 \u2028 \"/api/v4/\"", Category: 3, Grids: []int{2, 1}}}
 	hostile.Repo.Description, hostile.Repo.Participants = "\x00\x00a", []string{"\x00"}
 	for _, rec := range append(records.packages, hostile) {
 		for _, rq := range []request{{base: "http://h", tail: "/"}, {base: "https://h/meta", tail: ".json?format=%22"}, {}} {

@@ -22,6 +22,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/rs/zerolog"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
 
@@ -211,7 +212,7 @@ func TestSnapshotFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := do(kept, "GET", snapshotPath).Body.String()
-	records.packages = append(records.packages, store.Record{Entry: store.Entry{ID: 1 << 40}})
+	records.packages = append(records.packages, record.Package{Entry: record.Entry{ID: 1 << 40}})
 	records.err = errors.New("page 17 is garbage")
 	if err := kept.Make(t.Context()); err == nil || !strings.Contains(err.Error(), "page 17") || !strings.Contains(err.Error(), dir) {
 		t.Errorf("%v", err)
@@ -288,9 +289,9 @@ func TestSnapshotRun(t *testing.T) {
 func TestSlowReadersHoldNothing(t *testing.T) {
 	records, _ := documented(t)
 	s := records.store(t, Options{})
-	var c store.Catalogue
+	var c record.Catalogue
 	for id := range 4000 { // more than the buffers of the sockets take
-		c.Packages = append(c.Packages, store.Entry{ID: id + 1, Slug: fmt.Sprint("p", id), Title: strings.Repeat("long ", 400)})
+		c.Packages = append(c.Packages, record.Entry{ID: id + 1, Slug: fmt.Sprint("p", id), Title: strings.Repeat("long ", 400)})
 	}
 	if _, err := s.SyncCatalogue(c, time.Now()); err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/internal/web"
 	"pkgmetad/store"
 )
@@ -166,7 +167,7 @@ func (a *api) packageStatus() view {
 	}
 }
 
-func (a *api) packageState(rec *store.Record) web.PackageState {
+func (a *api) packageState(rec *record.Package) web.PackageState {
 	return web.PackageState{
 		Slug: rec.Slug, ID: rec.ID, Title: rec.Title,
 		GitHub: web.NewSourceState(rec.GitHub, a.location), PyPI: web.NewSourceState(rec.PyPI, a.location),
@@ -176,7 +177,7 @@ func (a *api) packageState(rec *store.Record) web.PackageState {
 func packageStatusPath(slug string) string { return statusPath + "packages/" + slug + "/" }
 
 // find returns the record that the key in a path names.
-func (a *api) find(key string) (store.Record, error) {
+func (a *api) find(key string) (record.Package, error) {
 	return find("Package", key, a.store.Package, a.store.PackageBySlug)
 }
 

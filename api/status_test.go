@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/internal/web"
 	"pkgmetad/store"
 )
@@ -21,30 +22,30 @@ func TestStatus(t *testing.T) {
 		}
 		defer s.Close()
 		url := "https://example.com/x"
-		var c store.Catalogue
+		var c record.Catalogue
 		for _, slug := range []string{"fine", "failing", "gone", "new"} {
-			c.Packages = append(c.Packages, store.Entry{Slug: slug, Title: "T " + slug, RepoURL: &url, PyPIURL: &url})
+			c.Packages = append(c.Packages, record.Entry{Slug: slug, Title: "T " + slug, RepoURL: &url, PyPIURL: &url})
 		}
 		if _, err := s.SyncCatalogue(c, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		start := time.Now().UTC()
-		source := func(state store.State, failures int, problem string) store.Source {
-			src := store.Source{State: state, LastAttempt: start, LastSuccess: start.Add(-3 * time.Hour), NextDue: start.Add(time.Hour), Failures: failures, LastError: problem}
+		source := func(state record.State, failures int, problem string) record.Status {
+			src := record.Status{State: state, LastAttempt: start, LastSuccess: start.Add(-3 * time.Hour), NextDue: start.Add(time.Hour), Failures: failures, LastError: problem}
 			if failures > 0 {
 				src.FailingSince = start.Add(-2 * time.Hour)
 			}
 			return src
 		}
-		var recs []store.Record
-		for slug, gitHub := range map[string]store.Source{
-			"fine": source(store.StateOK, 0, ""), "failing": source(store.StateFailed, 3, "GET x: 502"), "gone": source(store.StateGone, 1, "404"),
+		var recs []record.Package
+		for slug, gitHub := range map[string]record.Status{
+			"fine": source(record.StateOK, 0, ""), "failing": source(record.StateFailed, 3, "GET x: 502"), "gone": source(record.StateGone, 1, "404"),
 		} {
 			rec, err := s.PackageBySlug(slug)
 			if err != nil {
 				t.Fatal(err)
 			}
-			rec.GitHub, rec.PyPI = gitHub, source(store.StateOK, 0, "")
+			rec.GitHub, rec.PyPI = gitHub, source(record.StateOK, 0, "")
 			recs = append(recs, rec)
 		}
 		if err := s.Put(recs); err != nil {
@@ -69,7 +70,7 @@ func TestStatus(t *testing.T) {
 			t.Errorf("the ages are %+v and %+v of %d", got.GitHub, got.PyPI, got.Packages)
 		}
 		if len(got.Failing) != 2 || got.FailingTotal != 2 || got.Failing[0].Slug != "failing" || got.Failing[0].LastError != "GET x: 502" ||
-			!got.Failing[0].Since.Equal(start.Add(-2*time.Hour)) || got.Failing[0].Source != "github" || got.Failing[1].State != store.StateGone {
+			!got.Failing[0].Since.Equal(start.Add(-2*time.Hour)) || got.Failing[0].Source != "github" || got.Failing[1].State != record.StateGone {
 			t.Errorf("failing are %+v", got.Failing)
 		}
 		if len(got.Passes) != 1 || got.Passes[0].Asked != 4 || !got.NextTick.Equal(start.Add(time.Minute)) || got.Budgets[0].Remaining != 12 {
@@ -85,14 +86,14 @@ func TestStatus(t *testing.T) {
 			t.Fatalf("%v: %s", err, w.Body)
 		}
 		if state.GitHub.Failures != 3 || state.GitHub.LastError != "GET x: 502" || !state.GitHub.NextDue.Equal(start.Add(time.Hour)) ||
-			!state.GitHub.FailingSince.Equal(start.Add(-2*time.Hour)) || state.PyPI.State != store.StateOK || !state.PyPI.FailingSince.IsZero() {
+			!state.GitHub.FailingSince.Equal(start.Add(-2*time.Hour)) || state.PyPI.State != record.StateOK || !state.PyPI.FailingSince.IsZero() {
 			t.Errorf("%+v", state)
 		}
 		if w := do(h, "GET", "/status/packages/nobody/"); w.Code != 404 {
 			t.Errorf("nobody: %d", w.Code)
 		}
 		// The count of all packages is not made anew for each request.
-		if _, err := s.SyncCatalogue(store.Catalogue{}, time.Now()); err != nil {
+		if _, err := s.SyncCatalogue(record.Catalogue{}, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		if w := do(h, "GET", "/status/"); !strings.Contains(w.Body.String(), `"packages":4,`) {

@@ -3,11 +3,10 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"pkgmetad/internal/record"
 	"strconv"
 	"strings"
 	"time"
-
-	"pkgmetad/store"
 )
 
 // What differs between two answers with the same package is what stands before
@@ -21,12 +20,12 @@ const (
 // Template returns the function that renders a package once for all answers:
 // the JSON with a mark for whatever a request decides. It is what a store whose
 // packages this package serves has to be opened with.
-func Template(location *time.Location) func(*store.Record) []byte {
+func Template(location *time.Location) func(*record.Package) []byte {
 	a := api{location: location}
 	if location == nil {
 		a.location = time.UTC
 	}
-	return func(rec *store.Record) []byte {
+	return func(rec *record.Package) []byte {
 		var e encoder
 		a.writePackage(&e, &request{base: markText, tail: markText}, rec)
 		return e.buf

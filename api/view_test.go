@@ -3,13 +3,12 @@ package api
 import (
 	"errors"
 	"net/http"
+	"pkgmetad/internal/record"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
-
-	"pkgmetad/store"
 )
 
 const (
@@ -23,16 +22,16 @@ const (
 
 // few returns a handful of records whose keys are alike.
 func few() *fakeStore {
-	entry := func(id int, slug string, grids ...int) store.Record {
-		return store.Record{Entry: store.Entry{ID: id, Slug: slug, Title: slug, Grids: grids}}
+	entry := func(id int, slug string, grids ...int) record.Package {
+		return record.Package{Entry: record.Entry{ID: id, Slug: slug, Title: slug, Grids: grids}}
 	}
 	return &fakeStore{
-		packages: []store.Record{
+		packages: []record.Package{
 			entry(1, "one", 7), entry(2, "2024", 7), entry(3, "3"), entry(4, "Four_x-y"),
 			entry(5, "9223372036854775808"), entry(10, "ünï"),
 		},
-		grids:      []store.Grid{{ID: 7, Slug: "seven"}, {ID: 8, Slug: "10"}},
-		categories: []store.Category{{ID: 3, Slug: "apps"}, {ID: 10, Slug: "3"}},
+		grids:      []record.Grid{{ID: 7, Slug: "seven"}, {ID: 8, Slug: "10"}},
+		categories: []record.Category{{ID: 3, Slug: "apps"}, {ID: 10, Slug: "3"}},
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"pkgmetad/fetcher"
 	"pkgmetad/github"
+	"pkgmetad/internal/record"
 	"pkgmetad/internal/sim"
 	"pkgmetad/pypi"
 	"pkgmetad/store"
@@ -101,7 +102,7 @@ func timed(world *sim.World, work func()) (time.Duration, map[string]int64) {
 }
 
 // benchFetcher returns a fetcher over a new store that holds the catalogue.
-func benchFetcher(b *testing.B, c store.Catalogue, wire http.RoundTripper) *fetcher.Fetcher {
+func benchFetcher(b *testing.B, c record.Catalogue, wire http.RoundTripper) *fetcher.Fetcher {
 	b.Helper()
 	const agent = "pkgmetad/test (+test@example.org)"
 	gh, err := github.New(github.Options{BaseURL: "http://sim/", Token: "token", UserAgent: agent, Transport: wire})

@@ -20,6 +20,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"pkgmetad/github"
+	"pkgmetad/internal/record"
 	"pkgmetad/pypi"
 	"pkgmetad/store"
 )
@@ -29,14 +30,14 @@ type Store interface {
 	// Due returns up to limit records with a source due at now, oldest success
 	// first, and whether there are more. An error beside records names those
 	// that could not be read; the ones returned are good.
-	Due(now time.Time, limit int) (recs []store.Record, more bool, err error)
+	Due(now time.Time, limit int) (recs []record.Package, more bool, err error)
 	// After returns up to limit fetchable records with an id above the given
 	// one, by id. An error beside records is as with Due.
-	After(id, limit int) ([]store.Record, error)
+	After(id, limit int) ([]record.Package, error)
 	// PackageBySlug returns one record, or store.ErrNotFound.
-	PackageBySlug(slug string) (store.Record, error)
+	PackageBySlug(slug string) (record.Package, error)
 	// Put stores the fetched halves, all of them or none.
-	Put([]store.Record) error
+	Put([]record.Package) error
 }
 
 // GitHub answers questions about repositories.
@@ -143,7 +144,7 @@ func (f *Fetcher) RefreshAll(ctx context.Context, progress func(Progress)) (Repo
 // slug that the store does not know, or that has no source to ask, is an
 // error, and then nothing is asked.
 func (f *Fetcher) Refresh(ctx context.Context, slugs []string, progress func(Progress)) (Report, error) {
-	var recs []store.Record
+	var recs []record.Package
 	var unknown []error
 	seen := map[string]bool{}
 	for _, slug := range slugs {
@@ -179,7 +180,7 @@ func (f *Fetcher) lock(ctx context.Context) (unlock func(), err error) {
 	}
 }
 
-func dueJobs(recs []store.Record, now time.Time) []*job {
+func dueJobs(recs []record.Package, now time.Time) []*job {
 	jobs := make([]*job, 0, len(recs))
 	for _, rec := range recs {
 		j := &job{prev: rec, askPyPI: rec.PyPI.IsDue(now)}
@@ -191,7 +192,7 @@ func dueJobs(recs []store.Record, now time.Time) []*job {
 	return jobs
 }
 
-func allJobs(recs []store.Record) []*job {
+func allJobs(recs []record.Package) []*job {
 	jobs := make([]*job, 0, len(recs))
 	for _, rec := range recs {
 		j := &job{prev: rec, askPyPI: rec.PyPI.State.Fetchable()}
@@ -205,19 +206,19 @@ func allJobs(recs []store.Record) []*job {
 
 // Judge tells which sources of an entry can be asked, with a sentence for each
 // that has a URL and can't. It is what a store.Store judges entries by.
-func Judge(e store.Entry) (gitHub, pyPI store.State, problems []string) {
-	judge := func(url *string, parse func(string) error, blank error) store.State {
+func Judge(e record.Entry) (gitHub, pyPI record.State, problems []string) {
+	judge := func(url *string, parse func(string) error, blank error) record.State {
 		if url == nil {
-			return store.StateNone
+			return record.StateNone
 		}
 		switch err := parse(*url); {
 		case err == nil:
-			return store.StateNew
+			return record.StateNew
 		case errors.Is(err, blank):
-			return store.StateNone
+			return record.StateNone
 		default:
 			problems = append(problems, err.Error())
-			return store.StateUnsupported
+			return record.StateUnsupported
 		}
 	}
 	gitHub = judge(e.RepoURL, func(s string) error { _, err := github.ParseURL(s); return err }, github.ErrNoURL)

@@ -22,6 +22,7 @@ import (
 
 	"pkgmetad/fetcher"
 	"pkgmetad/github"
+	"pkgmetad/internal/record"
 	"pkgmetad/internal/sim"
 	"pkgmetad/internal/upstream"
 	"pkgmetad/pypi"
@@ -88,9 +89,9 @@ func (r *rig) sync() {
 	}
 }
 
-func world2catalogue(c sim.Catalogue) (out store.Catalogue) {
+func world2catalogue(c sim.Catalogue) (out record.Catalogue) {
 	for _, p := range c.Packages {
-		out.Packages = append(out.Packages, store.Entry{ID: p.ID, Slug: p.Slug, Title: p.Title, RepoURL: p.RepoURL, PyPIURL: p.PyPIURL, DocumentationURL: p.DocumentationURL, Created: p.Created})
+		out.Packages = append(out.Packages, record.Entry{ID: p.ID, Slug: p.Slug, Title: p.Title, RepoURL: p.RepoURL, PyPIURL: p.PyPIURL, DocumentationURL: p.DocumentationURL, Created: p.Created})
 	}
 	return out
 }
@@ -104,7 +105,7 @@ func (r *rig) pass() fetcher.Report {
 	return report
 }
 
-func (r *rig) get(slug string) store.Record {
+func (r *rig) get(slug string) record.Package {
 	r.t.Helper()
 	rec, err := r.store.PackageBySlug(slug)
 	if err != nil {
@@ -178,7 +179,7 @@ func (r *rig) compare() {
 	compared := 0
 	for _, p := range r.world.Catalogue().Packages {
 		rec := r.get(p.Slug)
-		if rec.GitHub.State == store.StateOK && rec.Repo.Name != "" {
+		if rec.GitHub.State == record.StateOK && rec.Repo.Name != "" {
 			var served struct {
 				ID, Stars, Forks int64
 				Archived         bool
@@ -228,7 +229,7 @@ func TestHalvesDoNotTouchEachOther(t *testing.T) {
 		r := newRig(t, world, nil)
 		r.pass()
 		before := r.get("alpha")
-		if before.Repo.Stars != 42 || *before.Release.Version != "0.10" || before.GitHub.State != store.StateOK || before.PyPI.State != store.StateOK {
+		if before.Repo.Stars != 42 || *before.Project.Version != "0.10" || before.GitHub.State != record.StateOK || before.PyPI.State != record.StateOK {
 			t.Fatalf("first pass: %+v", before)
 		}
 		time.Sleep(time.Hour)
@@ -240,10 +241,10 @@ func TestHalvesDoNotTouchEachOther(t *testing.T) {
 		if diff := cmp.Diff(before.Repo, after.Repo); diff != "" {
 			t.Errorf("a failure changed the data (-before +after):\n%s", diff)
 		}
-		if after.GitHub.State != store.StateFailed || after.GitHub.Failures != 1 || after.GitHub.LastError == "" || !after.GitHub.LastSuccess.Equal(before.GitHub.LastSuccess) {
+		if after.GitHub.State != record.StateFailed || after.GitHub.Failures != 1 || after.GitHub.LastError == "" || !after.GitHub.LastSuccess.Equal(before.GitHub.LastSuccess) {
 			t.Errorf("GitHub: %+v", after.GitHub)
 		}
-		if after.PyPI.State != store.StateOK || !after.PyPI.LastSuccess.After(before.PyPI.LastSuccess) {
+		if after.PyPI.State != record.StateOK || !after.PyPI.LastSuccess.After(before.PyPI.LastSuccess) {
 			t.Errorf("PyPI: %+v", after.PyPI)
 		}
 		if !after.Modified.Equal(before.Modified) || !after.LastFetched.Equal(before.LastFetched) {
@@ -254,7 +255,7 @@ func TestHalvesDoNotTouchEachOther(t *testing.T) {
 		world.SetProjectFault(nil, sim.ProjectJSON, sim.HTML, 0)
 		r.refresh("alpha")
 		last := r.get("alpha")
-		if last.GitHub.Failures != 0 || last.GitHub.State != store.StateOK || last.PyPI.Failures != 1 || *last.Release.Version != "0.10" {
+		if last.GitHub.Failures != 0 || last.GitHub.State != record.StateOK || last.PyPI.Failures != 1 || *last.Project.Version != "0.10" {
 			t.Errorf("the other way round: %+v %+v", last.GitHub, last.PyPI)
 		}
 	})
@@ -283,7 +284,7 @@ func TestPendingIsAskedAgainAndNeverZero(t *testing.T) {
 			t.Errorf("asked %d times: %v", n, world.PathCounts())
 		}
 		rec := r.get("alpha")
-		if report.Pending != 1 || rec.GitHub.State != store.StatePending || !slices.Equal(rec.Repo.Commits52, old) {
+		if report.Pending != 1 || rec.GitHub.State != record.StatePending || !slices.Equal(rec.Repo.Commits52, old) {
 			t.Errorf("report %+v, state %+v, counts %v", report, rec.GitHub, rec.Repo.Commits52)
 		}
 		if wait := rec.GitHub.NextDue.Sub(rec.GitHub.LastAttempt); wait > 5*time.Minute {
@@ -359,7 +360,7 @@ func TestBackoffGrowsAndNeverEnds(t *testing.T) {
 		}
 		world.ClearFaults()
 		r.pass()
-		if s := r.get("alpha").GitHub; s.Failures != 0 || s.State != store.StateOK {
+		if s := r.get("alpha").GitHub; s.Failures != 0 || s.State != record.StateOK {
 			t.Errorf("after a success: %+v", s)
 		}
 	})
@@ -376,7 +377,7 @@ func TestRetryAfterIsObeyed(t *testing.T) {
 		if report.PyPI.Deferred != 2 || report.PyPI.Requests != 1 || report.GitHub.Fresh != 2 || report.PyPI.Hold.IsZero() {
 			t.Fatalf("%+v", report)
 		}
-		if s := r.get("alpha").PyPI; s.Failures != 0 || s.State != store.StateNew || s.NextDue.Before(report.PyPI.Hold.Add(-time.Millisecond)) {
+		if s := r.get("alpha").PyPI; s.Failures != 0 || s.State != record.StateNew || s.NextDue.Before(report.PyPI.Hold.Add(-time.Millisecond)) {
 			t.Errorf("a limit is no failure: %+v", s)
 		}
 		time.Sleep(time.Until(report.Resume()) + time.Second)
@@ -409,7 +410,7 @@ func TestBudgetOutPyPIGoesOn(t *testing.T) {
 			report = r.pass()
 		}
 		for i := range 40 {
-			if rec := r.get(fmt.Sprintf("p%02d", i)); rec.GitHub.State != store.StateOK || rec.Repo.Stars != 42 || rec.GitHub.Failures != 0 {
+			if rec := r.get(fmt.Sprintf("p%02d", i)); rec.GitHub.State != record.StateOK || rec.Repo.Stars != 42 || rec.GitHub.Failures != 0 {
 				t.Errorf("%s: %+v", rec.Slug, rec.GitHub)
 			}
 		}
@@ -428,7 +429,7 @@ func TestGoneRenamedEmpty(t *testing.T) {
 		r := newRig(t, world, nil)
 		r.pass()
 
-		if rec := r.get("empty"); rec.GitHub.State != store.StateOK || len(rec.Repo.Commits52) != 52 || rec.Repo.LastCommit != nil || rec.Repo.Participants != nil {
+		if rec := r.get("empty"); rec.GitHub.State != record.StateOK || len(rec.Repo.Commits52) != 52 || rec.Repo.LastCommit != nil || rec.Repo.Participants != nil {
 			t.Errorf("empty repository: %+v %+v", rec.Repo, rec.GitHub)
 		}
 
@@ -453,11 +454,11 @@ func TestGoneRenamedEmpty(t *testing.T) {
 			t.Errorf("gone: %+v", report)
 		}
 		rec = r.get("beta")
-		if rec.GitHub.State != store.StateGone || rec.PyPI.State != store.StateGone {
+		if rec.GitHub.State != record.StateGone || rec.PyPI.State != record.StateGone {
 			t.Errorf("gone: %+v %+v", rec.GitHub, rec.PyPI)
 		}
 		before.Repo.Name = "" // the catalogue's own name gets its turn
-		if diff := cmp.Diff(before.Repo, rec.Repo) + cmp.Diff(before.Release, rec.Release) + cmp.Diff(before.Entry, rec.Entry); diff != "" {
+		if diff := cmp.Diff(before.Repo, rec.Repo) + cmp.Diff(before.Project, rec.Project) + cmp.Diff(before.Entry, rec.Entry); diff != "" {
 			t.Errorf("gone erased something:\n%s", diff)
 		}
 	})
@@ -532,7 +533,7 @@ func TestCancelAtAnyMoment(t *testing.T) {
 			if lost(old, rec) {
 				t.Fatalf("%s lost data:\n%s", rec.Slug, cmp.Diff(old, rec))
 			}
-			if rec.GitHub.Failures > old.GitHub.Failures && rec.GitHub.State == store.StateFailed || rec.PyPI.State == store.StateFailed {
+			if rec.GitHub.Failures > old.GitHub.Failures && rec.GitHub.State == record.StateFailed || rec.PyPI.State == record.StateFailed {
 				t.Fatalf("%s: a cancelled request counts as a failure: %+v %+v", rec.Slug, rec.GitHub, rec.PyPI)
 			}
 			if rec.GitHub.LastAttempt.After(old.GitHub.LastAttempt) || rec.PyPI.LastAttempt.After(old.PyPI.LastAttempt) {
@@ -571,12 +572,12 @@ func records(t *testing.T, path string) (fetched, total int, err error) {
 }
 
 // lost reports whether something known before is not known any more.
-func lost(old, rec store.Record) bool {
+func lost(old, rec record.Package) bool {
 	return old.Repo.ID != 0 && rec.Repo.ID == 0 ||
 		len(rec.Repo.Participants) < len(old.Repo.Participants) ||
 		len(old.Repo.Commits52) != 0 && len(rec.Repo.Commits52) == 0 ||
-		old.Release.Version != nil && rec.Release.Version == nil ||
-		len(rec.Release.Versions) < len(old.Release.Versions) ||
+		old.Project.Version != nil && rec.Project.Version == nil ||
+		len(rec.Project.Versions) < len(old.Project.Versions) ||
 		rec.LastFetched.Before(old.LastFetched) || rec.GitHub.LastSuccess.Before(old.GitHub.LastSuccess)
 }
 
@@ -597,7 +598,7 @@ func TestFaultOfOnePackageEndsNothing(t *testing.T) {
 		pair(world, "good", nil)
 		r := newRig(t, world, func(o *fetcher.Options) { o.GitHub = panicky{o.GitHub} })
 		report := r.pass()
-		if report.Failed != 1 || report.Fresh != 1 || r.get("bad").PyPI.State != store.StateOK {
+		if report.Failed != 1 || report.Fresh != 1 || r.get("bad").PyPI.State != record.StateOK {
 			t.Errorf("%+v", report)
 		}
 		if !strings.Contains(r.log.String(), "index out of range") {
@@ -657,10 +658,10 @@ type damaged struct{ fetcher.Store }
 
 var errDamaged = errors.New("package 3 is damaged")
 
-func (d damaged) After(id, limit int) ([]store.Record, error) {
+func (d damaged) After(id, limit int) ([]record.Package, error) {
 	recs, err := d.Store.After(id, limit)
 	all := len(recs)
-	recs = slices.DeleteFunc(recs, func(r store.Record) bool { return r.ID == 3 })
+	recs = slices.DeleteFunc(recs, func(r record.Package) bool { return r.ID == 3 })
 	if len(recs) < all {
 		err = errDamaged
 	}
@@ -711,7 +712,7 @@ type brokenDisk struct {
 
 var errDisk = errors.New("no space left on device")
 
-func (b brokenDisk) Put(recs []store.Record) error {
+func (b brokenDisk) Put(recs []record.Package) error {
 	if *b.puts++; *b.puts > 1 {
 		return errDisk
 	}
@@ -759,7 +760,7 @@ func TestLateAnswersLoseToNewerOnes(t *testing.T) {
 		err := &upstream.Error{Outcome: upstream.Failed, Message: "broken"}
 		failed := github.Answer{Repository: github.Part[github.Repository]{Outcome: upstream.Failed, Err: err}, Validators: early.GitHub.Tags}
 		late := fetcher.Merge(early, &failed, &pypi.Answer{Outcome: upstream.Unchanged}, time.Now(), policy)
-		if err := r.store.Put([]store.Record{late}); err != nil {
+		if err := r.store.Put([]record.Package{late}); err != nil {
 			t.Fatal(err)
 		}
 		got := r.get("alpha")

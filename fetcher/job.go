@@ -10,9 +10,9 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"pkgmetad/github"
+	"pkgmetad/internal/record"
 	"pkgmetad/internal/upstream"
 	"pkgmetad/pypi"
-	"pkgmetad/store"
 )
 
 const (
@@ -24,7 +24,7 @@ const (
 // the result is always Merge(prev, all of them), so that asking again for a
 // part of them is still one attempt.
 type job struct {
-	prev    store.Record
+	prev    record.Package
 	parts   github.Parts // to ask GitHub for, next time a worker has it
 	askPyPI bool         // to ask PyPI, next time a worker has it
 
@@ -104,7 +104,7 @@ func (f *Fetcher) bug(j *job, source string, v any) *upstream.Error {
 
 // reference returns the name to ask GitHub by: the one that GitHub gave, else
 // the one that the catalogue's URL holds.
-func reference(rec store.Record) (github.Ref, error) {
+func reference(rec record.Package) (github.Ref, error) {
 	if rec.Repo.Name != "" {
 		if ref, err := github.ParseRef(rec.Repo.Name); err == nil {
 			return ref, nil

@@ -4,9 +4,9 @@ import (
 	"time"
 
 	"pkgmetad/github"
+	"pkgmetad/internal/record"
 	"pkgmetad/internal/upstream"
 	"pkgmetad/pypi"
-	"pkgmetad/store"
 )
 
 // tagProject is the key of the project's ETag among a PyPI source's tags.
@@ -25,7 +25,7 @@ const tagProject = "project"
 //   - LastFetched moves with a success only, to the older one of the sources'
 //     last successes, so that all of the record is at least as fresh as that.
 //     A source that is gone or blocked has no say in it.
-func Merge(prev store.Record, repo *github.Answer, release *pypi.Answer, now time.Time, policy Policy) store.Record {
+func Merge(prev record.Package, repo *github.Answer, release *pypi.Answer, now time.Time, policy Policy) record.Package {
 	now = now.UTC().Truncate(time.Microsecond)
 	rec := prev
 	if repo != nil {
@@ -34,11 +34,11 @@ func Merge(prev store.Record, repo *github.Answer, release *pypi.Answer, now tim
 	}
 	if release != nil {
 		if release.Outcome == upstream.Fresh {
-			rec.Release = toRelease(release.Project)
+			rec.Project = toRelease(release.Project)
 		}
 		rec.PyPI = mergePyPI(prev, release, now, policy)
 	}
-	if !store.SameServed(&prev, &rec) {
+	if !record.SameServed(&prev, &rec) {
 		rec.Modified = now
 	}
 	if rec.GitHub.LastSuccess.Equal(now) || rec.PyPI.LastSuccess.Equal(now) {
@@ -48,7 +48,7 @@ func Merge(prev store.Record, repo *github.Answer, release *pypi.Answer, now tim
 }
 
 // mergeRepo takes over the parts that were answered.
-func mergeRepo(repo *store.Repo, a *github.Answer) {
+func mergeRepo(repo *record.Repo, a *github.Answer) {
 	if a.Repository.Outcome == upstream.Fresh {
 		r := a.Repository.Value
 		repo.ID, repo.Stars, repo.Forks = r.ID, r.Stars, r.Forks
@@ -77,7 +77,7 @@ func mergeRepo(repo *store.Repo, a *github.Answer) {
 }
 
 // mergeGitHub returns the state of the GitHub source after the answer.
-func mergeGitHub(rec *store.Record, a *github.Answer, now time.Time, policy Policy) store.Source {
+func mergeGitHub(rec *record.Package, a *github.Answer, now time.Time, policy Policy) record.Status {
 	s := rec.GitHub
 	s.Tags = a.Validators
 	if len(s.Tags) == 0 {
@@ -132,7 +132,7 @@ func verdict(a *github.Answer) (upstream.Outcome, *upstream.Error) {
 	return worst.outcome, worst.err
 }
 
-func mergePyPI(prev store.Record, a *pypi.Answer, now time.Time, policy Policy) store.Source {
+func mergePyPI(prev record.Package, a *pypi.Answer, now time.Time, policy Policy) record.Status {
 	s := prev.PyPI
 	switch a.Outcome {
 	case upstream.NotAsked, upstream.Canceled:
@@ -155,15 +155,15 @@ func mergePyPI(prev store.Record, a *pypi.Answer, now time.Time, policy Policy) 
 }
 
 // deferred returns the state of a source that a limit kept from being asked.
-func deferred(s store.Source, err *upstream.Error) store.Source {
+func deferred(s record.Status, err *upstream.Error) record.Status {
 	if err != nil && err.RetryAt.After(s.NextDue) {
 		s.NextDue = err.RetryAt.UTC().Truncate(time.Microsecond)
 	}
 	return s
 }
 
-func toRelease(p pypi.Project) store.Release {
-	r := store.Release{
+func toRelease(p pypi.Project) record.Project {
+	r := record.Project{
 		Name: p.Name, Licence: p.Licence, Status: p.DevelopmentStatus,
 		RequiresPython: p.RequiresPython, Python3: p.Python3, DocumentationURL: p.DocumentationURL,
 	}
@@ -171,7 +171,7 @@ func toRelease(p pypi.Project) store.Release {
 		r.Version = &p.Latest
 	}
 	for _, v := range p.Versions {
-		version := store.Version{Version: v.Version, Yanked: v.Yanked}
+		version := record.Version{Version: v.Version, Yanked: v.Yanked}
 		if !v.Uploaded.IsZero() {
 			uploaded := v.Uploaded.UTC()
 			version.Uploaded = &uploaded
@@ -182,11 +182,11 @@ func toRelease(p pypi.Project) store.Release {
 }
 
 // lastFetched returns the time that all of the record is at least as fresh as.
-func lastFetched(rec *store.Record, now time.Time) time.Time {
+func lastFetched(rec *record.Package, now time.Time) time.Time {
 	var oldest time.Time
 	counted := false
-	for _, s := range []store.Source{rec.GitHub, rec.PyPI} {
-		if !s.State.Fetchable() || s.State == store.StateGone || s.State == store.StateBlocked {
+	for _, s := range []record.Status{rec.GitHub, rec.PyPI} {
+		if !s.State.Fetchable() || s.State == record.StateGone || s.State == record.StateBlocked {
 			continue
 		}
 		if !counted || s.LastSuccess.Before(oldest) {

@@ -11,9 +11,9 @@ import (
 
 	"pkgmetad/fetcher"
 	"pkgmetad/github"
+	"pkgmetad/internal/record"
 	"pkgmetad/internal/upstream"
 	"pkgmetad/pypi"
-	"pkgmetad/store"
 )
 
 var (
@@ -22,18 +22,18 @@ var (
 )
 
 // known returns a record of which everything is known.
-func known() store.Record {
+func known() record.Package {
 	url, version := "https://example.org", "1.0"
 	last := someDay.Add(-100 * time.Hour).Truncate(time.Microsecond)
 	success := someDay.Add(-25 * time.Hour).Truncate(time.Microsecond)
 	weeks := make([]int, 52)
 	weeks[51] = 3
-	return store.Record{
-		Entry:       store.Entry{ID: 7, Slug: "seven", Title: "Seven", RepoURL: &url, PyPIURL: &url},
-		Repo:        store.Repo{Name: "a/b", ID: 1, Stars: 2, Forks: 3, Description: "d", Participants: []string{"ada"}, Commits52: weeks, LastCommit: &last, Commits: 9},
-		Release:     store.Release{Name: "b", Version: &version, Versions: []store.Version{{Version: "1.0"}}, Licence: "MIT"},
-		GitHub:      store.Source{State: store.StateOK, LastAttempt: success, LastSuccess: success, Tags: map[string]string{"repository": `W/"1"`}},
-		PyPI:        store.Source{State: store.StateOK, LastAttempt: success, LastSuccess: success, Tags: map[string]string{"project": `"1"`}},
+	return record.Package{
+		Entry:       record.Entry{ID: 7, Slug: "seven", Title: "Seven", RepoURL: &url, PyPIURL: &url},
+		Repo:        record.Repo{Name: "a/b", ID: 1, Stars: 2, Forks: 3, Description: "d", Participants: []string{"ada"}, Commits52: weeks, LastCommit: &last, Commits: 9},
+		Project:     record.Project{Name: "b", Version: &version, Versions: []record.Version{{Version: "1.0"}}, Licence: "MIT"},
+		GitHub:      record.Status{State: record.StateOK, LastAttempt: success, LastSuccess: success, Tags: map[string]string{"repository": `W/"1"`}},
+		PyPI:        record.Status{State: record.StateOK, LastAttempt: success, LastSuccess: success, Tags: map[string]string{"project": `"1"`}},
 		Modified:    success,
 		LastFetched: success,
 	}
@@ -43,8 +43,8 @@ var allOutcomes = []upstream.Outcome{upstream.Fresh, upstream.Unchanged, upstrea
 	upstream.Gone, upstream.Blocked, upstream.Limited, upstream.Failed, upstream.Canceled, upstream.NotAsked}
 
 // documented returns what the documented API serves of the fetched half.
-func documented(r store.Record) []any {
-	return []any{r.Repo.Stars, r.Repo.Forks, r.Repo.Description, r.Repo.Participants, r.Repo.Commits52, r.Repo.LastCommit, r.Release.Version}
+func documented(r record.Package) []any {
+	return []any{r.Repo.Stars, r.Repo.Forks, r.Repo.Description, r.Repo.Participants, r.Repo.Commits52, r.Repo.LastCommit, r.Project.Version}
 }
 
 func part[T any](o upstream.Outcome, value T) github.Part[T] {
@@ -106,8 +106,8 @@ func TestMergeProperties(t *testing.T) {
 				t.Fatalf("%s: counts overwritten: %v", name, rec.Repo.Commits52)
 			}
 		}
-		if (release == nil || release.Outcome != upstream.Fresh) && !reflect.DeepEqual(rec.Release, prev.Release) {
-			t.Fatalf("%s: release overwritten: %+v", name, rec.Release)
+		if (release == nil || release.Outcome != upstream.Fresh) && !reflect.DeepEqual(rec.Project, prev.Project) {
+			t.Fatalf("%s: release overwritten: %+v", name, rec.Project)
 		}
 		if repo == nil && !reflect.DeepEqual(rec.GitHub, prev.GitHub) || release == nil && !reflect.DeepEqual(rec.PyPI, prev.PyPI) {
 			t.Fatalf("%s: the state of a source moved that was not asked", name)
@@ -121,7 +121,7 @@ func TestMergeProperties(t *testing.T) {
 		if rec.LastFetched.Before(prev.LastFetched) || rec.LastFetched.After(prev.LastFetched) && !success {
 			t.Fatalf("%s: last_fetched moved to %s without a success", name, rec.LastFetched)
 		}
-		for source, pair := range map[string][2]store.Source{"github": {prev.GitHub, rec.GitHub}, "pypi": {prev.PyPI, rec.PyPI}} {
+		for source, pair := range map[string][2]record.Status{"github": {prev.GitHub, rec.GitHub}, "pypi": {prev.PyPI, rec.PyPI}} {
 			old, s := pair[0], pair[1]
 			if s.Failures > 0 == s.LastSuccess.After(old.LastSuccess) && s.LastAttempt.After(old.LastAttempt) {
 				t.Fatalf("%s: %s is a success and a failure: %+v", name, source, s)
@@ -143,14 +143,14 @@ func TestLastFetchedIsTheOlderHalf(t *testing.T) {
 	now := someDay.Truncate(time.Microsecond)
 	for _, tt := range []struct {
 		name    string
-		edit    func(*store.Record)
+		edit    func(*record.Package)
 		release *pypi.Answer
 		moves   bool
 	}{
 		{"both succeed", nil, &pypi.Answer{Outcome: upstream.Unchanged}, true},
 		{"PyPI fails", nil, bad, false},
 		{"PyPI was not due and is as old as before", nil, nil, false},
-		{"PyPI has no part in the record", func(r *store.Record) { r.PyPI = store.Source{State: store.StateNone} }, nil, true},
+		{"PyPI has no part in the record", func(r *record.Package) { r.PyPI = record.Status{State: record.StateNone} }, nil, true},
 		{"PyPI's project is gone", nil, &pypi.Answer{Outcome: upstream.Gone, Err: bad.Err}, true},
 	} {
 		prev := known()

@@ -3,9 +3,8 @@ package fetcher
 import (
 	"container/heap"
 	"context"
+	"pkgmetad/internal/record"
 	"time"
-
-	"pkgmetad/store"
 )
 
 const (
@@ -23,7 +22,7 @@ type pass struct {
 	total    int           // packages taken so far
 	patience time.Duration // left for waiting for delayed jobs alone
 
-	batch   []store.Record
+	batch   []record.Package
 	batchAt time.Time // when the oldest record of the batch came in
 	err     error     // of a write; it ends the pass
 }

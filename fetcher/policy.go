@@ -3,8 +3,8 @@ package fetcher
 import (
 	"time"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/internal/upstream"
-	"pkgmetad/store"
 )
 
 // Policy says when a source is asked again.
@@ -25,7 +25,7 @@ const maxGone = 30 * 24 * time.Hour
 // attempt returns a source's state after an attempt with this outcome.
 // package id, time and failures seed the randomness, so that the result is a
 // function of the arguments.
-func (p Policy) attempt(s store.Source, outcome upstream.Outcome, err *upstream.Error, id int, now time.Time) store.Source {
+func (p Policy) attempt(s record.Status, outcome upstream.Outcome, err *upstream.Error, id int, now time.Time) record.Status {
 	s.LastAttempt, s.Imported = now, false
 	s.LastError = ""
 	random := fraction(id, now)
@@ -35,27 +35,27 @@ func (p Policy) attempt(s store.Source, outcome upstream.Outcome, err *upstream.
 	fresh := time.Duration(float64(p.StaleAfter) * (0.8 + 0.2*random))
 	switch outcome {
 	case upstream.Gone, upstream.Blocked:
-		s.State = store.StateGone
+		s.State = record.StateGone
 		if outcome == upstream.Blocked {
-			s.State = store.StateBlocked
+			s.State = record.StateBlocked
 		}
 		s.Failures++
 		s.Pending = 0
 		s.LastError = err.Error()
 		s.NextDue = now.Add(min(doubled(fresh, s.Failures, maxGone), maxGone))
 	case upstream.Pending:
-		s.State = store.StatePending
+		s.State = record.StatePending
 		s.LastSuccess = now
 		s.Failures, s.FailingSince = 0, time.Time{}
 		s.Pending++
 		s.NextDue = now.Add(min(p.backoff(s.Pending, random), fresh))
 	case upstream.Fresh, upstream.Unchanged, upstream.Empty, upstream.TooLarge:
-		s.State = store.StateOK
+		s.State = record.StateOK
 		s.LastSuccess = now
 		s.Failures, s.Pending, s.FailingSince = 0, 0, time.Time{}
 		s.NextDue = now.Add(fresh)
 	default:
-		s.State = store.StateFailed
+		s.State = record.StateFailed
 		s.Failures++
 		s.LastError = "failed"
 		s.NextDue = now.Add(p.backoff(s.Failures, random))

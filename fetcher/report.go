@@ -6,8 +6,8 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/internal/upstream"
-	"pkgmetad/store"
 )
 
 // Tally counts what became of questions, by package or by source. A package
@@ -113,7 +113,7 @@ func (t *Tally) add(word string) {
 // it, and tells the one who watches.
 func (p *pass) count(j *job) {
 	worst, trouble := "", []string(nil)
-	enter := func(source string, tally *SourceTally, before store.Source, outcome upstream.Outcome, err *upstream.Error) {
+	enter := func(source string, tally *SourceTally, before record.Status, outcome upstream.Outcome, err *upstream.Error) {
 		w := word(outcome)
 		tally.add(w)
 		if severity[w] > severity[worst] {
@@ -156,13 +156,13 @@ func (t *SourceTally) hold(until time.Time, reason string) {
 // logSource writes a line for one source of one package: a warning where it
 // failed, a word where it went or came back, else only for who looks closely.
 // What a limit defers is told once, in the line of the pass.
-func (p *pass) logSource(slug, source string, before store.Source, outcome upstream.Outcome, err *upstream.Error) {
+func (p *pass) logSource(slug, source string, before record.Status, outcome upstream.Outcome, err *upstream.Error) {
 	w := word(outcome)
 	level, message := zerolog.DebugLevel, w
 	switch {
 	case w == wordFailed:
 		level, message = zerolog.WarnLevel, "failed, the data of the last success stays"
-	case w == wordGone && before.State != store.StateGone && before.State != store.StateBlocked:
+	case w == wordGone && before.State != record.StateGone && before.State != record.StateBlocked:
 		level, message = zerolog.WarnLevel, "gone, the data of the last success stays"
 	case w == wordPending:
 		message = "still being computed, asked again later"

@@ -4,14 +4,15 @@ import (
 	"fmt"
 	"testing"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
 
 // filled is a store of n packages that were all fetched.
-func filled(b *testing.B, n int) (*store.Store, []store.Record) {
+func filled(b *testing.B, n int) (*store.Store, []record.Package) {
 	b.Helper()
 	s := open(b, dbPath(b), store.Options{})
-	var c store.Catalogue
+	var c record.Catalogue
 	for i := range n {
 		c.Packages = append(c.Packages, entry(fmt.Sprint("package-", i)))
 	}
@@ -23,7 +24,7 @@ func filled(b *testing.B, n int) (*store.Store, []store.Record) {
 		rec.Repo.Commits52 = make([]int, 52)
 		for range 30 {
 			rec.Repo.Participants = append(rec.Repo.Participants, "participant")
-			rec.Release.Versions = append(rec.Release.Versions, store.Version{Version: "1.2.3", Uploaded: &t0})
+			rec.Project.Versions = append(rec.Project.Versions, record.Version{Version: "1.2.3", Uploaded: &t0})
 		}
 		recs[i] = rec
 	}

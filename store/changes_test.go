@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
 
@@ -239,8 +240,8 @@ func TestChangedNeverGoesBack(t *testing.T) {
 // bytes the same; with the same one none.
 func TestRenderingAnew(t *testing.T) {
 	path := dbPath(t)
-	render := func(upper string) func(*store.Record) []byte {
-		return func(rec *store.Record) []byte {
+	render := func(upper string) func(*record.Package) []byte {
+		return func(rec *record.Package) []byte {
 			if rec.Slug == upper {
 				return []byte("UPPER " + rec.Slug)
 			}

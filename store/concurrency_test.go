@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
 
@@ -20,7 +21,7 @@ func TestConcurrently(t *testing.T) {
 	for i := range whole.Packages {
 		whole.Packages[i].Grids = []int{1}
 	}
-	half := store.Catalogue{Packages: whole.Packages[:4]}
+	half := record.Catalogue{Packages: whole.Packages[:4]}
 	sync(t, s, whole, t0)
 
 	done := make(chan struct{})
@@ -43,7 +44,7 @@ func TestConcurrently(t *testing.T) {
 	})
 	writers.Go(func() error {
 		for n := range rounds {
-			c := []store.Catalogue{half, whole}[n%2]
+			c := []record.Catalogue{half, whole}[n%2]
 			report, err := s.SyncCatalogue(c, day(n))
 			if err != nil {
 				return err
@@ -75,11 +76,11 @@ func TestConcurrently(t *testing.T) {
 				if len(recs) != total || total != 4 && total != 8 {
 					return errors.New("a page does not agree with its total")
 				}
-				if !slices.IsSortedFunc(recs, func(a, b store.Record) int { return b.ID - a.ID }) {
+				if !slices.IsSortedFunc(recs, func(a, b record.Package) int { return b.ID - a.ID }) {
 					return errors.New("a page is out of order")
 				}
 				for _, rec := range recs {
-					if rec.Repo.Stars > 0 && (rec.Repo.Name != "o/"+rec.Slug || rec.Release.Name != rec.Slug || !rec.GitHub.LastSuccess.Equal(rec.PyPI.LastSuccess)) {
+					if rec.Repo.Stars > 0 && (rec.Repo.Name != "o/"+rec.Slug || rec.Project.Name != rec.Slug || !rec.GitHub.LastSuccess.Equal(rec.PyPI.LastSuccess)) {
 						return errors.New("a record is mixed of two")
 					}
 				}

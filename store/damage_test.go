@@ -4,18 +4,19 @@ import (
 	"strings"
 	"testing"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
 
 func TestDamagedRecordHeals(t *testing.T) {
 	for _, test := range []struct {
 		name   string
-		change func(*store.Catalogue)
+		change func(*record.Catalogue)
 		want   store.SyncReport
 	}{
-		{"unchanged", func(*store.Catalogue) {}, store.SyncReport{Added: 2, Unchanged: 2}},
-		{"renamed", func(c *store.Catalogue) { c.Packages[1].ID, c.Packages[1].Slug = 2, "z" }, store.SyncReport{Added: 2, Unchanged: 2}},
-		{"removed", func(c *store.Catalogue) { c.Packages = append(c.Packages[:1:1], c.Packages[3]) }, store.SyncReport{Removed: 2, Unchanged: 2}},
+		{"unchanged", func(*record.Catalogue) {}, store.SyncReport{Added: 2, Unchanged: 2}},
+		{"renamed", func(c *record.Catalogue) { c.Packages[1].ID, c.Packages[1].Slug = 2, "z" }, store.SyncReport{Added: 2, Unchanged: 2}},
+		{"removed", func(c *record.Catalogue) { c.Packages = append(c.Packages[:1:1], c.Packages[3]) }, store.SyncReport{Removed: 2, Unchanged: 2}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := open(t, dbPath(t), store.Options{})
@@ -52,7 +53,7 @@ func TestDamagedRecordHeals(t *testing.T) {
 			}
 			diff(t, "again", store.SyncReport{Unchanged: len(c.Packages)}, sync(t, s, c, day(4)))
 
-			sync(t, s, store.Catalogue{}, day(6)) // whatever else it was, its id is never another's
+			sync(t, s, record.Catalogue{}, day(6)) // whatever else it was, its id is never another's
 			sync(t, s, entries("new"), day(7))
 			if id := get(t, s, "new").ID; id != 5 {
 				t.Errorf("a new package got the id %d", id)
@@ -77,9 +78,9 @@ func TestHighestIDSurvivesDamage(t *testing.T) {
 func TestDamagedTaxonomyAndTombstoneHeal(t *testing.T) {
 	s := open(t, dbPath(t), store.Options{})
 	c := entries("a")
-	c.Grids = []store.Grid{{ID: 1, Slug: "cms"}}
+	c.Grids = []record.Grid{{ID: 1, Slug: "cms"}}
 	sync(t, s, c, t0)
-	sync(t, s, store.Catalogue{Grids: c.Grids}, t0)
+	sync(t, s, record.Catalogue{Grids: c.Grids}, t0)
 	s = flip(t, flip(t, s, "grids", 1), "tombstones", 1)
 	if _, _, err := s.Grids(0, 9); err == nil || !strings.Contains(err.Error(), "grids/1") || !strings.Contains(err.Error(), "written again") {
 		t.Errorf("grids: %v", err)

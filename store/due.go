@@ -3,22 +3,19 @@ package store
 import (
 	"errors"
 	"fmt"
+	"pkgmetad/internal/record"
 	"slices"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
 )
 
-// maxAhead is further than any due time lies ahead. What is due later than
-// that was computed under a clock that was wrong, and counts as due now.
-const maxAhead = 45 * 24 * time.Hour
-
 // Due returns live packages of which a source is due at now, and whether there
 // are more than limit of them: then it returns those that fell due first.
 // Whatever is returned is in the order of the last success, oldest first.
 // Records that are damaged are left out and named in an error that wraps each;
 // the records returned beside it are good.
-func (s *Store) Due(now time.Time, limit int) (recs []Record, more bool, err error) {
+func (s *Store) Due(now time.Time, limit int) (recs []record.Package, more bool, err error) {
 	var damaged []error
 	err = s.view(func(tx *bolt.Tx) error {
 		seen := make(map[int]bool) // a record has a key for each source
@@ -42,7 +39,7 @@ func (s *Store) Due(now time.Time, limit int) (recs []Record, more bool, err err
 			return more
 		}
 		c := tx.Bucket(bucketDue).Cursor()
-		last, sane := timeKey(now), timeKey(now.Add(maxAhead))
+		last, sane := timeKey(now), timeKey(now.Add(record.MaxAhead))
 		for k, _ := c.First(); k != nil && string(k[:8]) <= string(last); k, _ = c.Next() {
 			if take(k) {
 				return nil
@@ -55,23 +52,18 @@ func (s *Store) Due(now time.Time, limit int) (recs []Record, more bool, err err
 		}
 		return nil
 	})
-	slices.SortStableFunc(recs, func(a, b Record) int {
-		return a.oldestSuccess().Compare(b.oldestSuccess())
+	slices.SortStableFunc(recs, func(a, b record.Package) int {
+		return oldestSuccess(&a).Compare(oldestSuccess(&b))
 	})
 	err = errors.Join(err, errors.Join(damaged...))
 	s.noteDamage(err)
 	return recs, more, err
 }
 
-// IsDue reports whether the source is to be asked at now.
-func (s Source) IsDue(now time.Time) bool {
-	return s.State.Fetchable() && (!s.NextDue.After(now) || s.NextDue.After(now.Add(maxAhead)))
-}
-
 // dueKeys returns a key for each source that is ever asked. One for the earlier
 // of them would not do: behind it, a due time of a wrong clock would not be seen.
-func (r *Record) dueKeys() (keys [][]byte) {
-	for _, source := range []*Source{&r.GitHub, &r.PyPI} {
+func dueKeys(r *record.Package) (keys [][]byte) {
+	for _, source := range []*record.Status{&r.GitHub, &r.PyPI} {
 		if source.State.Fetchable() {
 			keys = append(keys, append(timeKey(source.NextDue), key(r.ID)...))
 		}
@@ -80,7 +72,7 @@ func (r *Record) dueKeys() (keys [][]byte) {
 }
 
 // oldestSuccess is the older of the last successes of the sources to ask.
-func (r *Record) oldestSuccess() time.Time {
+func oldestSuccess(r *record.Package) time.Time {
 	switch {
 	case !r.GitHub.State.Fetchable():
 		return r.PyPI.LastSuccess
@@ -95,10 +87,10 @@ func timeKey(t time.Time) []byte {
 }
 
 // moveDue replaces the due keys of old by those of rec; either may be nil.
-func moveDue(tx *bolt.Tx, old, rec *Record) error {
+func moveDue(tx *bolt.Tx, old, rec *record.Package) error {
 	bucket := tx.Bucket(bucketDue)
 	if old != nil {
-		for _, k := range old.dueKeys() {
+		for _, k := range dueKeys(old) {
 			if err := bucket.Delete(k); err != nil {
 				return err
 			}
@@ -107,7 +99,7 @@ func moveDue(tx *bolt.Tx, old, rec *Record) error {
 	if rec == nil {
 		return nil
 	}
-	for _, k := range rec.dueKeys() {
+	for _, k := range dueKeys(rec) {
 		if err := bucket.Put(k, nil); err != nil {
 			return err
 		}

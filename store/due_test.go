@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
 
@@ -44,18 +45,18 @@ func TestDueOrderAndLimit(t *testing.T) {
 func TestDueOfOneSource(t *testing.T) {
 	for _, test := range []struct {
 		name         string
-		github, pypi store.Source
+		github, pypi record.Status
 		want         bool
 	}{
-		{"first", store.Source{State: store.StateOK, NextDue: day(1)}, store.Source{State: store.StateOK, NextDue: day(9)}, true},
-		{"second", store.Source{State: store.StateOK, NextDue: day(9)}, store.Source{State: store.StateFailed, NextDue: day(1)}, true},
-		{"neither", store.Source{State: store.StateOK, NextDue: day(9)}, store.Source{State: store.StateGone, NextDue: day(9)}, false},
-		{"at once", store.Source{State: store.StateOK, NextDue: day(9)}, store.Source{State: store.StatePending}, true},
-		{"before 1970", store.Source{State: store.StateOK, NextDue: day(-30000)}, store.Source{State: store.StateOK, NextDue: day(9)}, true},
-		{"far ahead", store.Source{State: store.StateOK, NextDue: day(400)}, store.Source{State: store.StateOK, NextDue: day(400)}, true},
-		{"one far ahead", store.Source{State: store.StateOK, NextDue: day(400)}, store.Source{State: store.StateOK, NextDue: day(9)}, true},
-		{"as far ahead as it gets", store.Source{State: store.StateOK, NextDue: day(2 + 45)}, store.Source{State: store.StateOK, NextDue: day(9)}, false},
-		{"less than a microsecond off", store.Source{State: store.StateOK, NextDue: day(2).Add(1)}, store.Source{State: store.StateOK, NextDue: day(9)}, false},
+		{"first", record.Status{State: record.StateOK, NextDue: day(1)}, record.Status{State: record.StateOK, NextDue: day(9)}, true},
+		{"second", record.Status{State: record.StateOK, NextDue: day(9)}, record.Status{State: record.StateFailed, NextDue: day(1)}, true},
+		{"neither", record.Status{State: record.StateOK, NextDue: day(9)}, record.Status{State: record.StateGone, NextDue: day(9)}, false},
+		{"at once", record.Status{State: record.StateOK, NextDue: day(9)}, record.Status{State: record.StatePending}, true},
+		{"before 1970", record.Status{State: record.StateOK, NextDue: day(-30000)}, record.Status{State: record.StateOK, NextDue: day(9)}, true},
+		{"far ahead", record.Status{State: record.StateOK, NextDue: day(400)}, record.Status{State: record.StateOK, NextDue: day(400)}, true},
+		{"one far ahead", record.Status{State: record.StateOK, NextDue: day(400)}, record.Status{State: record.StateOK, NextDue: day(9)}, true},
+		{"as far ahead as it gets", record.Status{State: record.StateOK, NextDue: day(2 + 45)}, record.Status{State: record.StateOK, NextDue: day(9)}, false},
+		{"less than a microsecond off", record.Status{State: record.StateOK, NextDue: day(2).Add(1)}, record.Status{State: record.StateOK, NextDue: day(9)}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := open(t, dbPath(t), store.Options{})

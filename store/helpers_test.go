@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	bolt "go.etcd.io/bbolt"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
 
@@ -47,29 +48,29 @@ func must(t testing.TB, err error) {
 }
 
 // entry is a package with both sources and without an id.
-func entry(slug string) store.Entry {
-	return store.Entry{
+func entry(slug string) record.Entry {
+	return record.Entry{
 		Slug: slug, Title: slug,
 		RepoURL: new("https://github.com/o/" + slug),
 		PyPIURL: new("https://pypi.org/project/" + slug),
 	}
 }
 
-func entries(slugs ...string) (c store.Catalogue) {
+func entries(slugs ...string) (c record.Catalogue) {
 	for _, slug := range slugs {
 		c.Packages = append(c.Packages, entry(slug))
 	}
 	return c
 }
 
-func sync(t testing.TB, s *store.Store, c store.Catalogue, now time.Time) store.SyncReport {
+func sync(t testing.TB, s *store.Store, c record.Catalogue, now time.Time) store.SyncReport {
 	t.Helper()
 	report, err := s.SyncCatalogue(c, now)
 	must(t, err)
 	return report
 }
 
-func get(t testing.TB, s *store.Store, slug string) store.Record {
+func get(t testing.TB, s *store.Store, slug string) record.Package {
 	t.Helper()
 	rec, err := s.PackageBySlug(slug)
 	if err != nil {
@@ -79,16 +80,16 @@ func get(t testing.TB, s *store.Store, slug string) store.Record {
 }
 
 // fetched is rec after a success of both sources at that time.
-func fetched(rec store.Record, stars int, now, next time.Time) store.Record {
+func fetched(rec record.Package, stars int, now, next time.Time) record.Package {
 	rec.Repo.Name, rec.Repo.ID, rec.Repo.Stars = "o/"+rec.Slug, 7, stars
-	rec.Release.Name, rec.Release.Version = rec.Slug, new(fmt.Sprint("1.", stars))
-	ok := store.Source{State: store.StateOK, LastAttempt: now, LastSuccess: now, NextDue: next, Tags: map[string]string{"repo": "x"}}
+	rec.Project.Name, rec.Project.Version = rec.Slug, new(fmt.Sprint("1.", stars))
+	ok := record.Status{State: record.StateOK, LastAttempt: now, LastSuccess: now, NextDue: next, Tags: map[string]string{"repo": "x"}}
 	rec.GitHub, rec.PyPI = ok, ok
 	rec.Modified, rec.LastFetched = now, now
 	return rec
 }
 
-func put(t testing.TB, s *store.Store, recs ...store.Record) {
+func put(t testing.TB, s *store.Store, recs ...record.Package) {
 	t.Helper()
 	must(t, s.Put(recs))
 }
@@ -100,7 +101,7 @@ func diff(t testing.TB, what string, want, got any) {
 	}
 }
 
-func slugsOf(recs []store.Record) (slugs []string) {
+func slugsOf(recs []record.Package) (slugs []string) {
 	for _, rec := range recs {
 		slugs = append(slugs, rec.Slug)
 	}
@@ -146,7 +147,7 @@ func checkFile(t testing.TB, s *store.Store) {
 		live, changes := map[string]bool{}, map[string]bool{}
 		slugs := tx.Bucket([]byte("slugs"))
 		each(tx, "packages", func(k, v []byte) {
-			var rec store.Record
+			var rec record.Package
 			must(t, json.Unmarshal(v[4:], &rec))
 			live[string(k)] = true
 			served := tx.Bucket([]byte("served")).Get(k)
@@ -157,7 +158,7 @@ func checkFile(t testing.TB, s *store.Store) {
 			if got := tx.Bucket([]byte("changes")).Get(served[4:12]); string(got) != string(k) {
 				t.Errorf("the last change of package %x is of %x", k, got)
 			}
-			for _, source := range []store.Source{rec.GitHub, rec.PyPI} {
+			for _, source := range []record.Status{rec.GitHub, rec.PyPI} {
 				if source.State.Fetchable() {
 					at := max(0, source.NextDue.UnixMicro())
 					due[string(append(be(uint64(at)), k...))] = true

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"pkgmetad/internal/record"
 	"slices"
 	"time"
 )
@@ -16,8 +17,8 @@ type ImportReport struct {
 // fetched half, Modified, LastFetched and the state of the sources. That half
 // stays as it is where it has been fetched here, and not earlier than there. To
 // import the same again changes nothing.
-func (s *Store) Import(c Catalogue, recs []Record, now time.Time) (ImportReport, error) {
-	fetched := make(map[int]*Record, len(recs))
+func (s *Store) Import(c record.Catalogue, recs []record.Package, now time.Time) (ImportReport, error) {
+	fetched := make(map[int]*record.Package, len(recs))
 	for i := range recs {
 		fetched[recs[i].ID] = &recs[i]
 	}
@@ -26,8 +27,8 @@ func (s *Store) Import(c Catalogue, recs []Record, now time.Time) (ImportReport,
 
 // overlay takes over the fetched half of a record of another site, and reports
 // whether that changed anything.
-func (r *Record) overlay(from *Record) (changed bool) {
-	own := r.GitHub.ownAttempt() || r.PyPI.ownAttempt()
+func overlay(r, from *record.Package) (changed bool) {
+	own := ownAttempt(&r.GitHub) || ownAttempt(&r.PyPI)
 	if from.LastFetched.Before(r.LastFetched) || own && !from.LastFetched.After(r.LastFetched) {
 		return false
 	}
@@ -35,25 +36,25 @@ func (r *Record) overlay(from *Record) (changed bool) {
 	a, b := &r.Repo, &from.Repo
 	a.Stars, a.Forks, a.Description = b.Stars, b.Forks, b.Description
 	a.Participants, a.Commits52, a.LastCommit = b.Participants, b.Commits52, b.LastCommit
-	r.Release.Version = from.Release.Version
+	r.Project.Version = from.Project.Version
 	r.Modified = from.Modified.UTC().Truncate(time.Microsecond)
 	r.LastFetched = from.LastFetched.UTC().Truncate(time.Microsecond)
-	gitHub, pyPI := r.GitHub.overlay(&from.GitHub), r.PyPI.overlay(&from.PyPI)
-	return gitHub || pyPI || !SameServed(&before, r) || !sameCommits(before.Repo.Commits52, a.Commits52) ||
+	gitHub, pyPI := overlayStatus(&r.GitHub, &from.GitHub), overlayStatus(&r.PyPI, &from.PyPI)
+	return gitHub || pyPI || !record.SameServed(&before, r) || !sameCommits(before.Repo.Commits52, a.Commits52) ||
 		!before.Modified.Equal(r.Modified) || !before.LastFetched.Equal(r.LastFetched)
 }
 
 // sameCommits tells unknown from an empty list, which are served alike.
 func sameCommits(a, b []int) bool { return slices.Equal(a, b) && (a == nil) == (b == nil) }
 
-func (s *Source) ownAttempt() bool { return !s.LastAttempt.IsZero() && !s.Imported }
+func ownAttempt(s *record.Status) bool { return !s.LastAttempt.IsZero() && !s.Imported }
 
 // overlay takes over the state of a source that can be asked, where the other
 // site's last success is the later one. Its own validators are of older data.
-func (s *Source) overlay(from *Source) (changed bool) {
+func overlayStatus(s, from *record.Status) (changed bool) {
 	if !s.State.Fetchable() || !from.LastSuccess.After(s.LastSuccess) {
 		return false
 	}
-	*s = Source{State: from.State, LastAttempt: from.LastAttempt, LastSuccess: from.LastSuccess, NextDue: from.NextDue, Imported: true}
+	*s = record.Status{State: from.State, LastAttempt: from.LastAttempt, LastSuccess: from.LastSuccess, NextDue: from.NextDue, Imported: true}
 	return true
 }

@@ -4,28 +4,29 @@ import (
 	"testing"
 	"time"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
 
 // imported is e with what another site fetched of it at that time.
-func imported(e store.Entry, stars int, modified, fetched time.Time) store.Record {
-	rec := store.Record{Entry: e, Modified: modified, LastFetched: fetched}
-	rec.Repo.Stars, rec.Release.Version = stars, new("1.0")
+func imported(e record.Entry, stars int, modified, fetched time.Time) record.Package {
+	rec := record.Package{Entry: e, Modified: modified, LastFetched: fetched}
+	rec.Repo.Stars, rec.Project.Version = stars, new("1.0")
 	if !fetched.IsZero() {
-		rec.GitHub = store.Source{State: store.StateOK, LastAttempt: fetched, LastSuccess: fetched, NextDue: fetched.AddDate(0, 0, 1)}
+		rec.GitHub = record.Status{State: record.StateOK, LastAttempt: fetched, LastSuccess: fetched, NextDue: fetched.AddDate(0, 0, 1)}
 		rec.PyPI = rec.GitHub
 	}
 	return rec
 }
 
-func catalogueOf(recs ...store.Record) (c store.Catalogue) {
+func catalogueOf(recs ...record.Package) (c record.Catalogue) {
 	for _, rec := range recs {
 		c.Packages = append(c.Packages, rec.Entry)
 	}
 	return c
 }
 
-func withID(id int, slug string) store.Entry {
+func withID(id int, slug string) record.Entry {
 	e := entry(slug)
 	e.ID, e.Created = id, day(-100)
 	return e
@@ -33,7 +34,7 @@ func withID(id int, slug string) store.Entry {
 
 func TestImport(t *testing.T) {
 	s := open(t, dbPath(t), store.Options{})
-	recs := []store.Record{
+	recs := []record.Package{
 		imported(withID(7, "a"), 5, day(-9), day(-1)),
 		imported(withID(3, "never"), 0, day(-8), time.Time{}),
 	}
@@ -44,7 +45,7 @@ func TestImport(t *testing.T) {
 	if a.ID != 7 || a.Repo.Stars != 5 || !a.Modified.Equal(day(-9)) || !a.LastFetched.Equal(day(-1)) || !a.GitHub.NextDue.Equal(day(0)) {
 		t.Errorf("got %+v", a)
 	}
-	if never := get(t, s, "never"); !never.Modified.Equal(day(-8)) || !never.LastFetched.IsZero() || never.GitHub.State != store.StateNew {
+	if never := get(t, s, "never"); !never.Modified.Equal(day(-8)) || !never.LastFetched.IsZero() || never.GitHub.State != record.StateNew {
 		t.Errorf("got %+v", never)
 	}
 
@@ -60,7 +61,7 @@ func TestImport(t *testing.T) {
 
 func TestImportKeepsWhatIsNewerHere(t *testing.T) {
 	s := open(t, dbPath(t), store.Options{})
-	recs := []store.Record{imported(withID(7, "a"), 5, day(-9), day(-1))}
+	recs := []record.Package{imported(withID(7, "a"), 5, day(-9), day(-1))}
 	c := catalogueOf(recs...)
 	_, err := s.Import(c, recs, t0)
 	must(t, err)
@@ -88,10 +89,10 @@ func TestImportOfASourceThatCannotBeAsked(t *testing.T) {
 	s := open(t, dbPath(t), store.Options{})
 	e := withID(1, "a")
 	e.PyPIURL = nil
-	recs := []store.Record{imported(e, 5, day(-9), day(-1))}
+	recs := []record.Package{imported(e, 5, day(-9), day(-1))}
 	_, err := s.Import(catalogueOf(recs...), recs, t0)
 	must(t, err)
-	if got := get(t, s, "a"); got.PyPI.State != store.StateNone || got.GitHub.State != store.StateOK || got.Repo.Stars != 5 {
+	if got := get(t, s, "a"); got.PyPI.State != record.StateNone || got.GitHub.State != record.StateOK || got.Repo.Stars != 5 {
 		t.Errorf("got %+v", got)
 	}
 	if due, _, err := s.Due(t0.AddDate(0, 0, 9), 9); err != nil || len(due) != 1 {

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"pkgmetad/internal/record"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -43,7 +44,7 @@ func addFeed(tx *bolt.Tx) error {
 	c := tx.Bucket(bucketPackages).Cursor()
 	for k, v := c.First(); k != nil; k, v = c.Next() {
 		id := int(number(k))
-		var rec Record
+		var rec record.Package
 		if err := decode(v, &rec, bucketPackages, uint64(id)); err == nil { // else the next catalogue mends it
 			if err := putSources(tx, &rec); err != nil {
 				return err

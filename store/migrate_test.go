@@ -6,6 +6,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
 
@@ -42,7 +43,7 @@ func TestMigrationFromSchema1(t *testing.T) {
 	}
 	sum, err := s.Summary(day(1), nil, 0)
 	must(t, err)
-	if sum.Packages != 3 || sum.GitHub.States[store.StateOK] != 1 {
+	if sum.Packages != 3 || sum.GitHub.States[record.StateOK] != 1 {
 		t.Errorf("the summary is %+v", sum)
 	}
 	checkFile(t, s)

@@ -11,19 +11,20 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
 
 // model is what the store promises, over maps: by slug, as no entry here
 // declares an id.
 type model struct {
-	live, gone map[string]store.Record
+	live, gone map[string]record.Package
 	highest    int
 }
 
-func (m *model) sync(c store.Catalogue, now time.Time) (report store.SyncReport) {
+func (m *model) sync(c record.Catalogue, now time.Time) (report store.SyncReport) {
 	before := m.live
-	m.live = map[string]store.Record{}
+	m.live = map[string]record.Package{}
 	for _, e := range c.Packages {
 		rec, live := before[e.Slug]
 		old, known := rec, live
@@ -38,11 +39,11 @@ func (m *model) sync(c store.Catalogue, now time.Time) (report store.SyncReport)
 		}
 		e.ID, e.Created = rec.ID, rec.Created
 		rec.Entry = e
-		if !known || !sameText(old.RepoURL, e.RepoURL) {
+		if !known || !record.SameText(old.RepoURL, e.RepoURL) {
 			rec.GitHub = resetSource(rec.GitHub, e.RepoURL)
 			rec.Repo.Name, rec.Repo.ID = "", 0
 		}
-		if !known || !sameText(old.PyPIURL, e.PyPIURL) {
+		if !known || !record.SameText(old.PyPIURL, e.PyPIURL) {
 			rec.PyPI = resetSource(rec.PyPI, e.PyPIURL)
 		}
 		switch {
@@ -68,24 +69,22 @@ func (m *model) sync(c store.Catalogue, now time.Time) (report store.SyncReport)
 	return report
 }
 
-func sameText(a, b *string) bool { return (a == nil) == (b == nil) && (a == nil || *a == *b) }
-
-func resetSource(s store.Source, url *string) store.Source {
+func resetSource(s record.Status, url *string) record.Status {
 	if url == nil {
-		s.State, s.LastError, s.Note, s.NextDue = store.StateNone, "", "", time.Time{}
+		s.State, s.LastError, s.Note, s.NextDue = record.StateNone, "", "", time.Time{}
 		return s
 	}
-	return store.Source{State: store.StateNew, LastAttempt: s.LastAttempt, LastSuccess: s.LastSuccess}
+	return record.Status{State: record.StateNew, LastAttempt: s.LastAttempt, LastSuccess: s.LastSuccess}
 }
 
 // put takes over a record that was fetched by the URLs that are declared now.
-func (m *model) put(rec store.Record) (served bool) {
+func (m *model) put(rec record.Package) (served bool) {
 	old, live := m.live[rec.Slug]
 	if !live {
 		return false
 	}
 	m.live[rec.Slug] = rec
-	return !cmp.Equal(old.Repo, rec.Repo) || !cmp.Equal(old.Release, rec.Release) ||
+	return !cmp.Equal(old.Repo, rec.Repo) || !cmp.Equal(old.Project, rec.Project) ||
 		!old.Modified.Equal(rec.Modified) || !old.LastFetched.Equal(rec.LastFetched)
 }
 
@@ -94,7 +93,7 @@ func TestAgainstModel(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 1))
 			s := open(t, dbPath(t), store.Options{})
-			m := model{live: map[string]store.Record{}, gone: map[string]store.Record{}}
+			m := model{live: map[string]record.Package{}, gone: map[string]record.Package{}}
 			now := t0
 			for range 120 {
 				now = now.Add(time.Duration(random.IntN(48)) * time.Hour)
@@ -108,7 +107,7 @@ func TestAgainstModel(t *testing.T) {
 					diff(t, "report", want, sync(t, s, c, now))
 					grows = want.Added + want.Changed + want.Restored + want.Removed
 				default:
-					var recs []store.Record
+					var recs []record.Package
 					for _, slug := range slices.Sorted(maps.Keys(m.live)) {
 						if random.IntN(3) == 0 {
 							rec := randomFetch(random, m.live[slug], now)
@@ -137,7 +136,7 @@ func (m *model) compare(t *testing.T, s *store.Store, now time.Time) {
 	t.Helper()
 	recs, total, err := s.Packages(0, 100)
 	must(t, err)
-	want := slices.SortedFunc(maps.Values(m.live), func(a, b store.Record) int { return b.ID - a.ID })
+	want := slices.SortedFunc(maps.Values(m.live), func(a, b record.Package) int { return b.ID - a.ID })
 	if d := cmp.Diff(want, recs, cmpopts.EquateEmpty()); d != "" || total != len(want) {
 		t.Fatalf("%d packages (-want +got):\n%s", total, d)
 	}
@@ -145,8 +144,8 @@ func (m *model) compare(t *testing.T, s *store.Store, now time.Time) {
 		at := now.AddDate(0, 0, ahead)
 		want := map[string]bool{}
 		for _, rec := range m.live {
-			for _, source := range []store.Source{rec.GitHub, rec.PyPI} {
-				asked := source.State != store.StateNone && source.State != store.StateUnsupported
+			for _, source := range []record.Status{rec.GitHub, rec.PyPI} {
+				asked := source.State != record.StateNone && source.State != record.StateUnsupported
 				if asked && (!source.NextDue.After(at) || source.NextDue.Sub(at) > 45*24*time.Hour) {
 					want[rec.Slug] = true
 				}
@@ -164,7 +163,7 @@ func (m *model) compare(t *testing.T, s *store.Store, now time.Time) {
 	}
 }
 
-func randomCatalogue(random *rand.Rand) (c store.Catalogue) {
+func randomCatalogue(random *rand.Rand) (c record.Catalogue) {
 	for _, n := range random.Perm(12)[:4+random.IntN(8)] {
 		e := entry(fmt.Sprint("p", n))
 		e.Title = fmt.Sprint("T", random.IntN(2))
@@ -186,8 +185,8 @@ func randomCatalogue(random *rand.Rand) (c store.Catalogue) {
 	return c
 }
 
-func randomFetch(random *rand.Rand, rec store.Record, now time.Time) store.Record {
-	for _, source := range []*store.Source{&rec.GitHub, &rec.PyPI} {
+func randomFetch(random *rand.Rand, rec record.Package, now time.Time) record.Package {
+	for _, source := range []*record.Status{&rec.GitHub, &rec.PyPI} {
 		if !source.State.Fetchable() {
 			continue
 		}
@@ -196,9 +195,9 @@ func randomFetch(random *rand.Rand, rec store.Record, now time.Time) store.Recor
 		if random.IntN(10) == 0 {
 			source.NextDue = now.AddDate(0, 0, 40+random.IntN(300)) // some of these are insane
 		}
-		source.State, source.Failures = store.StateFailed, source.Failures+1
+		source.State, source.Failures = record.StateFailed, source.Failures+1
 		if random.IntN(2) == 0 {
-			source.State, source.Failures, source.LastSuccess = store.StateOK, 0, now
+			source.State, source.Failures, source.LastSuccess = record.StateOK, 0, now
 			rec.LastFetched = now
 			if stars := random.IntN(3); stars != rec.Repo.Stars {
 				rec.Repo.Stars, rec.Modified = stars, now

@@ -10,6 +10,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
 
@@ -19,8 +20,8 @@ func TestOpenKeepsEverything(t *testing.T) {
 		t.Errorf("a new store is ready: %v", err)
 	}
 	c := entries("a", "b", "gone")
-	c.Categories = []store.Category{{ID: 1, Slug: "apps"}}
-	c.Grids = []store.Grid{{ID: 4, Slug: "cms"}}
+	c.Categories = []record.Category{{ID: 1, Slug: "apps"}}
+	c.Grids = []record.Grid{{ID: 4, Slug: "cms"}}
 	c.Packages[0].Grids = []int{4}
 	sync(t, s, c, t0)
 	c.Packages = c.Packages[:2]
@@ -28,10 +29,10 @@ func TestOpenKeepsEverything(t *testing.T) {
 	put(t, s, fetched(get(t, s, "a"), 5, day(1), day(2)))
 
 	type state struct {
-		Records    []store.Record
+		Records    []record.Package
 		Total      int
-		Categories []store.Category
-		Grids      []store.Grid
+		Categories []record.Category
+		Grids      []record.Grid
 		Members    []int
 		Sequence   uint64
 	}

@@ -2,8 +2,8 @@ package store
 
 import (
 	"fmt"
+	"pkgmetad/internal/record"
 	"runtime"
-	"slices"
 	"time"
 )
 
@@ -15,7 +15,7 @@ import (
 // was fetched by, that source's half stays too. So does the state of a source
 // of which the catalogue has decided otherwise whether it can be asked, and a
 // half that somebody else has fetched since rec was read.
-func (s *Store) Put(recs []Record) error {
+func (s *Store) Put(recs []record.Package) error {
 	err := s.write(func(w *writer) error {
 		for i := range recs {
 			if err := putFetched(w, &recs[i]); err != nil {
@@ -31,7 +31,7 @@ func (s *Store) Put(recs []Record) error {
 	return nil
 }
 
-func putFetched(w *writer, fetched *Record) error {
+func putFetched(w *writer, fetched *record.Package) error {
 	old, err := getPackage(w.Tx, fetched.ID)
 	if err == ErrNotFound {
 		return nil
@@ -41,14 +41,14 @@ func putFetched(w *writer, fetched *Record) error {
 	}
 	rec := *fetched
 	rec.Entry = old.Entry
-	sameRepo, samePyPI := sameText(old.RepoURL, fetched.RepoURL), sameText(old.PyPIURL, fetched.PyPIURL)
+	sameRepo, samePyPI := record.SameText(old.RepoURL, fetched.RepoURL), record.SameText(old.PyPIURL, fetched.PyPIURL)
 	keepRepo := !sameRepo || newer(&old.GitHub, &fetched.GitHub)
 	if keepRepo {
 		rec.Repo, rec.GitHub = old.Repo, old.GitHub
 	}
 	keepRelease := !samePyPI || newer(&old.PyPI, &fetched.PyPI)
 	if keepRelease {
-		rec.Release, rec.PyPI = old.Release, old.PyPI
+		rec.Project, rec.PyPI = old.Project, old.PyPI
 	}
 	if old.GitHub.State.Fetchable() != fetched.GitHub.State.Fetchable() {
 		rec.GitHub = old.GitHub
@@ -59,7 +59,7 @@ func putFetched(w *writer, fetched *Record) error {
 	if !sameRepo || !samePyPI { // the times of rec are of data that was not taken over
 		rec.LastFetched = old.LastFetched
 	}
-	if (keepRepo || keepRelease) && SameServed(&old, &rec) {
+	if (keepRepo || keepRelease) && record.SameServed(&old, &rec) {
 		rec.Modified = old.Modified
 	}
 	now := time.Now()
@@ -75,7 +75,7 @@ func putFetched(w *writer, fetched *Record) error {
 // newer reports whether the stored state of a source is of a later attempt, or
 // has a later success behind it, than the one to be put: two passes may have had
 // the same package at once.
-func newer(stored, put *Source) bool {
+func newer(stored, put *record.Status) bool {
 	now := time.Now()
 	return later(stored.LastAttempt, put.LastAttempt, now) || later(stored.LastSuccess, put.LastSuccess, now)
 }
@@ -87,7 +87,7 @@ func later(stored, put, now time.Time) bool {
 }
 
 // putRecord writes rec in place of old, nil for none, in every form.
-func putRecord(w *writer, old, rec *Record) error {
+func putRecord(w *writer, old, rec *record.Package) error {
 	value, err := encode(rec)
 	if err != nil {
 		return err
@@ -102,22 +102,4 @@ func putRecord(w *writer, old, rec *Record) error {
 		return err
 	}
 	return moveDue(w.Tx, old, rec)
-}
-
-// SameServed reports whether the fetched halves of a and b are served alike,
-// LastFetched and Modified aside. What is kept beside the documented fields,
-// such as the state of the sources, is not part of what is served.
-func SameServed(a, b *Record) bool {
-	x, y := &a.Repo, &b.Repo
-	return x.Stars == y.Stars && x.Forks == y.Forks && x.Description == y.Description &&
-		slices.Equal(x.Participants, y.Participants) && slices.Equal(x.Commits52, y.Commits52) &&
-		(x.LastCommit == nil) == (y.LastCommit == nil) && (x.LastCommit == nil || x.LastCommit.Equal(*y.LastCommit)) &&
-		sameText(a.Release.Version, b.Release.Version)
-}
-
-func sameText(a, b *string) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return *a == *b
 }

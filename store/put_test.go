@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	bolterrors "go.etcd.io/bbolt/errors"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
 
@@ -38,21 +39,21 @@ func TestPutLeavesCatalogueHalf(t *testing.T) {
 func TestPutAfterURLChanged(t *testing.T) {
 	for _, test := range []struct {
 		name   string
-		change func(*store.Entry)
-		want   func(before, put store.Record) store.Record
+		change func(*record.Entry)
+		want   func(before, put record.Package) record.Package
 	}{
-		{"repository", func(e *store.Entry) { e.RepoURL = new("https://github.com/o/new") },
-			func(before, put store.Record) store.Record {
-				before.Release, before.PyPI, before.Modified = put.Release, put.PyPI, put.Modified
+		{"repository", func(e *record.Entry) { e.RepoURL = new("https://github.com/o/new") },
+			func(before, put record.Package) record.Package {
+				before.Project, before.PyPI, before.Modified = put.Project, put.PyPI, put.Modified
 				return before
 			}},
-		{"project", func(e *store.Entry) { e.PyPIURL = new("https://pypi.org/project/new") },
-			func(before, put store.Record) store.Record {
+		{"project", func(e *record.Entry) { e.PyPIURL = new("https://pypi.org/project/new") },
+			func(before, put record.Package) record.Package {
 				before.Repo, before.GitHub, before.Modified = put.Repo, put.GitHub, put.Modified
 				return before
 			}},
-		{"both", func(e *store.Entry) { e.RepoURL, e.PyPIURL = new("https://github.com/o/new"), nil },
-			func(before, put store.Record) store.Record { return before }},
+		{"both", func(e *record.Entry) { e.RepoURL, e.PyPIURL = new("https://github.com/o/new"), nil },
+			func(before, put record.Package) record.Package { return before }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := open(t, dbPath(t), store.Options{})
@@ -72,11 +73,11 @@ func TestPutAfterURLChanged(t *testing.T) {
 
 func TestPutKeepsVerdictOfCatalogue(t *testing.T) {
 	supported := true
-	s := open(t, dbPath(t), store.Options{Judge: func(store.Entry) (store.State, store.State, []string) {
+	s := open(t, dbPath(t), store.Options{Judge: func(record.Entry) (record.State, record.State, []string) {
 		if supported {
-			return store.StateNew, store.StateNew, nil
+			return record.StateNew, record.StateNew, nil
 		}
-		return store.StateUnsupported, store.StateNew, nil
+		return record.StateUnsupported, record.StateNew, nil
 	}})
 	sync(t, s, entries("a"), t0)
 	rec := fetched(get(t, s, "a"), 3, day(1), day(2))
@@ -84,7 +85,7 @@ func TestPutKeepsVerdictOfCatalogue(t *testing.T) {
 	sync(t, s, entries("a"), t0)
 	put(t, s, rec)
 	got := get(t, s, "a")
-	if got.GitHub.State != store.StateUnsupported || got.PyPI.State != store.StateOK || got.Repo.Stars != 3 {
+	if got.GitHub.State != record.StateUnsupported || got.PyPI.State != record.StateOK || got.Repo.Stars != 3 {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -98,20 +99,20 @@ func TestSequenceCountsServedChanges(t *testing.T) {
 	east := day(-3).In(time.FixedZone("", 0))
 	for _, test := range []struct {
 		name   string
-		change func(*store.Record)
+		change func(*record.Package)
 		grows  uint64
 	}{
-		{"nothing", func(*store.Record) {}, 0},
-		{"state", func(r *store.Record) {
-			r.GitHub.State, r.GitHub.Failures, r.GitHub.NextDue, r.PyPI.LastError = store.StateFailed, 2, day(9), "x"
+		{"nothing", func(*record.Package) {}, 0},
+		{"state", func(r *record.Package) {
+			r.GitHub.State, r.GitHub.Failures, r.GitHub.NextDue, r.PyPI.LastError = record.StateFailed, 2, day(9), "x"
 		}, 0},
-		{"empty list for none", func(r *store.Record) { r.Repo.Participants, r.Repo.Commits52 = []string{}, []int{} }, 0},
-		{"another form of a time", func(r *store.Record) { r.Repo.LastCommit = &east }, 0},
-		{"stars", func(r *store.Record) { r.Repo.Stars = 9 }, 1},
-		{"version", func(r *store.Record) { r.Release.Version = new("2.0") }, 1},
-		{"last fetched", func(r *store.Record) { r.LastFetched = day(3) }, 1},
-		{"modified", func(r *store.Record) { r.Modified = day(3) }, 1},
-		{"modified goes back", func(r *store.Record) { r.Modified = day(-3) }, 0},
+		{"empty list for none", func(r *record.Package) { r.Repo.Participants, r.Repo.Commits52 = []string{}, []int{} }, 0},
+		{"another form of a time", func(r *record.Package) { r.Repo.LastCommit = &east }, 0},
+		{"stars", func(r *record.Package) { r.Repo.Stars = 9 }, 1},
+		{"version", func(r *record.Package) { r.Project.Version = new("2.0") }, 1},
+		{"last fetched", func(r *record.Package) { r.LastFetched = day(3) }, 1},
+		{"modified", func(r *record.Package) { r.Modified = day(3) }, 1},
+		{"modified goes back", func(r *record.Package) { r.Modified = day(-3) }, 0},
 	} {
 		before, rec := s.Sequence(), get(t, s, "a")
 		test.change(&rec)
@@ -139,7 +140,7 @@ func TestPutIsAllOrNothing(t *testing.T) {
 	sequence := s.Sequence()
 	bad := fetched(get(t, s, "b"), 1, day(1), day(2))
 	bad.GitHub.NextDue = time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC) // JSON has no such year
-	err = s.Put([]store.Record{fetched(get(t, s, "a"), 1, day(1), day(2)), bad})
+	err = s.Put([]record.Package{fetched(get(t, s, "a"), 1, day(1), day(2)), bad})
 	if err == nil || !strings.Contains(err.Error(), "package b") {
 		t.Errorf("error: %v", err)
 	}
@@ -157,7 +158,7 @@ func TestMaxSize(t *testing.T) {
 	sync(t, s, entries("a", "b"), t0)
 	long := strings.Repeat("description ", 3000)
 	var err error
-	var last []store.Record
+	var last []record.Package
 	for n := 0; err == nil && n < 2000; n++ {
 		c := entries("a", "b")
 		for i := range n {
@@ -180,7 +181,7 @@ func TestMaxSize(t *testing.T) {
 	}
 	big := fetched(get(t, s, "a"), 1, day(1), day(2))
 	big.Repo.Description = strings.Repeat(long, 40)
-	if err := s.Put([]store.Record{fetched(get(t, s, "b"), 1, day(1), day(2)), big}); !errors.Is(err, bolterrors.ErrMaxSizeReached) {
+	if err := s.Put([]record.Package{fetched(get(t, s, "b"), 1, day(1), day(2)), big}); !errors.Is(err, bolterrors.ErrMaxSizeReached) {
 		t.Errorf("put: %v", err)
 	}
 	if get(t, s, "b").Repo.Stars != 0 {

@@ -3,12 +3,13 @@ package store
 import (
 	"errors"
 	"fmt"
+	"pkgmetad/internal/record"
 
 	bolt "go.etcd.io/bbolt"
 )
 
 // Package returns the live package with that id, or ErrNotFound.
-func (s *Store) Package(id int) (rec Record, err error) {
+func (s *Store) Package(id int) (rec record.Package, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
 		rec, err = getPackage(tx, id)
 		return err
@@ -17,7 +18,7 @@ func (s *Store) Package(id int) (rec Record, err error) {
 }
 
 // PackageBySlug returns the live package with that slug, or ErrNotFound.
-func (s *Store) PackageBySlug(slug string) (rec Record, err error) {
+func (s *Store) PackageBySlug(slug string) (rec record.Package, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
 		id := tx.Bucket(bucketSlugs).Get([]byte(slug))
 		if id == nil {
@@ -29,8 +30,8 @@ func (s *Store) PackageBySlug(slug string) (rec Record, err error) {
 	return rec, err
 }
 
-func getPackage(tx *bolt.Tx, id int) (Record, error) {
-	var rec Record
+func getPackage(tx *bolt.Tx, id int) (record.Package, error) {
+	var rec record.Package
 	value := tx.Bucket(bucketPackages).Get(key(id))
 	if value == nil {
 		return rec, ErrNotFound
@@ -41,11 +42,11 @@ func getPackage(tx *bolt.Tx, id int) (Record, error) {
 // Packages returns up to limit live packages, highest id first, after skipping
 // offset of them, and how many there are in all. Both are taken from one
 // state of the store.
-func (s *Store) Packages(offset, limit int) (recs []Record, total int, err error) {
+func (s *Store) Packages(offset, limit int) (recs []record.Package, total int, err error) {
 	for {
 		order := *s.order.Load()
 		total = len(order)
-		recs = make([]Record, 0, max(0, min(limit, total-offset)))
+		recs = make([]record.Package, 0, max(0, min(limit, total-offset)))
 		complete := true
 		err = s.view(func(tx *bolt.Tx) error {
 			for i := total - 1 - max(0, offset); i >= 0 && len(recs) < limit; i-- {
@@ -70,12 +71,12 @@ func (s *Store) Packages(offset, limit int) (recs []Record, total int, err error
 // After returns up to limit live packages that have a source to ask, lowest id
 // first, from the first id greater than the given one. Records that are damaged
 // are left out and named in an error; the records beside it are good.
-func (s *Store) After(id, limit int) (recs []Record, err error) {
+func (s *Store) After(id, limit int) (recs []record.Package, err error) {
 	var damaged []error
 	err = s.view(func(tx *bolt.Tx) error {
 		c := tx.Bucket(bucketPackages).Cursor()
 		for k, v := c.Seek(key(id + 1)); k != nil && len(recs) < limit; k, v = c.Next() {
-			var rec Record
+			var rec record.Package
 			if err := decode(v, &rec, bucketPackages, number(k)); err != nil {
 				damaged = append(damaged, err)
 				continue
@@ -92,23 +93,23 @@ func (s *Store) After(id, limit int) (recs []Record, err error) {
 }
 
 // Category returns the category with that id, or ErrNotFound.
-func (s *Store) Category(id int) (Category, error) {
-	return one[Category](s, bucketCategories, id)
+func (s *Store) Category(id int) (record.Category, error) {
+	return one[record.Category](s, bucketCategories, id)
 }
 
 // Categories returns up to limit categories, highest id first, after skipping
 // offset of them, and how many there are in all.
-func (s *Store) Categories(offset, limit int) ([]Category, int, error) {
-	return page[Category](s, bucketCategories, offset, limit)
+func (s *Store) Categories(offset, limit int) ([]record.Category, int, error) {
+	return page[record.Category](s, bucketCategories, offset, limit)
 }
 
 // Grid returns the grid with that id, or ErrNotFound.
-func (s *Store) Grid(id int) (Grid, error) {
-	return one[Grid](s, bucketGrids, id)
+func (s *Store) Grid(id int) (record.Grid, error) {
+	return one[record.Grid](s, bucketGrids, id)
 }
 
 // GridBySlug returns the grid with that slug, or ErrNotFound.
-func (s *Store) GridBySlug(slug string) (grid Grid, err error) {
+func (s *Store) GridBySlug(slug string) (grid record.Grid, err error) {
 	grids, _, err := s.Grids(0, int(^uint(0)>>1))
 	for _, g := range grids {
 		if g.Slug == slug {
@@ -118,13 +119,13 @@ func (s *Store) GridBySlug(slug string) (grid Grid, err error) {
 	if err == nil {
 		err = ErrNotFound
 	}
-	return Grid{}, err
+	return record.Grid{}, err
 }
 
 // Grids returns up to limit grids, highest id first, after skipping offset of
 // them, and how many there are in all.
-func (s *Store) Grids(offset, limit int) ([]Grid, int, error) {
-	return page[Grid](s, bucketGrids, offset, limit)
+func (s *Store) Grids(offset, limit int) ([]record.Grid, int, error) {
+	return page[record.Grid](s, bucketGrids, offset, limit)
 }
 
 // GridPackages returns the ids of the grid's packages by title in code point

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
 
@@ -13,8 +14,8 @@ func TestLookups(t *testing.T) {
 	s := open(t, dbPath(t), store.Options{})
 	c := entries("a")
 	c.Packages[0].ID = 7
-	c.Categories = []store.Category{{ID: 2, Slug: "apps"}}
-	c.Grids = []store.Grid{{ID: 3, Slug: "cms"}}
+	c.Categories = []record.Category{{ID: 2, Slug: "apps"}}
+	c.Grids = []record.Grid{{ID: 3, Slug: "cms"}}
 	sync(t, s, c, t0)
 
 	rec, err := s.Package(7)
@@ -50,7 +51,7 @@ func TestPaging(t *testing.T) {
 	s := open(t, dbPath(t), store.Options{})
 	c := entries("a", "b", "c", "d", "e")
 	for i := range 5 {
-		c.Categories = append(c.Categories, store.Category{ID: i + 1, Slug: c.Packages[i].Slug})
+		c.Categories = append(c.Categories, record.Category{ID: i + 1, Slug: c.Packages[i].Slug})
 	}
 	sync(t, s, c, t0)
 	for _, test := range []struct {
@@ -93,7 +94,7 @@ func TestAfter(t *testing.T) {
 
 func TestGridPackagesByTitle(t *testing.T) {
 	s := open(t, dbPath(t), store.Options{})
-	var c store.Catalogue
+	var c record.Catalogue
 	for _, title := range []string{"zeta", "same", "Ärger", "\U0001F600", "same", "Zeta", "Ab", "A", "\uffee", "", strings.Repeat("y", 9000)} {
 		e := entry("p" + string(rune('a'+len(c.Packages))))
 		e.Title, e.Grids = title, []int{2, 1}

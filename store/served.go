@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"pkgmetad/internal/record"
 	"runtime"
 	"slices"
 	"strings"
@@ -54,7 +55,7 @@ func decodeServed(id int, value []byte) (Served, error) {
 
 // putServed writes the served form of rec, if it is another than the one that
 // is stored, as a change of its own.
-func putServed(w *writer, rec *Record) error {
+func putServed(w *writer, rec *record.Package) error {
 	body := w.render(rec)
 	if old, err := getServed(w.Tx, rec.ID); err == nil && bytes.Equal(old.Body, body) {
 		return nil
@@ -96,7 +97,7 @@ func dropChange(w *writer, id int) error {
 }
 
 // dropServed takes a package out of what is served.
-func dropServed(w *writer, rec *Record) error {
+func dropServed(w *writer, rec *record.Package) error {
 	if err := dropChange(w, rec.ID); err != nil {
 		return err
 	}
@@ -270,10 +271,10 @@ func (s *Store) rerender(rendering string) error {
 }
 
 // renderPlain is the rendering of a store that was not told another one.
-func renderPlain(rec *Record) []byte {
+func renderPlain(rec *record.Package) []byte {
 	version, lastCommit := "", time.Time{}
-	if rec.Release.Version != nil {
-		version = *rec.Release.Version
+	if rec.Project.Version != nil {
+		version = *rec.Project.Version
 	}
 	if rec.Repo.LastCommit != nil {
 		lastCommit = rec.Repo.LastCommit.UTC()
@@ -281,7 +282,7 @@ func renderPlain(rec *Record) []byte {
 	body, _ := json.Marshal(map[string]any{ // no value in it can fail
 		"entry": rec.Entry, "stars": rec.Repo.Stars, "forks": rec.Repo.Forks, "description": rec.Repo.Description,
 		"participants": strings.Join(rec.Repo.Participants, " "), "commits52": append([]int{}, rec.Repo.Commits52...),
-		"last_commit": lastCommit, "version": version, "versioned": rec.Release.Version != nil,
+		"last_commit": lastCommit, "version": version, "versioned": rec.Project.Version != nil,
 		"modified": rec.Modified.UTC(), "last_fetched": rec.LastFetched.UTC(),
 	})
 	return body

@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"pkgmetad/internal/record"
 	"slices"
 	"time"
 
@@ -10,15 +11,15 @@ import (
 
 // states in the order of their number in the sources bucket. A new one is added
 // at the end.
-var states = []State{StateNone, StateUnsupported, StateNew, StateOK, StatePending, StateFailed, StateGone, StateBlocked}
+var states = []record.State{record.StateNone, record.StateUnsupported, record.StateNew, record.StateOK, record.StatePending, record.StateFailed, record.StateGone, record.StateBlocked}
 
 // A value of the sources bucket holds, for GitHub and then for PyPI: the state's
 // number, the last success and the begin of the failures, as 1, 8 and 8 bytes.
 const sourceLen = 1 + 8 + 8
 
-func putSources(tx *bolt.Tx, rec *Record) error {
+func putSources(tx *bolt.Tx, rec *record.Package) error {
 	value := make([]byte, 0, 2*sourceLen)
-	for _, s := range []*Source{&rec.GitHub, &rec.PyPI} {
+	for _, s := range []*record.Status{&rec.GitHub, &rec.PyPI} {
 		value = append(value, byte(max(0, slices.Index(states, s.State))))
 		value = append(value, timeKey(s.LastSuccess)...)
 		value = append(value, timeKey(s.FailingSince)...)
@@ -26,35 +27,12 @@ func putSources(tx *bolt.Tx, rec *Record) error {
 	return tx.Bucket(bucketSources).Put(key(rec.ID), value)
 }
 
-// Summary counts the states and ages of all live packages.
-type Summary struct {
-	Packages     int
-	GitHub, PyPI SourceSummary
-	Failing      []Failing // at most as many as were asked for: failed before gone and blocked, then those that began last
-	AllFailing   int       // how many sources there are of which Failing may hold a part
-}
-
-// SourceSummary is about one source of all packages.
-type SourceSummary struct {
-	States map[State]int
-	Ages   []int // of the last successes, but of those gone or blocked: how many are younger than each bound, and not than the one before; then the older ones
-	Never  int   // sources that ought to have answered and never did
-}
-
-// Failing is a source that failed, is gone or blocked.
-type Failing struct {
-	ID    int // of the package
-	PyPI  bool
-	State State
-	Since time.Time // the first of the attempts that failed
-}
-
 // Summary counts packages by the state of each source and by the age of its last
 // success at now, in classes of the bounds, which ascend. It lists at most
 // limit sources that fail.
-func (s *Store) Summary(now time.Time, bounds []time.Duration, limit int) (sum Summary, err error) {
+func (s *Store) Summary(now time.Time, bounds []time.Duration, limit int) (sum record.Summary, err error) {
 	sum.GitHub, sum.PyPI = newSourceSummary(bounds), newSourceSummary(bounds)
-	var failing []Failing
+	var failing []record.Failing
 	err = s.view(func(tx *bolt.Tx) error {
 		c := tx.Bucket(bucketSources).Cursor()
 		for k, v := c.First(); k != nil; k, v = c.Next() {
@@ -62,21 +40,21 @@ func (s *Store) Summary(now time.Time, bounds []time.Duration, limit int) (sum S
 				continue // damaged; written again with the package
 			}
 			sum.Packages++
-			for i, into := range []*SourceSummary{&sum.GitHub, &sum.PyPI} {
+			for i, into := range []*record.SourceSummary{&sum.GitHub, &sum.PyPI} {
 				at := v[i*sourceLen:]
 				state := states[at[0]]
-				into.count(state, micros(at[1:9]), now, bounds)
-				if state == StateFailed || state == StateGone || state == StateBlocked {
+				count(into, state, micros(at[1:9]), now, bounds)
+				if state == record.StateFailed || state == record.StateGone || state == record.StateBlocked {
 					sum.AllFailing++
-					failing = append(failing, Failing{ID: int(number(k)), PyPI: i == 1, State: state, Since: micros(at[9:17])})
+					failing = append(failing, record.Failing{ID: int(number(k)), PyPI: i == 1, State: state, Since: micros(at[9:17])})
 				}
 			}
 		}
 		return nil
 	})
-	slices.SortStableFunc(failing, func(a, b Failing) int {
-		if (a.State == StateFailed) != (b.State == StateFailed) {
-			if a.State == StateFailed {
+	slices.SortStableFunc(failing, func(a, b record.Failing) int {
+		if (a.State == record.StateFailed) != (b.State == record.StateFailed) {
+			if a.State == record.StateFailed {
 				return -1
 			}
 			return 1
@@ -87,14 +65,14 @@ func (s *Store) Summary(now time.Time, bounds []time.Duration, limit int) (sum S
 	return sum, err
 }
 
-func newSourceSummary(bounds []time.Duration) SourceSummary {
-	return SourceSummary{States: make(map[State]int), Ages: make([]int, len(bounds)+1)}
+func newSourceSummary(bounds []time.Duration) record.SourceSummary {
+	return record.SourceSummary{States: make(map[record.State]int), Ages: make([]int, len(bounds)+1)}
 }
 
-func (sum *SourceSummary) count(state State, success, now time.Time, bounds []time.Duration) {
+func count(sum *record.SourceSummary, state record.State, success, now time.Time, bounds []time.Duration) {
 	sum.States[state]++
 	switch {
-	case !state.Fetchable() || state == StateGone || state == StateBlocked: // nothing fresher is to be had
+	case !state.Fetchable() || state == record.StateGone || state == record.StateBlocked: // nothing fresher is to be had
 	case success.IsZero():
 		sum.Never++
 	default:

@@ -4,36 +4,37 @@ import (
 	"testing"
 	"time"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
 
 func TestSummary(t *testing.T) {
 	s := open(t, dbPath(t), store.Options{})
 	sync(t, s, entries("new", "ok", "failed", "gone", "later", "left"), t0)
-	state := func(slug string, state store.State, success, since time.Time) {
+	state := func(slug string, state record.State, success, since time.Time) {
 		rec := get(t, s, slug)
-		rec.GitHub = store.Source{State: state, LastAttempt: t0, LastSuccess: success, FailingSince: since}
-		rec.PyPI = store.Source{State: store.StateOK, LastAttempt: t0, LastSuccess: t0}
+		rec.GitHub = record.Status{State: state, LastAttempt: t0, LastSuccess: success, FailingSince: since}
+		rec.PyPI = record.Status{State: record.StateOK, LastAttempt: t0, LastSuccess: t0}
 		put(t, s, rec)
 	}
 	bounds := []time.Duration{time.Hour, 24 * time.Hour}
-	state("ok", store.StateOK, t0.Add(-time.Hour), time.Time{}) // as old as a bound: not below it
-	state("failed", store.StateFailed, day(-2), day(-1))
-	state("gone", store.StateGone, day(-9), t0)
-	state("later", store.StateFailed, t0.Add(-time.Minute), t0)
+	state("ok", record.StateOK, t0.Add(-time.Hour), time.Time{}) // as old as a bound: not below it
+	state("failed", record.StateFailed, day(-2), day(-1))
+	state("gone", record.StateGone, day(-9), t0)
+	state("later", record.StateFailed, t0.Add(-time.Minute), t0)
 	sync(t, s, entries("new", "ok", "failed", "gone", "later"), t0)
 	s = reopen(t, s)
 
 	sum, err := s.Summary(t0, bounds, 2)
 	must(t, err)
-	diff(t, "GitHub", store.SourceSummary{
-		States: map[store.State]int{store.StateNew: 1, store.StateOK: 1, store.StateFailed: 2, store.StateGone: 1},
+	diff(t, "GitHub", record.SourceSummary{
+		States: map[record.State]int{record.StateNew: 1, record.StateOK: 1, record.StateFailed: 2, record.StateGone: 1},
 		Ages:   []int{1, 1, 1}, Never: 1,
 	}, sum.GitHub)
-	diff(t, "PyPI", store.SourceSummary{States: map[store.State]int{store.StateNew: 1, store.StateOK: 4}, Ages: []int{4, 0, 0}, Never: 1}, sum.PyPI)
-	diff(t, "failing", []store.Failing{
-		{ID: get(t, s, "later").ID, State: store.StateFailed, Since: t0},
-		{ID: get(t, s, "failed").ID, State: store.StateFailed, Since: day(-1)},
+	diff(t, "PyPI", record.SourceSummary{States: map[record.State]int{record.StateNew: 1, record.StateOK: 4}, Ages: []int{4, 0, 0}, Never: 1}, sum.PyPI)
+	diff(t, "failing", []record.Failing{
+		{ID: get(t, s, "later").ID, State: record.StateFailed, Since: t0},
+		{ID: get(t, s, "failed").ID, State: record.StateFailed, Since: day(-1)},
 	}, sum.Failing)
 	if sum.Packages != 5 || sum.AllFailing != 3 {
 		t.Errorf("%d packages, %d fail", sum.Packages, sum.AllFailing)

@@ -49,6 +49,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"pkgmetad/internal/record"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -97,11 +98,11 @@ type Options struct {
 	// Judge tells which sources of an entry can be asked: StateNew for one
 	// that can, else StateNone or StateUnsupported, with a sentence for each
 	// that cannot. Nil means that every URL that is not blank can be asked.
-	Judge func(Entry) (github, pypi State, problems []string)
+	Judge func(record.Entry) (github, pypi record.State, problems []string)
 	// Render returns what readers get of a record. It is a function of the
 	// record and of what Rendering names. Nil means the documented fields in
 	// plain JSON.
-	Render func(*Record) []byte
+	Render func(*record.Package) []byte
 	// Rendering names everything else that Render's result depends on. Where it
 	// is not what the file was written with, Open renders every package anew.
 	Rendering string
@@ -112,8 +113,8 @@ type Store struct {
 	db     *bolt.DB
 	path   string
 	file   os.FileInfo // of the file that is open
-	judge  func(Entry) (github, pypi State, problems []string)
-	render func(*Record) []byte
+	judge  func(record.Entry) (github, pypi record.State, problems []string)
+	render func(*record.Package) []byte
 
 	version version               // of what is served
 	order   atomic.Pointer[[]int] // ids of the live packages, ascending; replaced whole by a sync
@@ -189,12 +190,12 @@ func mapSize(path string) int {
 	return max(1<<30, 2*size)
 }
 
-func judgeByPresence(e Entry) (github, pypi State, problems []string) {
-	state := func(url *string) State {
+func judgeByPresence(e record.Entry) (github, pypi record.State, problems []string) {
+	state := func(url *string) record.State {
 		if url == nil || *url == "" {
-			return StateNone
+			return record.StateNone
 		}
-		return StateNew
+		return record.StateNew
 	}
 	return state(e.RepoURL), state(e.PyPIURL), nil
 }

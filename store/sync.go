@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"pkgmetad/internal/record"
 	"slices"
 	"strings"
 	"time"
@@ -20,7 +21,7 @@ type SyncReport struct {
 // tombstone is a package that left the catalogue. It keeps the whole record, so
 // that a package which comes back does so with its data.
 type tombstone struct {
-	Record
+	record.Package
 	Deleted time.Time `json:"deleted"`
 }
 
@@ -36,13 +37,13 @@ const syncChunk = 10_000
 //
 // Ids that contradict each other are an ErrContradiction that lists them all; nothing is
 // changed then.
-func (s *Store) SyncCatalogue(c Catalogue, now time.Time) (SyncReport, error) {
+func (s *Store) SyncCatalogue(c record.Catalogue, now time.Time) (SyncReport, error) {
 	report, err := s.takeOver(c, nil, now)
 	return report.SyncReport, err
 }
 
 // takeOver is SyncCatalogue and, with fetched halves by id, Import.
-func (s *Store) takeOver(c Catalogue, fetched map[int]*Record, now time.Time) (report ImportReport, err error) {
+func (s *Store) takeOver(c record.Catalogue, fetched map[int]*record.Package, now time.Time) (report ImportReport, err error) {
 	s.syncing.Lock()
 	defer s.syncing.Unlock()
 	now = now.UTC().Truncate(time.Microsecond)
@@ -130,7 +131,7 @@ func (r *ImportReport) add(part ImportReport) {
 }
 
 // assignIDs returns the entries with an id each.
-func (s *Store) assignIDs(entries []Entry) ([]Entry, error) {
+func (s *Store) assignIDs(entries []record.Entry) ([]record.Entry, error) {
 	entries = slices.Clone(entries)
 	owner := make(map[int]string, len(entries)) // id -> slug, of this catalogue
 	declared := make(map[string]bool, len(entries))
@@ -194,7 +195,7 @@ func (s *Store) assignIDs(entries []Entry) ([]Entry, error) {
 
 // syncPackage takes over one entry, which has an id, with what was fetched of
 // it elsewhere, nil for nothing.
-func (s *Store) syncPackage(w *writer, e Entry, fetched *Record, now time.Time, report *ImportReport) error {
+func (s *Store) syncPackage(w *writer, e record.Entry, fetched *record.Package, now time.Time, report *ImportReport) error {
 	tx := w.Tx
 	old, err := getPackage(tx, e.ID)
 	found := err == nil
@@ -220,24 +221,24 @@ func (s *Store) syncPackage(w *writer, e Entry, fetched *Record, now time.Time, 
 	}
 	e.Created = e.Created.UTC().Truncate(time.Microsecond)
 
-	if found && rec.Slug != e.Slug && !sameText(rec.RepoURL, e.RepoURL) && !sameText(rec.PyPIURL, e.PyPIURL) {
+	if found && rec.Slug != e.Slug && !record.SameText(rec.RepoURL, e.RepoURL) && !record.SameText(rec.PyPIURL, e.PyPIURL) {
 		// Another package has this id now. What was fetched is not of it.
-		rec = Record{Entry: rec.Entry, GitHub: Source{State: StateNone}, PyPI: Source{State: StateNone}}
+		rec = record.Package{Entry: rec.Entry, GitHub: record.Status{State: record.StateNone}, PyPI: record.Status{State: record.StateNone}}
 	}
 	before, beforeGitHub, beforePyPI := rec.Entry, rec.GitHub.State, rec.PyPI.State
 	rec.Entry = e
 	gitHub, pyPI, problems := s.judge(e)
-	rejudge(&rec.GitHub, gitHub, sameText(before.RepoURL, e.RepoURL))
-	if !sameText(before.RepoURL, e.RepoURL) {
+	rejudge(&rec.GitHub, gitHub, record.SameText(before.RepoURL, e.RepoURL))
+	if !record.SameText(before.RepoURL, e.RepoURL) {
 		rec.Repo.Name, rec.Repo.ID = "", 0
 	}
-	rejudge(&rec.PyPI, pyPI, sameText(before.PyPIURL, e.PyPIURL))
+	rejudge(&rec.PyPI, pyPI, record.SameText(before.PyPIURL, e.PyPIURL))
 
 	same := found && sameEntry(&before, &e)
 	if !same {
 		rec.Modified = now
 	}
-	imported := fetched != nil && rec.overlay(fetched)
+	imported := fetched != nil && overlay(&rec, fetched)
 	if imported {
 		report.Fetched++
 	}
@@ -259,7 +260,7 @@ func (s *Store) syncPackage(w *writer, e Entry, fetched *Record, now time.Time, 
 	default:
 		report.Changed++
 	}
-	var replaced *Record
+	var replaced *record.Package
 	if found {
 		replaced = &old
 	}
@@ -267,12 +268,12 @@ func (s *Store) syncPackage(w *writer, e Entry, fetched *Record, now time.Time, 
 }
 
 // rejudge takes over what can be asked of a source by now.
-func rejudge(source *Source, judged State, sameURL bool) {
+func rejudge(source *record.Status, judged record.State, sameURL bool) {
 	switch {
 	case !judged.Fetchable():
 		source.State, source.LastError, source.Note, source.NextDue = judged, "", "", time.Time{}
 	case !sameURL || !source.State.Fetchable() || source.State == "":
-		*source = Source{State: StateNew, LastAttempt: source.LastAttempt, LastSuccess: source.LastSuccess}
+		*source = record.Status{State: record.StateNew, LastAttempt: source.LastAttempt, LastSuccess: source.LastSuccess}
 	}
 }
 
@@ -280,7 +281,7 @@ func rejudge(source *Source, judged State, sameURL bool) {
 // the catalogue, under this id or, where it had another one, under its slug. A
 // tombstone of another slug under this id makes way: the id is e's now. One under
 // another id stays, so that no other package is ever given that id.
-func formerRecord(tx *bolt.Tx, e Entry) (rec Record, restored bool, err error) {
+func formerRecord(tx *bolt.Tx, e record.Entry) (rec record.Package, restored bool, err error) {
 	ids := [][]byte{key(e.ID)}
 	if id := tx.Bucket(bucketSlugs).Get([]byte(e.Slug)); id != nil {
 		ids = append(ids, id)
@@ -298,11 +299,11 @@ func formerRecord(tx *bolt.Tx, e Entry) (rec Record, restored bool, err error) {
 				err = purgeSlug(tx, e.ID)
 			}
 			if err = errors.Join(err, tombstones.Delete(id)); err != nil {
-				return Record{}, false, err
+				return record.Package{}, false, err
 			}
 		}
 		if match {
-			return t.Record, true, nil
+			return t.Package, true, nil
 		}
 	}
 	if len(ids) == 2 {
@@ -311,11 +312,11 @@ func formerRecord(tx *bolt.Tx, e Entry) (rec Record, restored bool, err error) {
 			return rec, false, nil
 		}
 	}
-	return Record{}, false, nil
+	return record.Package{}, false, nil
 }
 
 // replaceEntry writes rec in place of old, nil for none, with all its keys.
-func replaceEntry(w *writer, old, rec *Record) error {
+func replaceEntry(w *writer, old, rec *record.Package) error {
 	tx := w.Tx
 	if old != nil {
 		if err := dropMembers(tx, old); err != nil {
@@ -347,8 +348,8 @@ func bury(w *writer, id int, now time.Time) error {
 		if err := purgeKeys(tx, id); err != nil {
 			return err
 		}
-		rec, err = Record{Entry: Entry{ID: id}}, nil
-		rec.GitHub.State, rec.PyPI.State = StateNone, StateNone
+		rec, err = record.Package{Entry: record.Entry{ID: id}}, nil
+		rec.GitHub.State, rec.PyPI.State = record.StateNone, record.StateNone
 	}
 	if err == ErrNotFound {
 		return nil
@@ -368,7 +369,7 @@ func bury(w *writer, id int, now time.Time) error {
 	if err := tx.Bucket(bucketSources).Delete(key(id)); err != nil {
 		return err
 	}
-	value, err := encode(tombstone{Record: rec, Deleted: now})
+	value, err := encode(tombstone{Package: rec, Deleted: now})
 	if err != nil {
 		return err
 	}
@@ -379,7 +380,7 @@ func bury(w *writer, id int, now time.Time) error {
 }
 
 // dropSlug forgets that rec's slug is rec's, unless it is another's by now.
-func dropSlug(tx *bolt.Tx, rec *Record) error {
+func dropSlug(tx *bolt.Tx, rec *record.Package) error {
 	slugs := tx.Bucket(bucketSlugs)
 	if number(slugs.Get([]byte(rec.Slug))) != uint64(rec.ID) {
 		return nil
@@ -387,7 +388,7 @@ func dropSlug(tx *bolt.Tx, rec *Record) error {
 	return slugs.Delete([]byte(rec.Slug))
 }
 
-func dropMembers(tx *bolt.Tx, rec *Record) error {
+func dropMembers(tx *bolt.Tx, rec *record.Package) error {
 	for _, grid := range rec.Grids {
 		if err := tx.Bucket(bucketMembers).Delete(memberKey(grid, rec)); err != nil {
 			return err
@@ -426,7 +427,7 @@ func purgeSlug(tx *bolt.Tx, id int) error {
 }
 
 // memberKey orders a grid's packages by title. Bytes of UTF-8 sort as code points.
-func memberKey(grid int, rec *Record) []byte {
+func memberKey(grid int, rec *record.Package) []byte {
 	title := rec.Title
 	if len(title) > 4096 {
 		title = title[:4096] // bbolt bounds a key
@@ -435,8 +436,8 @@ func memberKey(grid int, rec *Record) []byte {
 	return append(append(k, 0), key(rec.ID)...)
 }
 
-func sameEntry(a, b *Entry) bool {
+func sameEntry(a, b *record.Entry) bool {
 	return a.ID == b.ID && a.Slug == b.Slug && a.Title == b.Title && a.Category == b.Category &&
 		slices.Equal(a.Grids, b.Grids) && a.Created.Equal(b.Created) &&
-		sameText(a.RepoURL, b.RepoURL) && sameText(a.PyPIURL, b.PyPIURL) && sameText(a.DocumentationURL, b.DocumentationURL)
+		record.SameText(a.RepoURL, b.RepoURL) && record.SameText(a.PyPIURL, b.PyPIURL) && record.SameText(a.DocumentationURL, b.DocumentationURL)
 }

@@ -6,12 +6,13 @@ import (
 	"testing"
 	"time"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
 
 func TestSyncOfPackages(t *testing.T) {
 	s := open(t, dbPath(t), store.Options{})
-	expect := func(step string, c store.Catalogue, now time.Time, want store.SyncReport, grows uint64) {
+	expect := func(step string, c record.Catalogue, now time.Time, want store.SyncReport, grows uint64) {
 		t.Helper()
 		before := s.Sequence()
 		diff(t, step+": report", want, sync(t, s, c, now))
@@ -22,8 +23,8 @@ func TestSyncOfPackages(t *testing.T) {
 	c := entries("a", "b")
 	expect("add", c, t0, store.SyncReport{Added: 2}, 2)
 	a := get(t, s, "a")
-	want := store.Record{Entry: c.Packages[0], Modified: t0}
-	want.ID, want.Created, want.GitHub.State, want.PyPI.State = 1, t0, store.StateNew, store.StateNew
+	want := record.Package{Entry: c.Packages[0], Modified: t0}
+	want.ID, want.Created, want.GitHub.State, want.PyPI.State = 1, t0, record.StateNew, record.StateNew
 	diff(t, "added", want, a)
 
 	expect("again", c, day(1), store.SyncReport{Unchanged: 2}, 0)
@@ -82,9 +83,9 @@ func TestSyncSwapsSlugs(t *testing.T) {
 
 func TestAssignedIDs(t *testing.T) {
 	s := open(t, dbPath(t), store.Options{})
-	step := func(want map[string]int, packages ...store.Entry) {
+	step := func(want map[string]int, packages ...record.Entry) {
 		t.Helper()
-		sync(t, s, store.Catalogue{Packages: packages}, t0)
+		sync(t, s, record.Catalogue{Packages: packages}, t0)
 		s = reopen(t, s)
 		got := map[string]int{}
 		for _, p := range packages {
@@ -92,7 +93,7 @@ func TestAssignedIDs(t *testing.T) {
 		}
 		diff(t, "ids", want, got)
 	}
-	numbered := func(slug string, id int) store.Entry {
+	numbered := func(slug string, id int) record.Entry {
 		e := entry(slug)
 		e.ID = id
 		return e
@@ -123,7 +124,7 @@ func TestSyncRefusesContradictions(t *testing.T) {
 	c.Packages[1].ID = 1
 	c.Packages[2].ID, c.Packages[3].ID = 5, 5
 	c.Packages[5].ID = -3
-	c.Categories = []store.Category{{ID: 1, Slug: "new"}}
+	c.Categories = []record.Category{{ID: 1, Slug: "new"}}
 	_, err = s.SyncCatalogue(c, day(1))
 	for _, want := range []string{
 		"x declares the id 1, which a was given", "y and z both have the id 5", "slug z is declared twice", "m has the id -3",
@@ -142,11 +143,11 @@ func TestSyncRefusesContradictions(t *testing.T) {
 
 func TestSyncOfTaxonomy(t *testing.T) {
 	s := open(t, dbPath(t), store.Options{})
-	c := store.Catalogue{
-		Categories: []store.Category{{ID: 1, Slug: "apps"}, {ID: 2, Slug: "tools", Created: day(-9), Modified: day(-8)}, {ID: 3}, {ID: 4}, {ID: 5}},
-		Grids:      []store.Grid{{ID: 1, Slug: "cms"}},
+	c := record.Catalogue{
+		Categories: []record.Category{{ID: 1, Slug: "apps"}, {ID: 2, Slug: "tools", Created: day(-9), Modified: day(-8)}, {ID: 3}, {ID: 4}, {ID: 5}},
+		Grids:      []record.Grid{{ID: 1, Slug: "cms"}},
 	}
-	expect := func(step string, now time.Time, grows uint64, categories []store.Category, grids []store.Grid) {
+	expect := func(step string, now time.Time, grows uint64, categories []record.Category, grids []record.Grid) {
 		t.Helper()
 		before := s.Sequence()
 		sync(t, s, c, now)
@@ -160,13 +161,13 @@ func TestSyncOfTaxonomy(t *testing.T) {
 		must(t, err)
 		diff(t, step+": grids", grids, gotGrids)
 	}
-	apps := store.Category{ID: 1, Slug: "apps", Created: t0, Modified: t0}
-	tools := store.Category{ID: 2, Slug: "tools", Created: day(-9), Modified: day(-8)}
-	bare := func(id int) store.Category { return store.Category{ID: id, Created: t0, Modified: t0} }
-	cms := store.Grid{ID: 1, Slug: "cms", Created: t0, Modified: t0}
-	all := []store.Category{bare(5), bare(4), bare(3), tools, apps}
-	expect("add", t0, 6, all, []store.Grid{cms})
-	expect("again", day(1), 0, all, []store.Grid{cms})
+	apps := record.Category{ID: 1, Slug: "apps", Created: t0, Modified: t0}
+	tools := record.Category{ID: 2, Slug: "tools", Created: day(-9), Modified: day(-8)}
+	bare := func(id int) record.Category { return record.Category{ID: id, Created: t0, Modified: t0} }
+	cms := record.Grid{ID: 1, Slug: "cms", Created: t0, Modified: t0}
+	all := []record.Category{bare(5), bare(4), bare(3), tools, apps}
+	expect("add", t0, 6, all, []record.Grid{cms})
+	expect("again", day(1), 0, all, []record.Grid{cms})
 
 	// One is changed in the transaction that removes neighbours of it.
 	c.Categories = c.Categories[:2]
@@ -175,29 +176,29 @@ func TestSyncOfTaxonomy(t *testing.T) {
 	apps.Title, apps.Modified = "Apps", day(2)
 	tools.Title = "Tools"
 	cms.IsLocked, cms.Modified = true, day(2)
-	expect("change", day(2), 6, []store.Category{tools, apps}, []store.Grid{cms})
+	expect("change", day(2), 6, []record.Category{tools, apps}, []record.Grid{cms})
 
 	c.Categories, c.Grids = c.Categories[1:], nil
-	expect("remove", day(3), 2, []store.Category{tools}, nil)
+	expect("remove", day(3), 2, []record.Category{tools}, nil)
 }
 
 func TestURLChangeResetsItsSource(t *testing.T) {
 	for _, test := range []struct {
 		name   string
-		change func(*store.Entry)
-		want   func(*store.Record)
+		change func(*record.Entry)
+		want   func(*record.Package)
 	}{
-		{"another repository", func(e *store.Entry) { e.RepoURL = new("https://github.com/o/new") }, func(r *store.Record) {
+		{"another repository", func(e *record.Entry) { e.RepoURL = new("https://github.com/o/new") }, func(r *record.Package) {
 			r.Repo.Name, r.Repo.ID = "", 0
-			r.GitHub = store.Source{State: store.StateNew, LastAttempt: day(1), LastSuccess: day(1)}
+			r.GitHub = record.Status{State: record.StateNew, LastAttempt: day(1), LastSuccess: day(1)}
 		}},
-		{"another project", func(e *store.Entry) { e.PyPIURL = new("https://pypi.org/project/new") }, func(r *store.Record) {
-			r.PyPI = store.Source{State: store.StateNew, LastAttempt: day(1), LastSuccess: day(1)}
+		{"another project", func(e *record.Entry) { e.PyPIURL = new("https://pypi.org/project/new") }, func(r *record.Package) {
+			r.PyPI = record.Status{State: record.StateNew, LastAttempt: day(1), LastSuccess: day(1)}
 		}},
-		{"no project", func(e *store.Entry) { e.PyPIURL = nil }, func(r *store.Record) {
-			r.PyPI.State, r.PyPI.NextDue = store.StateNone, time.Time{}
+		{"no project", func(e *record.Entry) { e.PyPIURL = nil }, func(r *record.Package) {
+			r.PyPI.State, r.PyPI.NextDue = record.StateNone, time.Time{}
 		}},
-		{"title", func(e *store.Entry) { e.Title = "B" }, func(*store.Record) {}},
+		{"title", func(e *record.Entry) { e.Title = "B" }, func(*record.Package) {}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := open(t, dbPath(t), store.Options{})
@@ -219,29 +220,29 @@ func TestURLChangeResetsItsSource(t *testing.T) {
 }
 
 func TestJudgeIsToldOnce(t *testing.T) {
-	verdict := store.StateUnsupported
-	judge := func(store.Entry) (github, pypi store.State, problems []string) {
-		if verdict == store.StateUnsupported {
+	verdict := record.StateUnsupported
+	judge := func(record.Entry) (github, pypi record.State, problems []string) {
+		if verdict == record.StateUnsupported {
 			problems = []string{"no such host"}
 		}
-		return verdict, store.StateNew, problems
+		return verdict, record.StateNew, problems
 	}
 	s := open(t, dbPath(t), store.Options{Judge: judge})
 	told := store.SyncReport{Added: 1, Problems: []string{"a: no such host"}}
 	diff(t, "first", told, sync(t, s, entries("a"), t0))
-	if get(t, s, "a").GitHub.State != store.StateUnsupported {
+	if get(t, s, "a").GitHub.State != record.StateUnsupported {
 		t.Error("the verdict is not stored")
 	}
 	must(t, s.Close())
 	s = open(t, s.Path(), store.Options{Judge: judge})
 	sequence := s.Sequence()
 	diff(t, "after a restart", store.SyncReport{Unchanged: 1}, sync(t, s, entries("a"), t0))
-	verdict = store.StateNew
+	verdict = record.StateNew
 	diff(t, "supported", store.SyncReport{Unchanged: 1}, sync(t, s, entries("a"), t0))
 	if got := get(t, s, "a"); !got.GitHub.IsDue(t0) {
 		t.Errorf("not due: %+v", got.GitHub)
 	}
-	verdict = store.StateUnsupported
+	verdict = record.StateUnsupported
 	told.Added, told.Unchanged = 0, 1
 	diff(t, "unsupported again", told, sync(t, s, entries("a"), t0))
 	if s.Sequence() != sequence {
@@ -273,18 +274,18 @@ func TestAnotherPackageUnderAnID(t *testing.T) {
 	s := open(t, dbPath(t), store.Options{})
 	one, two := entry("one"), entry("two")
 	one.ID, two.ID = 1, 2
-	sync(t, s, store.Catalogue{Packages: []store.Entry{one, two}}, t0)
+	sync(t, s, record.Catalogue{Packages: []record.Entry{one, two}}, t0)
 	put(t, s, fetched(get(t, s, "one"), 11, day(1), day(2)), fetched(get(t, s, "two"), 22, day(1), day(2)))
 	one.ID, two.ID = 2, 1
-	sync(t, s, store.Catalogue{Packages: []store.Entry{one, two}}, day(3))
+	sync(t, s, record.Catalogue{Packages: []record.Entry{one, two}}, day(3))
 	for _, slug := range []string{"one", "two"} {
-		if rec := get(t, s, slug); rec.Repo.Stars != 0 || !rec.LastFetched.IsZero() || rec.GitHub.State != store.StateNew {
+		if rec := get(t, s, slug); rec.Repo.Stars != 0 || !rec.LastFetched.IsZero() || rec.GitHub.State != record.StateNew {
 			t.Errorf("%s has %+v", slug, rec)
 		}
 	}
 	put(t, s, fetched(get(t, s, "one"), 11, day(4), day(5)))
 	one.Slug = "renamed"
-	sync(t, s, store.Catalogue{Packages: []store.Entry{one, two}}, day(5))
+	sync(t, s, record.Catalogue{Packages: []record.Entry{one, two}}, day(5))
 	if rec := get(t, s, "renamed"); rec.Repo.Stars != 11 || rec.LastFetched.IsZero() {
 		t.Errorf("the renamed one has %+v", rec)
 	}

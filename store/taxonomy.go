@@ -2,17 +2,18 @@ package store
 
 import (
 	"bytes"
+	"pkgmetad/internal/record"
 	"time"
 )
 
 // syncTaxonomy takes over categories and grids.
-func syncTaxonomy(w *writer, c Catalogue, now time.Time) error {
-	if err := syncItems(w, bucketCategories, c.Categories, now, func(category *Category) (int, *time.Time, *time.Time) {
+func syncTaxonomy(w *writer, c record.Catalogue, now time.Time) error {
+	if err := syncItems(w, bucketCategories, c.Categories, now, func(category *record.Category) (int, *time.Time, *time.Time) {
 		return category.ID, &category.Created, &category.Modified
 	}); err != nil {
 		return err
 	}
-	return syncItems(w, bucketGrids, c.Grids, now, func(grid *Grid) (int, *time.Time, *time.Time) {
+	return syncItems(w, bucketGrids, c.Grids, now, func(grid *record.Grid) (int, *time.Time, *time.Time) {
 		return grid.ID, &grid.Created, &grid.Modified
 	})
 }

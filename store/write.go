@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"pkgmetad/internal/record"
 	"sync"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 // of what is served.
 type writer struct {
 	*bolt.Tx
-	render   func(*Record) []byte
+	render   func(*record.Package) []byte
 	sequence uint64    // of the last change
 	now      time.Time // that changes are dated with
 }

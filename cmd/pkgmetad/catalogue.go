@@ -2,9 +2,8 @@ package main
 
 import (
 	"path/filepath"
+	"pkgmetad/internal/record"
 	"strings"
-
-	"pkgmetad/store"
 )
 
 // maxCatalogueYAML bounds a YAML catalogue, which takes some sixty times its
@@ -22,7 +21,7 @@ const shownCatalogueProblems = 50
 // In the result every reference is an id. A category or a grid always has an
 // id; a package that declares none has the id 0, and a time that is not
 // declared is zero.
-func LoadCatalogue(path string) (store.Catalogue, error) {
+func LoadCatalogue(path string) (record.Catalogue, error) {
 	var ps problems
 	b := newCatalogueBuilder(&ps)
 	switch strings.ToLower(filepath.Ext(path)) {
@@ -38,7 +37,7 @@ func LoadCatalogue(path string) (store.Catalogue, error) {
 	}
 	cat := b.finish()
 	if fe := ps.report(path, shownCatalogueProblems); fe != nil {
-		return store.Catalogue{}, fe
+		return record.Catalogue{}, fe
 	}
 	return cat, nil
 }

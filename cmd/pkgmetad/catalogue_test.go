@@ -5,13 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"pkgmetad/internal/record"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"pkgmetad/store"
 )
 
 func pointer(s string) *string { return &s }
@@ -24,7 +23,7 @@ func TestExampleCatalogue(t *testing.T) {
 	if len(cat.Packages) != 6 {
 		t.Errorf("%d packages", len(cat.Packages))
 	}
-	want := store.Entry{
+	want := record.Entry{
 		ID: 1609, Slug: "djorm-ext-pgfulltext", Title: "djorm-ext-pgfulltext", Category: 1, Grids: []int{58, 161, 14},
 		RepoURL: pointer("https://github.com/linuxlewis/djorm-ext-pgfulltext"),
 		PyPIURL: pointer("http://pypi.python.org/pypi/djorm-ext-pgfulltext"),
@@ -73,13 +72,13 @@ categories:
 
 func TestCatalogueFormats(t *testing.T) {
 	day := func(y, m, d int) time.Time { return time.Date(y, time.Month(m), d, 0, 0, 0, 0, time.UTC) }
-	want := store.Catalogue{
-		Categories: []store.Category{{ID: 1, Slug: "apps", Title: "App", TitlePlural: "Apps", Description: "d", ShowPyPI: true, Created: day(2001, 1, 1), Modified: day(2002, 2, 2)}},
-		Grids: []store.Grid{
+	want := record.Catalogue{
+		Categories: []record.Category{{ID: 1, Slug: "apps", Title: "App", TitlePlural: "Apps", Description: "d", ShowPyPI: true, Created: day(2001, 1, 1), Modified: day(2002, 2, 2)}},
+		Grids: []record.Grid{
 			{ID: 1, Slug: "g1", Title: "One", Description: "dé😀", IsLocked: true, Header: true, Created: day(2001, 1, 1), Modified: day(2002, 2, 2)},
 			{ID: 2, Slug: "g2", Title: "g2"},
 		},
-		Packages: []store.Entry{
+		Packages: []record.Entry{
 			{Slug: "only-a-slug", Title: "only-a-slug"},
 			{ID: 7, Slug: "2048", Title: "a\nb", Category: 1, Grids: []int{2, 1}, RepoURL: pointer(""), DocumentationURL: pointer(" x "), Created: time.Date(2012, 12, 26, 9, 29, 30, 670172000, time.UTC)},
 			{Slug: "by-id", Title: "by-id", Category: 1, Created: day(2020, 2, 29)},
@@ -251,7 +250,7 @@ func checkCatalogue(t *testing.T, read func(*catalogueBuilder)) {
 	}
 	slugs, ids := map[string]bool{}, map[int]bool{}
 	for _, p := range cat.Packages {
-		if !store.IsSlug(p.Slug) || slugs[p.Slug] || p.ID < 0 || p.ID > 0 && ids[p.ID] {
+		if !record.IsSlug(p.Slug) || slugs[p.Slug] || p.ID < 0 || p.ID > 0 && ids[p.ID] {
 			t.Errorf("accepted: %+v", p)
 		}
 		slugs[p.Slug], ids[p.ID] = true, true

@@ -1,16 +1,15 @@
 package main
 
 import (
+	"pkgmetad/internal/record"
 	"slices"
-
-	"pkgmetad/store"
 )
 
 // catalogueBuilder puts a catalogue together from entries in any order, and
 // checks what no entry can tell alone.
 type catalogueBuilder struct {
 	problems   *problems
-	cat        store.Catalogue
+	cat        record.Catalogue
 	categories entryIndex
 	grids      entryIndex
 	packages   entryIndex
@@ -103,7 +102,7 @@ func titleOr(title *string, slug entrySlug) string {
 
 func (b *catalogueBuilder) addCategory(c *fileCategory) {
 	if b.categories.add(c.entry, c.ID, c.Slug, true, b.problems) {
-		b.cat.Categories = append(b.cat.Categories, store.Category{
+		b.cat.Categories = append(b.cat.Categories, record.Category{
 			ID: c.ID.n, Slug: c.Slug.text, Title: titleOr(c.Title, c.Slug), TitlePlural: c.TitlePlural,
 			Description: c.Description, ShowPyPI: c.ShowPyPI, Created: c.Created, Modified: c.Modified,
 		})
@@ -112,7 +111,7 @@ func (b *catalogueBuilder) addCategory(c *fileCategory) {
 
 func (b *catalogueBuilder) addGrid(g *fileGrid) {
 	if b.grids.add(g.entry, g.ID, g.Slug, true, b.problems) {
-		b.cat.Grids = append(b.cat.Grids, store.Grid{
+		b.cat.Grids = append(b.cat.Grids, record.Grid{
 			ID: g.ID.n, Slug: g.Slug.text, Title: titleOr(g.Title, g.Slug), Description: g.Description,
 			IsLocked: g.IsLocked, Header: g.Header, Created: g.Created, Modified: g.Modified,
 		})
@@ -121,7 +120,7 @@ func (b *catalogueBuilder) addGrid(g *fileGrid) {
 
 func (b *catalogueBuilder) addPackage(p *filePackage) {
 	if b.packages.add(p.entry, p.ID, p.Slug, false, b.problems) {
-		b.cat.Packages = append(b.cat.Packages, store.Entry{
+		b.cat.Packages = append(b.cat.Packages, record.Entry{
 			ID: p.ID.n, Slug: p.Slug.text, Title: titleOr(p.Title, p.Slug),
 			RepoURL: p.RepoURL, PyPIURL: p.PyPIURL, DocumentationURL: p.DocumentationURL, Created: p.Created,
 		})
@@ -131,7 +130,7 @@ func (b *catalogueBuilder) addPackage(p *filePackage) {
 
 // finish resolves the references and returns the catalogue, which is good only
 // if there are no problems.
-func (b *catalogueBuilder) finish() store.Catalogue {
+func (b *catalogueBuilder) finish() record.Catalogue {
 	for i := range b.cat.Packages {
 		p, refs := &b.cat.Packages[i], b.refs[i]
 		p.Category = b.id(&b.categories, refs.category, p.Slug, "category")

@@ -2,10 +2,9 @@ package main
 
 import (
 	"errors"
+	"pkgmetad/internal/record"
 	"strconv"
 	"time"
-
-	"pkgmetad/store"
 )
 
 // filePackage, fileCategory and fileGrid are the entries of a catalogue as a
@@ -147,8 +146,8 @@ func (id *entryID) unmarshalScalar(s scalar) error {
 }
 
 func checkID(n int) error {
-	if n < 1 || n > store.MaxID {
-		return errors.New("is out of range; an id is from 1 to " + strconv.Itoa(store.MaxID))
+	if n < 1 || n > record.MaxID {
+		return errors.New("is out of range; an id is from 1 to " + strconv.Itoa(record.MaxID))
 	}
 	return nil
 }
@@ -170,9 +169,9 @@ func (slug *entrySlug) unmarshalScalar(s scalar) error {
 		return err
 	case text == "":
 		return errors.New("is empty; write letters, digits, - and _")
-	case len(text) > store.MaxSlug:
+	case len(text) > record.MaxSlug:
 		return errors.New("is longer than 255 characters; write a shorter one")
-	case !store.IsSlug(text):
+	case !record.IsSlug(text):
 		return errors.New(shortQuote(text) + " is not a slug; write letters of A to Z, digits, - and _ only")
 	}
 	slug.text = text

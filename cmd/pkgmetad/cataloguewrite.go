@@ -6,17 +6,16 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"pkgmetad/internal/record"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"pkgmetad/store"
 )
 
 // catalogueWriter writes a catalogue so that it loads as the same one.
-type catalogueWriter func(io.Writer, store.Catalogue) error
+type catalogueWriter func(io.Writer, record.Catalogue) error
 
 func catalogueIsYAML(path string) bool {
 	ext := strings.ToLower(filepath.Ext(path))
@@ -71,7 +70,7 @@ func (d *declaration) time(key string, t time.Time) {
 
 // declarations are the three lists of a catalogue, each in the order of the
 // ids; packages without one come last, in the order of their slugs.
-func declarations(c store.Catalogue) [3]struct {
+func declarations(c record.Catalogue) [3]struct {
 	list, kind string
 	entries    func(yield func(declaration) bool)
 } {
@@ -80,9 +79,9 @@ func declarations(c store.Catalogue) [3]struct {
 		entries    func(yield func(declaration) bool)
 	}
 	return [3]section{
-		{"categories", "category", inOrder(c.Categories, func(x store.Category) (int, string) { return x.ID, x.Slug }, declareCategory)},
-		{"grids", "grid", inOrder(c.Grids, func(x store.Grid) (int, string) { return x.ID, x.Slug }, declareGrid)},
-		{"packages", "", inOrder(c.Packages, func(x store.Entry) (int, string) { return x.ID, x.Slug }, declarePackage)},
+		{"categories", "category", inOrder(c.Categories, func(x record.Category) (int, string) { return x.ID, x.Slug }, declareCategory)},
+		{"grids", "grid", inOrder(c.Grids, func(x record.Grid) (int, string) { return x.ID, x.Slug }, declareGrid)},
+		{"packages", "", inOrder(c.Packages, func(x record.Entry) (int, string) { return x.ID, x.Slug }, declarePackage)},
 	}
 }
 
@@ -102,7 +101,7 @@ func inOrder[T any](items []T, key func(T) (id int, slug string), declare func(*
 	}
 }
 
-func declareCategory(c *store.Category) (d declaration) {
+func declareCategory(c *record.Category) (d declaration) {
 	given(&d, "id", c.ID)
 	given(&d, "slug", c.Slug)
 	d.add("title", c.Title)
@@ -114,7 +113,7 @@ func declareCategory(c *store.Category) (d declaration) {
 	return d
 }
 
-func declareGrid(g *store.Grid) (d declaration) {
+func declareGrid(g *record.Grid) (d declaration) {
 	given(&d, "id", g.ID)
 	given(&d, "slug", g.Slug)
 	d.add("title", g.Title)
@@ -126,7 +125,7 @@ func declareGrid(g *store.Grid) (d declaration) {
 	return d
 }
 
-func declarePackage(p *store.Entry) (d declaration) {
+func declarePackage(p *record.Entry) (d declaration) {
 	given(&d, "id", p.ID)
 	given(&d, "slug", p.Slug)
 	d.add("title", p.Title)
@@ -145,7 +144,7 @@ const catalogueHead = `# A catalogue, as pkgmetad import wrote it. Change it as 
 # writes it anew, and keeps what stood here as .bak.
 `
 
-func writeYAML(w io.Writer, c store.Catalogue) error {
+func writeYAML(w io.Writer, c record.Catalogue) error {
 	b := []byte(catalogueHead)
 	for _, section := range declarations(c) {
 		b = append(b, '\n')
@@ -183,7 +182,7 @@ func writeYAML(w io.Writer, c store.Catalogue) error {
 	return err
 }
 
-func writeJSON(w io.Writer, c store.Catalogue) error {
+func writeJSON(w io.Writer, c record.Catalogue) error {
 	b := []byte("{")
 	for i, section := range declarations(c) {
 		if i > 0 {
@@ -209,7 +208,7 @@ func writeJSON(w io.Writer, c store.Catalogue) error {
 	return err
 }
 
-func writeNDJSON(w io.Writer, c store.Catalogue) error {
+func writeNDJSON(w io.Writer, c record.Catalogue) error {
 	var b []byte
 	for _, section := range declarations(c) {
 		for d := range section.entries {

@@ -4,13 +4,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"pkgmetad/internal/record"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"pkgmetad/store"
 )
 
 // hostile is text that some reader of some format takes for something else.
@@ -22,30 +21,30 @@ var hostile = []string{
 	"https://github.com/a/b?c=d&e=f#g", "http://h:80/a:b", "a://b", strings.Repeat("long ", 1000), strings.Repeat("x", 5000), "{{ a }}", "${a}", "$(a)", "a/b", "a=b", "(a)", "a(b)", "C++", "C#", "a b: c", "a b:", "key: value # not a comment",
 }
 
-func hostileCatalogue() (c store.Catalogue) {
+func hostileCatalogue() (c record.Catalogue) {
 	at := time.Date(2012, 12, 26, 9, 29, 30, 670172000, time.UTC)
 	text := func(s string) *string { return &s }
 	for i, s := range hostile {
 		id := i + 1
-		c.Categories = append(c.Categories, store.Category{ID: id, Slug: fmt.Sprint("c", id), Title: s, TitlePlural: s, Description: s, ShowPyPI: i%2 == 0, Created: at, Modified: at.Add(time.Duration(i) * time.Microsecond)})
-		c.Grids = append(c.Grids, store.Grid{ID: id, Slug: fmt.Sprint(id), Title: s, Description: s, IsLocked: i%2 == 0, Header: i%3 == 0, Created: at, Modified: at})
-		c.Packages = append(c.Packages, store.Entry{ID: id, Slug: fmt.Sprint("p", id), Title: s, Category: id, Grids: []int{1 + i/2, id + 1}[:1+i%2], RepoURL: text(s), Created: at})
+		c.Categories = append(c.Categories, record.Category{ID: id, Slug: fmt.Sprint("c", id), Title: s, TitlePlural: s, Description: s, ShowPyPI: i%2 == 0, Created: at, Modified: at.Add(time.Duration(i) * time.Microsecond)})
+		c.Grids = append(c.Grids, record.Grid{ID: id, Slug: fmt.Sprint(id), Title: s, Description: s, IsLocked: i%2 == 0, Header: i%3 == 0, Created: at, Modified: at})
+		c.Packages = append(c.Packages, record.Entry{ID: id, Slug: fmt.Sprint("p", id), Title: s, Category: id, Grids: []int{1 + i/2, id + 1}[:1+i%2], RepoURL: text(s), Created: at})
 	}
 	c.Packages[len(c.Packages)-1].Grids = nil
 	c.Packages = append(c.Packages,
-		store.Entry{ID: 1000, Slug: "null", Title: "null", RepoURL: text(""), PyPIURL: text(""), DocumentationURL: text("")},
-		store.Entry{ID: store.MaxID, Slug: "2048", Title: "2048", Created: time.Date(1970, 1, 1, 0, 0, 0, 1000, time.UTC)},
-		store.Entry{ID: store.MaxID - 1, Slug: "-", Title: "-", Created: time.Date(9999, 12, 31, 23, 59, 59, 999999000, time.UTC)},
-		store.Entry{Slug: "no-id", Title: "no-id"},
-		store.Entry{Slug: "no-id-2", Title: "2"},
+		record.Entry{ID: 1000, Slug: "null", Title: "null", RepoURL: text(""), PyPIURL: text(""), DocumentationURL: text("")},
+		record.Entry{ID: record.MaxID, Slug: "2048", Title: "2048", Created: time.Date(1970, 1, 1, 0, 0, 0, 1000, time.UTC)},
+		record.Entry{ID: record.MaxID - 1, Slug: "-", Title: "-", Created: time.Date(9999, 12, 31, 23, 59, 59, 999999000, time.UTC)},
+		record.Entry{Slug: "no-id", Title: "no-id"},
+		record.Entry{Slug: "no-id-2", Title: "2"},
 	)
 	return c
 }
 
 // inIDOrder is the order that a catalogue is written in.
-func inIDOrder(c store.Catalogue) store.Catalogue {
+func inIDOrder(c record.Catalogue) record.Catalogue {
 	n := len(c.Packages)
-	c.Packages = append([]store.Entry(nil), c.Packages...)
+	c.Packages = append([]record.Entry(nil), c.Packages...)
 	c.Packages[n-4], c.Packages[n-3] = c.Packages[n-3], c.Packages[n-4]
 	return c
 }
@@ -78,9 +77,9 @@ func TestCatalogueRoundTrip(t *testing.T) {
 
 func TestCatalogueLayout(t *testing.T) {
 	text := func(s string) *string { return &s }
-	c := store.Catalogue{
-		Categories: []store.Category{{ID: 1, Slug: "apps", Title: "App", ShowPyPI: true}},
-		Packages: []store.Entry{
+	c := record.Catalogue{
+		Categories: []record.Category{{ID: 1, Slug: "apps", Title: "App", ShowPyPI: true}},
+		Packages: []record.Entry{
 			{Slug: "wagtail", Title: "Wagtail", Category: 1, RepoURL: text("https://github.com/wagtail/wagtail"), PyPIURL: text("")},
 			{ID: 7, Slug: "other", Title: "no: it's", Created: time.Date(2012, 12, 26, 0, 0, 0, 0, time.UTC)},
 		},
@@ -160,7 +159,7 @@ func TestCatalogueFiles(t *testing.T) {
 		}
 	}
 	const one, two, old = `{"id": 1, "slug": "a", "title": "a"}` + "\n", `{"id": 1, "slug": "a", "title": "b"}` + "\n", "# old\n"
-	c := store.Catalogue{Packages: []store.Entry{{ID: 1, Slug: "a", Title: "a"}}}
+	c := record.Catalogue{Packages: []record.Entry{{ID: 1, Slug: "a", Title: "a"}}}
 	path := filepath.Join(folder, "c.ndjson")
 	f, err := stageCatalogue(path, c)
 	if err != nil {
@@ -217,10 +216,10 @@ func TestCatalogueFiles(t *testing.T) {
 // TestCatalogueTooLargeForYAML: what a daemon could not load is not written.
 func TestCatalogueTooLargeForYAML(t *testing.T) {
 	url := "https://github.com/" + strings.Repeat("a", 30_000)
-	var c store.Catalogue
+	var c record.Catalogue
 	for id := 1; id <= 300; id++ {
 		slug := fmt.Sprint("p", id)
-		c.Packages = append(c.Packages, store.Entry{ID: id, Slug: slug, Title: slug, RepoURL: &url})
+		c.Packages = append(c.Packages, record.Entry{ID: id, Slug: slug, Title: slug, RepoURL: &url})
 	}
 	folder := t.TempDir()
 	_, err := stageCatalogue(filepath.Join(folder, "c.yaml"), c)
@@ -256,12 +255,12 @@ func FuzzCatalogueWrite(f *testing.F) {
 	folder := f.TempDir()
 	f.Fuzz(func(t *testing.T, s string, id int) {
 		s = strings.ToValidUTF8(s, "\ufffd") // as all that an import reads is
-		if s == "" || id < 1 || id > store.MaxID {
+		if s == "" || id < 1 || id > record.MaxID {
 			return
 		}
-		c := store.Catalogue{
-			Categories: []store.Category{{ID: id, Slug: "c", Title: s, Description: s}},
-			Packages:   []store.Entry{{ID: id, Slug: "p", Title: s, Category: id, PyPIURL: &s}},
+		c := record.Catalogue{
+			Categories: []record.Category{{ID: id, Slug: "c", Title: s, Description: s}},
+			Packages:   []record.Entry{{ID: id, Slug: "p", Title: s, Category: id, PyPIURL: &s}},
 		}
 		for _, name := range []string{"c.yaml", "c.json", "c.ndjson"} {
 			path := filepath.Join(folder, name)

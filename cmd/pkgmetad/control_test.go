@@ -14,6 +14,7 @@ import (
 
 	"pkgmetad/fetcher"
 	"pkgmetad/github"
+	"pkgmetad/internal/record"
 	"pkgmetad/internal/sim"
 	"pkgmetad/pypi"
 	"pkgmetad/store"
@@ -66,9 +67,9 @@ func TestStoppedTerminalHoldsNothingUp(t *testing.T) {
 		}
 		defer st.Close()
 		defer transport.CloseIdleConnections()
-		var c store.Catalogue
+		var c record.Catalogue
 		for _, p := range world.Catalogue().Packages {
-			c.Packages = append(c.Packages, store.Entry{ID: p.ID, Slug: p.Slug, RepoURL: p.RepoURL})
+			c.Packages = append(c.Packages, record.Entry{ID: p.ID, Slug: p.Slug, RepoURL: p.RepoURL})
 		}
 		if _, err := st.SyncCatalogue(c, time.Now()); err != nil {
 			t.Fatal(err)

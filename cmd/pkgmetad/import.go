@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pkgmetad/internal/importer"
+	"pkgmetad/internal/record"
 	"pkgmetad/internal/upstream"
 	"pkgmetad/store"
 )
@@ -156,7 +157,7 @@ func (i *importing) takeOver(c *content, file *newCatalogueFile, st *store.Store
 // content is what has been read.
 type content struct {
 	importer.Collection
-	catalogue store.Catalogue
+	catalogue record.Catalogue
 	forget    func() error // removes what was kept for going on
 }
 

@@ -21,23 +21,24 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"pkgmetad/api"
+	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
 
 const newYork = "America/New_York" // where the documented records are
 
 // documented returns the records that the API's own tests are held against.
-func documented(t *testing.T) (c store.Catalogue, recs []store.Record) {
+func documented(t *testing.T) (c record.Catalogue, recs []record.Package) {
 	t.Helper()
 	data, err := os.ReadFile("../../api/testdata/records.json")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var file struct {
-		Categories []store.Category
-		Grids      []store.Grid
+		Categories []record.Category
+		Grids      []record.Grid
 		Packages   []struct {
-			store.Entry
+			record.Entry
 			LastUpdated     *time.Time `json:"last_updated"`
 			LastFetched     *time.Time `json:"last_fetched"`
 			PyPIVersion     *string    `json:"pypi_version"`
@@ -54,13 +55,13 @@ func documented(t *testing.T) (c store.Catalogue, recs []store.Record) {
 	}
 	c.Categories, c.Grids = file.Categories, file.Grids
 	for _, p := range file.Packages {
-		rec := store.Record{Entry: p.Entry, Modified: p.Modified, Release: store.Release{Version: p.PyPIVersion}, Repo: store.Repo{
+		rec := record.Package{Entry: p.Entry, Modified: p.Modified, Project: record.Project{Version: p.PyPIVersion}, Repo: record.Repo{
 			Stars: p.RepoWatchers, Forks: p.RepoForks, Description: p.RepoDescription,
 			Participants: p.Participants, Commits52: p.CommitsOver52, LastCommit: p.LastUpdated,
 		}}
 		if p.LastFetched != nil {
 			rec.LastFetched = *p.LastFetched
-			rec.GitHub = store.Source{State: store.StateOK, LastAttempt: rec.LastFetched, LastSuccess: rec.LastFetched}
+			rec.GitHub = record.Status{State: record.StateOK, LastAttempt: rec.LastFetched, LastSuccess: rec.LastFetched}
 			rec.PyPI = rec.GitHub
 		}
 		c.Packages = append(c.Packages, p.Entry)
@@ -518,7 +519,7 @@ func TestImportKeepsNewer(t *testing.T) {
 	rec.Repo.Stars, rec.LastFetched, rec.Modified = 252, now, now
 	rec.GitHub.LastAttempt, rec.GitHub.LastSuccess = now, now
 	rec.PyPI = rec.GitHub
-	if err := st.Put([]store.Record{rec}); err != nil {
+	if err := st.Put([]record.Package{rec}); err != nil {
 		t.Fatal(err)
 	}
 	if err := st.Close(); err != nil {
@@ -581,7 +582,7 @@ func TestImportGoesOn(t *testing.T) {
 			write(t, p.path("catalogue.yaml"), left)
 			// Even a daemon that ran then, and buried all of them, changes nothing for good.
 			st := p.open()
-			if _, err := st.SyncCatalogue(store.Catalogue{}, time.Now()); err != nil {
+			if _, err := st.SyncCatalogue(record.Catalogue{}, time.Now()); err != nil {
 				t.Fatal(err)
 			}
 			if err := st.Close(); err != nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"pkgmetad/internal/importer"
+	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
 
@@ -16,7 +17,7 @@ import (
 type presentCatalogue struct {
 	path      string
 	exists    bool
-	catalogue store.Catalogue
+	catalogue record.Catalogue
 	err       error // why it cannot be read, where it exists
 }
 
@@ -35,7 +36,7 @@ const shownVanishing = 5
 
 // guard refuses a catalogue in which packages of the present one are missing,
 // and one in place of a file that cannot be read.
-func (p *presentCatalogue) guard(next store.Catalogue) error {
+func (p *presentCatalogue) guard(next record.Catalogue) error {
 	if !p.exists {
 		return nil
 	}
@@ -93,11 +94,11 @@ func nameTaxonomy(c *importer.Collection, present *presentCatalogue, st *store.S
 	for i := range c.Records {
 		rec := &c.Records[i]
 		if slug := categories.name(rec.Category); slug != "" {
-			c.Categories = append(c.Categories, store.Category{ID: rec.Category, Slug: slug, Title: slug})
+			c.Categories = append(c.Categories, record.Category{ID: rec.Category, Slug: slug, Title: slug})
 		}
 		for _, id := range rec.Grids {
 			if slug := grids.name(id); slug != "" {
-				c.Grids = append(c.Grids, store.Grid{ID: id, Slug: slug, Title: slug})
+				c.Grids = append(c.Grids, record.Grid{ID: id, Slug: slug, Title: slug})
 			}
 		}
 	}

@@ -10,10 +10,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"pkgmetad/internal/record"
 	"slices"
 	"strings"
-
-	"pkgmetad/store"
 )
 
 // newCatalogueFile is a catalogue that stands, synced, beside the place that it
@@ -26,7 +25,7 @@ type newCatalogueFile struct {
 // stageCatalogue writes c beside path, in the format that the name asks for as
 // in [LoadCatalogue]. It fails, and leaves nothing, where the file would not
 // read back as the same catalogue.
-func stageCatalogue(path string, c store.Catalogue) (f *newCatalogueFile, err error) {
+func stageCatalogue(path string, c record.Catalogue) (f *newCatalogueFile, err error) {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target // a link stays one
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pkgmetad/api"
+	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
 
@@ -52,7 +53,7 @@ func newShowCommand() *cobra.Command {
 }
 
 // lookUp gets a record from the daemon, or where none runs from the store.
-func lookUp(ctx context.Context, cfg *Config, slug string) (rec store.Record, err error) {
+func lookUp(ctx context.Context, cfg *Config, slug string) (rec record.Package, err error) {
 	daemon := dialDaemon(ctx, cfg)
 	if daemon == nil {
 		if _, err := os.Stat(cfg.Store.Path); err != nil {
@@ -87,13 +88,13 @@ func lookUp(ctx context.Context, cfg *Config, slug string) (rec store.Record, er
 	return rec, fmt.Errorf("the daemon failed (%s): %s", resp.Status, bytes.TrimSpace(text))
 }
 
-func show(w io.Writer, cfg *Config, rec store.Record, now time.Time) error {
+func show(w io.Writer, cfg *Config, rec record.Package, now time.Time) error {
 	fmt.Fprintf(w, "%s\n\n", api.Record(rec, linkBase(cfg, cfg.HTTP.Listen), cfg.HTTP.TimeZone, 4))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "source\tstate\tlast attempt\tlast success\tnext due\tfailures")
 	sources := []struct {
 		name string
-		store.Source
+		record.Status
 	}{{"github", rec.GitHub}, {"pypi", rec.PyPI}}
 	for _, s := range sources {
 		due := moment(s.NextDue, now, "at once")

@@ -30,8 +30,8 @@ func ask(address, path string, header http.Header) (*http.Response, error) {
 	return plain.Do(r)
 }
 
-// record records an answer.
-func record(address, path string, header http.Header) (a answer, err error) {
+// get keeps an answer whole.
+func get(address, path string, header http.Header) (a answer, err error) {
 	resp, err := ask(address, path, header)
 	if err != nil {
 		return a, err

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
 
@@ -20,12 +21,12 @@ import (
 func TestGenerate(t *testing.T) {
 	now := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 	t0 := taxonomy{
-		categories: []store.Category{{ID: 1, Slug: "apps"}, {ID: 2, Slug: "frameworks"}},
-		grids:      []store.Grid{{ID: 5, Slug: "forms"}, {ID: 6, Slug: "search"}, {ID: 9, Slug: "cms"}},
+		categories: []record.Category{{ID: 1, Slug: "apps"}, {ID: 2, Slug: "frameworks"}},
+		grids:      []record.Grid{{ID: 5, Slug: "forms"}, {ID: 6, Slug: "search"}, {ID: 9, Slug: "cms"}},
 	}
 	const n = 300
-	c := store.Catalogue{Categories: t0.categories, Grids: t0.grids}
-	var recs, again []store.Record
+	c := record.Catalogue{Categories: t0.categories, Grids: t0.grids}
+	var recs, again []record.Package
 	for i := range n {
 		recs, again = append(recs, generate(i, t0, now)), append(again, generate(i, t0, now))
 		c.Packages = append(c.Packages, recs[i].Entry)

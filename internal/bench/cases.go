@@ -155,7 +155,7 @@ func recordAll(address string, cases []comparison, snapshot string) (answers []a
 				a, err = recordHeader(address, path)
 				a.File = snapshot
 			} else {
-				a, err = record(address, path, nil)
+				a, err = get(address, path, nil)
 			}
 			if err != nil {
 				return nil, err

@@ -83,7 +83,7 @@ func (d *daemon) finds(ctx context.Context) error {
 	}
 	last := slugs[len(slugs)-1]
 	for {
-		a, err := record(d.address, "/api/v4/search/?q="+last, nil)
+		a, err := get(d.address, "/api/v4/search/?q="+last, nil)
 		if err != nil {
 			return err
 		}

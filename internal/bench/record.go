@@ -4,30 +4,29 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"pkgmetad/internal/record"
 	"strings"
 	"time"
-
-	"pkgmetad/store"
 )
 
 const firstGenerated = 10_000_000 // id: higher than any of the simulator's
 
 // taxonomy is what the simulator's catalogue declares beside packages.
 type taxonomy struct {
-	categories []store.Category
-	grids      []store.Grid
+	categories []record.Category
+	grids      []record.Grid
 }
 
 // generate makes up package number n with what was fetched of it at now, of the
 // size and shape that such records have. The same n makes the same package.
-func generate(n int, t taxonomy, now time.Time) store.Record {
+func generate(n int, t taxonomy, now time.Time) record.Package {
 	r := rand.New(rand.NewPCG(uint64(n), 7))
 	name := fmt.Sprintf("django-%s-%s-%d", word(r), word(r), n)
 	if r.IntN(4) == 0 {
 		name = fmt.Sprintf("%s-%s-%d", word(r), word(r), n)
 	}
 	owner := login(r)
-	rec := store.Record{Entry: store.Entry{
+	rec := record.Package{Entry: record.Entry{
 		ID: firstGenerated + n, Slug: name, Title: name,
 		Category: t.categories[min(int(r.ExpFloat64()*0.7), len(t.categories)-1)].ID,
 		RepoURL:  new("https://github.com/" + owner + "/" + name),
@@ -62,10 +61,10 @@ func generate(n int, t taxonomy, now time.Time) store.Record {
 		rec.Repo.Commits52[i] = int(r.ExpFloat64() * pace)
 	}
 	rec.Repo.LastCommit = new(ago(r, now, 3*365).Truncate(time.Second))
-	rec.Release.Version = new(fmt.Sprintf("%d.%d.%d", r.IntN(6), r.IntN(20), r.IntN(10)))
+	rec.Project.Version = new(fmt.Sprintf("%d.%d.%d", r.IntN(6), r.IntN(20), r.IntN(10)))
 	rec.Modified = ago(r, now, 30)
 	rec.LastFetched = now
-	fetched := store.Source{State: store.StateOK, LastAttempt: now, LastSuccess: now, NextDue: now.Add(stale)}
+	fetched := record.Status{State: record.StateOK, LastAttempt: now, LastSuccess: now, NextDue: now.Add(stale)}
 	rec.GitHub, rec.PyPI = fetched, fetched
 	return rec
 }

@@ -82,7 +82,7 @@ func (s *simulator) busy(ctx context.Context) error {
 
 // asked returns how many requests the simulator has answered.
 func (s *simulator) asked() (n int, err error) {
-	a, err := record(s.address, "/_sim/stats", nil)
+	a, err := get(s.address, "/_sim/stats", nil)
 	if err != nil {
 		return 0, err
 	}

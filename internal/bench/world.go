@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"pkgmetad/api"
+	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
 
@@ -120,10 +121,10 @@ func (s site) generate(n int) error {
 		err := json.Unmarshal(line, &kind)
 		switch kind.Kind {
 		case "category":
-			t.categories = append(t.categories, store.Category{})
+			t.categories = append(t.categories, record.Category{})
 			err = errors.Join(err, json.Unmarshal(line, &t.categories[len(t.categories)-1]))
 		case "grid":
-			t.grids = append(t.grids, store.Grid{})
+			t.grids = append(t.grids, record.Grid{})
 			err = errors.Join(err, json.Unmarshal(line, &t.grids[len(t.grids)-1]))
 		}
 		if err != nil {
@@ -139,8 +140,8 @@ func (s site) generate(n int) error {
 	_, _ = out.Write(world) // Flush tells
 	lines := json.NewEncoder(out)
 	now := time.Now().UTC().Truncate(time.Microsecond)
-	recs := make([]store.Record, n)
-	entries := make([]store.Entry, n)
+	recs := make([]record.Package, n)
+	entries := make([]record.Entry, n)
 	for i := range recs {
 		recs[i] = generate(i, t, now)
 		entries[i] = recs[i].Entry
@@ -157,7 +158,7 @@ func (s site) generate(n int) error {
 	if err != nil {
 		return err
 	}
-	_, err = st.Import(store.Catalogue{Categories: t.categories, Grids: t.grids, Packages: entries}, recs, now)
+	_, err = st.Import(record.Catalogue{Categories: t.categories, Grids: t.grids, Packages: entries}, recs, now)
 	return errors.Join(err, st.Close())
 }
 

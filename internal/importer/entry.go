@@ -4,12 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"pkgmetad/internal/record"
 	"reflect"
 	"slices"
 	"strconv"
 	"time"
-
-	"pkgmetad/store"
 )
 
 // decoder reads the documented JSON of one entry. An error says what is wrong
@@ -155,13 +154,13 @@ func (c *check) head(d *document) (id int, slug, title string) {
 	switch {
 	case d.ID == nil:
 		c.fail("has no id")
-	case *d.ID < 1 || *d.ID > store.MaxID:
+	case *d.ID < 1 || *d.ID > record.MaxID:
 		c.fail("its id is %d", *d.ID)
 	default:
 		id = *d.ID
 	}
 	slug = need(c, "slug", d.Slug)
-	if d.Slug != nil && (!store.IsSlug(slug) || len(slug) > store.MaxSlug) {
+	if d.Slug != nil && (!record.IsSlug(slug) || len(slug) > record.MaxSlug) {
 		c.fail("%s is no slug", shortQuote(slug))
 	}
 	title = need(c, "title", d.Title)
@@ -196,12 +195,12 @@ func inWords(t reflect.Type) string {
 	return "a whole number"
 }
 
-func (d *decoder) category(data []byte) (store.Category, error) {
+func (d *decoder) category(data []byte) (record.Category, error) {
 	c := check{d: d}
 	var doc categoryDocument
 	c.decode(data, &doc)
 	id, slug, title := c.head(&doc.document)
-	return store.Category{
+	return record.Category{
 		ID: id, Slug: slug, Title: title,
 		TitlePlural: need(&c, "title_plural", doc.TitlePlural),
 		Description: need(&c, "description", doc.Description),
@@ -211,12 +210,12 @@ func (d *decoder) category(data []byte) (store.Category, error) {
 	}, c.err
 }
 
-func (d *decoder) grid(data []byte) (store.Grid, error) {
+func (d *decoder) grid(data []byte) (record.Grid, error) {
 	c := check{d: d}
 	var doc gridDocument
 	c.decode(data, &doc)
 	id, slug, title := c.head(&doc.document)
-	return store.Grid{
+	return record.Grid{
 		ID: id, Slug: slug, Title: title,
 		Description: need(&c, "description", doc.Description),
 		IsLocked:    need(&c, "is_locked", doc.IsLocked),
@@ -226,7 +225,7 @@ func (d *decoder) grid(data []byte) (store.Grid, error) {
 	}, c.err
 }
 
-func (d *decoder) record(data []byte) (rec store.Record, err error) {
+func (d *decoder) record(data []byte) (rec record.Package, err error) {
 	c := check{d: d}
 	var doc packageDocument
 	c.decode(data, &doc)
@@ -257,12 +256,12 @@ func (d *decoder) record(data []byte) (rec store.Record, err error) {
 	for _, n := range rec.Repo.Commits52 {
 		c.count("commits_over_52", &n)
 	}
-	rec.Release.Version = doc.PyPIVersion
+	rec.Project.Version = doc.PyPIVersion
 	if !rec.LastFetched.IsZero() {
 		// Both sources have answered by then: it is the older of the two
 		// successes. The store knows which of them can be asked at all.
-		rec.GitHub = store.Source{
-			State: store.StateOK, LastAttempt: rec.LastFetched, LastSuccess: rec.LastFetched,
+		rec.GitHub = record.Status{
+			State: record.StateOK, LastAttempt: rec.LastFetched, LastSuccess: rec.LastFetched,
 		}
 		if rec.LastFetched.Before(time.Now()) { // else a clock was ahead, which must not put the next fetch off
 			rec.GitHub.NextDue = rec.LastFetched.Add(d.staleAfter)

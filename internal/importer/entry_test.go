@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pkgmetad/api"
-	"pkgmetad/store"
+	"pkgmetad/internal/record"
 )
 
 // TestSenseless: each mistake is told with the id, and costs that entry alone.
@@ -202,7 +202,7 @@ func FuzzRecord(f *testing.F) {
 			}
 			return
 		}
-		if rec.ID < 1 || !store.IsSlug(rec.Slug) || rec.Repo.Stars < 0 || rec.Repo.Forks < 0 || slices.Contains(rec.Grids, 0) {
+		if rec.ID < 1 || !record.IsSlug(rec.Slug) || rec.Repo.Stars < 0 || rec.Repo.Forks < 0 || slices.Contains(rec.Grids, 0) {
 			t.Errorf("taken: %+v", rec)
 		}
 		served := api.Record(rec, "https://site.test", time.UTC, 0)
@@ -213,7 +213,7 @@ func FuzzRecord(f *testing.F) {
 		if diff := cmp.Diff(rec, again); diff != "" {
 			t.Errorf("-read +served and read again:\n%s", diff)
 		}
-		if _, err := json.Marshal([]store.Record{rec}); err != nil {
+		if _, err := json.Marshal([]record.Package{rec}); err != nil {
 			t.Error(err)
 		}
 	})

@@ -20,18 +20,17 @@ package importer
 import (
 	"cmp"
 	"fmt"
+	"pkgmetad/internal/record"
 	"slices"
 	"time"
-
-	"pkgmetad/store"
 )
 
 // Collection is what a source holds. Its lists are in the order of the ids, and
 // no id or slug comes twice in one.
 type Collection struct {
-	Categories []store.Category
-	Grids      []store.Grid
-	Records    []store.Record // complete; each source of a record that has LastFetched as of then
+	Categories []record.Category
+	Grids      []record.Grid
+	Records    []record.Package // complete; each source of a record that has LastFetched as of then
 
 	Skipped  int      // entries left out because they make no sense
 	Dropped  int      // references left out because nothing is there
@@ -49,8 +48,8 @@ type Collection struct {
 const maxProblems = 1000
 
 // Catalogue returns the declared half of the collection.
-func (c *Collection) Catalogue() store.Catalogue {
-	catalogue := store.Catalogue{Categories: c.Categories, Grids: c.Grids, Packages: make([]store.Entry, len(c.Records))}
+func (c *Collection) Catalogue() record.Catalogue {
+	catalogue := record.Catalogue{Categories: c.Categories, Grids: c.Grids, Packages: make([]record.Entry, len(c.Records))}
 	for i := range c.Records {
 		catalogue.Packages[i] = c.Records[i].Entry
 	}
@@ -78,16 +77,16 @@ func (c *Collection) skip(kind string, id int, place string, err error) {
 type collector struct {
 	Collection
 	decoder
-	categories taken[store.Category]
-	grids      taken[store.Grid]
-	packages   taken[store.Record]
+	categories taken[record.Category]
+	grids      taken[record.Grid]
+	packages   taken[record.Package]
 }
 
 func newCollector(site *site, staleAfter time.Duration) *collector {
 	c := &collector{
-		categories: newTaken("category", func(c *store.Category) (int, string) { return c.ID, c.Slug }),
-		grids:      newTaken("grid", func(g *store.Grid) (int, string) { return g.ID, g.Slug }),
-		packages:   newTaken("package", func(p *store.Record) (int, string) { return p.ID, p.Slug }),
+		categories: newTaken("category", func(c *record.Category) (int, string) { return c.ID, c.Slug }),
+		grids:      newTaken("grid", func(g *record.Grid) (int, string) { return g.ID, g.Slug }),
+		packages:   newTaken("package", func(p *record.Package) (int, string) { return p.ID, p.Slug }),
 	}
 	c.decoder = decoder{site: site, staleAfter: staleAfter, zone: &c.Zone}
 	return c

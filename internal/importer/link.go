@@ -3,10 +3,9 @@ package importer
 import (
 	"errors"
 	"net/url"
+	"pkgmetad/internal/record"
 	"strconv"
 	"strings"
-
-	"pkgmetad/store"
 )
 
 // site is the scheme and host that a source's links lead to. A nil site is any.
@@ -43,7 +42,7 @@ func (s *site) id(link, collection string) (int, error) {
 	path := strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), ".json")
 	folder, last := cutLast(path, "/")
 	id, err := strconv.Atoi(last)
-	if err != nil || strconv.Itoa(id) != last || id < 1 || id > store.MaxID || !strings.HasSuffix(folder, "/"+collection) {
+	if err != nil || strconv.Itoa(id) != last || id < 1 || id > record.MaxID || !strings.HasSuffix(folder, "/"+collection) {
 		return 0, errors.New("is no link to one of its " + collection)
 	}
 	return id, nil

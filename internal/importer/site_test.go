@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"pkgmetad/internal/record"
 	"slices"
 	"strings"
 	"testing"
@@ -17,8 +18,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-
-	"pkgmetad/store"
 )
 
 // same compares what two collections hold.
@@ -53,11 +52,11 @@ func TestReadSite(t *testing.T) {
 	}
 	text := func(s string) *string { return &s }
 	updated, fetched := time5("1996-01-05T19:49:29Z"), time5("1999-02-16T01:01:26.546801Z")
-	ok := store.Source{State: store.StateOK, LastAttempt: fetched, LastSuccess: fetched, NextDue: fetched.Add(24 * time.Hour)}
-	want := store.Record{
-		Entry:   store.Entry{ID: 1, Slug: "p1", Title: "Package 1", Category: 1, Grids: []int{2, 1}, RepoURL: text("https://github.com/a/b"), PyPIURL: text(""), Created: time5("1992-12-26T09:29:30.670172Z")},
-		Repo:    store.Repo{Stars: 251, Forks: 85, Description: "d", Participants: []string{"x", "y"}, Commits52: []int{0, 2}, LastCommit: &updated},
-		Release: store.Release{Version: text("0.10")}, GitHub: ok, PyPI: ok,
+	ok := record.Status{State: record.StateOK, LastAttempt: fetched, LastSuccess: fetched, NextDue: fetched.Add(24 * time.Hour)}
+	want := record.Package{
+		Entry:   record.Entry{ID: 1, Slug: "p1", Title: "Package 1", Category: 1, Grids: []int{2, 1}, RepoURL: text("https://github.com/a/b"), PyPIURL: text(""), Created: time5("1992-12-26T09:29:30.670172Z")},
+		Repo:    record.Repo{Stars: 251, Forks: 85, Description: "d", Participants: []string{"x", "y"}, Commits52: []int{0, 2}, LastCommit: &updated},
+		Project: record.Project{Version: text("0.10")}, GitHub: ok, PyPI: ok,
 		Modified: time5("1999-01-28T19:51:38.364173Z"), LastFetched: fetched,
 	}
 	if diff := cmp.Diff(want, got.Records[0]); diff != "" {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
 
@@ -76,13 +77,13 @@ func (s *generatedSource) Wait(ctx context.Context, since uint64) error {
 	return ctx.Err()
 }
 
-func (s *generatedSource) Categories(offset, limit int) ([]store.Category, int, error) {
-	return []store.Category{{ID: 1, Title: "Apps"}, {ID: 2, Title: "Frameworks"}}, 2, nil
+func (s *generatedSource) Categories(offset, limit int) ([]record.Category, int, error) {
+	return []record.Category{{ID: 1, Title: "Apps"}, {ID: 2, Title: "Frameworks"}}, 2, nil
 }
 
-func (s *generatedSource) Grids(offset, limit int) ([]store.Grid, int, error) { return nil, 0, nil }
+func (s *generatedSource) Grids(offset, limit int) ([]record.Grid, int, error) { return nil, 0, nil }
 
-func (s *generatedSource) Package(id int) (store.Record, error) {
+func (s *generatedSource) Package(id int) (record.Package, error) {
 	r := rand.New(rand.NewPCG(uint64(id), 1))
 	zipf := rand.NewZipf(r, 1.1, 4, 60_000)
 	name := ""

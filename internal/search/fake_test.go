@@ -14,6 +14,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
 
@@ -25,22 +26,22 @@ type fakeSource struct {
 	sequence   uint64
 	floor      uint64
 	waits      int // calls of Wait that found nothing new
-	packages   map[int]store.Record
+	packages   map[int]record.Package
 	changed    map[int]uint64 // sequence of the last change of a package
 	deleted    map[int]uint64
 	damaged    map[int]bool
-	categories map[int]store.Category
-	grids      map[int]store.Grid
+	categories map[int]record.Category
+	grids      map[int]record.Grid
 	fails      int   // calls of Changes that fail from now on
 	err        error // what they fail with
 	failed     int
 	reads      int // calls of Package
 }
 
-func newSource(recs ...store.Record) *fakeSource {
+func newSource(recs ...record.Package) *fakeSource {
 	f := &fakeSource{
-		packages: map[int]store.Record{}, changed: map[int]uint64{}, deleted: map[int]uint64{}, damaged: map[int]bool{},
-		categories: map[int]store.Category{}, grids: map[int]store.Grid{},
+		packages: map[int]record.Package{}, changed: map[int]uint64{}, deleted: map[int]uint64{}, damaged: map[int]bool{},
+		categories: map[int]record.Category{}, grids: map[int]record.Grid{},
 	}
 	f.wake = sync.NewCond(&f.mu)
 	f.put(recs...)
@@ -56,7 +57,7 @@ func (f *fakeSource) change(c func()) {
 	f.wake.Broadcast()
 }
 
-func (f *fakeSource) put(recs ...store.Record) {
+func (f *fakeSource) put(recs ...record.Package) {
 	f.change(func() {
 		for _, rec := range recs {
 			f.sequence++
@@ -75,11 +76,11 @@ func (f *fakeSource) remove(id int) {
 	})
 }
 
-func (f *fakeSource) putCategory(c store.Category) {
+func (f *fakeSource) putCategory(c record.Category) {
 	f.change(func() { f.sequence++; f.categories[c.ID] = c })
 }
 
-func (f *fakeSource) putGrid(g store.Grid) {
+func (f *fakeSource) putGrid(g record.Grid) {
 	f.change(func() { f.sequence++; f.grids[g.ID] = g })
 }
 
@@ -137,12 +138,12 @@ func (f *fakeSource) Wait(ctx context.Context, since uint64) error {
 	return ctx.Err()
 }
 
-func (f *fakeSource) Package(id int) (store.Record, error) {
+func (f *fakeSource) Package(id int) (record.Package, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.reads++
 	if f.damaged[id] {
-		return store.Record{}, errors.New("its checksum does not match")
+		return record.Package{}, errors.New("its checksum does not match")
 	}
 	rec, ok := f.packages[id]
 	if !ok {
@@ -151,21 +152,21 @@ func (f *fakeSource) Package(id int) (store.Record, error) {
 	return rec, nil
 }
 
-func (f *fakeSource) Categories(offset, limit int) ([]store.Category, int, error) {
+func (f *fakeSource) Categories(offset, limit int) ([]record.Category, int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Collect(maps.Values(f.categories)), len(f.categories), nil
 }
 
-func (f *fakeSource) Grids(offset, limit int) ([]store.Grid, int, error) {
+func (f *fakeSource) Grids(offset, limit int) ([]record.Grid, int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return slices.SortedFunc(maps.Values(f.grids), func(a, b store.Grid) int { return cmp.Compare(b.ID, a.ID) }), len(f.grids), nil
+	return slices.SortedFunc(maps.Values(f.grids), func(a, b record.Grid) int { return cmp.Compare(b.ID, a.ID) }), len(f.grids), nil
 }
 
 // pkg returns a package whose title and slug are the same.
-func pkg(id int, name, description string, stars int, participants ...string) store.Record {
-	var rec store.Record
+func pkg(id int, name, description string, stars int, participants ...string) record.Package {
+	var rec record.Package
 	rec.ID, rec.Title, rec.Slug = id, name, name
 	rec.Repo.Description, rec.Repo.Stars, rec.Repo.Participants = description, stars, participants
 	return rec

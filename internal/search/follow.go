@@ -11,6 +11,7 @@ import (
 	"github.com/blevesearch/bleve/v2"
 	"github.com/blevesearch/bleve/v2/index/scorch"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
 
@@ -219,7 +220,7 @@ func (x *Index) followFeed(ctx context.Context) error {
 // next written.
 func (x *Index) documents(changes []store.Change, categories map[int]string) (live []document, gone []string) {
 	for _, c := range changes {
-		p, err := store.Record{}, store.ErrNotFound
+		p, err := record.Package{}, store.ErrNotFound
 		if !c.Deleted {
 			p, err = x.source.Package(c.ID)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/blevesearch/bleve/v2/index/scorch"
 	"golang.org/x/sync/errgroup"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
 
@@ -46,11 +47,11 @@ func TestFollowsCategories(t *testing.T) {
 	rec := pkg(1, "alpha", "", 1)
 	rec.Category = 7
 	source := newSource(rec)
-	source.putCategory(store.Category{ID: 7, Title: "Gadgets"})
+	source.putCategory(record.Category{ID: 7, Title: "Gadgets"})
 	x := indexed(t, source)
 	wantIDs(t, x, "gadgets", 1)
 
-	source.putCategory(store.Category{ID: 7, Title: "Widgets"})
+	source.putCategory(record.Category{ID: 7, Title: "Widgets"})
 	source.idle()
 	wantIDs(t, x, "gadgets")
 	wantIDs(t, x, "widget", 1)
@@ -60,7 +61,7 @@ func TestFollowsCategories(t *testing.T) {
 	source.idle()
 	source.change(func() {
 		source.sequence++
-		source.categories[7] = store.Category{ID: 7, Title: "Gizmos"}
+		source.categories[7] = record.Category{ID: 7, Title: "Gizmos"}
 		source.sequence++
 		delete(source.packages, 2)
 		delete(source.changed, 2)
@@ -74,14 +75,14 @@ func TestFollowsCategories(t *testing.T) {
 func TestFollowsGrids(t *testing.T) {
 	source := newSource(pkg(1, "alpha", "", 1))
 	x := indexed(t, source)
-	source.putGrid(store.Grid{ID: 1, Title: "Payments", Slug: "payments", Description: "Money"})
-	source.putGrid(store.Grid{ID: 2, Title: "Blogs", Slug: "blogs", Description: "Money too"})
+	source.putGrid(record.Grid{ID: 1, Title: "Payments", Slug: "payments", Description: "Money"})
+	source.putGrid(record.Grid{ID: 2, Title: "Blogs", Slug: "blogs", Description: "Money too"})
 	source.idle()
 	wantIDs(t, x, "money", -1, -2)
 	source.removeGrid(1)
 	source.idle()
 	wantIDs(t, x, "money", -2)
-	source.putGrid(store.Grid{ID: 2, Title: "Weblogs", Slug: "blogs"})
+	source.putGrid(record.Grid{ID: 2, Title: "Weblogs", Slug: "blogs"})
 	source.idle()
 	wantIDs(t, x, "money")
 	wantIDs(t, x, "weblogs", -2)
@@ -110,7 +111,7 @@ func TestFollowsTheStore(t *testing.T) {
 	defer s.Close()
 	w := watchedStore{s, make(chan uint64)}
 	x := open(t, filepath.Join(t.TempDir(), "search"), w)
-	sync := func(c store.Catalogue) {
+	sync := func(c record.Catalogue) {
 		t.Helper()
 		if _, err := s.SyncCatalogue(c, time.Now()); err != nil {
 			t.Fatal(err)
@@ -121,10 +122,10 @@ func TestFollowsTheStore(t *testing.T) {
 		}
 	}
 	repo := "https://github.com/a/b"
-	c := store.Catalogue{
-		Categories: []store.Category{{ID: 1, Slug: "apps", Title: "Apps"}},
-		Grids:      []store.Grid{{ID: 4, Slug: "forms", Title: "Forms"}},
-		Packages: []store.Entry{
+	c := record.Catalogue{
+		Categories: []record.Category{{ID: 1, Slug: "apps", Title: "Apps"}},
+		Grids:      []record.Grid{{ID: 4, Slug: "forms", Title: "Forms"}},
+		Packages: []record.Entry{
 			{ID: 1, Slug: "crispy-forms", Title: "Crispy Forms", Category: 1, RepoURL: &repo},
 			{ID: 2, Slug: "floppy-forms", Title: "Floppy Forms", Category: 1},
 		},
@@ -139,7 +140,7 @@ func TestFollowsTheStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	rec.Repo.Description, rec.Repo.Stars, rec.Modified = "An elegant solution", 9, time.Now()
-	if err := s.Put([]store.Record{rec}); err != nil {
+	if err := s.Put([]record.Package{rec}); err != nil {
 		t.Fatal(err)
 	}
 	settle()
@@ -281,7 +282,7 @@ func TestIndexesWhatChanged(t *testing.T) {
 	alpha := pkg(1, "alpha", "first", 1, "zoe")
 	alpha.Category = 1
 	source := newSource(alpha)
-	source.putCategory(store.Category{ID: 1, Title: "Apps"})
+	source.putCategory(record.Category{ID: 1, Title: "Apps"})
 	x := open(t, dir, source)
 	stop := run(t, x)
 	source.idle()
@@ -290,20 +291,20 @@ func TestIndexesWhatChanged(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name   string
-		change func(*store.Record)
+		change func(*record.Package)
 		want   uint64
 	}{
-		{"nothing", func(*store.Record) {}, 0},
-		{"times", func(p *store.Record) {
+		{"nothing", func(*record.Package) {}, 0},
+		{"times", func(p *record.Package) {
 			p.LastFetched, p.Modified = time.Unix(1e9, 0), time.Unix(1e9, 0)
 			p.Repo.Commits52 = []int{1}
 		}, 0},
-		{"stars", func(p *store.Record) { p.Repo.Stars++ }, 1},
-		{"description", func(p *store.Record) { p.Repo.Description = "second" }, 1},
-		{"participants", func(p *store.Record) { p.Repo.Participants = []string{"zoe", "jo"} }, 1},
-		{"category", func(p *store.Record) { p.Category = 2 }, 1},
-		{"title", func(p *store.Record) { p.Title = "Beta" }, 1},
-		{"back", func(p *store.Record) { *p = alpha }, 1},
+		{"stars", func(p *record.Package) { p.Repo.Stars++ }, 1},
+		{"description", func(p *record.Package) { p.Repo.Description = "second" }, 1},
+		{"participants", func(p *record.Package) { p.Repo.Participants = []string{"zoe", "jo"} }, 1},
+		{"category", func(p *record.Package) { p.Category = 2 }, 1},
+		{"title", func(p *record.Package) { p.Title = "Beta" }, 1},
+		{"back", func(p *record.Package) { *p = alpha }, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before := updates()

@@ -3,6 +3,7 @@ package search
 import (
 	"fmt"
 	"math"
+	"pkgmetad/internal/record"
 	"strconv"
 	"strings"
 	"unicode"
@@ -19,8 +20,6 @@ import (
 	"github.com/blevesearch/bleve/v2/analysis/token/shingle"
 	unicodewords "github.com/blevesearch/bleve/v2/analysis/tokenizer/unicode"
 	"github.com/blevesearch/bleve/v2/mapping"
-
-	"pkgmetad/store"
 )
 
 // version is that of what an index holds. Raise it with every change of the
@@ -125,14 +124,14 @@ type document struct {
 	texts map[string]any // by property
 }
 
-func (x *Index) packageDocument(p *store.Record, category string) document {
+func (x *Index) packageDocument(p *record.Package, category string) document {
 	d := x.document(docID(false, p.ID), p.Repo.Stars, p.Title, p.Slug, p.Repo.Description)
 	d.texts["category"], d.texts["participants"] = category, p.Repo.Participants
 	d.texts["digest"] = d.digest()
 	return d
 }
 
-func (x *Index) gridDocument(g *store.Grid) document {
+func (x *Index) gridDocument(g *record.Grid) document {
 	return x.document(docID(true, g.ID), 0, g.Title, g.Slug, g.Description)
 }
 

@@ -4,21 +4,20 @@ import (
 	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"pkgmetad/internal/record"
 	"slices"
 	"testing"
-
-	"pkgmetad/store"
 )
 
 // Each package matches "forms" in one way in one field; the worse the way, the
 // more stars, the longer the other texts and the rarer the word in its field.
 func TestRank(t *testing.T) {
-	named := func(title, slug, description string, category int, participants ...string) store.Record {
+	named := func(title, slug, description string, category int, participants ...string) record.Package {
 		rec := pkg(0, title, description, 0, participants...)
 		rec.Slug, rec.Category = slug, category
 		return rec
 	}
-	ranked := []store.Record{
+	ranked := []record.Package{
 		named("Forms", "x-a", "", 0), // the whole title
 		named("x-b", "forms", "", 0), // the whole slug
 		named("my forms", "x-c", "", 0),
@@ -57,8 +56,8 @@ func TestRank(t *testing.T) {
 				slices.Reverse(recs)
 			}
 			source := newSource()
-			source.putCategory(store.Category{ID: 1, Title: "Forms"})
-			source.putCategory(store.Category{ID: 2, Title: "Form"})
+			source.putCategory(record.Category{ID: 1, Title: "Forms"})
+			source.putCategory(record.Category{ID: 2, Title: "Form"})
 			source.put(recs...)
 			if got := ids(t, indexed(t, source), "forms"); !slices.Equal(got, want) {
 				t.Errorf("found\n%v, want\n%v", got, want)
@@ -97,14 +96,14 @@ func TestRankOfMany(t *testing.T) {
 		{"negative", func(i int) int { return -i }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			var recs []store.Record
+			var recs []record.Package
 			for i := range 2 * many {
 				recs = append(recs, pkg(i+1, fmt.Sprintf("django-n%d", i), "", c.stars(i)))
 			}
 			random.Shuffle(len(recs), func(i, j int) { recs[i], recs[j] = recs[j], recs[i] })
 			x := indexed(t, newSource(recs...))
-			slices.SortFunc(recs, func(a, b store.Record) int {
-				clamp := func(p store.Record) int { return min(max(0, p.Repo.Stars), 1<<32-1) }
+			slices.SortFunc(recs, func(a, b record.Package) int {
+				clamp := func(p record.Package) int { return min(max(0, p.Repo.Stars), 1<<32-1) }
 				return cmp.Or(cmp.Compare(clamp(b), clamp(a)), cmp.Compare(a.ID, b.ID))
 			})
 			var want []int
@@ -121,7 +120,7 @@ func TestRankOfMany(t *testing.T) {
 }
 
 func TestLimit(t *testing.T) {
-	var recs []store.Record
+	var recs []record.Package
 	for i := range 30 {
 		recs = append(recs, pkg(i+1, fmt.Sprint("forms-", i), "forms", i))
 	}

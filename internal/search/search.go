@@ -46,6 +46,7 @@ import (
 	"github.com/blevesearch/bleve/v2/search/query"
 	"github.com/rs/zerolog"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
 
@@ -59,11 +60,11 @@ type Source interface {
 	// Wait returns nil when there was a change after since, or ctx's error.
 	Wait(ctx context.Context, since uint64) error
 	// Package returns a live package, or store.ErrNotFound.
-	Package(id int) (store.Record, error)
+	Package(id int) (record.Package, error)
 	// Categories and Grids return up to limit of them from offset on, and how
 	// many there are in all.
-	Categories(offset, limit int) ([]store.Category, int, error)
-	Grids(offset, limit int) ([]store.Grid, int, error)
+	Categories(offset, limit int) ([]record.Category, int, error)
+	Grids(offset, limit int) ([]record.Grid, int, error)
 }
 
 // Hit names what was found.

@@ -1,12 +1,11 @@
 package search
 
 import (
+	"pkgmetad/internal/record"
 	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
-
-	"pkgmetad/store"
 )
 
 func TestMain(m *testing.M) {
@@ -28,11 +27,11 @@ func TestFinds(t *testing.T) {
 		pkg(10, "python3-saml", "Authentication", 5),
 		pkg(11, "celery", "Distributed task queue, user's choice of brokers for the impatient", 20000, "ask"),
 	)
-	source.putCategory(store.Category{ID: 3, Title: "Frameworks"})
+	source.putCategory(record.Category{ID: 3, Title: "Frameworks"})
 	nine := pkg(12, "wagtail", "", 15000)
 	nine.Category = 3
 	source.put(nine)
-	source.putGrid(store.Grid{ID: 58, Title: "Full text search", Slug: "search", Description: "Haystacks and needles"})
+	source.putGrid(record.Grid{ID: 58, Title: "Full text search", Slug: "search", Description: "Haystacks and needles"})
 	x := indexed(t, source)
 
 	for _, c := range []struct {

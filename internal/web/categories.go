@@ -3,13 +3,12 @@ package web
 import (
 	"cmp"
 	"io"
-
-	"pkgmetad/store"
+	"pkgmetad/internal/record"
 )
 
 // CategoryItem is a category in a list.
 type CategoryItem struct {
-	store.Category
+	record.Category
 	Path string // of its page, below the prefix
 }
 

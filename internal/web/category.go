@@ -3,14 +3,13 @@ package web
 import (
 	"cmp"
 	"io"
-
-	"pkgmetad/store"
+	"pkgmetad/internal/record"
 )
 
 // CategoryPage is one category.
 type CategoryPage struct {
 	Clock
-	Category store.Category
+	Category record.Category
 	JSON     string // path of the category as JSON, below the prefix
 }
 

@@ -2,12 +2,11 @@ package web
 
 import (
 	"fmt"
+	"pkgmetad/internal/record"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"pkgmetad/store"
 )
 
 const week = 7 * 24 * time.Hour
@@ -67,7 +66,7 @@ type chartMonth struct {
 // success on a day D, week i of n begins at D's midnight less 7·(n−i) days.
 // While GitHub computes newer counts or fails in part, the counts kept can be
 // of another day than the last success; the page says so.
-func newChart(rec *store.Record) *chart {
+func newChart(rec *record.Package) *chart {
 	counts := rec.Repo.Commits52
 	if len(counts) == 0 {
 		return nil
@@ -111,7 +110,7 @@ func newChart(rec *store.Record) *chart {
 	c.Begin, c.End, c.MostBegin = c.Weeks[0].Begin, end.Format(time.DateOnly), c.Weeks[most].Begin
 	c.Months = months(begin, end)
 	switch {
-	case rec.GitHub.State == store.StatePending:
+	case rec.GitHub.State == record.StatePending:
 		c.Doubt = "GitHub is still computing newer counts; these are of an earlier answer, so the weeks may have begun some days earlier."
 	case rec.GitHub.State.Fetchable() && rec.GitHub.Failures > 0 && rec.GitHub.LastAttempt.After(rec.GitHub.LastSuccess):
 		c.Doubt = "The last attempt to ask GitHub failed; the weeks are those before its last success."

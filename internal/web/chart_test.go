@@ -2,11 +2,10 @@ package web
 
 import (
 	"fmt"
+	"pkgmetad/internal/record"
 	"strings"
 	"testing"
 	"time"
-
-	"pkgmetad/store"
 )
 
 func TestChartShowsNumbersAndDates(t *testing.T) {
@@ -44,22 +43,22 @@ func TestChartDates(t *testing.T) {
 	counts := append(make([]int, 51), 4)
 	tests := []struct {
 		name             string
-		source           store.Source
+		source           record.Status
 		fetched          time.Time
 		begin, last, end string
 		doubt            bool
 	}{
-		{"at midnight", store.Source{State: store.StateOK, LastSuccess: at("2026-02-16T00:00:00Z")}, time.Time{}, "2025-02-17", "2026-02-09", "2026-02-16", false},
-		{"before midnight", store.Source{State: store.StateOK, LastSuccess: at("2026-02-15T23:59:59Z")}, time.Time{}, "2025-02-16", "2026-02-08", "2026-02-15", false},
-		{"another zone", store.Source{State: store.StateOK, LastSuccess: at("2026-02-16T00:30:00+01:00")}, time.Time{}, "2025-02-16", "2026-02-08", "2026-02-15", false},
-		{"over a leap day", store.Source{State: store.StateOK, LastSuccess: at("2024-03-03T12:00:00Z")}, time.Time{}, "2023-03-05", "2024-02-25", "2024-03-03", false},
-		{"seeded", store.Source{State: store.StateNew}, at("2026-02-16T12:00:00Z"), "2025-02-17", "2026-02-09", "2026-02-16", false},
-		{"never asked", store.Source{State: store.StateNew}, time.Time{}, "", "", "", false},
-		{"pending", store.Source{State: store.StatePending, LastSuccess: at("2026-02-16T12:00:00Z")}, time.Time{}, "2025-02-17", "2026-02-09", "2026-02-16", true},
-		{"failed", store.Source{State: store.StateFailed, Failures: 1, LastAttempt: at("2026-02-17T12:00:00Z"), LastSuccess: at("2026-02-16T12:00:00Z")}, time.Time{}, "2025-02-17", "2026-02-09", "2026-02-16", true},
+		{"at midnight", record.Status{State: record.StateOK, LastSuccess: at("2026-02-16T00:00:00Z")}, time.Time{}, "2025-02-17", "2026-02-09", "2026-02-16", false},
+		{"before midnight", record.Status{State: record.StateOK, LastSuccess: at("2026-02-15T23:59:59Z")}, time.Time{}, "2025-02-16", "2026-02-08", "2026-02-15", false},
+		{"another zone", record.Status{State: record.StateOK, LastSuccess: at("2026-02-16T00:30:00+01:00")}, time.Time{}, "2025-02-16", "2026-02-08", "2026-02-15", false},
+		{"over a leap day", record.Status{State: record.StateOK, LastSuccess: at("2024-03-03T12:00:00Z")}, time.Time{}, "2023-03-05", "2024-02-25", "2024-03-03", false},
+		{"seeded", record.Status{State: record.StateNew}, at("2026-02-16T12:00:00Z"), "2025-02-17", "2026-02-09", "2026-02-16", false},
+		{"never asked", record.Status{State: record.StateNew}, time.Time{}, "", "", "", false},
+		{"pending", record.Status{State: record.StatePending, LastSuccess: at("2026-02-16T12:00:00Z")}, time.Time{}, "2025-02-17", "2026-02-09", "2026-02-16", true},
+		{"failed", record.Status{State: record.StateFailed, Failures: 1, LastAttempt: at("2026-02-17T12:00:00Z"), LastSuccess: at("2026-02-16T12:00:00Z")}, time.Time{}, "2025-02-17", "2026-02-09", "2026-02-16", true},
 	}
 	for _, test := range tests {
-		c := newChart(&store.Record{Repo: store.Repo{Commits52: counts}, GitHub: test.source, LastFetched: test.fetched})
+		c := newChart(&record.Package{Repo: record.Repo{Commits52: counts}, GitHub: test.source, LastFetched: test.fetched})
 		last := c.Weeks[51]
 		if c.Begin != test.begin || last.Begin != test.last || c.End != test.end || c.MostBegin != test.last || (c.Doubt != "") != test.doubt {
 			t.Errorf("%s: weeks from %q, the last from %q until %q, the highest from %q, doubt %q", test.name, c.Begin, last.Begin, c.End, c.MostBegin, c.Doubt)

@@ -3,15 +3,14 @@ package web
 import (
 	"cmp"
 	"io"
+	"pkgmetad/internal/record"
 	"time"
-
-	"pkgmetad/store"
 )
 
 // GridPage compares the packages of a grid.
 type GridPage struct {
 	Clock
-	Grid  store.Grid
+	Grid  record.Grid
 	Items []Item // in the grid's order
 	JSON  string // path of the grid as JSON, below the prefix
 }
@@ -25,11 +24,11 @@ func Grid(w io.Writer, f Frame, p GridPage) error {
 func (p GridPage) Name() string { return cmp.Or(p.Grid.Title, p.Grid.Slug) }
 
 // Maturity is the development status in PyPI's words, "" while unknown.
-func (i Item) Maturity() string { return maturity(i.Record.Release.Status) }
+func (i Item) Maturity() string { return maturity(i.Record.Project.Status) }
 
 // Released is when the latest version was uploaded, nil while unknown.
 func (i Item) Released() *time.Time {
-	r := &i.Record.Release
+	r := &i.Record.Project
 	if r.Version == nil {
 		return nil
 	}

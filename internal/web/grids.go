@@ -3,13 +3,12 @@ package web
 import (
 	"cmp"
 	"io"
-
-	"pkgmetad/store"
+	"pkgmetad/internal/record"
 )
 
 // GridItem is a grid in a list.
 type GridItem struct {
-	store.Grid
+	record.Grid
 	Path     string // of its page, below the prefix
 	Packages int    // how many it compares
 }

@@ -2,12 +2,11 @@ package web
 
 import (
 	"net/url"
+	"pkgmetad/internal/record"
 	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"pkgmetad/store"
 )
 
 // webURL returns s where it may be the target of a link: an absolute http or
@@ -95,7 +94,7 @@ type participant struct {
 }
 
 // participants are linked to where the repository is on github.com.
-func participants(rec *store.Record) []participant {
+func participants(rec *record.Package) []participant {
 	onGitHub := rec.GitHub.State.Fetchable() && rec.RepoURL != nil && strings.Contains(strings.ToLower(*rec.RepoURL), "github.com")
 	all := make([]participant, len(rec.Repo.Participants))
 	for i, name := range rec.Repo.Participants {

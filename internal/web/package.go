@@ -3,14 +3,13 @@ package web
 import (
 	"cmp"
 	"io"
-
-	"pkgmetad/store"
+	"pkgmetad/internal/record"
 )
 
 // PackagePage is one package.
 type PackagePage struct {
 	Clock
-	Record   store.Record
+	Record   record.Package
 	Category Link   // the zero Link for none
 	Grids    []Link // in the record's order
 	JSON     string // path of the record as JSON, below the prefix
@@ -35,7 +34,7 @@ func (p PackagePage) Sources() []source { return sources(&p.Record) }
 
 // Pythons says which Python the package needs.
 func (p PackagePage) Pythons() string {
-	r := &p.Record.Release
+	r := &p.Record.Project
 	switch {
 	case r.RequiresPython != "":
 		return r.RequiresPython
@@ -48,7 +47,7 @@ func (p PackagePage) Pythons() string {
 }
 
 // Maturity is the development status in PyPI's words, "" while unknown.
-func (p PackagePage) Maturity() string { return maturity(p.Record.Release.Status) }
+func (p PackagePage) Maturity() string { return maturity(p.Record.Project.Status) }
 
 func maturity(status int) string {
 	words := []string{"", "Planning", "Pre-alpha", "Alpha", "Beta", "Production/stable", "Mature", "Inactive"}
@@ -65,7 +64,7 @@ func (p PackagePage) Project() string    { return text(p.Record.PyPIURL) }
 // Documentation is where the documentation is: what the catalogue says or,
 // where it says nothing, what PyPI does.
 func (p PackagePage) Documentation() string {
-	return cmp.Or(text(p.Record.DocumentationURL), p.Record.Release.DocumentationURL)
+	return cmp.Or(text(p.Record.DocumentationURL), p.Record.Project.DocumentationURL)
 }
 
 func text(s *string) string {
@@ -86,8 +85,8 @@ func fold[T any](all []T, shown int) folded[T] {
 }
 
 // Versions are newest first, as the record has them.
-func (p PackagePage) Versions() folded[store.Version] {
-	return fold(p.Record.Release.Versions, shownVersions)
+func (p PackagePage) Versions() folded[record.Version] {
+	return fold(p.Record.Project.Versions, shownVersions)
 }
 
 func (p PackagePage) Participants() folded[participant] {

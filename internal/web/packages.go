@@ -3,8 +3,7 @@ package web
 import (
 	"cmp"
 	"io"
-
-	"pkgmetad/store"
+	"pkgmetad/internal/record"
 )
 
 // Pager is a stretch of a longer list.
@@ -16,7 +15,7 @@ type Pager struct {
 
 // Item is a package in a list.
 type Item struct {
-	Record store.Record
+	Record record.Package
 	Path   string // of its page, below the prefix
 }
 
@@ -41,7 +40,7 @@ func (i Item) Counted() bool { return counted(&i.Record) }
 // Spark is the package's weeks.
 func (i Item) Spark() *spark { return newSpark(i.Record.Repo.Commits52) }
 
-func name(rec *store.Record) string { return cmp.Or(rec.Title, rec.Slug) }
+func name(rec *record.Package) string { return cmp.Or(rec.Title, rec.Slug) }
 
 // Pages is what the links to the pages beside this one are made of.
 func (v view) Pages(p Pager) any {

@@ -3,9 +3,8 @@ package web
 import (
 	"cmp"
 	"io"
+	"pkgmetad/internal/record"
 	"time"
-
-	"pkgmetad/store"
 )
 
 // PackageState is where the sources of one package stand. It is served as JSON
@@ -20,19 +19,19 @@ type PackageState struct {
 
 // SourceState is where one source of a package stands.
 type SourceState struct {
-	State        store.State `json:"state"`
-	LastAttempt  time.Time   `json:"last_attempt,omitzero"`
-	LastSuccess  time.Time   `json:"last_success,omitzero"`
-	NextDue      time.Time   `json:"next_due,omitzero"` // zero: at once, or never where the state is none or unsupported
-	Failures     int         `json:"failures"`          // consecutive
-	FailingSince time.Time   `json:"failing_since,omitzero"`
-	LastError    string      `json:"last_error"`
-	Note         string      `json:"note"`
+	State        record.State `json:"state"`
+	LastAttempt  time.Time    `json:"last_attempt,omitzero"`
+	LastSuccess  time.Time    `json:"last_success,omitzero"`
+	NextDue      time.Time    `json:"next_due,omitzero"` // zero: at once, or never where the state is none or unsupported
+	Failures     int          `json:"failures"`          // consecutive
+	FailingSince time.Time    `json:"failing_since,omitzero"`
+	LastError    string       `json:"last_error"`
+	Note         string       `json:"note"`
 }
 
 // NewSourceState takes over what a record tells of a source, with the times in
 // a zone, nil for UTC.
-func NewSourceState(s store.Source, zone *time.Location) SourceState {
+func NewSourceState(s record.Status, zone *time.Location) SourceState {
 	if zone == nil {
 		zone = time.UTC
 	}

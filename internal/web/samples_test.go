@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"pkgmetad/store"
+	"pkgmetad/internal/record"
 )
 
 const prefix = "/facts"
@@ -23,26 +23,26 @@ var (
 func ago(d time.Duration) time.Time { return now.Add(-d) }
 
 // crispy is a package of which everything is known.
-func crispy() store.Record {
-	rec := store.Record{
-		Entry: store.Entry{
+func crispy() record.Package {
+	rec := record.Package{
+		Entry: record.Entry{
 			ID: 43, Slug: "django-crispy-forms", Title: "django-crispy-forms", Category: 1, Grids: []int{58, 161},
 			RepoURL:          new("https://github.com/django-crispy-forms/django-crispy-forms"),
 			PyPIURL:          new("https://pypi.org/project/django-crispy-forms/"),
 			DocumentationURL: new("https://django-crispy-forms.readthedocs.io/en/latest/"),
 			Created:          time.Date(2010, 9, 5, 18, 5, 5, 0, time.UTC),
 		},
-		Repo: store.Repo{
+		Repo: record.Repo{
 			Name: "django-crispy-forms/django-crispy-forms", Stars: 5104, Forks: 729,
 			Description:  "The best way to have DRY Django forms. The app provides a tag and filter that lets you quickly render forms in a div format while providing an enormous amount of capability to configure and control the rendered HTML.",
 			Participants: []string{"maraujop", "smithdc1", "carltongibson", "dependabot[bot]", "pydanny", "zoidbergwill"},
 			LastCommit:   new(ago(29 * time.Hour)), Commits: 1543,
 		},
-		Release: store.Release{
+		Project: record.Project{
 			Name: "django-crispy-forms", Version: new("2.5"), Licence: "MIT", Status: 5, RequiresPython: ">=3.10", Python3: new(true),
 		},
-		GitHub:      store.Source{State: store.StateOK, LastAttempt: ago(3 * time.Hour), LastSuccess: ago(3 * time.Hour), NextDue: now.Add(17 * time.Hour)},
-		PyPI:        store.Source{State: store.StateFailed, LastAttempt: ago(12 * time.Minute), LastSuccess: ago(26 * time.Hour), NextDue: now.Add(18 * time.Minute), Failures: 3, LastError: "GET https://pypi.org/pypi/django-crispy-forms/json: 503 Service Unavailable; asked again later"},
+		GitHub:      record.Status{State: record.StateOK, LastAttempt: ago(3 * time.Hour), LastSuccess: ago(3 * time.Hour), NextDue: now.Add(17 * time.Hour)},
+		PyPI:        record.Status{State: record.StateFailed, LastAttempt: ago(12 * time.Minute), LastSuccess: ago(26 * time.Hour), NextDue: now.Add(18 * time.Minute), Failures: 3, LastError: "GET https://pypi.org/pypi/django-crispy-forms/json: 503 Service Unavailable; asked again later"},
 		Modified:    ago(29 * time.Hour),
 		LastFetched: ago(26 * time.Hour),
 	}
@@ -54,22 +54,22 @@ func crispy() store.Record {
 	}
 	for i := range 60 {
 		minor := 59 - i
-		rec.Release.Versions = append(rec.Release.Versions, store.Version{
+		rec.Project.Versions = append(rec.Project.Versions, record.Version{
 			Version: fmt.Sprintf("%d.%d.%d", minor/24, minor/4%6, minor%4), Uploaded: new(ago(time.Duration(i*71+20) * 24 * time.Hour)), Yanked: i%17 == 4,
 		})
 	}
-	rec.Release.Versions[0].Version = "2.5"
-	rec.Release.Versions[59].Uploaded = nil
+	rec.Project.Versions[0].Version = "2.5"
+	rec.Project.Versions[59].Uploaded = nil
 	return rec
 }
 
 // quiet is a package in which nothing has happened for long.
-func quiet() store.Record {
-	return store.Record{
-		Entry:  store.Entry{ID: 1609, Slug: "djorm-ext-pgfulltext", Title: "djorm-ext-pgfulltext", RepoURL: new("https://github.com/linuxlewis/djorm-ext-pgfulltext")},
-		Repo:   store.Repo{Stars: 251, Forks: 85, Archived: true, Description: "PostgreSQL full-text search integration with django orm.", Commits52: make([]int, 52), Participants: []string{"linuxlewis"}, LastCommit: new(time.Date(2016, 1, 5, 19, 49, 29, 0, time.UTC))},
-		GitHub: store.Source{State: store.StateOK, LastAttempt: ago(time.Hour), LastSuccess: ago(time.Hour)},
-		PyPI:   store.Source{State: store.StateNone},
+func quiet() record.Package {
+	return record.Package{
+		Entry:  record.Entry{ID: 1609, Slug: "djorm-ext-pgfulltext", Title: "djorm-ext-pgfulltext", RepoURL: new("https://github.com/linuxlewis/djorm-ext-pgfulltext")},
+		Repo:   record.Repo{Stars: 251, Forks: 85, Archived: true, Description: "PostgreSQL full-text search integration with django orm.", Commits52: make([]int, 52), Participants: []string{"linuxlewis"}, LastCommit: new(time.Date(2016, 1, 5, 19, 49, 29, 0, time.UTC))},
+		GitHub: record.Status{State: record.StateOK, LastAttempt: ago(time.Hour), LastSuccess: ago(time.Hour)},
+		PyPI:   record.Status{State: record.StateNone},
 	}
 }
 
@@ -79,43 +79,43 @@ const (
 )
 
 // hostile is a package that says nothing but what would do harm unescaped.
-func hostile() store.Record {
+func hostile() record.Package {
 	bad := func() *string { return new(attack) }
-	rec := store.Record{
-		Entry: store.Entry{ID: -1, Slug: attack, Title: attack, RepoURL: new("https://github.com/" + attack), PyPIURL: bad(), DocumentationURL: new(scriptURL)},
-		Repo: store.Repo{
+	rec := record.Package{
+		Entry: record.Entry{ID: -1, Slug: attack, Title: attack, RepoURL: new("https://github.com/" + attack), PyPIURL: bad(), DocumentationURL: new(scriptURL)},
+		Repo: record.Repo{
 			Name: attack, Stars: -5, Forks: 1 << 62, Description: attack, Commits52: []int{-3, 1 << 62, 7}, LastCommit: new(time.Time{}),
 			Participants: []string{attack, "../../evil", "dependabot[bot]", "", "javascript:alert(1)"},
 		},
-		Release:  store.Release{Version: bad(), Licence: attack, RequiresPython: attack, Status: 99, DocumentationURL: scriptURL, Versions: []store.Version{{Version: attack, Yanked: true}}},
-		GitHub:   store.Source{State: attack, LastError: attack, Note: attack, Failures: -1, LastAttempt: time.Unix(1<<40, 0)},
-		PyPI:     store.Source{State: store.StateFailed, LastError: attack, Note: attack, Failures: 1 << 60},
+		Project:  record.Project{Version: bad(), Licence: attack, RequiresPython: attack, Status: 99, DocumentationURL: scriptURL, Versions: []record.Version{{Version: attack, Yanked: true}}},
+		GitHub:   record.Status{State: attack, LastError: attack, Note: attack, Failures: -1, LastAttempt: time.Unix(1<<40, 0)},
+		PyPI:     record.Status{State: record.StateFailed, LastError: attack, Note: attack, Failures: 1 << 60},
 		Modified: time.Unix(-1<<40, 0),
 	}
 	return rec
 }
 
 // huge is a package with more of everything than any screen takes.
-func huge() store.Record {
+func huge() record.Package {
 	rec := crispy()
 	rec.Title, rec.Slug = strings.Repeat("W", 250), "huge"
 	rec.Repo.Description = "هذه حزمة بايثون لمعالجة النصوص العربية من اليمين إلى اليسار, with \u202esome override"
 	rec.Repo.Stars, rec.Repo.Forks = 123_456_789, 98_765_432
-	rec.Repo.Participants, rec.Release.Versions = nil, nil
+	rec.Repo.Participants, rec.Project.Versions = nil, nil
 	for i := range 500 {
 		rec.Repo.Participants = append(rec.Repo.Participants, fmt.Sprintf("somebody-with-a-long-name-%d", i))
 	}
 	for i := range 10_000 {
-		rec.Release.Versions = append(rec.Release.Versions, store.Version{Version: fmt.Sprintf("%d.0.dev20260216+local.build.with.a.long.name", 10_000-i), Uploaded: new(now)})
+		rec.Project.Versions = append(rec.Project.Versions, record.Version{Version: fmt.Sprintf("%d.0.dev20260216+local.build.with.a.long.name", 10_000-i), Uploaded: new(now)})
 	}
 	for i := range rec.Repo.Commits52 {
 		rec.Repo.Commits52[i] = i * 2345
 	}
-	rec.GitHub.State = store.StatePending
+	rec.GitHub.State = record.StatePending
 	return rec
 }
 
-func packagePage(rec store.Record) PackagePage {
+func packagePage(rec record.Package) PackagePage {
 	return PackagePage{
 		Clock: clock, Record: rec,
 		Category: Link{"Apps", "/api/v4/categories/1/"},
@@ -153,22 +153,22 @@ func catalogue() CatalogueState {
 			{Name: "PyPI", HeldUntil: now.Add(5 * time.Minute), Reason: "429 Too Many Requests, Retry-After 300"},
 		},
 		Failing: []Failing{
-			{Slug: "old-thing", Title: "Old thing", Source: "GitHub", State: store.StateGone, Since: ago(40 * 24 * time.Hour), Failures: 9, LastError: "GET https://api.github.com/repos/a/old-thing: 404 Not Found"},
-			{Slug: "django-crispy-forms", Title: "django-crispy-forms", Source: "PyPI", State: store.StateFailed, Since: ago(26 * time.Hour), Failures: 3, LastError: "GET https://pypi.org/pypi/django-crispy-forms/json: 503 Service Unavailable; asked again later"},
-			{Slug: attack, Title: attack, Source: "PyPI", State: store.StateBlocked, LastError: attack},
+			{Slug: "old-thing", Title: "Old thing", Source: "GitHub", State: record.StateGone, Since: ago(40 * 24 * time.Hour), Failures: 9, LastError: "GET https://api.github.com/repos/a/old-thing: 404 Not Found"},
+			{Slug: "django-crispy-forms", Title: "django-crispy-forms", Source: "PyPI", State: record.StateFailed, Since: ago(26 * time.Hour), Failures: 3, LastError: "GET https://pypi.org/pypi/django-crispy-forms/json: 503 Service Unavailable; asked again later"},
+			{Slug: attack, Title: attack, Source: "PyPI", State: record.StateBlocked, LastError: attack},
 		},
 		FailingTotal: 57,
 		Snapshot:     &Snapshot{Sequence: 20417, Made: ago(4 * time.Minute), Bytes: 3_456_789},
 	}
-	s.GitHub = NewSourceTotals(store.SourceSummary{
-		States: map[store.State]int{
-			store.StateOK: 5080, store.StatePending: 130, store.StateNew: 18, store.StateFailed: 57, store.StateGone: 99,
-			store.StateBlocked: 4, store.StateUnsupported: 66, store.StateNone: 46,
+	s.GitHub = NewSourceTotals(record.SourceSummary{
+		States: map[record.State]int{
+			record.StateOK: 5080, record.StatePending: 130, record.StateNew: 18, record.StateFailed: 57, record.StateGone: 99,
+			record.StateBlocked: 4, record.StateUnsupported: 66, record.StateNone: 46,
 		},
 		Ages: []int{540, 830, 1440, 1210, 1130, 117}, Never: 18,
 	})
-	s.PyPI = NewSourceTotals(store.SourceSummary{
-		States: map[store.State]int{store.StateOK: 4583, store.StateNone: 917},
+	s.PyPI = NewSourceTotals(record.SourceSummary{
+		States: map[record.State]int{record.StateOK: 4583, record.StateNone: 917},
 		Ages:   []int{330, 2000, 2253, 0, 0, 0},
 	})
 	for i := range 48 {
@@ -207,10 +207,10 @@ var rendered = sync.OnceValues(func() (map[string]string, error) {
 	}
 	items := []Item{
 		{crispy(), "/api/v4/packages/django-crispy-forms/"}, {quiet(), "/api/v4/packages/djorm-ext-pgfulltext/"},
-		{hostile(), "/api/v4/packages/-1/"}, {huge(), "/api/v4/packages/huge/"}, {store.Record{}, "/api/v4/packages/0/"},
+		{hostile(), "/api/v4/packages/-1/"}, {huge(), "/api/v4/packages/huge/"}, {record.Package{}, "/api/v4/packages/0/"},
 	}
 	pager := Pager{Count: 5500, First: 21, Last: 25, Previous: new("https://facts.example/facts/api/v4/packages/?limit=20"), Next: new("https://facts.example/facts/api/v4/packages/?limit=20&offset=40")}
-	for name, rec := range map[string]store.Record{"package": crispy(), "package quiet": quiet(), "package hostile": hostile(), "package huge": huge(), "package empty": {GitHub: store.Source{State: store.StateNone}, PyPI: store.Source{State: store.StateUnsupported}}} {
+	for name, rec := range map[string]record.Package{"package": crispy(), "package quiet": quiet(), "package hostile": hostile(), "package huge": huge(), "package empty": {GitHub: record.Status{State: record.StateNone}, PyPI: record.Status{State: record.StateUnsupported}}} {
 		add(name, func(b *bytes.Buffer, f Frame) error { return Package(b, f, packagePage(rec)) })
 	}
 	add("package zero", func(b *bytes.Buffer, f Frame) error { return Package(b, f, PackagePage{}) })
@@ -221,16 +221,16 @@ var rendered = sync.OnceValues(func() (map[string]string, error) {
 		return Packages(b, f, ListPage{Clock: clock, Pager: pager, Items: items})
 	})
 	add("packages empty", func(b *bytes.Buffer, f Frame) error { return Packages(b, f, ListPage{Pager: Pager{Count: 3}}) })
-	grid := store.Grid{ID: 58, Slug: "forms", Title: "Forms", Description: "Everything about forms. " + attack, IsLocked: true}
+	grid := record.Grid{ID: 58, Slug: "forms", Title: "Forms", Description: "Everything about forms. " + attack, IsLocked: true}
 	add("grids", func(b *bytes.Buffer, f Frame) error {
-		return Grids(b, f, GridsPage{Pager: pager, Items: []GridItem{{grid, "/api/v4/grids/58/", 7}, {store.Grid{}, "/api/v4/grids/0/", 0}}})
+		return Grids(b, f, GridsPage{Pager: pager, Items: []GridItem{{grid, "/api/v4/grids/58/", 7}, {record.Grid{}, "/api/v4/grids/0/", 0}}})
 	})
 	add("grids empty", func(b *bytes.Buffer, f Frame) error { return Grids(b, f, GridsPage{}) })
 	add("grid", func(b *bytes.Buffer, f Frame) error {
 		return Grid(b, f, GridPage{Clock: clock, Grid: grid, Items: items, JSON: "/api/v4/grids/58/?format=json"})
 	})
 	add("grid empty", func(b *bytes.Buffer, f Frame) error { return Grid(b, f, GridPage{}) })
-	category := store.Category{ID: 1, Slug: "apps", Title: "App", TitlePlural: "Apps", Description: "Small components. " + attack, ShowPyPI: true, Created: ago(1e17), Modified: ago(1e14)}
+	category := record.Category{ID: 1, Slug: "apps", Title: "App", TitlePlural: "Apps", Description: "Small components. " + attack, ShowPyPI: true, Created: ago(1e17), Modified: ago(1e14)}
 	add("categories", func(b *bytes.Buffer, f Frame) error {
 		return Categories(b, f, CategoriesPage{Pager: Pager{Count: 2, First: 1, Last: 2}, Items: []CategoryItem{{category, "/api/v4/categories/1/"}, {}}})
 	})

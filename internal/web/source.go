@@ -1,40 +1,38 @@
 package web
 
-import (
-	"pkgmetad/store"
-)
+import "pkgmetad/internal/record"
 
 // states in the order in which pages list them.
-var states = []store.State{
-	store.StateOK, store.StatePending, store.StateNew, store.StateFailed,
-	store.StateGone, store.StateBlocked, store.StateUnsupported, store.StateNone,
+var states = []record.State{
+	record.StateOK, record.StatePending, record.StateNew, record.StateFailed,
+	record.StateGone, record.StateBlocked, record.StateUnsupported, record.StateNone,
 }
 
 // stateWords says in a few words what a state means.
-func stateWords(s store.State) string {
+func stateWords(s record.State) string {
 	switch s {
-	case store.StateNone:
+	case record.StateNone:
 		return "none is named"
-	case store.StateUnsupported:
+	case record.StateUnsupported:
 		return "cannot be asked"
-	case store.StateNew:
+	case record.StateNew:
 		return "not asked yet"
-	case store.StateOK:
+	case record.StateOK:
 		return "answers"
-	case store.StatePending:
+	case record.StatePending:
 		return "answers, weekly counts to come"
-	case store.StateFailed:
+	case record.StateFailed:
 		return "last attempt failed"
-	case store.StateGone:
+	case record.StateGone:
 		return "not found there"
-	case store.StateBlocked:
+	case record.StateBlocked:
 		return "taken down there"
 	}
 	return string(s)
 }
 
 // stateClass returns the class that colours a state.
-func stateClass(s store.State) string {
+func stateClass(s record.State) string {
 	for _, known := range states {
 		if s == known {
 			return "state-" + string(s)
@@ -48,17 +46,17 @@ type source struct {
 	Name  string
 	Words string // of its state
 	Class string // of its state
-	store.Source
+	record.Status
 }
 
 // counted reports whether a record's numbers are GitHub's: one that it was
 // never asked about, or never answered for, has zeros that mean nothing.
-func counted(rec *store.Record) bool {
+func counted(rec *record.Package) bool {
 	return !rec.GitHub.LastSuccess.IsZero() || rec.Repo.Stars > 0 || rec.Repo.Forks > 0 || len(rec.Repo.Participants) > 0
 }
 
 // sources are those of a record, in the order in which pages show them.
-func sources(rec *store.Record) []source {
+func sources(rec *record.Package) []source {
 	return []source{
 		{"GitHub", stateWords(rec.GitHub.State), stateClass(rec.GitHub.State), rec.GitHub},
 		{"PyPI", stateWords(rec.PyPI.State), stateClass(rec.PyPI.State), rec.PyPI},

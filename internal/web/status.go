@@ -5,7 +5,7 @@ import (
 	"io"
 	"time"
 
-	"pkgmetad/store"
+	"pkgmetad/internal/record"
 )
 
 // CatalogueState is how fresh the whole catalogue is and what keeps it so. It
@@ -40,8 +40,8 @@ type AgeCount struct {
 
 // StateCount counts the packages in a state.
 type StateCount struct {
-	State    store.State `json:"state"`
-	Packages int         `json:"packages"`
+	State    record.State `json:"state"`
+	Packages int          `json:"packages"`
 }
 
 // Budget is what a limit of an upstream leaves. Where it is not Known, as
@@ -58,13 +58,13 @@ type Budget struct {
 
 // Failing is a source of a package that does not answer.
 type Failing struct {
-	Slug      string      `json:"slug"`
-	Title     string      `json:"title"`
-	Source    string      `json:"source"`
-	State     store.State `json:"state"`
-	Since     time.Time   `json:"failing_since,omitzero"`
-	Failures  int         `json:"failures"`
-	LastError string      `json:"last_error"`
+	Slug      string       `json:"slug"`
+	Title     string       `json:"title"`
+	Source    string       `json:"source"`
+	State     record.State `json:"state"`
+	Since     time.Time    `json:"failing_since,omitzero"`
+	Failures  int          `json:"failures"`
+	LastError string       `json:"last_error"`
 }
 
 // Pass is what one pass did; see fetcher.Report for the words.
@@ -123,7 +123,7 @@ func AgeBounds() (bounds []time.Duration) {
 }
 
 // NewSourceTotals takes over what a store counted by [AgeBounds].
-func NewSourceTotals(sum store.SourceSummary) SourceTotals {
+func NewSourceTotals(sum record.SourceSummary) SourceTotals {
 	s := SourceTotals{Never: sum.Never}
 	for i, b := range ageBounds {
 		s.Ages = append(s.Ages, AgeCount{UnderSeconds: int64(b.under / time.Second), Packages: sum.Ages[i]})

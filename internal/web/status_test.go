@@ -6,12 +6,12 @@ import (
 	"strings"
 	"testing"
 
-	"pkgmetad/store"
+	"pkgmetad/internal/record"
 )
 
 func TestSourceTotals(t *testing.T) {
-	s := NewSourceTotals(store.SourceSummary{
-		States: map[store.State]int{store.StateOK: 11, store.StateNew: 1, store.StateFailed: 1, store.StateGone: 1, store.StateNone: 1},
+	s := NewSourceTotals(record.SourceSummary{
+		States: map[record.State]int{record.StateOK: 11, record.StateNew: 1, record.StateFailed: 1, record.StateGone: 1, record.StateNone: 1},
 		Ages:   []int{3, 1, 2, 1, 2, 2}, Never: 2,
 	})
 	if got := fmt.Sprint(s.Ages); got != "[{3600 3} {21600 1} {86400 2} {172800 1} {604800 2} {0 2}]" || s.Never != 2 {
@@ -54,12 +54,12 @@ func TestStatusPageShowsItsNumbers(t *testing.T) {
 
 // TestStatusJSON: what is unknown is left out, and never a year 1.
 func TestStatusJSON(t *testing.T) {
-	for _, v := range []any{CatalogueState{Now: now}, PackageState{GitHub: NewSourceState(store.Source{}, berlin)}, Budget{}, Failing{}, Pass{Started: now}, Snapshot{}} {
+	for _, v := range []any{CatalogueState{Now: now}, PackageState{GitHub: NewSourceState(record.Status{}, berlin)}, Budget{}, Failing{}, Pass{Started: now}, Snapshot{}} {
 		if b, err := json.Marshal(v); err != nil || strings.Contains(string(b), "0001-") {
 			t.Errorf("%T: %s, %v", v, b, err)
 		}
 	}
-	b, err := json.Marshal(NewSourceState(store.Source{State: store.StateFailed, LastSuccess: now, Failures: 2, LastError: "x"}, berlin))
+	b, err := json.Marshal(NewSourceState(record.Status{State: record.StateFailed, LastSuccess: now, Failures: 2, LastError: "x"}, berlin))
 	if want := `{"state":"failed","last_success":"2026-02-16T14:45:10+01:00","failures":2,"last_error":"x","note":""}`; string(b) != want || err != nil {
 		t.Errorf("%s, %v; want %s", b, err, want)
 	}

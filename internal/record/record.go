@@ -1,4 +1,11 @@
-package store
+// Package record holds what pkgmetad knows: packages as the catalogue declares
+// them, what GitHub and PyPI said of the repositories and projects behind them,
+// and where asking those stands. It is a leaf: it knows neither how an answer is
+// got nor how it is stored or served.
+//
+// The rules that need nothing but these values live here too (rules.go), each
+// once.
+package record
 
 import "time"
 
@@ -84,7 +91,7 @@ type Repo struct {
 }
 
 // Release is what PyPI said of the project, last time it said it.
-type Release struct {
+type Project struct {
 	Name             string    `json:"name,omitempty"`    // as PyPI writes it
 	Version          *string   `json:"version,omitempty"` // the latest, in PyPI's own spelling; nil while unknown
 	Versions         []Version `json:"versions,omitempty"`
@@ -122,7 +129,7 @@ func (s State) Fetchable() bool {
 }
 
 // Source is the state of one source of a record. Times are UTC.
-type Source struct {
+type Status struct {
 	State        State             `json:"state"`
 	LastAttempt  time.Time         `json:"last_attempt,omitzero"`
 	LastSuccess  time.Time         `json:"last_success,omitzero"`
@@ -138,12 +145,12 @@ type Source struct {
 }
 
 // Record is all that is known of one package.
-type Record struct {
+type Package struct {
 	Entry
 	Repo    Repo    `json:"repo"`
-	Release Release `json:"release"`
-	GitHub  Source  `json:"github"`
-	PyPI    Source  `json:"pypi"`
+	Project Project `json:"release"`
+	GitHub  Status  `json:"github"`
+	PyPI    Status  `json:"pypi"`
 
 	Modified    time.Time `json:"modified"`              // when anything served, LastFetched aside, last changed
 	LastFetched time.Time `json:"last_fetched,omitzero"` // all of the fetched half is at least as fresh as this
