@@ -80,8 +80,8 @@ type Store interface {
 
 	// Summary counts packages by state and age, and lists sources that fail.
 	Summary(now time.Time, bounds []time.Duration, limit int) (record.Summary, error)
-	// Passes returns what was kept of the passes that began at since or later, the latest first.
-	Passes(since time.Time) (told [][]byte, err error)
+	// Passes returns the reports of the passes that began at since or later, the latest first.
+	Passes(since time.Time) ([]record.Pass, error)
 
 	// Ready returns nil when the store answers and holds a synced catalogue,
 	// and otherwise the reason for a person.

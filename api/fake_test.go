@@ -102,7 +102,7 @@ func (f *fakeStore) Summary(time.Time, []time.Duration, int) (record.Summary, er
 	return sum, f.err
 }
 
-func (f *fakeStore) Passes(time.Time) ([][]byte, error) { return nil, f.err }
+func (f *fakeStore) Passes(time.Time) ([]record.Pass, error) { return nil, f.err }
 
 func lookUp[T any](err error, items []T, is func(T) bool) (T, error) {
 	var none T

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -101,12 +100,10 @@ func newWorld(t *testing.T) world {
 	_, err = s.SyncCatalogue(c, now)
 	check(err)
 
-	passed := Pass{Started: now.Add(-time.Hour), DurationSeconds: 1.5, Asked: 3, Fresh: 2, Failed: 1, Error: "no space left on device"}
+	passed := record.Pass{Started: now.Add(-time.Hour), DurationSeconds: 1.5, Tally: record.Tally{Asked: 3, Fresh: 2, Failed: 1}, Error: "no space left on device"}
 	passed.GitHub.Requests, passed.GitHub.Charged = 9, 4
 	passed.GitHub.HeldUntil, passed.GitHub.Reason = now, "the hourly limit is used up"
-	told, err := json.Marshal(passed)
-	check(err)
-	check(s.LogPass(passed.Started, told, now.AddDate(0, 0, -1)))
+	check(s.LogPass(passed, now.AddDate(0, 0, -1)))
 
 	o.Store = s
 	o.Daemon = func() Running {

@@ -14,10 +14,7 @@ import (
 )
 
 // What the status tells of the running program; see package web for the fields.
-type (
-	Pass   = web.Pass   // one pass, as it is kept in the store: this in JSON
-	Budget = web.Budget // what a limit of an upstream leaves
-)
+type Budget = web.Budget // what a limit of an upstream leaves
 
 // Running is the part of the status that the store does not know.
 type Running struct {
@@ -84,7 +81,7 @@ func (c *statusCache) get(state func() (web.CatalogueState, error)) (web.Catalog
 // state is the present status.
 func (a *api) state() (web.CatalogueState, error) {
 	now := time.Now().Truncate(time.Second).In(a.location)
-	s := web.CatalogueState{Now: now, Budgets: []Budget{}, Failing: []web.Failing{}, Passes: []Pass{}}
+	s := web.CatalogueState{Now: now, Budgets: []Budget{}, Failing: []web.Failing{}, Passes: []record.Pass{}}
 	sum, err := a.store.Summary(now, web.AgeBounds(), shownFailing)
 	if err != nil {
 		return s, err
@@ -108,15 +105,11 @@ func (a *api) state() (web.CatalogueState, error) {
 			Since: a.moment(source.FailingSince), Failures: source.Failures, LastError: source.LastError,
 		})
 	}
-	told, err := a.store.Passes(now.Add(-PassesShown))
+	passes, err := a.store.Passes(now.Add(-PassesShown))
 	if err != nil {
 		return s, err
 	}
-	for _, text := range told {
-		var p Pass
-		if err := json.Unmarshal(text, &p); err != nil {
-			continue // kept by another version of this program
-		}
+	for _, p := range passes {
 		for _, t := range []*time.Time{&p.Started, &p.GitHub.HeldUntil, &p.PyPI.HeldUntil} {
 			*t = a.moment(*t)
 		}

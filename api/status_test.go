@@ -52,8 +52,8 @@ func TestStatus(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, ago := range []time.Duration{30 * time.Hour, time.Hour} {
-			told, _ := json.Marshal(Pass{Started: start.Add(-ago), Asked: 4, DurationSeconds: 1.5})
-			if err := s.LogPass(start.Add(-ago), told, time.Time{}); err != nil {
+			pass := record.Pass{Started: start.Add(-ago), Tally: record.Tally{Asked: 4}, DurationSeconds: 1.5}
+			if err := s.LogPass(pass, time.Time{}); err != nil {
 				t.Fatal(err)
 			}
 		}

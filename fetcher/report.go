@@ -10,22 +10,9 @@ import (
 	"pkgmetad/internal/upstream"
 )
 
-// Tally counts what became of questions, by package or by source. A package
-// counts under the word of its worse half.
-type Tally struct {
-	Asked     int `json:"asked"`     // of which each is one of the following
-	Fresh     int `json:"fresh"`     // answered with something
-	Unchanged int `json:"unchanged"` // answered: as known
-	Pending   int `json:"pending"`   // a part is being computed there; the old value stays
-	Failed    int `json:"failed"`
-	Gone      int `json:"gone"`      // not found, or taken down
-	Deferred  int `json:"deferred"`  // not asked for a limit; due when it ends
-	Abandoned int `json:"abandoned"` // cancelled; still due
-}
-
 // SourceTally is a Tally of one upstream, with what it cost.
 type SourceTally struct {
-	Tally
+	record.Tally
 	Requests int       `json:"requests"`          // HTTP requests, redirects included
 	Charged  int       `json:"charged,omitempty"` // of these, those that count against a budget
 	Hold     time.Time `json:"hold,omitzero"`     // what a limit deferred is due then
@@ -34,14 +21,14 @@ type SourceTally struct {
 
 // Report says what a pass did.
 type Report struct {
-	Tally                   // by package
-	GitHub    SourceTally   `json:"github"`
-	PyPI      SourceTally   `json:"pypi"`
-	Started   time.Time     `json:"started"`
-	Duration  time.Duration `json:"duration_ns"`
-	Left      int           `json:"left,omitempty"`      // packages that it did not get to; still due
-	More      bool          `json:"more,omitempty"`      // there was more to do than one pass takes
-	Cancelled bool          `json:"cancelled,omitempty"` // it ended before its end
+	record.Tally               // by package
+	GitHub       SourceTally   `json:"github"`
+	PyPI         SourceTally   `json:"pypi"`
+	Started      time.Time     `json:"started"`
+	Duration     time.Duration `json:"duration_ns"`
+	Left         int           `json:"left,omitempty"`      // packages that it did not get to; still due
+	More         bool          `json:"more,omitempty"`      // there was more to do than one pass takes
+	Cancelled    bool          `json:"cancelled,omitempty"` // it ended before its end
 }
 
 // Resume returns when it is worth going on with what the pass deferred or did
@@ -89,7 +76,7 @@ func word(o upstream.Outcome) string {
 	return wordFailed
 }
 
-func (t *Tally) add(word string) {
+func addTo(t *record.Tally, word string) {
 	t.Asked++
 	switch word {
 	case wordFresh:
@@ -115,7 +102,7 @@ func (p *pass) count(j *job) {
 	worst, trouble := "", []string(nil)
 	enter := func(source string, tally *SourceTally, before record.Status, outcome upstream.Outcome, err *upstream.Error) {
 		w := word(outcome)
-		tally.add(w)
+		addTo(&tally.Tally, w)
 		if severity[w] > severity[worst] {
 			worst = w
 		}
@@ -140,7 +127,7 @@ func (p *pass) count(j *job) {
 	if worst == "" { // taken, but nothing of it is to be asked
 		return
 	}
-	p.report.add(worst)
+	addTo(&p.report.Tally, worst)
 	if p.progress != nil {
 		p.progress(Progress{Done: p.report.Asked, Total: p.total, Slug: j.prev.Slug, Outcome: worst, Error: strings.Join(trouble, "; ")})
 	}

@@ -2,16 +2,22 @@ package store
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
+	"pkgmetad/internal/record"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
 )
 
-// LogPass keeps what the daemon tells of a pass that began then, and forgets
-// the passes that began before since.
-func (s *Store) LogPass(began time.Time, told []byte, since time.Time) error {
-	err := s.update(func(tx *bolt.Tx) error {
+// LogPass keeps the report of a pass, and forgets the passes that began before
+// since.
+func (s *Store) LogPass(pass record.Pass, since time.Time) error {
+	value, err := json.Marshal(pass)
+	if err != nil {
+		return fmt.Errorf("log the pass: %w", err)
+	}
+	err = s.update(func(tx *bolt.Tx) error {
 		passes := tx.Bucket(bucketPasses)
 		var old [][]byte
 		c := passes.Cursor()
@@ -21,7 +27,7 @@ func (s *Store) LogPass(began time.Time, told []byte, since time.Time) error {
 		if err := deleteKeys(passes, old); err != nil {
 			return err
 		}
-		return passes.Put(timeKey(began), told)
+		return passes.Put(timeKey(pass.Started), value)
 	})
 	if err != nil {
 		return fmt.Errorf("log the pass: %w", err)
@@ -29,15 +35,18 @@ func (s *Store) LogPass(began time.Time, told []byte, since time.Time) error {
 	return nil
 }
 
-// Passes returns what was kept of the passes that began at since or later,
-// the latest first.
-func (s *Store) Passes(since time.Time) (told [][]byte, err error) {
+// Passes returns the reports of the passes that began at since or later, the
+// latest first.
+func (s *Store) Passes(since time.Time) (passes []record.Pass, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
 		c := tx.Bucket(bucketPasses).Cursor()
 		for k, v := c.Last(); k != nil && !timeOf(k).Before(since); k, v = c.Prev() {
-			told = append(told, bytes.Clone(v))
+			var pass record.Pass
+			if json.Unmarshal(v, &pass) == nil { // else another version of this program kept it
+				passes = append(passes, pass)
+			}
 		}
 		return nil
 	})
-	return told, err
+	return passes, err
 }

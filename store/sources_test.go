@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -44,7 +45,7 @@ func TestSummary(t *testing.T) {
 func TestPasses(t *testing.T) {
 	s := open(t, dbPath(t), store.Options{})
 	for n := range 5 {
-		must(t, s.LogPass(day(n), []byte{byte('0' + n)}, day(1)))
+		must(t, s.LogPass(record.Pass{Started: day(n), Tally: record.Tally{Asked: n}}, day(1)))
 	}
 	s = reopen(t, s)
 	for since, want := range map[int]string{0: "4321", 3: "43", 9: ""} {
@@ -52,7 +53,7 @@ func TestPasses(t *testing.T) {
 		must(t, err)
 		got := ""
 		for _, pass := range told {
-			got += string(pass)
+			got += strconv.Itoa(pass.Asked)
 		}
 		if got != want {
 			t.Errorf("since day %d: %s, want %s", since, got, want)

@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"pkgmetad/api"
 	"pkgmetad/fetcher"
+	"pkgmetad/internal/record"
 )
 
 // onePass runs one pass, and does what is to be done after each.
@@ -24,11 +24,7 @@ func (p *parts) onePass(ctx context.Context) (fetcher.Report, error) {
 func (p *parts) afterPass(report fetcher.Report, passErr error) {
 	now := time.Now()
 	if report.Asked > 0 || passErr != nil { // else nothing was due: no news
-		told, err := json.Marshal(toldOf(report, passErr))
-		if err == nil {
-			err = p.store.LogPass(report.Started, told, now.Add(-api.PassesShown))
-		}
-		if err != nil {
+		if err := p.store.LogPass(passOf(report, passErr), now.Add(-api.PassesShown)); err != nil {
 			p.log.Error().Err(err).Msg("the status will not tell of this pass")
 		}
 	}
@@ -40,20 +36,16 @@ func (p *parts) afterPass(report fetcher.Report, passErr error) {
 	}
 }
 
-func toldOf(r fetcher.Report, err error) api.Pass {
-	told := api.Pass{
-		Started: r.Started.UTC(), DurationSeconds: r.Duration.Seconds(),
-		Asked: r.Asked, Fresh: r.Fresh, Unchanged: r.Unchanged, Pending: r.Pending,
-		Failed: r.Failed, Gone: r.Gone, Deferred: r.Deferred, Abandoned: r.Abandoned,
+func passOf(r fetcher.Report, err error) record.Pass {
+	pass := record.Pass{
+		Started: r.Started.UTC(), DurationSeconds: r.Duration.Seconds(), Tally: r.Tally,
+		GitHub: record.Use{Requests: r.GitHub.Requests, Charged: r.GitHub.Charged, HeldUntil: r.GitHub.Hold, Reason: r.GitHub.Reason},
+		PyPI:   record.Use{Requests: r.PyPI.Requests, Charged: r.PyPI.Charged, HeldUntil: r.PyPI.Hold, Reason: r.PyPI.Reason},
 	}
-	told.GitHub.Requests, told.GitHub.Charged = r.GitHub.Requests, r.GitHub.Charged
-	told.GitHub.HeldUntil, told.GitHub.Reason = r.GitHub.Hold, r.GitHub.Reason
-	told.PyPI.Requests, told.PyPI.Charged = r.PyPI.Requests, r.PyPI.Charged
-	told.PyPI.HeldUntil, told.PyPI.Reason = r.PyPI.Hold, r.PyPI.Reason
 	if err != nil {
-		told.Error = err.Error()
+		pass.Error = err.Error()
 	}
-	return told
+	return pass
 }
 
 // running tells the status what the store does not know.

@@ -172,9 +172,10 @@ func catalogue() CatalogueState {
 		Ages:   []int{330, 2000, 2253, 0, 0, 0},
 	})
 	for i := range 48 {
-		p := Pass{
-			Started: ago(time.Duration(i)*30*time.Minute + 16*time.Minute), DurationSeconds: 71.4 + float64(i*13%40), Asked: 115 + i, Fresh: 40 + i%7, Unchanged: 70, Pending: i % 3, Failed: i % 4, Gone: i % 2,
-			GitHub: PassUse{Requests: 388 + i, Charged: 41}, PyPI: PassUse{Requests: 112},
+		p := record.Pass{
+			Started: ago(time.Duration(i)*30*time.Minute + 16*time.Minute), DurationSeconds: 71.4 + float64(i*13%40),
+			Tally:  record.Tally{Asked: 115 + i, Fresh: 40 + i%7, Unchanged: 70, Pending: i % 3, Failed: i % 4, Gone: i % 2},
+			GitHub: record.Use{Requests: 388 + i, Charged: 41}, PyPI: record.Use{Requests: 112},
 		}
 		if i == 2 {
 			p.Deferred, p.GitHub.HeldUntil, p.GitHub.Reason = 31, ago(50*time.Minute), "the primary limit is used up"

@@ -11,17 +11,17 @@ import (
 // CatalogueState is how fresh the whole catalogue is and what keeps it so. It
 // is served as JSON too; its times are in the zone that the caller chose.
 type CatalogueState struct {
-	Now          time.Time    `json:"now"`
-	Packages     int          `json:"packages"`
-	GitHub       SourceTotals `json:"github"`
-	PyPI         SourceTotals `json:"pypi"`
-	RunningSince time.Time    `json:"running_since,omitzero"` // of the pass that runs now
-	NextTick     time.Time    `json:"next_tick,omitzero"`     // of the schedule
-	Budgets      []Budget     `json:"budgets"`
-	Failing      []Failing    `json:"failing"`       // what failed before what is gone, the latest first
-	FailingTotal int          `json:"failing_total"` // of which Failing may hold the first only
-	Passes       []Pass       `json:"passes"`        // of the last day, newest first
-	Snapshot     *Snapshot    `json:"snapshot"`      // nil while there is none
+	Now          time.Time     `json:"now"`
+	Packages     int           `json:"packages"`
+	GitHub       SourceTotals  `json:"github"`
+	PyPI         SourceTotals  `json:"pypi"`
+	RunningSince time.Time     `json:"running_since,omitzero"` // of the pass that runs now
+	NextTick     time.Time     `json:"next_tick,omitzero"`     // of the schedule
+	Budgets      []Budget      `json:"budgets"`
+	Failing      []Failing     `json:"failing"`       // what failed before what is gone, the latest first
+	FailingTotal int           `json:"failing_total"` // of which Failing may hold the first only
+	Passes       []record.Pass `json:"passes"`        // of the last day, newest first
+	Snapshot     *Snapshot     `json:"snapshot"`      // nil while there is none
 }
 
 // SourceTotals is where one source of all packages stands.
@@ -65,31 +65,6 @@ type Failing struct {
 	Since     time.Time    `json:"failing_since,omitzero"`
 	Failures  int          `json:"failures"`
 	LastError string       `json:"last_error"`
-}
-
-// Pass is what one pass did; see fetcher.Report for the words.
-type Pass struct {
-	Started         time.Time `json:"started"`
-	DurationSeconds float64   `json:"duration_seconds"`
-	Asked           int       `json:"asked"`
-	Fresh           int       `json:"fresh"`
-	Unchanged       int       `json:"unchanged"`
-	Pending         int       `json:"pending"`
-	Failed          int       `json:"failed"`
-	Gone            int       `json:"gone"`
-	Deferred        int       `json:"deferred"`
-	Abandoned       int       `json:"abandoned"`
-	GitHub          PassUse   `json:"github"`
-	PyPI            PassUse   `json:"pypi"`
-	Error           string    `json:"error,omitempty"`
-}
-
-// PassUse is what a pass asked of one upstream.
-type PassUse struct {
-	Requests  int       `json:"requests"`
-	Charged   int       `json:"charged_requests"`
-	HeldUntil time.Time `json:"held_until,omitzero"`
-	Reason    string    `json:"reason,omitempty"` // of the hold
 }
 
 // Snapshot is the one that is served.
@@ -149,7 +124,16 @@ func Status(w io.Writer, f Frame, p StatusPage) error {
 // shownPasses is how many passes are not folded.
 const shownPasses = 8
 
-func (p StatusPage) PassRows() folded[Pass] { return fold(p.Passes, shownPasses) }
+func (p StatusPage) PassRows() folded[passRow] {
+	rows := make([]passRow, len(p.Passes))
+	for i, pass := range p.Passes {
+		rows[i] = passRow{pass}
+	}
+	return fold(rows, shownPasses)
+}
+
+// passRow is a pass as it is drawn.
+type passRow struct{ record.Pass }
 
 // Totals are those of each source.
 func (p StatusPage) Totals() []sourcePicture {
@@ -227,7 +211,7 @@ func (f Failing) SourceName() string {
 	return f.Source
 }
 
-func (p Pass) Took() string { return took(p.DurationSeconds) }
+func (p passRow) Took() string { return took(p.DurationSeconds) }
 
 // passCount is one of the numbers of a pass.
 type passCount struct {
@@ -236,7 +220,7 @@ type passCount struct {
 }
 
 // Counts are the numbers of a pass, in the order in which they are shown.
-func (p Pass) Counts() []passCount {
+func (p passRow) Counts() []passCount {
 	return []passCount{
 		{"Asked", p.Asked}, {"Fresh", p.Fresh}, {"Unchanged", p.Unchanged}, {"Pending", p.Pending}, {"Failed", p.Failed},
 		{"Gone", p.Gone}, {"Deferred", p.Deferred}, {"Abandoned", p.Abandoned},
@@ -245,7 +229,7 @@ func (p Pass) Counts() []passCount {
 }
 
 // Holds are the limits that the pass met.
-func (p Pass) Holds() (all []namedUse) {
+func (p passRow) Holds() (all []namedUse) {
 	for _, u := range []namedUse{{"GitHub", p.GitHub}, {"PyPI", p.PyPI}} {
 		if !u.HeldUntil.IsZero() {
 			all = append(all, u)
@@ -256,5 +240,5 @@ func (p Pass) Holds() (all []namedUse) {
 
 type namedUse struct {
 	Name string
-	PassUse
+	record.Use
 }

@@ -54,7 +54,7 @@ func TestStatusPageShowsItsNumbers(t *testing.T) {
 
 // TestStatusJSON: what is unknown is left out, and never a year 1.
 func TestStatusJSON(t *testing.T) {
-	for _, v := range []any{CatalogueState{Now: now}, PackageState{GitHub: NewSourceState(record.Status{}, berlin)}, Budget{}, Failing{}, Pass{Started: now}, Snapshot{}} {
+	for _, v := range []any{CatalogueState{Now: now}, PackageState{GitHub: NewSourceState(record.Status{}, berlin)}, Budget{}, Failing{}, record.Pass{Started: now}, Snapshot{}} {
 		if b, err := json.Marshal(v); err != nil || strings.Contains(string(b), "0001-") {
 			t.Errorf("%T: %s, %v", v, b, err)
 		}
