@@ -41,7 +41,7 @@ func BenchmarkPut256(b *testing.B) {
 		for i := range recs {
 			recs[i].Repo.Stars = stars
 		}
-		must(b, s.Put(recs))
+		must(b, s.Put(sourcesOf(recs...)))
 	}
 	b.ReportMetric(float64(256*b.N)/b.Elapsed().Seconds(), "records/s")
 }

@@ -95,12 +95,12 @@ func TestFollowers(t *testing.T) {
 				case n < 5:
 					sync(t, s, randomCatalogue(random), now)
 				default:
-					recs, _, err := s.Packages(0, 100)
+					sources, err := s.SourcesAfter("", 100)
 					must(t, err)
-					for i := range recs {
-						recs[i] = randomFetch(random, recs[i], now)
+					for i := range sources {
+						sources[i] = randomAnswer(random, sources[i], now)
 					}
-					put(t, s, recs...)
+					must(t, s.Put(sources))
 				}
 				switch random.IntN(12) {
 				case 0:
@@ -240,19 +240,27 @@ func TestChangedNeverGoesBack(t *testing.T) {
 // bytes the same; with the same one none.
 func TestRenderingAnew(t *testing.T) {
 	path := dbPath(t)
-	render := func(upper string) func(*record.Package) []byte {
+	render := func(upper string) (func(*record.Package) []byte, error) {
+		if upper == "unknown" {
+			return nil, errors.New("no such rendering")
+		}
 		return func(rec *record.Package) []byte {
 			if rec.Slug == upper {
 				return []byte("UPPER " + rec.Slug)
 			}
 			return []byte(rec.Slug)
-		}
+		}, nil
 	}
-	s := open(t, path, store.Options{Render: render(""), Rendering: "1"})
+	s := open(t, path, store.Options{Render: render, Rendering: "none"})
 	sync(t, s, entries("a", "b", "c"), t0)
 	since := s.Sequence()
 	must(t, s.Close())
-	s = open(t, path, store.Options{Render: render("b"), Rendering: "2"})
+	s = open(t, path, store.Options{Render: render, Rendering: "b"}) // not told to render anew
+	if s.Sequence() != since {
+		t.Error("packages were rendered anew, unasked")
+	}
+	must(t, s.Close())
+	s = open(t, path, store.Options{Render: render, Rendering: "b", Rerender: true})
 	changes, _, _, err := s.Changes(since, 10)
 	must(t, err)
 	if len(changes) != 3 || string(changes[1].Body) != "UPPER b" || string(changes[2].Body) != "c" || !changes[2].At.Equal(s.Changed()) {
@@ -260,10 +268,41 @@ func TestRenderingAnew(t *testing.T) {
 	}
 	since = s.Sequence()
 	must(t, s.Close())
-	s = open(t, path, store.Options{Render: render("c"), Rendering: "2"}) // not asked to look
-	if s.Sequence() != since {
-		t.Error("the same rendering was made anew")
+	for _, o := range []store.Options{
+		{Render: render, Rendering: "b", Rerender: true},
+		{Render: render, Rendering: "c"},
+		{Render: render, Rendering: "unknown"},
+	} {
+		s = open(t, path, o)
+		if s.Sequence() != since {
+			t.Errorf("opened with %+v, packages were rendered anew", o)
+		}
+		sync(t, s, entries("a", "b", "c"), t0)
+		put(t, s, fetched(get(t, s, "b"), 1, day(1), day(2)))
+		if got := served(t, s)[2]; got != "UPPER b" {
+			t.Errorf("opened with %+v, a write renders %s", o, got)
+		}
+		must(t, s.Close())
 	}
+}
+
+func TestDated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, err := store.Open(dbPath(t), store.Options{})
+		must(t, err)
+		defer s.Close()
+		began := time.Now().UTC()
+		for _, test := range []struct {
+			value string
+			want  time.Duration // after the begin
+		}{{"1000", 0}, {"1000", 0}, {"999", 2 * time.Second}, {"999", 2 * time.Second}, {"1000", 4 * time.Second}} {
+			since, err := s.Dated("pages", test.value)
+			if err != nil || !since.Equal(began.Add(test.want)) {
+				t.Errorf("%s since %v, %v; want %v", test.value, since, err, test.want)
+			}
+			time.Sleep(time.Second)
+		}
+	})
 }
 
 // TestDamagedServedForm: what is lost of a package as it is served is made of

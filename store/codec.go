@@ -21,13 +21,16 @@ func encode(v any) ([]byte, error) {
 }
 
 // decode reads what encode wrote into v. An error wraps errDamaged and names
-// the place.
-func decode(value []byte, v any, bucket []byte, id uint64) error {
+// the place that value stands in.
+func decode(value []byte, v any, place string) error {
 	if len(value) < 4 || crc32.Checksum(value[4:], castagnoli) != binary.BigEndian.Uint32(value) {
-		return fmt.Errorf("%w: the checksum of %s/%d does not match its value", errDamaged, bucket, id)
+		return fmt.Errorf("%w: the checksum of %s does not match its value", errDamaged, place)
 	}
 	if err := json.Unmarshal(value[4:], v); err != nil {
-		return fmt.Errorf("%w: %s/%d: %w", errDamaged, bucket, id, err)
+		return fmt.Errorf("%w: %s: %w", errDamaged, place, err)
 	}
 	return nil
 }
+
+// place names where the value of an id stands.
+func place(bucket []byte, id int) string { return fmt.Sprintf("%s/%d", bucket, id) }

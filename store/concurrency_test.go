@@ -36,7 +36,7 @@ func TestConcurrently(t *testing.T) {
 			for i := range recs {
 				recs[i] = fetched(recs[i], n+1, t0.Add(time.Duration(n)*time.Hour), day(3))
 			}
-			if err := s.Put(recs); err != nil {
+			if err := s.Put(sourcesOf(recs...)); err != nil {
 				return err
 			}
 		}

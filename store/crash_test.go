@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 // commitForever writes ever higher numbers of stars to all packages and, after
 // each commit, the number to standard output.
 func commitForever(path string) error {
-	s, err := store.Open(path, store.Options{})
+	s, err := store.Open(path, store.Options{Refer: refer})
 	if err != nil {
 		return err
 	}
@@ -36,7 +36,7 @@ func commitForever(path string) error {
 		for i := range recs {
 			recs[i] = fetched(recs[i], n, day(n), day(n+1))
 		}
-		if err := s.Put(recs); err != nil {
+		if err := s.Put(sourcesOf(recs...)); err != nil {
 			return err
 		}
 		fmt.Println(n)

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,12 +27,34 @@ func dbPath(t testing.TB) string { return filepath.Join(t.TempDir(), "pkgmetad.d
 
 func open(t testing.TB, path string, o store.Options) *store.Store {
 	t.Helper()
+	if o.Refer == nil {
+		o.Refer = refer
+	}
 	s, err := store.Open(path, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
 	return s
+}
+
+// refer takes the form of URL that entry writes, in any case, and no other.
+func refer(e record.Entry) (refs record.References) {
+	refs.GitHub, refs.PyPI = record.StateNone, record.StateNone
+	if e.RepoURL != nil {
+		refs.GitHub = record.StateUnsupported
+		if path, ok := strings.CutPrefix(*e.RepoURL, "https://github.com/"); ok {
+			owner, name, _ := strings.Cut(path, "/")
+			refs.Repo, refs.GitHub = record.RepoKey("github.com", owner, name), ""
+		}
+	}
+	if e.PyPIURL != nil {
+		refs.PyPI = record.StateUnsupported
+		if name, ok := strings.CutPrefix(*e.PyPIURL, "https://pypi.org/project/"); ok {
+			refs.Project, refs.PyPI = record.ProjectKey(strings.ToLower(name)), ""
+		}
+	}
+	return refs
 }
 
 func reopen(t testing.TB, s *store.Store) *store.Store {
@@ -89,9 +112,22 @@ func fetched(rec record.Package, stars int, now, next time.Time) record.Package 
 	return rec
 }
 
+// put stores what the sources of these packages say.
 func put(t testing.TB, s *store.Store, recs ...record.Package) {
 	t.Helper()
-	must(t, s.Put(recs))
+	must(t, s.Put(sourcesOf(recs...)))
+}
+
+func sourcesOf(recs ...record.Package) (sources []record.Source) {
+	for _, rec := range recs {
+		if rec.RepoKey != "" {
+			sources = append(sources, record.Source{Key: rec.RepoKey, Status: rec.GitHub, Repo: &rec.Repo})
+		}
+		if rec.ProjectKey != "" {
+			sources = append(sources, record.Source{Key: rec.ProjectKey, Status: rec.PyPI, Project: &rec.Project})
+		}
+	}
+	return sources
 }
 
 func diff(t testing.TB, what string, want, got any) {
@@ -99,6 +135,20 @@ func diff(t testing.TB, what string, want, got any) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("%s (-want +got):\n%s", what, d)
 	}
+}
+
+// names are those of the sources of entry's packages, repositories in upper case.
+func names(sources []record.Source) string {
+	var b strings.Builder
+	for _, s := range sources {
+		if project, ok := s.Key.Project(); ok {
+			b.WriteString(project)
+		} else {
+			_, _, name, _ := s.Key.Repo()
+			b.WriteString(strings.ToUpper(name))
+		}
+	}
+	return b.String()
 }
 
 func slugsOf(recs []record.Package) (slugs []string) {
@@ -120,10 +170,14 @@ func raw(t testing.TB, path string, f func(tx *bolt.Tx) error) {
 // flip flips one bit of the value of a record and returns the store reopened.
 func flip(t testing.TB, s *store.Store, bucket string, id uint64) *store.Store {
 	t.Helper()
+	return flipKey(t, s, bucket, be(id))
+}
+
+func flipKey(t testing.TB, s *store.Store, bucket string, k []byte) *store.Store {
+	t.Helper()
 	must(t, s.Close())
 	raw(t, s.Path(), func(tx *bolt.Tx) error {
 		b := tx.Bucket([]byte(bucket))
-		k := be(id)
 		value := slices.Clone(b.Get(k))
 		value[len(value)/2] ^= 1
 		return b.Put(k, value)
@@ -143,11 +197,15 @@ func checkFile(t testing.TB, s *store.Store) {
 		for err := range tx.Check() {
 			t.Errorf("bbolt's check: %v", err)
 		}
-		due, members := map[string]bool{}, map[string]bool{}
-		live, changes := map[string]bool{}, map[string]bool{}
+		due, members, references := map[string]bool{}, map[string]bool{}, map[string]bool{}
+		live, changes, sources := map[string]bool{}, map[string]bool{}, map[string]bool{}
 		slugs := tx.Bucket([]byte("slugs"))
 		each(tx, "packages", func(k, v []byte) {
-			var rec record.Package
+			var rec struct {
+				record.Entry
+				RepoKey    string `json:"repo_key"`
+				ProjectKey string `json:"project_key"`
+			}
 			must(t, json.Unmarshal(v[4:], &rec))
 			live[string(k)] = true
 			served := tx.Bucket([]byte("served")).Get(k)
@@ -158,10 +216,9 @@ func checkFile(t testing.TB, s *store.Store) {
 			if got := tx.Bucket([]byte("changes")).Get(served[4:12]); string(got) != string(k) {
 				t.Errorf("the last change of package %x is of %x", k, got)
 			}
-			for _, source := range []record.Status{rec.GitHub, rec.PyPI} {
-				if source.State.Fetchable() {
-					at := max(0, source.NextDue.UnixMicro())
-					due[string(append(be(uint64(at)), k...))] = true
+			for _, key := range []string{rec.RepoKey, rec.ProjectKey} {
+				if key != "" {
+					sources[key], references[key+"\x00"+string(k)] = true, true
 				}
 			}
 			for _, grid := range rec.Grids {
@@ -174,9 +231,16 @@ func checkFile(t testing.TB, s *store.Store) {
 				t.Errorf("package %x is live and a tombstone", k)
 			}
 		})
+		each(tx, "sources", func(k, v []byte) {
+			var source record.Source
+			must(t, json.Unmarshal(v[4:], &source))
+			due[string(be(uint64(max(0, source.NextDue.UnixMicro()))))+string(k)] = true
+		})
 		diff(t, "served", keys(live), keysOf(tx, "served"))
-		diff(t, "sources", keys(live), keysOf(tx, "sources"))
+		diff(t, "states", keys(live), keysOf(tx, "states"))
 		diff(t, "changes", keys(changes), keysOf(tx, "changes"))
+		diff(t, "sources", keys(sources), keysOf(tx, "sources"))
+		diff(t, "references", keys(references), keysOf(tx, "references"))
 		diff(t, "due keys", keys(due), keysOf(tx, "due"))
 		diff(t, "member keys", keys(members), keysOf(tx, "members"))
 		each(tx, "slugs", func(k, v []byte) {

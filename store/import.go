@@ -1,9 +1,10 @@
 package store
 
 import (
-	"pkgmetad/internal/record"
-	"slices"
+	"reflect"
 	"time"
+
+	"pkgmetad/internal/record"
 )
 
 // ImportReport says what an import changed.
@@ -13,48 +14,81 @@ type ImportReport struct {
 }
 
 // Import takes over a catalogue as SyncCatalogue does, and with it what another
-// site fetched: of each record in recs, by its id, the documented fields of the
-// fetched half, Modified, LastFetched and the state of the sources. That half
-// stays as it is where it has been fetched here, and not earlier than there. To
-// import the same again changes nothing.
-func (s *Store) Import(c record.Catalogue, recs []record.Package, now time.Time) (ImportReport, error) {
-	fetched := make(map[int]*record.Package, len(recs))
-	for i := range recs {
-		fetched[recs[i].ID] = &recs[i]
+// site fetched: of each package, by its id, the documented fields of the fetched
+// half, Modified, LastFetched and the state of the sources. That half stays as it
+// is where it has been fetched here, and not earlier than there. Importing the
+// same again changes nothing.
+//
+// Where packages refer to one source and the other site knew different things of
+// it, all of them have what it fetched last.
+func (s *Store) Import(c record.Catalogue, packages []record.Package, now time.Time) (ImportReport, error) {
+	fetched := make(map[int]*record.Package, len(packages))
+	for i := range packages {
+		fetched[packages[i].ID] = &packages[i]
 	}
 	return s.takeOver(c, fetched, now)
 }
 
-// overlay takes over the fetched half of a record of another site, and reports
-// whether that changed anything.
-func overlay(r, from *record.Package) (changed bool) {
-	own := ownAttempt(&r.GitHub) || ownAttempt(&r.PyPI)
-	if from.LastFetched.Before(r.LastFetched) || own && !from.LastFetched.After(r.LastFetched) {
-		return false
+// overlay takes over the fetched half of a package of another site into r and the
+// sources that r refers to, and reports whether that changed anything.
+func (w *writer) overlay(r *row, from *record.Package) (changed bool, err error) {
+	p, err := w.resolve(r)
+	if err != nil {
+		return false, err
+	}
+	here := fetchedHere(&p.GitHub) || fetchedHere(&p.PyPI)
+	if from.LastFetched.Before(p.LastFetched) || here && !from.LastFetched.After(p.LastFetched) {
+		return false, nil
 	}
 	before := *r
-	a, b := &r.Repo, &from.Repo
-	a.Stars, a.Forks, a.Description = b.Stars, b.Forks, b.Description
-	a.Participants, a.Commits52, a.LastCommit = b.Participants, b.Commits52, b.LastCommit
-	r.Project.Version = from.Project.Version
+	repo, project := p.Repo, p.Project
+	repo.Stars, repo.Forks, repo.Description = from.Repo.Stars, from.Repo.Forks, from.Repo.Description
+	repo.Participants, repo.Commits52, repo.LastCommit = from.Repo.Participants, from.Repo.Commits52, from.Repo.LastCommit
+	project.Version = from.Project.Version
+
+	if r.RepoKey == "" {
+		r.Repo = &repo
+	} else {
+		learnt := record.Source{Key: r.RepoKey, Status: importedStatus(&from.GitHub), Repo: &repo}
+		if changed, err = w.learnImported(&learnt, r.ID); err != nil {
+			return false, err
+		}
+	}
+	if r.ProjectKey == "" {
+		r.Project = &project
+	} else {
+		learnt := record.Source{Key: r.ProjectKey, Status: importedStatus(&from.PyPI), Project: &project}
+		more, err := w.learnImported(&learnt, r.ID)
+		if err != nil {
+			return false, err
+		}
+		changed = changed || more
+	}
 	r.Modified = from.Modified.UTC().Truncate(time.Microsecond)
 	r.LastFetched = from.LastFetched.UTC().Truncate(time.Microsecond)
-	gitHub, pyPI := overlayStatus(&r.GitHub, &from.GitHub), overlayStatus(&r.PyPI, &from.PyPI)
-	return gitHub || pyPI || !record.SameServed(&before, r) || !sameCommits(before.Repo.Commits52, a.Commits52) ||
-		!before.Modified.Equal(r.Modified) || !before.LastFetched.Equal(r.LastFetched)
+	return changed || !reflect.DeepEqual(before, *r), nil
 }
 
-// sameCommits tells unknown from an empty list, which are served alike.
-func sameCommits(a, b []int) bool { return slices.Equal(a, b) && (a == nil) == (b == nil) }
-
-func ownAttempt(s *record.Status) bool { return !s.LastAttempt.IsZero() && !s.Imported }
-
-// overlay takes over the state of a source that can be asked, where the other
-// site's last success is the later one. Its own validators are of older data.
-func overlayStatus(s, from *record.Status) (changed bool) {
-	if !s.State.Fetchable() || !from.LastSuccess.After(s.LastSuccess) {
-		return false
+// learnImported is learn for what another site fetched, and reports whether that
+// changed anything.
+func (w *writer) learnImported(learnt *record.Source, id int) (changed bool, err error) {
+	before := w.Bucket(bucketSources).Get([]byte(learnt.Key))
+	before = append([]byte(nil), before...)
+	if err := w.learn(learnt, id); err != nil {
+		return false, err
 	}
-	*s = record.Status{State: from.State, LastAttempt: from.LastAttempt, LastSuccess: from.LastSuccess, NextDue: from.NextDue, Imported: true}
-	return true
+	return string(before) != string(w.Bucket(bucketSources).Get([]byte(learnt.Key))), nil
+}
+
+func fetchedHere(s *record.Status) bool { return !s.LastAttempt.IsZero() && !s.Imported }
+
+// importedStatus is where a source stands that another site has asked. What this
+// site knew to compare answers with is of older data.
+func importedStatus(from *record.Status) record.Status {
+	if from.LastSuccess.IsZero() {
+		return record.Status{State: record.StateNew, Imported: true}
+	}
+	return record.Status{
+		State: from.State, LastAttempt: from.LastAttempt, LastSuccess: from.LastSuccess, NextDue: from.NextDue, Imported: true,
+	}
 }

@@ -1,22 +1,19 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"pkgmetad/internal/record"
+	"strings"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
-// migrations bring a file from one schema version to the next: the first makes
-// a new file, migrations[n] turns version n into n+1.
-var migrations = []func(*bolt.Tx) error{
-	func(tx *bolt.Tx) error {
-		return createBuckets(tx, bucketMeta, bucketPackages, bucketTombstones, bucketSlugs, bucketDue, bucketCategories, bucketGrids, bucketMembers)
-	},
-	addFeed,
-}
+// schema is the version of the layout that this program reads and writes.
+const schema = 3
 
 func createBuckets(tx *bolt.Tx, names ...[]byte) error {
 	for _, name := range names {
@@ -30,7 +27,7 @@ func createBuckets(tx *bolt.Tx, names ...[]byte) error {
 // addFeed gives each package that is there a change, and an empty served form,
 // which Open replaces: it is of no rendering.
 func addFeed(tx *bolt.Tx) error {
-	if err := createBuckets(tx, bucketServed, bucketChanges, bucketDeletions, bucketSources, bucketPasses); err != nil {
+	if err := createBuckets(tx, bucketServed, bucketChanges, bucketDeletions, bucketPasses); err != nil {
 		return err
 	}
 	// The sequence begins where no earlier file at this path can have ended: a
@@ -42,14 +39,8 @@ func addFeed(tx *bolt.Tx) error {
 		return err
 	}
 	c := tx.Bucket(bucketPackages).Cursor()
-	for k, v := c.First(); k != nil; k, v = c.Next() {
+	for k, _ := c.First(); k != nil; k, _ = c.Next() {
 		id := int(number(k))
-		var rec record.Package
-		if err := decode(v, &rec, bucketPackages, uint64(id)); err == nil { // else the next catalogue mends it
-			if err := putSources(tx, &rec); err != nil {
-				return err
-			}
-		}
 		sequence++
 		if err := tx.Bucket(bucketChanges).Put(key(int(sequence)), key(id)); err != nil {
 			return err
@@ -61,27 +52,173 @@ func addFeed(tx *bolt.Tx) error {
 	return meta.Put(keySequence, key(int(sequence)))
 }
 
-func (s *Store) migrate(tx *bolt.Tx) error {
+// migrate brings the file to the present schema. What is large is moved in
+// chunks, each in a transaction of its own; a process that is killed meanwhile
+// leaves the rest to the next one.
+func (s *Store) migrate() error {
 	var version uint64
-	if meta := tx.Bucket(bucketMeta); meta != nil {
-		version = number(meta.Get(keySchema))
-		if version == 0 {
-			return errors.New("this is no database of pkgmetad (its schema version is missing); nothing was changed")
+	if err := s.update(func(tx *bolt.Tx) (err error) {
+		if version, err = schemaOf(tx); err != nil || version == schema {
+			return err
 		}
-	} else if name, _ := tx.Cursor().First(); name != nil {
-		return fmt.Errorf("this is the database of another program (it has a bucket %q); nothing was changed", name)
+		return s.beginMigration(tx, version)
+	}); err != nil {
+		return err
 	}
-	now := uint64(len(migrations))
-	if version > now {
-		return fmt.Errorf("written by a newer pkgmetad (schema %d, this one knows %d); nothing was changed: run the newer version", version, now)
-	}
-	if version == now {
-		return nil
-	}
-	for _, migration := range migrations[version:] {
-		if err := migration(tx); err != nil {
-			return fmt.Errorf("migrate from schema %d to %d: %w", version, now, err)
+	for {
+		done := false
+		if err := s.update(func(tx *bolt.Tx) (err error) {
+			done, err = s.migrateChunk(tx)
+			return err
+		}); err != nil {
+			return fmt.Errorf("migrate to schema %d: %w", schema, err)
+		}
+		if done {
+			return nil
 		}
 	}
-	return tx.Bucket(bucketMeta).Put(keySchema, key(int(now)))
+}
+
+// schemaOf returns the schema of the file, 0 for a new one.
+func schemaOf(tx *bolt.Tx) (uint64, error) {
+	meta := tx.Bucket(bucketMeta)
+	if meta == nil {
+		if name, _ := tx.Cursor().First(); name != nil {
+			return 0, fmt.Errorf("this is the database of another program (it has a bucket %q); nothing was changed", name)
+		}
+		return 0, nil
+	}
+	switch version := number(meta.Get(keySchema)); {
+	case version == 0:
+		return 0, errors.New("this is not a database of pkgmetad (its schema version is missing); nothing was changed")
+	case version > schema:
+		return 0, fmt.Errorf("written by a newer pkgmetad (schema %d, this one knows %d); nothing was changed: run the newer version", version, schema)
+	default:
+		return version, nil
+	}
+}
+
+// beginMigration makes the buckets of the present schema. From here on an older
+// program refuses the file.
+func (s *Store) beginMigration(tx *bolt.Tx, version uint64) error {
+	if version == 0 {
+		if err := createBuckets(tx, bucketMeta, bucketPackages, bucketTombstones, bucketSlugs, bucketDue, bucketCategories, bucketGrids, bucketMembers); err != nil {
+			return err
+		}
+	}
+	if version < 2 {
+		if err := addFeed(tx); err != nil {
+			return fmt.Errorf("migrate to schema 2: %w", err)
+		}
+	}
+	// Until schema 2 the due index was by package, and "sources" held the states.
+	for _, name := range [][]byte{bucketDue, bucketSources} {
+		if err := tx.DeleteBucket(name); err != nil && !errors.Is(err, bolterrors.ErrBucketNotFound) {
+			return err
+		}
+	}
+	if err := createBuckets(tx, bucketDue, bucketSources, bucketStates, bucketReferences); err != nil {
+		return err
+	}
+	meta := tx.Bucket(bucketMeta)
+	if name := string(meta.Get(keyRendering)); name != "" {
+		if err := meta.Put(keyRendering, []byte(renderingSince3(name))); err != nil {
+			return err
+		}
+	}
+	return errors.Join(
+		meta.Delete(keyCatalogue), // to be taken over again
+		meta.Put(keyMigrating, key(0)),
+		meta.Put(keySchema, key(schema)),
+	)
+}
+
+// renderingSince3 returns the name that a rendering of schema 2 has now. There it
+// named a setting too that is in no record: http.max_limit.
+func renderingSince3(name string) string {
+	f := strings.SplitN(name, " ", 4) // version, time zone, limit, base
+	if len(f) != 4 {
+		return name
+	}
+	return strings.Join([]string{f[0], f[1], f[3]}, " ")
+}
+
+// migrateChunk moves some packages of schema 2, each of which was kept with what
+// its own requests had brought: that goes to the sources. Where several packages
+// refer to one, the answer that wins stands. What is served stays as it was
+// rendered, so neither readers nor the feed notice.
+func (s *Store) migrateChunk(tx *bolt.Tx) (done bool, err error) {
+	meta, packages := tx.Bucket(bucketMeta), tx.Bucket(bucketPackages)
+	last := meta.Get(keyMigrating)
+	if last == nil {
+		return true, nil
+	}
+	var ids, values [][]byte
+	c := packages.Cursor()
+	for k, v := c.Seek(key(int(number(last) + 1))); k != nil && len(ids) < syncChunk; k, v = c.Next() {
+		ids, values = append(ids, bytes.Clone(k)), append(values, bytes.Clone(v))
+	}
+	if len(ids) == 0 {
+		return true, meta.Delete(keyMigrating)
+	}
+	w := s.newWriter(tx)
+	for i := range ids {
+		var p record.Package
+		if err := decode(values[i], &p, place(bucketPackages, int(number(ids[i])))); err != nil {
+			continue // damaged: the catalogue is taken over again, and mends it
+		}
+		if err := s.migratePackage(w, &p); err != nil {
+			return false, fmt.Errorf("package %s: %w", p.Slug, err)
+		}
+	}
+	return false, meta.Put(keyMigrating, ids[len(ids)-1])
+}
+
+func (s *Store) migratePackage(w *writer, p *record.Package) error {
+	refs := s.refer(p.Entry)
+	r := row{
+		Entry: p.Entry, RepoKey: refs.Repo, ProjectKey: refs.Project, GitHub: refs.GitHub, PyPI: refs.PyPI,
+		Modified: p.Modified, LastFetched: p.LastFetched,
+	}
+	if refs.Repo == "" {
+		r.Repo = &p.Repo
+	} else if err := w.settle(record.Source{Key: refs.Repo, Status: asked(p.GitHub), Repo: &p.Repo}, p.ID); err != nil {
+		return err
+	}
+	if refs.Project == "" {
+		r.Project = &p.Project
+	} else if err := w.settle(record.Source{Key: refs.Project, Status: asked(p.PyPI), Project: &p.Project}, p.ID); err != nil {
+		return err
+	}
+	value, err := encode(r)
+	if err != nil {
+		return err
+	}
+	if err := w.Bucket(bucketPackages).Put(key(p.ID), value); err != nil {
+		return err
+	}
+	return putStates(w.Tx, p)
+}
+
+// asked is the state of a source that can be asked by now, whatever it was.
+func asked(s record.Status) record.Status {
+	if !s.State.Fetchable() || s.State == "" {
+		return record.Status{State: record.StateNew}
+	}
+	return s
+}
+
+// settle stores what one of the packages that refer to a source knew of it.
+func (w *writer) settle(source record.Source, id int) error {
+	if err := w.refer(source.Key, id); err != nil {
+		return err
+	}
+	known, err := w.source(source.Key)
+	if err == ErrNotFound {
+		return w.putSource(nil, &source)
+	}
+	if err != nil || !record.Wins(&source, known, time.Now()) {
+		return err
+	}
+	return w.putSource(known, &source)
 }

@@ -1,8 +1,13 @@
 package store_test
 
 import (
+	"compress/gzip"
+	"encoding/json"
 	"fmt"
+	"io"
+	"os"
 	"testing"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -10,16 +15,163 @@ import (
 	"pkgmetad/store"
 )
 
+// schema2 unpacks a store that the last program of schema 2 wrote, and tells what
+// that program read in it.
+func schema2(t *testing.T) (path string, known schema2Content) {
+	t.Helper()
+	packed, err := os.Open("testdata/schema2.db.gz")
+	must(t, err)
+	defer packed.Close()
+	unzip, err := gzip.NewReader(packed)
+	must(t, err)
+	path = dbPath(t)
+	file, err := os.Create(path)
+	must(t, err)
+	_, err = io.Copy(file, unzip)
+	must(t, err)
+	must(t, file.Close())
+	text, err := os.ReadFile("testdata/schema2.json")
+	must(t, err)
+	must(t, json.Unmarshal(text, &known))
+	return path, known
+}
+
+type schema2Content struct {
+	Sequence uint64
+	Changed  time.Time
+	Records  []record.Package // highest id first; in the form of schema 2, which has no keys
+	Feed     []struct {
+		Sequence   uint64
+		Deleted    bool
+		ID         int
+		Slug, Body string
+		At         time.Time
+	}
+}
+
+// schema2Options read the URLs of that store.
+func schema2Options(rerender bool) store.Options {
+	keys := map[string]record.Key{
+		"https://github.com/Acme/Alpha.git": "github.com/acme/alpha", "https://pypi.org/project/alpha/": "pypi:alpha",
+		"https://github.com/acme/shared": "github.com/acme/shared", "https://pypi.org/project/shared/": "pypi:shared",
+		"git@github.com:acme/Shared.git": "github.com/acme/shared", "http://pypi.python.org/pypi/Shared": "pypi:shared",
+		"https://github.com/acme/old-name": "github.com/acme/old-name", "https://pypi.org/project/elsewhere/": "pypi:elsewhere",
+		"https://github.com/acme/gone": "github.com/acme/gone", "https://pypi.org/project/gone/": "pypi:gone",
+		"https://github.com/acme/new": "github.com/acme/new", "https://github.com/acme/left": "github.com/acme/left",
+		"https://pypi.org/project/left/": "pypi:left",
+	}
+	refer := func(url *string) (record.Key, record.State) {
+		switch {
+		case url == nil:
+			return "", record.StateNone
+		case keys[*url] == "":
+			return "", record.StateUnsupported
+		}
+		return keys[*url], ""
+	}
+	return store.Options{
+		Refer: func(e record.Entry) (refs record.References) {
+			refs.Repo, refs.GitHub = refer(e.RepoURL)
+			refs.Project, refs.PyPI = refer(e.PyPIURL)
+			return refs
+		},
+		Rendering: "1 Europe/Berlin https://packages.example.org", Rerender: rerender,
+	}
+}
+
+// TestMigrationFromSchema2: nothing is lost, and no reader notices.
+func TestMigrationFromSchema2(t *testing.T) {
+	path, known := schema2(t)
+	// The shared repository and project are known by the later of two answers.
+	for i := range known.Records {
+		if p := &known.Records[i]; p.Slug == "shared-one" {
+			later := known.Records[i-1] // shared-two
+			p.Repo, p.GitHub, p.Project, p.PyPI = later.Repo, later.GitHub, later.Project, later.PyPI
+		}
+	}
+	check := func(t *testing.T, s *store.Store) {
+		t.Helper()
+		if s.Sequence() != known.Sequence || !s.Changed().Equal(known.Changed) {
+			t.Errorf("sequence %d of %v, want %d of %v", s.Sequence(), s.Changed(), known.Sequence, known.Changed)
+		}
+		packages, _, err := s.Packages(0, 100)
+		must(t, err)
+		for i := range packages {
+			packages[i].RepoKey, packages[i].ProjectKey = "", ""
+		}
+		diff(t, "packages", known.Records, packages)
+		changes, _, _, err := s.Changes(0, 100)
+		must(t, err)
+		if len(changes) != len(known.Feed) {
+			t.Fatalf("the feed has %d changes, not %d", len(changes), len(known.Feed))
+		}
+		for i, want := range known.Feed {
+			if got := changes[i]; got.Sequence != want.Sequence || got.Deleted != want.Deleted || got.ID != want.ID || got.Slug != want.Slug || string(got.Body) != want.Body || !got.At.Equal(want.At) {
+				t.Errorf("change %d is %+v, want %+v", i, got, want)
+			}
+		}
+		passes, err := s.Passes(time.Time{})
+		must(t, err)
+		if len(passes) != 1 || passes[0].Asked != 7 || passes[0].GitHub.Charged != 20 || passes[0].GitHub.Reason == "" {
+			t.Errorf("passes: %+v", passes)
+		}
+		sum, err := s.Summary(day(9), nil, 9)
+		must(t, err)
+		if sum.Packages != 8 || sum.GitHub.States[record.StateGone] != 1 || sum.GitHub.States[record.StateNew] != 1 {
+			t.Errorf("summary: %+v", sum)
+		}
+	}
+	s := open(t, path, schema2Options(true))
+	check(t, s)
+	due, _, err := s.Due(time.Date(2026, 3, 10, 0, 0, 0, 0, time.UTC), 99)
+	must(t, err)
+	diff(t, "due", "NEWALPHAalphaOLD-NAMEelsewhereGONEgoneSHAREDshared", names(due))
+	must(t, s.Close())
+	s = open(t, path, schema2Options(true))
+	check(t, s)
+
+	// What left the catalogue comes back with its data.
+	c := record.Catalogue{Packages: []record.Entry{{Slug: "left", Title: "left", RepoURL: new("https://github.com/acme/left"), PyPIURL: new("https://pypi.org/project/left/")}}}
+	diff(t, "report", store.SyncReport{Restored: 1, Removed: 8}, sync(t, s, c, day(9)))
+	if left := get(t, s, "left"); left.ID != 8 || left.Repo.Stars != 3 || *left.Project.Version != "1" || left.GitHub.State != record.StateOK || left.LastFetched.IsZero() {
+		t.Errorf("left: %+v", left)
+	}
+	checkFile(t, s)
+}
+
+// TestMigrationGoesOn: one that broke off is completed by the next start, and an
+// older program does not touch what is half done.
+func TestMigrationGoesOn(t *testing.T) {
+	path, known := schema2(t)
+	o := schema2Options(true)
+	refer := o.Refer
+	o.Refer = func(e record.Entry) record.References {
+		if e.Slug == "renamed" {
+			panic("the power fails")
+		}
+		return refer(e)
+	}
+	if _, err := store.Open(path, o); err == nil {
+		t.Fatal("the migration did not break off")
+	}
+	raw(t, path, func(tx *bolt.Tx) error {
+		if got := tx.Bucket([]byte("meta")).Get([]byte("schema")); string(got) != string(be(3)) {
+			t.Errorf("the schema of a half migrated file is %x", got)
+		}
+		return nil
+	})
+	s := open(t, path, schema2Options(true))
+	if _, total, err := s.Packages(0, 100); err != nil || total != len(known.Records) || s.Sequence() != known.Sequence {
+		t.Errorf("%d packages, sequence %d, %v", total, s.Sequence(), err)
+	}
+	checkFile(t, s)
+}
+
 // TestMigrationFromSchema1: a file without served forms and feed gets both, and
 // loses nothing.
 func TestMigrationFromSchema1(t *testing.T) {
-	s := open(t, dbPath(t), store.Options{})
-	sync(t, s, entries("a", "b", "c", "left"), t0)
-	sync(t, s, entries("a", "b", "c"), t0)
-	put(t, s, fetched(get(t, s, "b"), 5, day(1), day(2)))
-	want, all := get(t, s, "b"), served(t, s)
-	must(t, s.Close())
-	raw(t, s.Path(), func(tx *bolt.Tx) error {
+	path, known := schema2(t)
+	raw(t, path, func(tx *bolt.Tx) error {
 		for _, name := range []string{"served", "changes", "deletions", "sources", "passes"} {
 			must(t, tx.DeleteBucket([]byte(name)))
 		}
@@ -30,20 +182,28 @@ func TestMigrationFromSchema1(t *testing.T) {
 		must(t, meta.Put([]byte("sequence"), be(17)))
 		return meta.Put([]byte("schema"), be(1))
 	})
-	s = open(t, s.Path(), store.Options{})
-	diff(t, "a record", want, get(t, s, "b"))
-	diff(t, "what is served", all, served(t, s))
+	s := open(t, path, schema2Options(false))
+	alpha := get(t, s, "alpha")
+	want := known.Records[len(known.Records)-1]
+	want.RepoKey, want.ProjectKey = "github.com/acme/alpha", "pypi:alpha"
+	diff(t, "a record", want, alpha)
+	all := served(t, s)
+	for _, change := range known.Feed {
+		if !change.Deleted && change.ID != 2 && all[change.ID] != change.Body { // 2 has now what 3 knew
+			t.Errorf("served of %d: %s, want %s", change.ID, all[change.ID], change.Body)
+		}
+	}
 	if _, _, _, err := s.Changes(17, 10); err == nil {
 		t.Error("the feed goes on from a sequence of before")
 	}
-	changes, _, more, err := s.Changes(0, 10)
+	changes, _, more, err := s.Changes(0, 100)
 	must(t, err)
-	if got := fmt.Sprint(len(changes), more, s.Sequence() > 1<<40); got != "3 false true" {
+	if got := fmt.Sprint(len(changes), more, s.Sequence() > 1<<40); got != "8 false true" {
 		t.Errorf("the feed has %s", got)
 	}
 	sum, err := s.Summary(day(1), nil, 0)
 	must(t, err)
-	if sum.Packages != 3 || sum.GitHub.States[record.StateOK] != 1 {
+	if sum.Packages != 8 || sum.GitHub.States[record.StateOK] != 4 {
 		t.Errorf("the summary is %+v", sum)
 	}
 	checkFile(t, s)

@@ -18,74 +18,141 @@ import (
 // model is what the store promises, over maps: by slug, as no entry here
 // declares an id.
 type model struct {
-	live, gone map[string]record.Package
-	highest    int
+	live    map[string]record.Package // of what their sources say, the keys alone
+	gone    map[string]record.Package // whole
+	sources map[record.Key]record.Source
+	highest int
+}
+
+// whole is a live package with what its sources say.
+func (m *model) whole(slug string) record.Package {
+	p := m.live[slug]
+	for _, key := range []record.Key{p.RepoKey, p.ProjectKey} {
+		s := m.sources[key]
+		switch {
+		case key == "":
+		case key == p.RepoKey:
+			p.GitHub = s.Status
+			if s.Repo != nil {
+				p.Repo = *s.Repo
+			}
+		default:
+			p.PyPI = s.Status
+			if s.Project != nil {
+				p.Project = *s.Project
+			}
+		}
+	}
+	return p
+}
+
+func (m *model) all() map[string]record.Package {
+	all := map[string]record.Package{}
+	for slug := range m.live {
+		all[slug] = m.whole(slug)
+	}
+	return all
 }
 
 func (m *model) sync(c record.Catalogue, now time.Time) (report store.SyncReport) {
-	before := m.live
-	m.live = map[string]record.Package{}
+	before, live := m.all(), map[string]record.Package{}
+	restored := map[string]record.Package{}
 	for _, e := range c.Packages {
-		rec, live := before[e.Slug]
-		old, known := rec, live
-		if !live {
-			old, known = m.gone[e.Slug]
+		refs := refer(e)
+		old, wasLive := before[e.Slug]
+		if !wasLive {
+			old = m.gone[e.Slug]
+			if _, ok := m.gone[e.Slug]; ok {
+				restored[e.Slug] = old
+			}
 			delete(m.gone, e.Slug)
 		}
-		rec = old
-		if !known {
+		p := record.Package{Entry: e, RepoKey: refs.Repo, ProjectKey: refs.Project, GitHub: record.Status{State: refs.GitHub}, PyPI: record.Status{State: refs.PyPI}}
+		p.ID, p.Created, p.Modified, p.LastFetched = old.ID, old.Created, old.Modified, old.LastFetched
+		switch _, back := restored[e.Slug]; {
+		case old.ID == 0:
 			m.highest++
-			rec.ID, rec.Created = m.highest, now
-		}
-		e.ID, e.Created = rec.ID, rec.Created
-		rec.Entry = e
-		if !known || !record.SameText(old.RepoURL, e.RepoURL) {
-			rec.GitHub = resetSource(rec.GitHub, e.RepoURL)
-			rec.Repo.Name, rec.Repo.ID = "", 0
-		}
-		if !known || !record.SameText(old.PyPIURL, e.PyPIURL) {
-			rec.PyPI = resetSource(rec.PyPI, e.PyPIURL)
-		}
-		switch {
-		case !known:
+			p.ID, p.Created = m.highest, now
 			report.Added++
-		case !live:
+		case back:
 			report.Restored++
-		case cmp.Equal(old.Entry, e, cmpopts.EquateEmpty()):
+		case record.SameEntry(&old.Entry, &p.Entry):
 			report.Unchanged++
 		default:
 			report.Changed++
 		}
-		if !live || !cmp.Equal(old.Entry, e, cmpopts.EquateEmpty()) {
-			rec.Modified = now
+		if !wasLive || !record.SameEntry(&old.Entry, &p.Entry) {
+			p.Modified = now
 		}
-		m.live[e.Slug] = rec
-		delete(before, e.Slug)
+		m.adopt(p.RepoKey, record.Source{Key: old.RepoKey, Status: old.GitHub, Repo: &old.Repo}, !wasLive)
+		m.adopt(p.ProjectKey, record.Source{Key: old.ProjectKey, Status: old.PyPI, Project: &old.Project}, !wasLive)
+		live[e.Slug] = p
+		if p.RepoKey != old.RepoKey || p.ProjectKey != old.ProjectKey {
+			m.live = live
+			p.LastFetched = time.Time{}
+			live[e.Slug] = p
+			whole := m.whole(e.Slug)
+			p.LastFetched = record.LastFetched(&whole, now)
+			live[e.Slug] = p
+		}
 	}
-	for slug, rec := range before {
-		m.gone[slug] = rec
-		report.Removed++
+	m.live = live
+	for slug, p := range before {
+		if _, stays := live[slug]; !stays {
+			m.gone[slug] = p
+			report.Removed++
+		}
 	}
+	referred := map[record.Key]bool{}
+	for _, p := range m.live {
+		referred[p.RepoKey], referred[p.ProjectKey] = true, true
+	}
+	maps.DeleteFunc(m.sources, func(key record.Key, _ record.Source) bool { return !referred[key] })
 	return report
 }
 
-func resetSource(s record.Status, url *string) record.Status {
-	if url == nil {
-		s.State, s.LastError, s.Note, s.NextDue = record.StateNone, "", "", time.Time{}
-		return s
+// adopt has a source, of which a package that returns still knows what it said.
+func (m *model) adopt(key record.Key, old record.Source, returns bool) {
+	if key == "" {
+		return
 	}
-	return record.Status{State: record.StateNew, LastAttempt: s.LastAttempt, LastSuccess: s.LastSuccess}
+	live, known := m.sources[key]
+	switch {
+	case old.Key == key && (!known || returns && record.Wins(&old, &live, time.Now())):
+		m.sources[key] = old
+	case !known:
+		m.sources[key] = record.Source{Key: key, Status: record.Status{State: record.StateNew}}
+	}
 }
 
-// put takes over a record that was fetched by the URLs that are declared now.
-func (m *model) put(rec record.Package) (served bool) {
-	old, live := m.live[rec.Slug]
-	if !live {
-		return false
+// put takes over what sources said, later than what is known.
+func (m *model) put(sources []record.Source) {
+	before := maps.Clone(m.sources)
+	for _, s := range sources {
+		m.sources[s.Key] = s
 	}
-	m.live[rec.Slug] = rec
-	return !cmp.Equal(old.Repo, rec.Repo) || !cmp.Equal(old.Project, rec.Project) ||
-		!old.Modified.Equal(rec.Modified) || !old.LastFetched.Equal(rec.LastFetched)
+	for slug, p := range m.live {
+		for _, s := range sources {
+			if s.Key != p.RepoKey && s.Key != p.ProjectKey {
+				continue
+			}
+			old := before[s.Key]
+			if !record.SameServed(&old, &s) {
+				p.Modified = s.LastAttempt
+			}
+			if !old.LastSuccess.Equal(s.LastSuccess) {
+				whole := m.whole(slug)
+				p.LastFetched = record.LastFetched(&whole, time.Now())
+			}
+		}
+		m.live[slug] = p
+	}
+}
+
+// sameBytes reports whether two packages are served alike.
+func sameBytes(a, b record.Package) bool {
+	return record.SameEntry(&a.Entry, &b.Entry) && a.Repo.Stars == b.Repo.Stars && record.SameText(a.Project.Version, b.Project.Version) &&
+		a.Modified.Equal(b.Modified) && a.LastFetched.Equal(b.LastFetched)
 }
 
 func TestAgainstModel(t *testing.T) {
@@ -93,11 +160,11 @@ func TestAgainstModel(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 1))
 			s := open(t, dbPath(t), store.Options{})
-			m := model{live: map[string]record.Package{}, gone: map[string]record.Package{}}
+			m := model{live: map[string]record.Package{}, gone: map[string]record.Package{}, sources: map[record.Key]record.Source{}}
 			now := t0
-			for range 120 {
-				now = now.Add(time.Duration(random.IntN(48)) * time.Hour)
-				before, grows := s.Sequence(), 0
+			for range 150 {
+				now = now.Add(time.Duration(1+random.IntN(48)) * time.Hour)
+				sequence, before := s.Sequence(), m.all()
 				switch n := random.IntN(10); {
 				case n == 0:
 					s = reopen(t, s)
@@ -105,21 +172,28 @@ func TestAgainstModel(t *testing.T) {
 					c := randomCatalogue(random)
 					want := m.sync(c, now)
 					diff(t, "report", want, sync(t, s, c, now))
-					grows = want.Added + want.Changed + want.Restored + want.Removed
 				default:
-					var recs []record.Package
-					for _, slug := range slices.Sorted(maps.Keys(m.live)) {
+					var said []record.Source
+					for _, key := range slices.Sorted(maps.Keys(m.sources)) {
 						if random.IntN(3) == 0 {
-							rec := randomFetch(random, m.live[slug], now)
-							recs = append(recs, rec)
-							if m.put(rec) {
-								grows++
-							}
+							said = append(said, randomAnswer(random, m.sources[key], now))
 						}
 					}
-					put(t, s, recs...)
+					m.put(said)
+					must(t, s.Put(said))
 				}
-				if got := int(s.Sequence() - before); got != grows {
+				after, grows := m.all(), 0
+				for slug, p := range after {
+					if old, live := before[slug]; !live || !sameBytes(old, p) {
+						grows++
+					}
+				}
+				for slug := range before {
+					if _, live := after[slug]; !live {
+						grows++
+					}
+				}
+				if got := int(s.Sequence() - sequence); got != grows {
 					t.Fatalf("sequence grew by %d, want %d", got, grows)
 				}
 				m.compare(t, s, now)
@@ -136,26 +210,23 @@ func (m *model) compare(t *testing.T, s *store.Store, now time.Time) {
 	t.Helper()
 	recs, total, err := s.Packages(0, 100)
 	must(t, err)
-	want := slices.SortedFunc(maps.Values(m.live), func(a, b record.Package) int { return b.ID - a.ID })
+	want := slices.SortedFunc(maps.Values(m.all()), func(a, b record.Package) int { return b.ID - a.ID })
 	if d := cmp.Diff(want, recs, cmpopts.EquateEmpty()); d != "" || total != len(want) {
 		t.Fatalf("%d packages (-want +got):\n%s", total, d)
 	}
 	for _, ahead := range []int{-60, -1, 0, 1, 3, 20, 44, 46, 300} {
 		at := now.AddDate(0, 0, ahead)
-		want := map[string]bool{}
-		for _, rec := range m.live {
-			for _, source := range []record.Status{rec.GitHub, rec.PyPI} {
-				asked := source.State != record.StateNone && source.State != record.StateUnsupported
-				if asked && (!source.NextDue.After(at) || source.NextDue.Sub(at) > 45*24*time.Hour) {
-					want[rec.Slug] = true
-				}
+		want := map[record.Key]bool{}
+		for key, source := range m.sources {
+			if !source.NextDue.After(at) || source.NextDue.Sub(at) > 45*24*time.Hour {
+				want[key] = true
 			}
 		}
 		due, more, err := s.Due(at, len(want))
 		must(t, err)
-		got := map[string]bool{}
-		for _, rec := range due {
-			got[rec.Slug] = true
+		got := map[record.Key]bool{}
+		for _, source := range due {
+			got[source.Key] = true
 		}
 		if d := cmp.Diff(want, got); d != "" || more || len(due) != len(want) {
 			t.Fatalf("due %d days ahead, more %t (-want +got):\n%s", ahead, more, d)
@@ -167,13 +238,15 @@ func randomCatalogue(random *rand.Rand) (c record.Catalogue) {
 	for _, n := range random.Perm(12)[:4+random.IntN(8)] {
 		e := entry(fmt.Sprint("p", n))
 		e.Title = fmt.Sprint("T", random.IntN(2))
-		switch random.IntN(6) {
+		switch random.IntN(8) {
 		case 0:
 			e.RepoURL = nil
 		case 1:
 			e.PyPIURL = nil
 		case 2:
 			e.RepoURL = new("https://github.com/moved/" + e.Slug)
+		case 3, 4:
+			e.PyPIURL = new("https://pypi.org/project/shared")
 		}
 		for grid := range 3 {
 			if random.IntN(2) == 0 {
@@ -185,24 +258,20 @@ func randomCatalogue(random *rand.Rand) (c record.Catalogue) {
 	return c
 }
 
-func randomFetch(random *rand.Rand, rec record.Package, now time.Time) record.Package {
-	for _, source := range []*record.Status{&rec.GitHub, &rec.PyPI} {
-		if !source.State.Fetchable() {
-			continue
-		}
-		source.LastAttempt = now
-		source.NextDue = now.Add(time.Duration(random.IntN(72)) * time.Hour)
-		if random.IntN(10) == 0 {
-			source.NextDue = now.AddDate(0, 0, 40+random.IntN(300)) // some of these are insane
-		}
-		source.State, source.Failures = record.StateFailed, source.Failures+1
-		if random.IntN(2) == 0 {
-			source.State, source.Failures, source.LastSuccess = record.StateOK, 0, now
-			rec.LastFetched = now
-			if stars := random.IntN(3); stars != rec.Repo.Stars {
-				rec.Repo.Stars, rec.Modified = stars, now
-			}
+func randomAnswer(random *rand.Rand, source record.Source, now time.Time) record.Source {
+	source.LastAttempt = now
+	source.NextDue = now.Add(time.Duration(random.IntN(72)) * time.Hour)
+	if random.IntN(10) == 0 {
+		source.NextDue = now.AddDate(0, 0, 40+random.IntN(300)) // some of these are insane
+	}
+	source.State, source.Failures = record.StateFailed, source.Failures+1
+	if random.IntN(2) == 0 {
+		source.State, source.Failures, source.LastSuccess = record.StateOK, 0, now
+		if _, project := source.Key.Project(); project {
+			source.Project = &record.Project{Version: new(fmt.Sprint(random.IntN(3)))}
+		} else {
+			source.Repo = &record.Repo{Stars: random.IntN(3)}
 		}
 	}
-	return rec
+	return source
 }

@@ -76,8 +76,8 @@ func TestOpenRefuses(t *testing.T) {
 			}
 			must(t, os.WriteFile(path, nil, 0))
 		}, []string{"read and write permission"}},
-		{"garbage", write(strings.Repeat("no database at all\n", 4096)), []string{"no database of pkgmetad", "nothing was changed"}},
-		{"short garbage", write("hello"), []string{"no database of pkgmetad", "nothing was changed"}},
+		{"garbage", write(strings.Repeat("no database at all\n", 4096)), []string{"not a database of pkgmetad", "nothing was changed"}},
+		{"short garbage", write("hello"), []string{"not a database of pkgmetad", "nothing was changed"}},
 		{"another program's", func(t *testing.T, path string) {
 			raw(t, path, func(tx *bolt.Tx) error {
 				_, err := tx.CreateBucket([]byte("wallets"))
@@ -89,7 +89,7 @@ func TestOpenRefuses(t *testing.T) {
 				_, err := tx.CreateBucket([]byte("meta"))
 				return err
 			})
-		}, []string{"no database of pkgmetad"}},
+		}, []string{"not a database of pkgmetad"}},
 		{"newer schema", func(t *testing.T, path string) {
 			must(t, open(t, path, store.Options{}).Close())
 			raw(t, path, func(tx *bolt.Tx) error {

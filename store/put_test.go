@@ -36,57 +36,71 @@ func TestPutLeavesCatalogueHalf(t *testing.T) {
 	checkFile(t, s)
 }
 
+// TestPutAfterURLChanged: an answer about a repository that no package refers to
+// any more is passed over.
 func TestPutAfterURLChanged(t *testing.T) {
-	for _, test := range []struct {
-		name   string
-		change func(*record.Entry)
-		want   func(before, put record.Package) record.Package
-	}{
-		{"repository", func(e *record.Entry) { e.RepoURL = new("https://github.com/o/new") },
-			func(before, put record.Package) record.Package {
-				before.Project, before.PyPI, before.Modified = put.Project, put.PyPI, put.Modified
-				return before
-			}},
-		{"project", func(e *record.Entry) { e.PyPIURL = new("https://pypi.org/project/new") },
-			func(before, put record.Package) record.Package {
-				before.Repo, before.GitHub, before.Modified = put.Repo, put.GitHub, put.Modified
-				return before
-			}},
-		{"both", func(e *record.Entry) { e.RepoURL, e.PyPIURL = new("https://github.com/o/new"), nil },
-			func(before, put record.Package) record.Package { return before }},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			s := open(t, dbPath(t), store.Options{})
-			c := entries("a")
-			sync(t, s, c, t0)
-			put(t, s, fetched(get(t, s, "a"), 1, day(1), day(2)))
-			late := fetched(get(t, s, "a"), 2, day(5), day(6))
-			test.change(&c.Packages[0])
-			sync(t, s, c, day(4))
-			before := get(t, s, "a")
-			put(t, s, late)
-			diff(t, "record", test.want(before, late), get(t, s, "a"))
-			checkFile(t, s)
-		})
+	s := open(t, dbPath(t), store.Options{})
+	c := entries("a")
+	sync(t, s, c, t0)
+	put(t, s, fetched(get(t, s, "a"), 1, day(1), day(2)))
+	late := fetched(get(t, s, "a"), 2, day(5), day(6))
+	c.Packages[0].RepoURL = new("https://github.com/o/new")
+	sync(t, s, c, day(4))
+	put(t, s, late)
+	got := get(t, s, "a")
+	if got.Repo.Stars != 0 || got.GitHub.State != record.StateNew || *got.Project.Version != "1.2" || !got.LastFetched.IsZero() {
+		t.Errorf("got %+v", got)
 	}
+	checkFile(t, s)
 }
 
-func TestPutKeepsVerdictOfCatalogue(t *testing.T) {
-	supported := true
-	s := open(t, dbPath(t), store.Options{Judge: func(record.Entry) (record.State, record.State, []string) {
-		if supported {
-			return record.StateNew, record.StateNew, nil
+// TestOneAnswerServesAll: what a source said is stored once, and every package
+// that refers to it has it; the other half of each stays its own.
+func TestOneAnswerServesAll(t *testing.T) {
+	s := open(t, dbPath(t), store.Options{})
+	c := entries("a", "b", "c")
+	for i := range c.Packages {
+		c.Packages[i].RepoURL = new("https://github.com/O/Shared")
+	}
+	c.Packages[2].RepoURL = new("https://github.com/o/shared")
+	sync(t, s, c, t0)
+	due, _, err := s.Due(day(1), 99)
+	must(t, err)
+	if got := names(due); got != "SHAREDabc" {
+		t.Errorf("due: %s", got)
+	}
+	put(t, s, fetched(get(t, s, "a"), 5, day(1), day(2)))
+	for _, slug := range []string{"a", "b", "c"} {
+		if got := get(t, s, slug); got.Repo.Stars != 5 || !got.Modified.Equal(day(1)) || got.LastFetched.IsZero() != (slug != "a") {
+			t.Errorf("%s: %+v", slug, got)
 		}
-		return record.StateUnsupported, record.StateNew, nil
-	}})
-	sync(t, s, entries("a"), t0)
-	rec := fetched(get(t, s, "a"), 3, day(1), day(2))
-	supported = false
-	sync(t, s, entries("a"), t0)
-	put(t, s, rec)
-	got := get(t, s, "a")
-	if got.GitHub.State != record.StateUnsupported || got.PyPI.State != record.StateOK || got.Repo.Stars != 3 {
-		t.Errorf("got %+v", got)
+	}
+	// A package that joins them has at once what is known.
+	c.Packages = append(c.Packages, entry("d"))
+	c.Packages[3].RepoURL, c.Packages[3].PyPIURL = c.Packages[0].RepoURL, nil
+	sync(t, s, c, day(2))
+	if got := get(t, s, "d"); got.Repo.Stars != 5 || !got.LastFetched.Equal(day(1)) {
+		t.Errorf("d: %+v", got)
+	}
+	checkFile(t, s)
+}
+
+// TestLaterAnswerStands: of two passes that asked the same source, the later
+// answer stands, in whatever order they are stored.
+func TestLaterAnswerStands(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		s := open(t, dbPath(t), store.Options{})
+		sync(t, s, entries("a"), t0)
+		before := get(t, s, "a")
+		first, second := fetched(before, 1, day(1), day(2)), fetched(before, 2, day(2), day(3))
+		if late {
+			put(t, s, second)
+			put(t, s, first)
+		} else {
+			put(t, s, first)
+			put(t, s, second)
+		}
+		diff(t, "record", second, get(t, s, "a"))
 	}
 }
 
@@ -105,14 +119,15 @@ func TestSequenceCountsServedChanges(t *testing.T) {
 		{"nothing", func(*record.Package) {}, 0},
 		{"state", func(r *record.Package) {
 			r.GitHub.State, r.GitHub.Failures, r.GitHub.NextDue, r.PyPI.LastError = record.StateFailed, 2, day(9), "x"
+			r.GitHub.LastAttempt = day(2)
 		}, 0},
 		{"empty list for none", func(r *record.Package) { r.Repo.Participants, r.Repo.Commits52 = []string{}, []int{} }, 0},
 		{"another form of a time", func(r *record.Package) { r.Repo.LastCommit = &east }, 0},
 		{"stars", func(r *record.Package) { r.Repo.Stars = 9 }, 1},
 		{"version", func(r *record.Package) { r.Project.Version = new("2.0") }, 1},
-		{"last fetched", func(r *record.Package) { r.LastFetched = day(3) }, 1},
-		{"modified", func(r *record.Package) { r.Modified = day(3) }, 1},
-		{"modified goes back", func(r *record.Package) { r.Modified = day(-3) }, 0},
+		{"a success of one source", func(r *record.Package) { r.GitHub.LastSuccess = day(3) }, 0},
+		{"and of the other", func(r *record.Package) { r.PyPI.LastSuccess = day(3) }, 1},
+		{"an older answer", func(r *record.Package) { r.GitHub.LastSuccess, r.Repo.Stars = day(2), 1 }, 0},
 	} {
 		before, rec := s.Sequence(), get(t, s, "a")
 		test.change(&rec)
@@ -140,8 +155,8 @@ func TestPutIsAllOrNothing(t *testing.T) {
 	sequence := s.Sequence()
 	bad := fetched(get(t, s, "b"), 1, day(1), day(2))
 	bad.GitHub.NextDue = time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC) // JSON has no such year
-	err = s.Put([]record.Package{fetched(get(t, s, "a"), 1, day(1), day(2)), bad})
-	if err == nil || !strings.Contains(err.Error(), "package b") {
+	err = s.Put(sourcesOf(fetched(get(t, s, "a"), 1, day(1), day(2)), bad))
+	if err == nil || !strings.Contains(err.Error(), "github.com/o/b") {
 		t.Errorf("error: %v", err)
 	}
 	after, _, err := s.Packages(0, 9)
@@ -181,7 +196,7 @@ func TestMaxSize(t *testing.T) {
 	}
 	big := fetched(get(t, s, "a"), 1, day(1), day(2))
 	big.Repo.Description = strings.Repeat(long, 40)
-	if err := s.Put([]record.Package{fetched(get(t, s, "b"), 1, day(1), day(2)), big}); !errors.Is(err, bolterrors.ErrMaxSizeReached) {
+	if err := s.Put(sourcesOf(fetched(get(t, s, "b"), 1, day(1), day(2)), big)); !errors.Is(err, bolterrors.ErrMaxSizeReached) {
 		t.Errorf("put: %v", err)
 	}
 	if get(t, s, "b").Repo.Stars != 0 {

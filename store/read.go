@@ -1,7 +1,6 @@
 package store
 
 import (
-	"errors"
 	"fmt"
 	"pkgmetad/internal/record"
 
@@ -28,15 +27,6 @@ func (s *Store) PackageBySlug(slug string) (rec record.Package, err error) {
 		return err
 	})
 	return rec, err
-}
-
-func getPackage(tx *bolt.Tx, id int) (record.Package, error) {
-	var rec record.Package
-	value := tx.Bucket(bucketPackages).Get(key(id))
-	if value == nil {
-		return rec, ErrNotFound
-	}
-	return rec, decode(value, &rec, bucketPackages, uint64(id))
 }
 
 // Packages returns up to limit live packages, highest id first, after skipping
@@ -66,30 +56,6 @@ func (s *Store) Packages(offset, limit int) (recs []record.Package, total int, e
 			return recs, total, err
 		}
 	}
-}
-
-// After returns up to limit live packages that have a source to ask, lowest id
-// first, from the first id greater than the given one. Records that are damaged
-// are left out and named in an error; the records beside it are good.
-func (s *Store) After(id, limit int) (recs []record.Package, err error) {
-	var damaged []error
-	err = s.view(func(tx *bolt.Tx) error {
-		c := tx.Bucket(bucketPackages).Cursor()
-		for k, v := c.Seek(key(id + 1)); k != nil && len(recs) < limit; k, v = c.Next() {
-			var rec record.Package
-			if err := decode(v, &rec, bucketPackages, number(k)); err != nil {
-				damaged = append(damaged, err)
-				continue
-			}
-			if rec.GitHub.State.Fetchable() || rec.PyPI.State.Fetchable() {
-				recs = append(recs, rec)
-			}
-		}
-		return nil
-	})
-	err = errors.Join(err, errors.Join(damaged...))
-	s.noteDamage(err)
-	return recs, err
 }
 
 // Category returns the category with that id, or ErrNotFound.
@@ -148,7 +114,7 @@ func one[T any](s *Store, bucket []byte, id int) (item T, err error) {
 		if value == nil {
 			return ErrNotFound
 		}
-		return decode(value, &item, bucket, uint64(id))
+		return decode(value, &item, place(bucket, id))
 	})
 	return item, err
 }
@@ -162,7 +128,7 @@ func page[T any](s *Store, bucket []byte, offset, limit int) (items []T, total i
 				continue
 			}
 			var item T
-			if err := decode(v, &item, bucket, number(k)); err != nil {
+			if err := decode(v, &item, place(bucket, int(number(k)))); err != nil {
 				return fmt.Errorf("%w; it is written again when the catalogue is next taken over: at a SIGHUP, or the next start", err)
 			}
 			items = append(items, item)

@@ -76,19 +76,29 @@ func TestPaging(t *testing.T) {
 	}
 }
 
-func TestAfter(t *testing.T) {
+func TestSourcesAfter(t *testing.T) {
 	s := open(t, dbPath(t), store.Options{})
-	c := entries("a", "b", "c", "d")
-	c.Packages[1].RepoURL, c.Packages[1].PyPIURL = nil, nil
+	c := entries("a", "b", "c")
+	c.Packages[1].RepoURL = nil
+	c.Packages[2].RepoURL, c.Packages[2].PyPIURL = nil, c.Packages[1].PyPIURL
 	sync(t, s, c, t0)
 	for _, test := range []struct {
-		id, limit int
-		want      string
-	}{{0, 2, "ac"}, {1, 9, "cd"}, {3, 1, "d"}, {4, 9, ""}, {0, 0, ""}} {
-		recs, err := s.After(test.id, test.limit)
-		if got := strings.Join(slugsOf(recs), ""); err != nil || got != test.want {
-			t.Errorf("after %d: %q, want %q; %v", test.id, got, test.want, err)
+		after record.Key
+		limit int
+		want  string
+	}{{"", 2, "Aa"}, {"", 9, "Aab"}, {"github.com/o/a", 9, "ab"}, {"pypi:a", 1, "b"}, {"pypi:b", 9, ""}, {"", 0, ""}} {
+		sources, err := s.SourcesAfter(test.after, test.limit)
+		if got := names(sources); err != nil || got != test.want {
+			t.Errorf("after %s: %q, want %q; %v", test.after, got, test.want, err)
 		}
+	}
+	for slug, want := range map[string]string{"a": "Aa", "b": "b", "c": "b"} {
+		if sources, err := s.Sources(slug); err != nil || names(sources) != want {
+			t.Errorf("%s refers to %q, want %q; %v", slug, names(sources), want, err)
+		}
+	}
+	if _, err := s.Sources("x"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("sources of no package: %v", err)
 	}
 }
 

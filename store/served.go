@@ -233,41 +233,79 @@ func (s *Store) EachServed(use func(Served) error) (sequence uint64, changed tim
 	return sequence, changed, err
 }
 
-// rerender makes the served form of every package anew where it was made by
-// another rendering. All of them have changed then, even those whose bytes have
-// not: what stands around them may have. A process that is killed meanwhile
-// leaves the rest to the next one.
-func (s *Store) rerender(rendering string) error {
-	same := false
+// chooseRendering finds out how packages are rendered: as they were when the file
+// was last written, unless the options want them rendered anew.
+func (s *Store) chooseRendering(o Options) error {
+	var stored []byte
 	if err := s.view(func(tx *bolt.Tx) error {
-		known := tx.Bucket(bucketMeta).Get(keyRendering)
-		same = known != nil && string(known) == rendering
+		stored = bytes.Clone(tx.Bucket(bucketMeta).Get(keyRendering))
 		return nil
-	}); err != nil || same {
+	}); err != nil {
 		return err
 	}
+	name := o.Rendering
+	if stored != nil && !o.Rerender {
+		name = string(stored)
+	}
+	var err error
+	if s.render, err = o.Render(name); err != nil {
+		return fmt.Errorf("render packages as %q: %w; start the daemon once, which renders them anew", name, err)
+	}
+	if stored != nil && name == string(stored) {
+		return nil
+	}
+	if stored != nil || len(*s.order.Load()) > 0 {
+		if err := s.rerender(); err != nil {
+			return fmt.Errorf("render the packages anew: %w", err)
+		}
+	}
+	return s.update(func(tx *bolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyRendering, []byte(name)) })
+}
+
+// rerender makes the served form of every package anew. All of them have changed
+// then for those who follow them or ask by date, even those whose body is the
+// same: the links in it may begin with another address. A process that is killed
+// meanwhile leaves the rest to the next one.
+func (s *Store) rerender() error {
 	for ids := range slices.Chunk(*s.order.Load(), syncChunk) {
 		if err := s.write(func(w *writer) error {
 			for _, id := range ids {
-				rec, err := getPackage(w.Tx, id)
+				p, err := getPackage(w.Tx, id)
 				if err != nil {
 					continue // damaged: it is served as before
 				}
 				if err := dropChange(w, id); err != nil {
 					return err
 				}
-				if err := writeServed(w, id, w.now, w.render(&rec)); err != nil {
+				if err := writeServed(w, id, w.now, w.render(&p)); err != nil {
 					return err
 				}
 			}
 			return nil
 		}); err != nil {
-			return fmt.Errorf("render the packages anew: %w", err)
+			return err
 		}
 	}
-	return s.update(func(tx *bolt.Tx) error {
-		return tx.Bucket(bucketMeta).Put(keyRendering, []byte(rendering))
+	return nil
+}
+
+// Dated returns since when a setting that shapes answers has had this value: now,
+// where it had another one when it was last asked for.
+func (s *Store) Dated(name, value string) (since time.Time, err error) {
+	at := append([]byte("dated "), name...)
+	err = s.update(func(tx *bolt.Tx) error {
+		meta := tx.Bucket(bucketMeta)
+		if known := meta.Get(at); len(known) >= 8 && string(known[8:]) == value {
+			since = timeOf(known[:8])
+			return nil
+		}
+		since = time.Now().UTC().Truncate(time.Microsecond)
+		return meta.Put(at, append(timeKey(since), value...))
 	})
+	if err != nil {
+		return since, fmt.Errorf("date the setting %s: %w", name, err)
+	}
+	return since, nil
 }
 
 // renderPlain is the rendering of a store that was not told another one.

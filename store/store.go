@@ -1,9 +1,10 @@
 // Package store keeps package records in one bbolt file.
 //
-// Who owns what: the catalogue half of a record ([Entry]) is written by
-// [Store.SyncCatalogue] alone, the fetched half by [Store.Put] alone;
-// [Store.Import] is both at once. Each reads the other's half inside its own
-// transaction, so neither can undo the other's work, whatever their order.
+// What a repository or a project said is kept once, by its [record.Key], and each
+// package refers to the sources that its URLs name. Who owns what: what the
+// catalogue declares is written by [Store.SyncCatalogue] alone, what sources said
+// by [Store.Put] alone; [Store.Import] is both at once. Which of two answers about
+// a source stands is decided by [record.Wins], whoever brings them.
 //
 // Readers get copies. No transaction of this package outlives the call that
 // opened it: a reader that lingered would keep a growing writer waiting, and
@@ -17,27 +18,31 @@
 //
 // # Layout of the file
 //
-//	meta        "schema"    -> number of migrations applied
-//	            "sequence"  -> of the last change of anything served
-//	            "changed"   -> time of that change
-//	            "floor"     -> the feed knows all deletions after this sequence
-//	            "rendering" -> Options.Rendering that the served packages are of
-//	            "catalogue" -> Catalogue.Digest of the last one taken over
-//	packages    id          -> Record                    (live packages)
-//	served      id          -> sequence ‖ time ‖ body    (live packages as readers get them, and when that last changed)
-//	changes     sequence    -> id                        (the last change of each live package)
-//	deletions   sequence    -> time ‖ id ‖ slug          (packages that left the catalogue, for as long as the feed tells)
-//	sources     id          -> two states                (what Summary counts; see sources.go)
-//	tombstones  id          -> tombstone                 (packages that left the catalogue)
-//	slugs       slug        -> id                        (of both, so that a slug keeps its id)
-//	due         time ‖ id   -> nothing                   (one for each source to ask of a live package)
-//	categories  id          -> Category
-//	grids       id          -> Grid
-//	members     grid ‖ title ‖ 0 ‖ id -> nothing         (a grid's packages in the order it lists them)
-//	passes      time        -> what the daemon tells of a pass that began then
+//	meta        "schema"      -> version of this layout
+//	            "migrating"   -> id of the last package that a migration has moved
+//	            "sequence"    -> of the last change of anything served
+//	            "changed"     -> time of that change
+//	            "floor"       -> the feed knows all deletions after this sequence
+//	            "rendering"   -> name of the rendering that the served packages are of
+//	            "catalogue"   -> Catalogue.Digest of the last one taken over
+//	            "dated NAME"  -> time ‖ value                (see Dated)
+//	sources     Key           -> record.Source               (that a live package refers to)
+//	references  Key ‖ 0 ‖ id  -> nothing                     (the live packages that refer to a source)
+//	due         time ‖ Key    -> nothing                     (when each source is to be asked)
+//	packages    id            -> row                         (live packages: what is declared, and which sources they refer to)
+//	served      id            -> sequence ‖ time ‖ body      (live packages as readers get them, and when that last changed)
+//	states      id            -> two states                  (what Summary counts; see states.go)
+//	changes     sequence      -> id                          (the last change of each live package)
+//	deletions   sequence      -> time ‖ id ‖ slug            (packages that left the catalogue, for as long as the feed tells)
+//	tombstones  id            -> tombstone                   (packages that left the catalogue, with what their sources said)
+//	slugs       slug          -> id                          (of both, so that a slug keeps its id)
+//	categories  id            -> Category
+//	grids       id            -> Grid
+//	members     grid ‖ title ‖ 0 ‖ id -> nothing             (a grid's packages in the order it lists them)
+//	passes      time          -> record.Pass                 (reports of the passes, by when they began)
 //
 // Numbers and times are 8 bytes big-endian, so that keys sort as numbers; a
-// time is microseconds since 1970 in UTC. Records, categories, grids and
+// time is microseconds since 1970 in UTC. Sources, rows, categories, grids and
 // tombstones are JSON; they and the served packages follow a CRC-32C of 4 bytes
 // that covers them: bbolt itself does not notice a flipped bit in its data.
 package store
@@ -62,11 +67,13 @@ import (
 
 var (
 	bucketMeta       = []byte("meta")
+	bucketReferences = []byte("references")
 	bucketPackages   = []byte("packages")
 	bucketServed     = []byte("served")
 	bucketChanges    = []byte("changes")
 	bucketDeletions  = []byte("deletions")
 	bucketSources    = []byte("sources")
+	bucketStates     = []byte("states")
 	bucketTombstones = []byte("tombstones")
 	bucketSlugs      = []byte("slugs")
 	bucketDue        = []byte("due")
@@ -76,6 +83,7 @@ var (
 	bucketPasses     = []byte("passes")
 
 	keySchema    = []byte("schema")
+	keyMigrating = []byte("migrating")
 	keySequence  = []byte("sequence")
 	keyChanged   = []byte("changed")
 	keyFloor     = []byte("floor")
@@ -95,17 +103,21 @@ type Options struct {
 	LockWait time.Duration
 	// MaxSize, in bytes, is the size that the file may grow to; 0 means no bound.
 	MaxSize int
-	// Judge tells which sources of an entry can be asked: StateNew for one
-	// that can, else StateNone or StateUnsupported, with a sentence for each
-	// that cannot. Nil means that every URL that is not blank can be asked.
-	Judge func(record.Entry) (github, pypi record.State, problems []string)
-	// Render returns what readers get of a record. It is a function of the
-	// record and of what Rendering names. Nil means the documented fields in
-	// plain JSON.
-	Render func(*record.Package) []byte
-	// Rendering names everything else that Render's result depends on. Where it
-	// is not what the file was written with, Open renders every package anew.
+	// Refer tells which sources an entry refers to. It is asked when the catalogue
+	// is taken over, and when a file of an older schema is opened. Nil means that
+	// no URL can be asked.
+	Refer func(record.Entry) record.References
+	// Render returns the rendering of that name: a function that makes of a package
+	// what readers get, which depends on the package and the name alone. It fails on
+	// a name that it does not know. Nil means the documented fields in plain JSON,
+	// whatever the name.
+	Render func(name string) (func(*record.Package) []byte, error)
+	// Rendering is the name of the rendering that a new file begins with.
 	Rendering string
+	// Rerender has packages that were rendered under another name, or one that
+	// Render does not know, rendered anew. Without it, the file's own rendering
+	// stays in use.
+	Rerender bool
 }
 
 // Store is an open database. It is safe for concurrent use.
@@ -113,7 +125,7 @@ type Store struct {
 	db     *bolt.DB
 	path   string
 	file   os.FileInfo // of the file that is open
-	judge  func(record.Entry) (github, pypi record.State, problems []string)
+	refer  func(record.Entry) record.References
 	render func(*record.Package) []byte
 
 	version version               // of what is served
@@ -131,13 +143,13 @@ func Open(path string, o Options) (*Store, error) {
 	if o.LockWait == 0 {
 		o.LockWait = 5 * time.Second
 	}
-	if o.Judge == nil {
-		o.Judge = judgeByPresence
+	if o.Refer == nil {
+		o.Refer = referToNothing
 	}
 	if o.Render == nil {
-		o.Render = renderPlain
+		o.Render = func(string) (func(*record.Package) []byte, error) { return renderPlain, nil }
 	}
-	s := &Store{path: path, judge: o.Judge, render: o.Render}
+	s := &Store{path: path, refer: o.Refer}
 	s.version.wake = make(chan struct{})
 	var opened *os.File
 	err := guard(func() error {
@@ -164,17 +176,15 @@ func Open(path string, o Options) (*Store, error) {
 		}
 		return nil, explainOpen(path, o.LockWait, err)
 	}
-	if err := s.update(s.migrate); err != nil {
-		_ = s.db.Close()
-		return nil, fmt.Errorf("open the store %s: %w", path, err)
-	}
-	if err := s.view(s.load); err != nil {
-		_ = s.db.Close()
-		return nil, fmt.Errorf("open the store %s: %w", path, err)
-	}
-	if err := s.rerender(o.Rendering); err != nil {
-		_ = s.db.Close()
-		return nil, fmt.Errorf("open the store %s: %w", path, err)
+	for _, step := range []func() error{
+		s.migrate,
+		func() error { return s.view(s.load) },
+		func() error { return s.chooseRendering(o) },
+	} {
+		if err := step(); err != nil {
+			_ = s.db.Close()
+			return nil, fmt.Errorf("open the store %s: %w", path, err)
+		}
 	}
 	return s, nil
 }
@@ -190,19 +200,19 @@ func mapSize(path string) int {
 	return max(1<<30, 2*size)
 }
 
-func judgeByPresence(e record.Entry) (github, pypi record.State, problems []string) {
+func referToNothing(e record.Entry) record.References {
 	state := func(url *string) record.State {
 		if url == nil || *url == "" {
 			return record.StateNone
 		}
-		return record.StateNew
+		return record.StateUnsupported
 	}
-	return state(e.RepoURL), state(e.PyPIURL), nil
+	return record.References{GitHub: state(e.RepoURL), PyPI: state(e.PyPIURL)}
 }
 
 const (
 	smallestFile = 4 * 4096 // bytes, of a database: two meta pages, a freelist, a leaf
-	notOurs      = "this is no database of pkgmetad, or its first pages are damaged; nothing was changed: move it away, or restore a backup"
+	notOurs      = "this is not a database of pkgmetad, or its first pages are damaged; nothing was changed: move it away, or restore a backup"
 )
 
 // explainOpen says what stands in the way and what to do about it.
@@ -345,9 +355,9 @@ func deleteKeys(bucket *bolt.Bucket, keys [][]byte) error {
 }
 
 // key returns n as a key that sorts as a number.
-func key(n int) []byte {
-	return binary.BigEndian.AppendUint64(nil, uint64(n))
-}
+func key(n int) []byte { return appendNumber(nil, uint64(n)) }
+
+func appendNumber(b []byte, n uint64) []byte { return binary.BigEndian.AppendUint64(b, n) }
 
 // number reads what key wrote; anything else is 0.
 func number(k []byte) uint64 {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"pkgmetad/internal/record"
 	"slices"
 	"strings"
@@ -16,13 +17,6 @@ import (
 type SyncReport struct {
 	Added, Changed, Restored, Removed, Unchanged int      // packages
 	Problems                                     []string // sources that cannot be asked, each told once
-}
-
-// tombstone is a package that left the catalogue. It keeps the whole record, so
-// that a package which comes back does so with its data.
-type tombstone struct {
-	record.Package
-	Deleted time.Time `json:"deleted"`
 }
 
 // syncChunk is how many packages one transaction of a sync takes over: a
@@ -52,63 +46,123 @@ func (s *Store) takeOver(c record.Catalogue, fetched map[int]*record.Package, no
 	if err != nil {
 		return report, err
 	}
+	t := takeover{Store: s, fetched: fetched, now: now, unreferred: map[record.Key]bool{}}
 	defer func() {
-		if err != nil { // what a sync did before it broke off has still been done
+		if err != nil { // what it did before it broke off has still been done
 			err = errors.Join(err, s.view(s.loadOrder))
 		}
 	}()
-	if err = s.write(func(w *writer) error {
-		if err := w.Bucket(bucketMeta).Delete(keyCatalogue); err != nil { // until all of it is taken over
+	declared := idsOf(packages)
+	for _, step := range []func() error{
+		func() error { return t.begin(c) },
+		func() error { return t.takeOverPackages(packages) },
+		func() error { return t.buryMissing(declared) },
+		t.dropUnreferenced,
+		func() error { return t.finish(declared, c.Digest) },
+	} {
+		if err := step(); err != nil {
+			return t.report, err
+		}
+	}
+	return t.report, nil
+}
+
+// A takeover is one run of takeOver: its steps, each in one or more transactions.
+type takeover struct {
+	*Store
+	fetched    map[int]*record.Package // by id, what another site fetched
+	now        time.Time
+	unreferred map[record.Key]bool // sources that a package has ceased to refer to
+	report     ImportReport
+}
+
+// begin takes over categories and grids. Until all else has followed, the
+// catalogue counts as none that was taken over.
+func (t *takeover) begin(c record.Catalogue) error {
+	err := t.write(func(w *writer) error {
+		if err := w.Bucket(bucketMeta).Delete(keyCatalogue); err != nil {
 			return err
 		}
-		return syncTaxonomy(w, c, now)
-	}); err != nil {
-		return report, fmt.Errorf("take over categories and grids: %w", err)
+		return syncCategoriesAndGrids(w, c, t.now)
+	})
+	if err != nil {
+		return fmt.Errorf("take over categories and grids: %w", err)
 	}
+	return nil
+}
+
+func (t *takeover) takeOverPackages(packages []record.Entry) error {
 	for chunk := range slices.Chunk(packages, syncChunk) {
 		var part ImportReport
-		if err := s.write(func(w *writer) error {
+		err := t.write(func(w *writer) error {
 			part = ImportReport{}
 			for i := range chunk {
-				if err := s.syncPackage(w, chunk[i], fetched[chunk[i].ID], now, &part); err != nil {
+				if err := t.takeOverPackage(w, chunk[i], &part); err != nil {
 					return fmt.Errorf("package %s: %w", chunk[i].Slug, err)
 				}
 			}
-			return nil
-		}); err != nil {
-			return report, fmt.Errorf("take over the catalogue: %w", err)
+			maps.Copy(t.unreferred, w.unreferred)
+			return w.updateReferring()
+		})
+		if err != nil {
+			return fmt.Errorf("take over the catalogue: %w", err)
 		}
-		report.add(part)
+		t.report.add(part)
 	}
+	return nil
+}
 
-	declared := make([]int, len(packages))
-	for i, e := range packages {
-		declared[i] = e.ID
-	}
-	slices.Sort(declared)
-	missing := slices.DeleteFunc(slices.Clone(*s.order.Load()), func(id int) bool { return has(declared, id) })
+// buryMissing turns the live packages that are not declared into tombstones.
+func (t *takeover) buryMissing(declared []int) error {
+	missing := slices.DeleteFunc(slices.Clone(*t.order.Load()), func(id int) bool { return has(declared, id) })
 	for chunk := range slices.Chunk(missing, syncChunk) {
-		if err := s.write(func(w *writer) error {
+		err := t.write(func(w *writer) error {
 			for _, id := range chunk {
-				if err := bury(w, id, now); err != nil {
+				if err := w.bury(id, t.now); err != nil {
 					return fmt.Errorf("package %d: %w", id, err)
 				}
 			}
+			maps.Copy(t.unreferred, w.unreferred)
 			return nil
-		}); err != nil {
-			return report, fmt.Errorf("remove what left the catalogue: %w", err)
+		})
+		if err != nil {
+			return fmt.Errorf("remove what left the catalogue: %w", err)
 		}
-		report.Removed += len(chunk)
+		t.report.Removed += len(chunk)
 		// At once, not at the end: a page waits for an order without them.
-		left := slices.DeleteFunc(slices.Clone(*s.order.Load()), func(id int) bool { return has(chunk, id) })
-		s.order.Store(&left)
+		left := slices.DeleteFunc(slices.Clone(*t.order.Load()), func(id int) bool { return has(chunk, id) })
+		t.order.Store(&left)
 	}
-	s.order.Store(&declared)
-	s.synced.Store(true)
-	if len(c.Digest) > 0 {
-		err = s.update(func(tx *bolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyCatalogue, c.Digest) })
+	return nil
+}
+
+func (t *takeover) dropUnreferenced() error {
+	if len(t.unreferred) == 0 {
+		return nil
 	}
-	return report, err
+	err := t.write(func(w *writer) error { return w.dropUnreferenced(t.unreferred) })
+	if err != nil {
+		return fmt.Errorf("remove the sources that no package refers to: %w", err)
+	}
+	return nil
+}
+
+func (t *takeover) finish(declared []int, digest []byte) error {
+	t.order.Store(&declared)
+	t.synced.Store(true)
+	if len(digest) == 0 {
+		return nil
+	}
+	return t.update(func(tx *bolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyCatalogue, digest) })
+}
+
+func idsOf(entries []record.Entry) []int {
+	ids := make([]int, len(entries))
+	for i := range entries {
+		ids[i] = entries[i].ID
+	}
+	slices.Sort(ids)
+	return ids
 }
 
 // CatalogueDigest returns the Digest of the catalogue that was last taken over
@@ -193,194 +247,237 @@ func (s *Store) assignIDs(entries []record.Entry) ([]record.Entry, error) {
 	return entries, nil
 }
 
-// syncPackage takes over one entry, which has an id, with what was fetched of
-// it elsewhere, nil for nothing.
-func (s *Store) syncPackage(w *writer, e record.Entry, fetched *record.Package, now time.Time, report *ImportReport) error {
-	tx := w.Tx
-	old, err := getPackage(tx, e.ID)
-	found := err == nil
-	rec, restored := old, false
-	if errors.Is(err, errDamaged) { // what it fetched is lost, and fetched again
-		if err := purgeKeys(tx, e.ID); err != nil {
-			return err
-		}
-		if err := purgeSlug(tx, e.ID); err != nil {
-			return err
-		}
-	}
-	if !found {
-		rec, restored, err = formerRecord(tx, e)
-		if err != nil {
-			return err
-		}
+// takeOverPackage takes over one entry, which has an id, with what was fetched of
+// it elsewhere, if anything was.
+func (t *takeover) takeOverPackage(w *writer, e record.Entry, report *ImportReport) error {
+	known, err := t.known(w, &e)
+	if err != nil {
+		return err
 	}
 	if e.Created.IsZero() {
-		if e.Created = rec.Created; e.Created.IsZero() {
-			e.Created = now
-		}
+		e.Created = known.row.Created
+	}
+	if e.Created.IsZero() {
+		e.Created = t.now
 	}
 	e.Created = e.Created.UTC().Truncate(time.Microsecond)
 
-	if found && rec.Slug != e.Slug && !record.SameText(rec.RepoURL, e.RepoURL) && !record.SameText(rec.PyPIURL, e.PyPIURL) {
-		// Another package has this id now. What was fetched is not of it.
-		rec = record.Package{Entry: rec.Entry, GitHub: record.Status{State: record.StateNone}, PyPI: record.Status{State: record.StateNone}}
+	next, problems, err := t.nextRow(w, e, known)
+	if err != nil {
+		return err
 	}
-	before, beforeGitHub, beforePyPI := rec.Entry, rec.GitHub.State, rec.PyPI.State
-	rec.Entry = e
-	gitHub, pyPI, problems := s.judge(e)
-	rejudge(&rec.GitHub, gitHub, record.SameText(before.RepoURL, e.RepoURL))
-	if !record.SameText(before.RepoURL, e.RepoURL) {
-		rec.Repo.Name, rec.Repo.ID = "", 0
+	imported := false
+	if fetched := t.fetched[e.ID]; fetched != nil {
+		if imported, err = w.overlay(&next, fetched); err != nil {
+			return err
+		}
 	}
-	rejudge(&rec.PyPI, pyPI, record.SameText(before.PyPIURL, e.PyPIURL))
-
-	same := found && sameEntry(&before, &e)
-	if !same {
-		rec.Modified = now
-	}
-	imported := fetched != nil && overlay(&rec, fetched)
 	if imported {
 		report.Fetched++
 	}
-	if !same || beforeGitHub != rec.GitHub.State || beforePyPI != rec.PyPI.State {
-		for _, p := range problems {
-			report.Problems = append(report.Problems, e.Slug+": "+p)
-		}
-	} else if !imported {
+	sameEntry := known.live && record.SameEntry(&known.row.Entry, &e)
+	if sameEntry && !imported && next.sameSources(&known.row) {
 		report.Unchanged++
 		return nil
 	}
+	if !sameEntry || !next.sameSources(&known.row) {
+		for _, problem := range problems {
+			report.Problems = append(report.Problems, e.Slug+": "+problem)
+		}
+	}
 	switch {
-	case restored:
+	case known.restored:
 		report.Restored++
-	case !found:
+	case !known.live:
 		report.Added++
-	case same:
+	case sameEntry:
 		report.Unchanged++ // only what was fetched, or how its sources are seen
 	default:
 		report.Changed++
 	}
-	var replaced *record.Package
-	if found {
-		replaced = &old
+	var replaced *row
+	if known.live {
+		replaced = &known.row
 	}
-	return replaceEntry(w, replaced, &rec)
+	return w.replacePackage(replaced, &next)
 }
 
-// rejudge takes over what can be asked of a source by now.
-func rejudge(source *record.Status, judged record.State, sameURL bool) {
+// known is what the store knows of an entry before it is taken over.
+type known struct {
+	row           row
+	repo, project *record.Source // that the row refers to; nil for none, or one that is damaged
+	live          bool           // it is a live package under the entry's id
+	restored      bool           // it had left the catalogue
+}
+
+// known looks up what is known of the entry: the live package with its id, else
+// one that left the catalogue, else one that the catalogue gives another id.
+func (t *takeover) known(w *writer, e *record.Entry) (k known, err error) {
+	r, err := getRow(w.Tx, e.ID)
+	if err == nil {
+		k = known{row: r, live: true}
+		k.repo, k.project, err = w.sourcesOf(&r)
+		return k, err
+	}
+	if errors.Is(err, errDamaged) {
+		err = errors.Join(w.purgeKeys(e.ID), purgeSlug(w.Tx, e.ID))
+	}
+	if err != nil && err != ErrNotFound {
+		return k, err
+	}
+	return t.former(w, e)
+}
+
+// sourcesOf returns the sources that r refers to. One that is damaged is nil:
+// what it said is lost, and asked for again.
+func (w *writer) sourcesOf(r *row) (repo, project *record.Source, err error) {
+	get := func(key record.Key) *record.Source {
+		if key == "" {
+			return nil
+		}
+		s, sourceErr := w.source(key)
+		if sourceErr != nil && sourceErr != ErrNotFound && !errors.Is(sourceErr, errDamaged) {
+			err = sourceErr
+		}
+		return s
+	}
+	return get(r.RepoKey), get(r.ProjectKey), err
+}
+
+// nextRow returns the row that the entry comes to, and sees to it that the sources
+// exist that it refers to.
+func (t *takeover) nextRow(w *writer, e record.Entry, k known) (next row, problems []string, err error) {
+	refs := t.refer(e)
+	next = row{
+		Entry: e, RepoKey: refs.Repo, ProjectKey: refs.Project, GitHub: refs.GitHub, PyPI: refs.PyPI,
+		Modified: k.row.Modified, LastFetched: k.row.LastFetched,
+	}
+	sameRepo := sameAddress(k.row.RepoURL, e.RepoURL) || refs.Repo != "" && refs.Repo == k.row.RepoKey
+	sameProject := sameAddress(k.row.PyPIURL, e.PyPIURL) || refs.Project != "" && refs.Project == k.row.ProjectKey
+
+	// What another site had fetched by a URL that can be asked by now, and the
+	// other way round, stays with the URL.
+	said := record.Source{Repo: k.row.Repo, Project: k.row.Project}
+	if k.repo != nil {
+		said.Repo = k.repo.Repo
+	}
+	if k.project != nil {
+		said.Project = k.project.Project
+	}
+	if refs.Repo == "" && sameRepo {
+		next.Repo = said.Repo
+	}
+	if refs.Project == "" && sameProject {
+		next.Project = said.Project
+	}
+	if refs.Repo != "" {
+		begin := record.Follow(k.repo, refs.Repo)
+		if k.repo == nil && sameRepo {
+			begin.Repo = k.row.Repo
+		}
+		if err := w.adopt(refs.Repo, k.repo, begin, e.ID); err != nil {
+			return next, nil, err
+		}
+	}
+	if refs.Project != "" {
+		begin := record.Follow(nil, refs.Project)
+		if k.project == nil && sameProject {
+			begin.Project = k.row.Project
+		}
+		if err := w.adopt(refs.Project, k.project, begin, e.ID); err != nil {
+			return next, nil, err
+		}
+	}
+	for _, key := range k.row.keys() {
+		if k.live && key != next.RepoKey && key != next.ProjectKey {
+			if err := w.unrefer(key, e.ID); err != nil {
+				return next, nil, err
+			}
+		}
+	}
+	if !k.live || !record.SameEntry(&k.row.Entry, &e) {
+		next.Modified = t.now
+	}
+	if !sameRepo || !sameProject {
+		next.LastFetched = time.Time{}
+		p, err := w.resolve(&next)
+		if err != nil {
+			return next, nil, err
+		}
+		next.LastFetched = record.LastFetched(&p, t.now)
+	}
+	return next, refs.Problems, nil
+}
+
+// adopt notes that the package with the id refers to the source with the key. old
+// is the source that it referred to so far, nil for none; begin is what becomes of
+// the source where there is none yet.
+func (w *writer) adopt(key record.Key, old *record.Source, begin record.Source, id int) error {
+	if err := w.refer(key, id); err != nil {
+		return err
+	}
+	live, err := w.source(key)
+	if errors.Is(err, errDamaged) {
+		err = errors.Join(w.purgeDue(key), ErrNotFound)
+	}
+	kept := old != nil && old.Key == key // by a tombstone, where it is not live itself
 	switch {
-	case !judged.Fetchable():
-		source.State, source.LastError, source.Note, source.NextDue = judged, "", "", time.Time{}
-	case !sameURL || !source.State.Fetchable() || source.State == "":
-		*source = record.Status{State: record.StateNew, LastAttempt: source.LastAttempt, LastSuccess: source.LastSuccess}
+	case errors.Is(err, ErrNotFound) && kept:
+		return w.putSource(nil, old)
+	case errors.Is(err, ErrNotFound):
+		return w.putSource(nil, &begin)
+	case err != nil:
+		return err
+	case kept && old != live && record.Wins(old, live, time.Now()):
+		return w.learn(old, id)
 	}
+	return nil
 }
 
-// formerRecord returns the fetched half that a package had when it was last in
-// the catalogue, under this id or, where it had another one, under its slug. A
-// tombstone of another slug under this id makes way: the id is e's now. One under
-// another id stays, so that no other package is ever given that id.
-func formerRecord(tx *bolt.Tx, e record.Entry) (rec record.Package, restored bool, err error) {
-	ids := [][]byte{key(e.ID)}
-	if id := tx.Bucket(bucketSlugs).Get([]byte(e.Slug)); id != nil {
-		ids = append(ids, id)
-	}
-	tombstones := tx.Bucket(bucketTombstones)
-	for _, id := range ids {
-		value := tombstones.Get(id)
-		if value == nil {
-			continue
-		}
-		var t tombstone
-		match := decode(value, &t, bucketTombstones, number(id)) == nil && t.Slug == e.Slug
-		if number(id) == uint64(e.ID) {
-			if !match {
-				err = purgeSlug(tx, e.ID)
-			}
-			if err = errors.Join(err, tombstones.Delete(id)); err != nil {
-				return record.Package{}, false, err
-			}
-		}
-		if match {
-			return t.Package, true, nil
-		}
-	}
-	if len(ids) == 2 {
-		// The slug lives under another id, which is about to be buried.
-		if rec, err := getPackage(tx, int(number(ids[1]))); err == nil && rec.Slug == e.Slug {
-			return rec, false, nil
-		}
-	}
-	return record.Package{}, false, nil
+// sameSources reports whether two rows refer to the same sources, and see alike
+// why they do not refer to one.
+func (r *row) sameSources(other *row) bool {
+	return r.RepoKey == other.RepoKey && r.ProjectKey == other.ProjectKey && r.GitHub == other.GitHub && r.PyPI == other.PyPI
 }
 
-// replaceEntry writes rec in place of old, nil for none, with all its keys.
-func replaceEntry(w *writer, old, rec *record.Package) error {
-	tx := w.Tx
+// sameAddress reports whether two URLs that cannot be asked are the same but for
+// case and form.
+func sameAddress(a, b *string) bool {
+	plain := func(url *string) string {
+		if url == nil {
+			return ""
+		}
+		s := strings.TrimRight(strings.ToLower(strings.TrimSpace(*url)), "/")
+		return strings.TrimSuffix(s, ".git")
+	}
+	return plain(a) == plain(b)
+}
+
+// replacePackage writes next in place of old, nil for none, with all its keys.
+func (w *writer) replacePackage(old, next *row) error {
 	if old != nil {
-		if err := dropMembers(tx, old); err != nil {
+		if err := dropMembers(w.Tx, old); err != nil {
 			return err
 		}
-		if old.Slug != rec.Slug {
-			if err := dropSlug(tx, old); err != nil {
+		if old.Slug != next.Slug {
+			if err := dropSlug(w.Tx, old); err != nil {
 				return err
 			}
 		}
 	}
-	if err := tx.Bucket(bucketSlugs).Put([]byte(rec.Slug), key(rec.ID)); err != nil {
+	if err := w.Bucket(bucketSlugs).Put([]byte(next.Slug), key(next.ID)); err != nil {
 		return err
 	}
-	for _, grid := range rec.Grids {
-		if err := tx.Bucket(bucketMembers).Put(memberKey(grid, rec), nil); err != nil {
+	for _, grid := range next.Grids {
+		if err := w.Bucket(bucketMembers).Put(memberKey(grid, next), nil); err != nil {
 			return err
 		}
 	}
-	return putRecord(w, old, rec)
-}
-
-// bury turns a live package into a tombstone: one that is damaged into an empty
-// one, which keeps its id from being given to another package.
-func bury(w *writer, id int, now time.Time) error {
-	tx := w.Tx
-	rec, err := getPackage(tx, id)
-	if errors.Is(err, errDamaged) {
-		if err := purgeKeys(tx, id); err != nil {
-			return err
-		}
-		rec, err = record.Package{Entry: record.Entry{ID: id}}, nil
-		rec.GitHub.State, rec.PyPI.State = record.StateNone, record.StateNone
-	}
-	if err == ErrNotFound {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if err := dropMembers(tx, &rec); err != nil {
-		return err
-	}
-	if err := moveDue(tx, &rec, nil); err != nil {
-		return err
-	}
-	if err := dropServed(w, &rec); err != nil {
-		return err
-	}
-	if err := tx.Bucket(bucketSources).Delete(key(id)); err != nil {
-		return err
-	}
-	value, err := encode(tombstone{Package: rec, Deleted: now})
-	if err != nil {
-		return err
-	}
-	if err := tx.Bucket(bucketTombstones).Put(key(id), value); err != nil {
-		return err
-	}
-	return tx.Bucket(bucketPackages).Delete(key(id))
+	return w.putPackage(next)
 }
 
 // dropSlug forgets that rec's slug is rec's, unless it is another's by now.
-func dropSlug(tx *bolt.Tx, rec *record.Package) error {
+func dropSlug(tx *bolt.Tx, rec *row) error {
 	slugs := tx.Bucket(bucketSlugs)
 	if number(slugs.Get([]byte(rec.Slug))) != uint64(rec.ID) {
 		return nil
@@ -388,7 +485,7 @@ func dropSlug(tx *bolt.Tx, rec *record.Package) error {
 	return slugs.Delete([]byte(rec.Slug))
 }
 
-func dropMembers(tx *bolt.Tx, rec *record.Package) error {
+func dropMembers(tx *bolt.Tx, rec *row) error {
 	for _, grid := range rec.Grids {
 		if err := tx.Bucket(bucketMembers).Delete(memberKey(grid, rec)); err != nil {
 			return err
@@ -397,18 +494,23 @@ func dropMembers(tx *bolt.Tx, rec *record.Package) error {
 	return nil
 }
 
-// purgeKeys removes the keys of a package whose value can't tell them any more.
-func purgeKeys(tx *bolt.Tx, id int) error {
-	for _, bucket := range [][]byte{bucketDue, bucketMembers} {
+// purgeKeys removes the keys of a package whose row can't tell them any more.
+func (w *writer) purgeKeys(id int) error {
+	for _, name := range [][]byte{bucketReferences, bucketMembers} {
 		var keys [][]byte
-		c := tx.Bucket(bucket).Cursor()
+		c := w.Bucket(name).Cursor()
 		for k, _ := c.First(); k != nil; k, _ = c.Next() {
 			if number(k[len(k)-8:]) == uint64(id) {
 				keys = append(keys, bytes.Clone(k))
 			}
 		}
-		if err := deleteKeys(tx.Bucket(bucket), keys); err != nil {
+		if err := deleteKeys(w.Bucket(name), keys); err != nil {
 			return err
+		}
+		for _, k := range keys {
+			if bytes.Equal(name, bucketReferences) {
+				w.unreferred[record.Key(k[:len(k)-9])] = true
+			}
 		}
 	}
 	return nil
@@ -427,17 +529,11 @@ func purgeSlug(tx *bolt.Tx, id int) error {
 }
 
 // memberKey orders a grid's packages by title. Bytes of UTF-8 sort as code points.
-func memberKey(grid int, rec *record.Package) []byte {
+func memberKey(grid int, rec *row) []byte {
 	title := rec.Title
 	if len(title) > 4096 {
 		title = title[:4096] // bbolt bounds a key
 	}
 	k := append(key(grid), strings.ReplaceAll(title, "\x00", "")...)
 	return append(append(k, 0), key(rec.ID)...)
-}
-
-func sameEntry(a, b *record.Entry) bool {
-	return a.ID == b.ID && a.Slug == b.Slug && a.Title == b.Title && a.Category == b.Category &&
-		slices.Equal(a.Grids, b.Grids) && a.Created.Equal(b.Created) &&
-		record.SameText(a.RepoURL, b.RepoURL) && record.SameText(a.PyPIURL, b.PyPIURL) && record.SameText(a.DocumentationURL, b.DocumentationURL)
 }

@@ -25,6 +25,7 @@ func TestSyncOfPackages(t *testing.T) {
 	a := get(t, s, "a")
 	want := record.Package{Entry: c.Packages[0], Modified: t0}
 	want.ID, want.Created, want.GitHub.State, want.PyPI.State = 1, t0, record.StateNew, record.StateNew
+	want.RepoKey, want.ProjectKey = "github.com/o/a", "pypi:a"
 	diff(t, "added", want, a)
 
 	expect("again", c, day(1), store.SyncReport{Unchanged: 2}, 0)
@@ -51,8 +52,8 @@ func TestSyncOfPackages(t *testing.T) {
 	if _, err := s.Package(1); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("removed: %v", err)
 	}
-	if due, _, err := s.Due(day(30), 9); err != nil || len(due) != 1 {
-		t.Errorf("a removed package is due: %v %v", slugsOf(due), err)
+	if due, _, err := s.Due(day(30), 9); err != nil || len(due) != 2 {
+		t.Errorf("a removed package is due: %v %v", names(due), err)
 	}
 
 	s = reopen(t, s)
@@ -182,69 +183,89 @@ func TestSyncOfTaxonomy(t *testing.T) {
 	expect("remove", day(3), 2, []record.Category{tools}, nil)
 }
 
-func TestURLChangeResetsItsSource(t *testing.T) {
+// TestChangeOfURL: under another address everything begins anew; what is the
+// same repository by its name keeps what it said.
+func TestChangeOfURL(t *testing.T) {
+	anew := func(r *record.Package) {
+		r.RepoKey, r.Repo, r.LastFetched = "github.com/o/new", record.Repo{}, time.Time{}
+		r.GitHub = record.Status{State: record.StateNew}
+	}
 	for _, test := range []struct {
 		name   string
+		before func(*record.Package) // beside what fetched says
 		change func(*record.Entry)
 		want   func(*record.Package)
 	}{
-		{"another repository", func(e *record.Entry) { e.RepoURL = new("https://github.com/o/new") }, func(r *record.Package) {
-			r.Repo.Name, r.Repo.ID = "", 0
-			r.GitHub = record.Status{State: record.StateNew, LastAttempt: day(1), LastSuccess: day(1)}
+		{"another repository", nil, func(e *record.Entry) { e.RepoURL = new("https://github.com/o/new") }, anew},
+		{"another repository, gone before", func(r *record.Package) { r.GitHub.State = record.StateGone },
+			func(e *record.Entry) { e.RepoURL = new("https://github.com/o/new") }, anew},
+		{"another project", nil, func(e *record.Entry) { e.PyPIURL = new("https://pypi.org/project/new") }, func(r *record.Package) {
+			r.ProjectKey, r.Project, r.LastFetched = "pypi:new", record.Project{}, time.Time{}
+			r.PyPI = record.Status{State: record.StateNew}
 		}},
-		{"another project", func(e *record.Entry) { e.PyPIURL = new("https://pypi.org/project/new") }, func(r *record.Package) {
-			r.PyPI = record.Status{State: record.StateNew, LastAttempt: day(1), LastSuccess: day(1)}
+		{"no project", nil, func(e *record.Entry) { e.PyPIURL = nil }, func(r *record.Package) {
+			r.ProjectKey, r.Project, r.PyPI = "", record.Project{}, record.Status{State: record.StateNone}
 		}},
-		{"no project", func(e *record.Entry) { e.PyPIURL = nil }, func(r *record.Package) {
-			r.PyPI.State, r.PyPI.NextDue = record.StateNone, time.Time{}
+		{"a repository that cannot be asked", nil, func(e *record.Entry) { e.RepoURL = new("https://example.org/o/a") }, func(r *record.Package) {
+			r.RepoKey, r.Repo, r.GitHub = "", record.Repo{}, record.Status{State: record.StateUnsupported}
 		}},
-		{"title", func(e *record.Entry) { e.Title = "B" }, func(*record.Package) {}},
+		{"another case", nil, func(e *record.Entry) { e.RepoURL = new("https://github.com/O/A") }, func(*record.Package) {}},
+		{"the name that GitHub gave", func(r *record.Package) { r.Repo.Name = "New/Name" },
+			func(e *record.Entry) { e.RepoURL = new("https://github.com/new/name") }, func(r *record.Package) {
+				r.RepoKey, r.GitHub.NextDue = "github.com/new/name", time.Time{}
+			}},
+		{"title", nil, func(e *record.Entry) { e.Title = "B" }, func(*record.Package) {}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := open(t, dbPath(t), store.Options{})
 			c := entries("a")
 			sync(t, s, c, t0)
-			put(t, s, fetched(get(t, s, "a"), 5, day(1), day(9)))
+			known := fetched(get(t, s, "a"), 5, day(1), day(9))
+			if test.before != nil {
+				test.before(&known)
+			}
+			put(t, s, known)
 			want := get(t, s, "a")
 			test.change(&c.Packages[0])
 			sync(t, s, c, day(2))
-			id := want.ID
-			created := want.Created
+			id, created := want.ID, want.Created
 			want.Entry, want.Modified = c.Packages[0], day(2)
 			want.ID, want.Created = id, created
 			test.want(&want)
 			diff(t, "record", want, get(t, s, "a"))
+			diff(t, "again", store.SyncReport{Unchanged: 1}, sync(t, s, c, day(3)))
 			checkFile(t, s)
 		})
 	}
 }
 
-func TestJudgeIsToldOnce(t *testing.T) {
-	verdict := record.StateUnsupported
-	judge := func(record.Entry) (github, pypi record.State, problems []string) {
-		if verdict == record.StateUnsupported {
-			problems = []string{"no such host"}
+func TestProblemsAreToldOnce(t *testing.T) {
+	supported := false
+	o := store.Options{Refer: func(e record.Entry) record.References {
+		refs := refer(e)
+		if !supported {
+			refs.Repo, refs.GitHub, refs.Problems = "", record.StateUnsupported, []string{"no such host"}
 		}
-		return verdict, record.StateNew, problems
-	}
-	s := open(t, dbPath(t), store.Options{Judge: judge})
-	told := store.SyncReport{Added: 1, Problems: []string{"a: no such host"}}
-	diff(t, "first", told, sync(t, s, entries("a"), t0))
+		return refs
+	}}
+	s := open(t, dbPath(t), o)
+	report := store.SyncReport{Added: 1, Problems: []string{"a: no such host"}}
+	diff(t, "first", report, sync(t, s, entries("a"), t0))
 	if get(t, s, "a").GitHub.State != record.StateUnsupported {
-		t.Error("the verdict is not stored")
+		t.Error("the state is not stored")
 	}
 	must(t, s.Close())
-	s = open(t, s.Path(), store.Options{Judge: judge})
+	s = open(t, s.Path(), o)
 	sequence := s.Sequence()
 	diff(t, "after a restart", store.SyncReport{Unchanged: 1}, sync(t, s, entries("a"), t0))
-	verdict = record.StateNew
+	supported = true
 	diff(t, "supported", store.SyncReport{Unchanged: 1}, sync(t, s, entries("a"), t0))
 	if got := get(t, s, "a"); !got.GitHub.IsDue(t0) {
 		t.Errorf("not due: %+v", got.GitHub)
 	}
-	verdict = record.StateUnsupported
-	told.Added, told.Unchanged = 0, 1
-	diff(t, "unsupported again", told, sync(t, s, entries("a"), t0))
+	supported = false
+	report.Added, report.Unchanged = 0, 1
+	diff(t, "unsupported again", report, sync(t, s, entries("a"), t0))
 	if s.Sequence() != sequence {
 		t.Error("the sequence grew by what is not served")
 	}
@@ -268,8 +289,8 @@ func TestCreated(t *testing.T) {
 	diff(t, "left out", store.SyncReport{Unchanged: 2}, sync(t, s, c, day(1)))
 }
 
-// TestAnotherPackageUnderAnID: what was fetched of a package is not told of the
-// one that takes over its id; one that is renamed keeps it.
+// TestAnotherPackageUnderAnID: what is fetched belongs to a repository and a
+// project, not to an id.
 func TestAnotherPackageUnderAnID(t *testing.T) {
 	s := open(t, dbPath(t), store.Options{})
 	one, two := entry("one"), entry("two")
@@ -278,12 +299,11 @@ func TestAnotherPackageUnderAnID(t *testing.T) {
 	put(t, s, fetched(get(t, s, "one"), 11, day(1), day(2)), fetched(get(t, s, "two"), 22, day(1), day(2)))
 	one.ID, two.ID = 2, 1
 	sync(t, s, record.Catalogue{Packages: []record.Entry{one, two}}, day(3))
-	for _, slug := range []string{"one", "two"} {
-		if rec := get(t, s, slug); rec.Repo.Stars != 0 || !rec.LastFetched.IsZero() || rec.GitHub.State != record.StateNew {
+	for slug, stars := range map[string]int{"one": 11, "two": 22} {
+		if rec := get(t, s, slug); rec.Repo.Stars != stars || !rec.LastFetched.Equal(day(1)) {
 			t.Errorf("%s has %+v", slug, rec)
 		}
 	}
-	put(t, s, fetched(get(t, s, "one"), 11, day(4), day(5)))
 	one.Slug = "renamed"
 	sync(t, s, record.Catalogue{Packages: []record.Entry{one, two}}, day(5))
 	if rec := get(t, s, "renamed"); rec.Repo.Stars != 11 || rec.LastFetched.IsZero() {

@@ -16,6 +16,10 @@ type writer struct {
 	render   func(*record.Package) []byte
 	sequence uint64    // of the last change
 	now      time.Time // that changes are dated with
+
+	sources    map[record.Key]*record.Source // read or written so far
+	referring  map[int]lesson                // packages to be brought up to date, by id
+	unreferred map[record.Key]bool           // sources that a package has ceased to refer to
 }
 
 // next returns the number of one more change.
@@ -27,18 +31,19 @@ func (w *writer) next() uint64 {
 // write runs f in a read-write transaction and, once it is committed, tells
 // those who wait that something served has changed.
 func (s *Store) write(f func(*writer) error) error {
-	w := writer{render: s.render}
+	var w *writer
 	err := s.update(func(tx *bolt.Tx) error {
 		meta := tx.Bucket(bucketMeta)
 		before := number(meta.Get(keySequence))
-		w.Tx, w.sequence = tx, before
+		w = s.newWriter(tx)
+		w.sequence = before
 		// A clock that was set back must not date a change before an earlier
 		// one: who asks by date would never hear of it.
 		w.now = time.Now().UTC().Truncate(time.Microsecond)
 		if last := timeOf(meta.Get(keyChanged)); w.now.Before(last) {
 			w.now = last
 		}
-		if err := f(&w); err != nil || w.sequence == before {
+		if err := f(w); err != nil || w.sequence == before {
 			return err
 		}
 		if err := meta.Put(keySequence, key(int(w.sequence))); err != nil {
@@ -50,6 +55,13 @@ func (s *Store) write(f func(*writer) error) error {
 		s.version.publish(w.sequence, w.now)
 	}
 	return err
+}
+
+func (s *Store) newWriter(tx *bolt.Tx) *writer {
+	return &writer{
+		Tx: tx, render: s.render, sources: map[record.Key]*record.Source{},
+		referring: map[int]lesson{}, unreferred: map[record.Key]bool{},
+	}
 }
 
 // version is the state that readers are told of.

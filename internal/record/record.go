@@ -128,7 +128,7 @@ func (s State) Fetchable() bool {
 	return s != StateNone && s != StateUnsupported
 }
 
-// Source is the state of one source of a record. Times are UTC.
+// Status says where asking one source stands. Times are UTC.
 type Status struct {
 	State        State             `json:"state"`
 	LastAttempt  time.Time         `json:"last_attempt,omitzero"`
@@ -144,14 +144,39 @@ type Status struct {
 	Serial       int64             `json:"serial,omitempty"`       // PyPI's last serial
 }
 
-// Record is all that is known of one package.
+// Source is one repository or one project: what it said, and where asking it
+// stands. It is the unit of work: it is asked once, however many packages refer
+// to it, and each of them has what it said.
+type Source struct {
+	Key Key `json:"key"`
+	Status
+	Repo    *Repo    `json:"repo,omitempty"`    // what a repository said; nil until it has
+	Project *Project `json:"project,omitempty"` // what a project said; nil until it has
+
+	// Former is what was known of the repository that a package referred to
+	// before its URL came to lead here. Nothing of it is served, unless this
+	// turns out to be the same repository; see [Follow].
+	Former *Repo `json:"former,omitempty"`
+}
+
+// Package is all that is known of one package: what the catalogue declares, and
+// what the sources that it refers to have said.
 type Package struct {
 	Entry
-	Repo    Repo    `json:"repo"`
-	Project Project `json:"release"`
-	GitHub  Status  `json:"github"`
-	PyPI    Status  `json:"pypi"`
+	RepoKey    Key     `json:"repo_key,omitempty"`    // of the repository that RepoURL names; "" for none that can be asked
+	ProjectKey Key     `json:"project_key,omitempty"` // of the project that PyPIURL names, likewise
+	Repo       Repo    `json:"repo"`
+	Project    Project `json:"release"`
+	GitHub     Status  `json:"github"`
+	PyPI       Status  `json:"pypi"`
 
 	Modified    time.Time `json:"modified"`              // when anything served, LastFetched aside, last changed
 	LastFetched time.Time `json:"last_fetched,omitzero"` // all of the fetched half is at least as fresh as this
+}
+
+// References is what the URLs of an entry come to.
+type References struct {
+	Repo, Project Key      // "" where there is nothing to ask
+	GitHub, PyPI  State    // of what has no key: StateNone for no URL, StateUnsupported for one that cannot be asked
+	Problems      []string // a sentence for each URL that cannot be asked
 }

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// syncTaxonomy takes over categories and grids.
-func syncTaxonomy(w *writer, c record.Catalogue, now time.Time) error {
+// syncCategoriesAndGrids takes over categories and grids.
+func syncCategoriesAndGrids(w *writer, c record.Catalogue, now time.Time) error {
 	if err := syncItems(w, bucketCategories, c.Categories, now, func(category *record.Category) (int, *time.Time, *time.Time) {
 		return category.ID, &category.Created, &category.Modified
 	}); err != nil {
@@ -31,7 +31,7 @@ func syncItems[T any](w *writer, name []byte, items []T, now time.Time, fields f
 
 		var old T
 		value := bucket.Get(key(id))
-		known := value != nil && decode(value, &old, name, uint64(id)) == nil
+		known := value != nil && decode(value, &old, place(name, id)) == nil
 		_, oldCreated, oldModified := fields(&old)
 		if created.IsZero() {
 			if *created = *oldCreated; !known {

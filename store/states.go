@@ -1,47 +1,56 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
-	"pkgmetad/internal/record"
 	"slices"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+
+	"pkgmetad/internal/record"
 )
 
-// states in the order of their number in the sources bucket. A new one is added
+// states in the order of their number in the states bucket. A new one is added
 // at the end.
-var states = []record.State{record.StateNone, record.StateUnsupported, record.StateNew, record.StateOK, record.StatePending, record.StateFailed, record.StateGone, record.StateBlocked}
+var states = []record.State{
+	record.StateNone, record.StateUnsupported, record.StateNew, record.StateOK,
+	record.StatePending, record.StateFailed, record.StateGone, record.StateBlocked,
+}
 
-// A value of the sources bucket holds, for GitHub and then for PyPI: the state's
+// A value of the states bucket holds, for GitHub and then for PyPI: the state's
 // number, the last success and the begin of the failures, as 1, 8 and 8 bytes.
-const sourceLen = 1 + 8 + 8
+const stateLen = 1 + 8 + 8
 
-func putSources(tx *bolt.Tx, rec *record.Package) error {
-	value := make([]byte, 0, 2*sourceLen)
-	for _, s := range []*record.Status{&rec.GitHub, &rec.PyPI} {
+func putStates(tx *bolt.Tx, p *record.Package) error {
+	value := make([]byte, 0, 2*stateLen)
+	for _, s := range []*record.Status{&p.GitHub, &p.PyPI} {
 		value = append(value, byte(max(0, slices.Index(states, s.State))))
 		value = append(value, timeKey(s.LastSuccess)...)
 		value = append(value, timeKey(s.FailingSince)...)
 	}
-	return tx.Bucket(bucketSources).Put(key(rec.ID), value)
+	bucket := tx.Bucket(bucketStates)
+	if bytes.Equal(bucket.Get(key(p.ID)), value) {
+		return nil
+	}
+	return bucket.Put(key(p.ID), value)
 }
 
 // Summary counts packages by the state of each source and by the age of its last
 // success at now, in classes of the bounds, which ascend. It lists at most
 // limit sources that fail.
 func (s *Store) Summary(now time.Time, bounds []time.Duration, limit int) (sum record.Summary, err error) {
-	sum.GitHub, sum.PyPI = newSourceSummary(bounds), newSourceSummary(bounds)
+	sum.GitHub, sum.PyPI = newSummary(bounds), newSummary(bounds)
 	var failing []record.Failing
 	err = s.view(func(tx *bolt.Tx) error {
-		c := tx.Bucket(bucketSources).Cursor()
+		c := tx.Bucket(bucketStates).Cursor()
 		for k, v := c.First(); k != nil; k, v = c.Next() {
-			if len(v) != 2*sourceLen || int(v[0]) >= len(states) || int(v[sourceLen]) >= len(states) {
+			if len(v) != 2*stateLen || int(v[0]) >= len(states) || int(v[stateLen]) >= len(states) {
 				continue // damaged; written again with the package
 			}
 			sum.Packages++
 			for i, into := range []*record.SourceSummary{&sum.GitHub, &sum.PyPI} {
-				at := v[i*sourceLen:]
+				at := v[i*stateLen:]
 				state := states[at[0]]
 				count(into, state, micros(at[1:9]), now, bounds)
 				if state == record.StateFailed || state == record.StateGone || state == record.StateBlocked {
@@ -65,7 +74,7 @@ func (s *Store) Summary(now time.Time, bounds []time.Duration, limit int) (sum r
 	return sum, err
 }
 
-func newSourceSummary(bounds []time.Duration) record.SourceSummary {
+func newSummary(bounds []time.Duration) record.SourceSummary {
 	return record.SourceSummary{States: make(map[record.State]int), Ages: make([]int, len(bounds)+1)}
 }
 

@@ -1,0 +1,123 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"pkgmetad/internal/record"
+)
+
+// A row is a package as the file keeps it: what the catalogue declares, and which
+// sources it refers to.
+type row struct {
+	record.Entry
+	RepoKey    record.Key `json:"repo_key,omitempty"`
+	ProjectKey record.Key `json:"project_key,omitempty"`
+
+	// Of a half without a key: why it has none, and what another site had fetched
+	// of it all the same.
+	GitHub  record.State    `json:"github,omitempty"`
+	PyPI    record.State    `json:"pypi,omitempty"`
+	Repo    *record.Repo    `json:"repo,omitempty"`
+	Project *record.Project `json:"project,omitempty"`
+
+	Modified    time.Time `json:"modified"`
+	LastFetched time.Time `json:"last_fetched,omitzero"`
+}
+
+func getRow(tx *bolt.Tx, id int) (r row, err error) {
+	value := tx.Bucket(bucketPackages).Get(key(id))
+	if value == nil {
+		return r, ErrNotFound
+	}
+	return r, decode(value, &r, place(bucketPackages, id))
+}
+
+// keys returns the keys of the sources that r refers to, the repository first.
+func (r *row) keys() (keys []record.Key) {
+	for _, key := range []record.Key{r.RepoKey, r.ProjectKey} {
+		if key != "" {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// resolve returns the package of a row, with what its sources say.
+func (r *row) resolve(source func(record.Key) (*record.Source, error)) (record.Package, error) {
+	p := record.Package{
+		Entry: r.Entry, RepoKey: r.RepoKey, ProjectKey: r.ProjectKey,
+		GitHub: record.Status{State: r.GitHub}, PyPI: record.Status{State: r.PyPI},
+		Modified: r.Modified, LastFetched: r.LastFetched,
+	}
+	repo, project := r.Repo, r.Project
+	if r.RepoKey != "" {
+		s, err := source(r.RepoKey)
+		if err != nil {
+			return p, lost(r.RepoKey, err)
+		}
+		p.GitHub, repo = s.Status, s.Repo
+	}
+	if r.ProjectKey != "" {
+		s, err := source(r.ProjectKey)
+		if err != nil {
+			return p, lost(r.ProjectKey, err)
+		}
+		p.PyPI, project = s.Status, s.Project
+	}
+	if repo != nil {
+		p.Repo = *repo
+	}
+	if project != nil {
+		p.Project = *project
+	}
+	return p, nil
+}
+
+// lost turns a source that a package refers to and that is not there into damage.
+func lost(key record.Key, err error) error {
+	if errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("%w: there is no %s/%s, which a package refers to", errDamaged, bucketSources, key)
+	}
+	return err
+}
+
+func getPackage(tx *bolt.Tx, id int) (record.Package, error) {
+	r, err := getRow(tx, id)
+	if err != nil {
+		return record.Package{Entry: r.Entry}, err
+	}
+	return r.resolve(func(key record.Key) (*record.Source, error) {
+		s, err := getSource(tx, key)
+		return &s, err
+	})
+}
+
+func (w *writer) resolve(r *row) (record.Package, error) { return r.resolve(w.source) }
+
+// putPackage writes a package in every form: its row, what readers get of it, and
+// the states of its sources.
+func (w *writer) putPackage(r *row) error {
+	value, err := encode(r)
+	if err != nil {
+		return err
+	}
+	packages := w.Bucket(bucketPackages)
+	if !bytes.Equal(packages.Get(key(r.ID)), value) {
+		if err := packages.Put(key(r.ID), value); err != nil {
+			return err
+		}
+	}
+	p, err := w.resolve(r)
+	if err != nil {
+		return err
+	}
+	if err := putServed(w, &p); err != nil {
+		return err
+	}
+	return putStates(w.Tx, &p)
+}
