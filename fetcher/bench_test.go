@@ -64,7 +64,7 @@ func BenchmarkPass(b *testing.B) {
 		b.StopTimer()
 		f := benchFetcher(b, catalogue, world.Transport())
 		before, want := bare()
-		var report fetcher.Report
+		var report record.Pass
 		took, got := timed(world, func() {
 			b.StartTimer()
 			defer b.StopTimer()
@@ -113,7 +113,7 @@ func benchFetcher(b *testing.B, c record.Catalogue, wire http.RoundTripper) *fet
 	if err != nil {
 		b.Fatal(err)
 	}
-	st, err := store.Open(filepath.Join(b.TempDir(), "bench.db"), store.Options{Judge: fetcher.Judge})
+	st, err := store.Open(filepath.Join(b.TempDir(), "bench.db"), store.Options{Refer: fetcher.Refer("github.com")})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -53,7 +53,7 @@ func newRig(t *testing.T, world *sim.World, edit func(*fetcher.Options)) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	st, err := store.Open(filepath.Join(t.TempDir(), "test.db"), store.Options{Judge: fetcher.Judge})
+	st, err := store.Open(filepath.Join(t.TempDir(), "test.db"), store.Options{Refer: fetcher.Refer("github.com")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func world2catalogue(c sim.Catalogue) (out record.Catalogue) {
 	return out
 }
 
-func (r *rig) pass() fetcher.Report {
+func (r *rig) pass() record.Pass {
 	r.t.Helper()
 	report, err := r.Pass(context.Background())
 	if err != nil {
@@ -114,7 +114,7 @@ func (r *rig) get(slug string) record.Package {
 	return rec
 }
 
-func (r *rig) refresh(slug string) fetcher.Report {
+func (r *rig) refresh(slug string) record.Pass {
 	r.t.Helper()
 	report, err := r.Refresh(context.Background(), []string{slug}, nil)
 	if err != nil {
@@ -301,7 +301,7 @@ func TestPendingHoldsNoWorker(t *testing.T) {
 		}
 		r := newRig(t, world, func(o *fetcher.Options) { o.Workers = 1 })
 		start := time.Now()
-		if report := r.pass(); report.Fresh != 10 {
+		if report := r.pass(); report.GitHub.Fresh != 10 {
 			t.Errorf("%+v", report)
 		}
 		// 10 packages, 5 GitHub requests each one after the other; waiting a
@@ -374,10 +374,10 @@ func TestRetryAfterIsObeyed(t *testing.T) {
 		world.SetProjectFault(nil, sim.ProjectJSON, sim.TooManyRequests, 1)
 		r := newRig(t, world, func(o *fetcher.Options) { o.Workers = 1 })
 		report := r.pass()
-		if report.PyPI.Deferred != 2 || report.PyPI.Requests != 1 || report.GitHub.Fresh != 2 || report.PyPI.Hold.IsZero() {
+		if report.PyPI.Deferred != 2 || report.PyPI.Requests != 1 || report.GitHub.Fresh != 2 || report.PyPI.HeldUntil.IsZero() {
 			t.Fatalf("%+v", report)
 		}
-		if s := r.get("alpha").PyPI; s.Failures != 0 || s.State != record.StateNew || s.NextDue.Before(report.PyPI.Hold.Add(-time.Millisecond)) {
+		if s := r.get("alpha").PyPI; s.Failures != 0 || s.State != record.StateNew || s.NextDue.Before(report.PyPI.HeldUntil.Add(-time.Millisecond)) {
 			t.Errorf("a limit is no failure: %+v", s)
 		}
 		time.Sleep(time.Until(report.Resume()) + time.Second)
@@ -450,7 +450,7 @@ func TestGoneRenamedEmpty(t *testing.T) {
 		before := r.get("beta")
 		world.SetFault(world.Repo("acme/beta"), sim.All, sim.NotFound, 0)
 		world.SetProjectFault(world.Project("beta"), sim.All, sim.NotFound, 0)
-		if report := r.refresh("beta"); report.Gone != 1 || report.Failed != 0 {
+		if report := r.refresh("beta"); report.Gone != 2 || report.Failed != 0 {
 			t.Errorf("gone: %+v", report)
 		}
 		rec = r.get("beta")
@@ -495,7 +495,7 @@ func TestCancelAtAnyMoment(t *testing.T) {
 	catalogue := world2catalogue(world.Catalogue())
 	finished, interrupted := 0, 0
 	for range runs {
-		st, err := store.Open(path, store.Options{Judge: fetcher.Judge})
+		st, err := store.Open(path, store.Options{Refer: fetcher.Refer("github.com")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -527,7 +527,7 @@ func TestCancelAtAnyMoment(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		stored := 0
+		stored := map[record.Key]bool{}
 		for i, rec := range after {
 			old := before[i]
 			if lost(old, rec) {
@@ -536,12 +536,15 @@ func TestCancelAtAnyMoment(t *testing.T) {
 			if rec.GitHub.Failures > old.GitHub.Failures && rec.GitHub.State == record.StateFailed || rec.PyPI.State == record.StateFailed {
 				t.Fatalf("%s: a cancelled request counts as a failure: %+v %+v", rec.Slug, rec.GitHub, rec.PyPI)
 			}
-			if rec.GitHub.LastAttempt.After(old.GitHub.LastAttempt) || rec.PyPI.LastAttempt.After(old.PyPI.LastAttempt) {
-				stored++
+			if rec.GitHub.LastAttempt.After(old.GitHub.LastAttempt) {
+				stored[rec.RepoKey] = true
+			}
+			if rec.PyPI.LastAttempt.After(old.PyPI.LastAttempt) {
+				stored[rec.ProjectKey] = true
 			}
 		}
-		if answered := report.Fresh + report.Unchanged + report.Pending + report.Gone; stored < answered {
-			t.Fatalf("%d packages were answered for, %d stored", answered, stored)
+		if answered := report.Fresh + report.Unchanged + report.Pending + report.Gone; len(stored) < answered {
+			t.Fatalf("%d sources have answered, %d are stored", answered, len(stored))
 		}
 		if err := st.Close(); err != nil {
 			t.Fatal(err)
@@ -558,7 +561,7 @@ func TestCancelAtAnyMoment(t *testing.T) {
 
 // records counts the stored packages that something was fetched of.
 func records(t *testing.T, path string) (fetched, total int, err error) {
-	st, err := store.Open(path, store.Options{Judge: fetcher.Judge})
+	st, err := store.Open(path, store.Options{Refer: fetcher.Refer("github.com")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -581,14 +584,14 @@ func lost(old, rec record.Package) bool {
 		rec.LastFetched.Before(old.LastFetched) || rec.GitHub.LastSuccess.Before(old.GitHub.LastSuccess)
 }
 
-// panicky is a client with a fault of its own for one package.
+// panicky is a client with a fault of its own for one repository.
 type panicky struct{ fetcher.GitHub }
 
-func (p panicky) Fetch(ctx context.Context, ref github.Ref, parts github.Parts, known github.Validators) github.Answer {
-	if ref.Name == "bad" {
+func (p panicky) Fetch(ctx context.Context, q github.Question) github.Answer {
+	if q.Ref.Name == "bad" {
 		panic("index out of range")
 	}
-	return p.GitHub.Fetch(ctx, ref, parts, known)
+	return p.GitHub.Fetch(ctx, q)
 }
 
 func TestFaultOfOnePackageEndsNothing(t *testing.T) {
@@ -598,7 +601,7 @@ func TestFaultOfOnePackageEndsNothing(t *testing.T) {
 		pair(world, "good", nil)
 		r := newRig(t, world, func(o *fetcher.Options) { o.GitHub = panicky{o.GitHub} })
 		report := r.pass()
-		if report.Failed != 1 || report.Fresh != 1 || r.get("bad").PyPI.State != record.StateOK {
+		if report.Failed != 1 || report.Fresh != 3 || r.get("bad").PyPI.State != record.StateOK {
 			t.Errorf("%+v", report)
 		}
 		if !strings.Contains(r.log.String(), "index out of range") {
@@ -607,7 +610,7 @@ func TestFaultOfOnePackageEndsNothing(t *testing.T) {
 	})
 }
 
-func TestEveryLineOfAPassNamesSlugAndSource(t *testing.T) {
+func TestEveryLineOfAPassNamesItsSource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := sim.Generate(9, 40, sim.Options{})
 		r := newRig(t, world, nil)
@@ -615,8 +618,8 @@ func TestEveryLineOfAPassNamesSlugAndSource(t *testing.T) {
 		r.pass()
 		lines := strings.Split(strings.TrimSpace(r.log.String()), "\n")
 		for _, line := range lines[:len(lines)-1] {
-			if !strings.Contains(line, `"slug":`) || !strings.Contains(line, `"source":`) {
-				t.Errorf("no slug or source: %s", line)
+			if !strings.Contains(line, `"key":"github.com/`) && !strings.Contains(line, `"key":"pypi:`) {
+				t.Errorf("no source: %s", line)
 			}
 		}
 		if last := lines[len(lines)-1]; !strings.Contains(last, "pass done") || !strings.Contains(last, `"github_charged":`) {
@@ -653,15 +656,15 @@ func TestDueTimesSpread(t *testing.T) {
 	})
 }
 
-// damaged is a store of which one record can't be read.
+// damaged is a store of which one source can't be read.
 type damaged struct{ fetcher.Store }
 
-var errDamaged = errors.New("package 3 is damaged")
+var errDamaged = errors.New("pypi:p03 is damaged")
 
-func (d damaged) After(id, limit int) ([]record.Package, error) {
-	recs, err := d.Store.After(id, limit)
+func (d damaged) SourcesAfter(key record.Key, limit int) ([]record.Source, error) {
+	recs, err := d.Store.SourcesAfter(key, limit)
 	all := len(recs)
-	recs = slices.DeleteFunc(recs, func(r record.Package) bool { return r.ID == 3 })
+	recs = slices.DeleteFunc(recs, func(s record.Source) bool { return s.Key == "pypi:p03" })
 	if len(recs) < all {
 		err = errDamaged
 	}
@@ -674,10 +677,10 @@ func TestRefreshAllPassesDamageOver(t *testing.T) {
 		for i := range 12 {
 			pair(world, fmt.Sprintf("p%02d", i), nil)
 		}
-		r := newRig(t, world, func(o *fetcher.Options) { o.Store, o.MaxPackages = damaged{o.Store}, 5 })
+		r := newRig(t, world, func(o *fetcher.Options) { o.Store, o.MaxSources = damaged{o.Store}, 5 })
 		var last fetcher.Progress
 		report, err := r.RefreshAll(context.Background(), func(p fetcher.Progress) { last = p })
-		if !errors.Is(err, errDamaged) || report.Fresh != 11 || last.Done != 11 {
+		if !errors.Is(err, errDamaged) || report.Fresh != 23 || last.Done != 23 {
 			t.Errorf("%v; %+v; %+v", err, report, last)
 		}
 	})
@@ -704,7 +707,7 @@ func TestHoldsAreToldToTheEnd(t *testing.T) {
 	})
 }
 
-// brokenDisk takes some records and then no more.
+// brokenDisk takes some answers and then no more.
 type brokenDisk struct {
 	fetcher.Store
 	puts *int
@@ -712,7 +715,7 @@ type brokenDisk struct {
 
 var errDisk = errors.New("no space left on device")
 
-func (b brokenDisk) Put(recs []record.Package) error {
+func (b brokenDisk) Put(recs []record.Source) error {
 	if *b.puts++; *b.puts > 1 {
 		return errDisk
 	}
@@ -745,7 +748,10 @@ func TestLateAnswersLoseToNewerOnes(t *testing.T) {
 		pair(world, "alpha", nil)
 		r := newRig(t, world, nil)
 		r.pass()
-		early := r.get("alpha") // what a long pass has read
+		early, err := r.store.Sources("alpha") // what a long pass has read
+		if err != nil {
+			t.Fatal(err)
+		}
 
 		time.Sleep(time.Hour)
 		repo := world.Repo("acme/alpha")
@@ -757,10 +763,12 @@ func TestLateAnswersLoseToNewerOnes(t *testing.T) {
 		}
 
 		time.Sleep(time.Hour) // now the pass gets to it: GitHub fails, PyPI has nothing new
-		err := &upstream.Error{Outcome: upstream.Failed, Message: "broken"}
-		failed := github.Answer{Repository: github.Part[github.Repository]{Outcome: upstream.Failed, Err: err}, Validators: early.GitHub.Tags}
-		late := fetcher.Merge(early, &failed, &pypi.Answer{Outcome: upstream.Unchanged}, time.Now(), policy)
-		if err := r.store.Put([]record.Package{late}); err != nil {
+		broken := &upstream.Error{Outcome: upstream.Failed, Message: "broken"}
+		failed := github.Answer{Repository: github.Part[github.Repository]{Outcome: upstream.Failed, Err: broken}, Validators: early[0].Tags}
+		if err := r.store.Put([]record.Source{
+			fetcher.Merge(early[0], fetcher.Answer{Repo: &failed}, time.Now(), policy),
+			fetcher.Merge(early[1], fetcher.Answer{Project: &pypi.Answer{Outcome: upstream.Unchanged}}, time.Now(), policy),
+		}); err != nil {
 			t.Fatal(err)
 		}
 		got := r.get("alpha")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
-	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -20,16 +19,13 @@ const (
 	pendingAsks = 4                      // questions a pass puts for one thing that is being computed
 )
 
-// job is one package on its way through a pass. Its answers accumulate, and
+// job is one source on its way through a pass. Its answers accumulate, and
 // the result is always Merge(prev, all of them), so that asking again for a
 // part of them is still one attempt.
 type job struct {
-	prev    record.Package
-	parts   github.Parts // to ask GitHub for, next time a worker has it
-	askPyPI bool         // to ask PyPI, next time a worker has it
-
-	repo    *github.Answer // nil until asked
-	release *pypi.Answer   // nil until asked
+	prev   record.Source
+	parts  github.Parts // of a repository: what to ask for, next time a worker has it
+	answer Answer       // so far
 
 	retried bool      // the quick retry has been used
 	asks    int       // questions so far while something was being computed
@@ -37,83 +33,78 @@ type job struct {
 	gaps    *backoff.ExponentialBackOff
 }
 
-// ask puts the job's questions to both upstreams at once.
-func (f *Fetcher) ask(ctx context.Context, j *job) {
-	var both sync.WaitGroup
-	if j.parts != 0 {
-		both.Go(func() {
-			a := f.askGitHub(ctx, j)
-			if j.repo != nil {
-				a = combine(*j.repo, a)
-			}
-			j.repo = &a
-		})
+// ask puts the job's question. beside is where further requests may run.
+func (f *Fetcher) ask(ctx context.Context, j *job, beside func(func()) bool) {
+	if _, ok := j.prev.Key.Project(); ok {
+		a := f.askPyPI(ctx, j)
+		if before := j.answer.Project; before != nil {
+			a.Requests += before.Requests
+		}
+		j.answer.Project = &a
+		return
 	}
-	if j.askPyPI {
-		both.Go(func() {
-			a := f.askPyPI(ctx, j)
-			if j.release != nil {
-				a.Requests += j.release.Requests
-			}
-			j.release = &a
-		})
+	a := f.askGitHub(ctx, j, beside)
+	if before := j.answer.Repo; before != nil {
+		a = combine(*before, a)
 	}
-	both.Wait()
-	j.parts, j.askPyPI = 0, false
+	j.answer.Repo = &a
 }
 
-func (f *Fetcher) askGitHub(ctx context.Context, j *job) (a github.Answer) {
+func (f *Fetcher) askGitHub(ctx context.Context, j *job, beside func(func()) bool) (a github.Answer) {
 	defer func() {
 		if v := recover(); v != nil {
-			a = refused(j.parts, f.bug(j, "github", v))
+			a = refused(j.parts, f.bug(j, v))
 		}
 	}()
-	ref, err := reference(j.prev)
-	if err != nil {
-		return refused(j.parts, &upstream.Error{Outcome: upstream.Failed, Message: err.Error()})
+	q := github.Question{Ref: reference(&j.prev), Parts: j.parts, Known: github.Validators(j.prev.Tags), Beside: beside}
+	if j.prev.Repo != nil {
+		q.Commits, q.Participants = j.prev.Repo.Commits, len(j.prev.Repo.Participants)
 	}
-	known := github.Validators(j.prev.GitHub.Tags)
-	if j.repo != nil {
-		known = j.repo.Validators
-		if !j.repo.Ref.IsZero() {
-			ref = j.repo.Ref
+	if before := j.answer.Repo; before != nil {
+		q.Known = before.Validators
+		if !before.Ref.IsZero() {
+			q.Ref = before.Ref
 		}
 	}
-	return f.GitHub.Fetch(ctx, ref, j.parts, known)
+	return f.GitHub.Fetch(ctx, q)
 }
+
+// believeAgain is how long an answer that is older than what is known is taken
+// for one of a stale cache. After that the server has lost what it knew, or is
+// another one.
+const believeAgain = 7 * 24 * time.Hour
 
 func (f *Fetcher) askPyPI(ctx context.Context, j *job) (a pypi.Answer) {
 	defer func() {
 		if v := recover(); v != nil {
-			a = pypi.Answer{Outcome: upstream.Failed, Err: f.bug(j, "pypi", v)}
+			a = pypi.Answer{Outcome: upstream.Failed, Err: f.bug(j, v)}
 		}
 	}()
-	name, err := pypi.ParseURL(*j.prev.PyPIURL)
-	if err != nil {
-		return pypi.Answer{Outcome: upstream.Failed, Err: &upstream.Error{Outcome: upstream.Failed, Message: err.Error()}}
+	name, _ := j.prev.Key.Project()
+	q := pypi.Question{Name: name, ETag: j.prev.Tags[tagProject], Serial: j.prev.Serial}
+	if time.Since(j.prev.LastSuccess) > believeAgain {
+		q.Serial = 0
 	}
-	return f.PyPI.Fetch(ctx, name, j.prev.PyPI.Tags[tagProject])
+	return f.PyPI.Fetch(ctx, q)
 }
 
-// bug keeps a fault of this program that one package brings out from ending
+// bug keeps a fault of this program that one source brings out from ending
 // the work on all others.
-func (f *Fetcher) bug(j *job, source string, v any) *upstream.Error {
-	f.Log.Error().Str("slug", j.prev.Slug).Str("source", source).Str("stack", string(debug.Stack())).Msgf("a fault in pkgmetad itself, please report it: %v", v)
+func (f *Fetcher) bug(j *job, v any) *upstream.Error {
+	f.Log.Error().Str("key", string(j.prev.Key)).Str("stack", string(debug.Stack())).Msgf("a fault in pkgmetad itself, please report it: %v", v)
 	return &upstream.Error{Outcome: upstream.Failed, Message: fmt.Sprintf("a fault in pkgmetad itself: %v", v)}
 }
 
 // reference returns the name to ask GitHub by: the one that GitHub gave, else
-// the one that the catalogue's URL holds.
-func reference(rec record.Package) (github.Ref, error) {
-	if rec.Repo.Name != "" {
-		if ref, err := github.ParseRef(rec.Repo.Name); err == nil {
-			return ref, nil
+// the one that the key holds.
+func reference(s *record.Source) github.Ref {
+	if s.Repo != nil && s.Repo.Name != "" {
+		if ref, err := github.ParseRef(s.Repo.Name); err == nil {
+			return ref
 		}
 	}
-	if rec.RepoURL == nil {
-		return github.Ref{}, github.ErrNoURL
-	}
-	return github.ParseURL(*rec.RepoURL)
+	_, owner, name, _ := s.Key.Repo()
+	return github.Ref{Owner: owner, Name: name}
 }
 
 // combine returns the answer that a has become by asking for some parts again.
@@ -126,6 +117,7 @@ func combine(a, again github.Answer) github.Answer {
 		a.Ref = again.Ref
 	}
 	a.Validators = again.Validators
+	a.Notes = append(a.Notes, again.Notes...)
 	a.Requests += again.Requests
 	a.Charged += again.Charged
 	return a
@@ -137,7 +129,7 @@ func replace[T any](part *github.Part[T], again github.Part[T]) {
 	switch again.Outcome {
 	case upstream.NotAsked:
 	case upstream.Limited, upstream.Canceled:
-		if part.Outcome != upstream.Pending {
+		if part.Outcome != upstream.Pending && part.Outcome != upstream.Doubtful {
 			*part = again
 		}
 	default:
@@ -167,11 +159,11 @@ func (j *job) arrived() bool {
 	said := func(o upstream.Outcome) bool {
 		return o != upstream.NotAsked && o != upstream.Canceled
 	}
-	if j.release != nil && said(j.release.Outcome) {
-		return true
+	if j.answer.Project != nil {
+		return said(j.answer.Project.Outcome)
 	}
-	if j.repo != nil {
-		for _, part := range outcomes(j.repo) {
+	if j.answer.Repo != nil {
+		for _, part := range outcomes(j.answer.Repo) {
 			if said(part.outcome) {
 				return true
 			}
@@ -185,20 +177,23 @@ func (j *job) arrived() bool {
 // as the pass has patience. It prepares the job for it.
 func (j *job) askAgain(now time.Time, patient bool) bool {
 	var failed, pending github.Parts
-	if j.repo != nil {
-		for _, part := range outcomes(j.repo) {
+	failedProject := false
+	if j.answer.Project != nil {
+		failedProject = j.answer.Project.Err != nil && j.answer.Project.Err.Quick
+	}
+	if j.answer.Repo != nil {
+		for _, part := range outcomes(j.answer.Repo) {
 			switch {
-			case part.outcome == upstream.Pending:
+			case part.outcome == upstream.Pending, part.outcome == upstream.Doubtful:
 				pending |= part.part
 			case part.err != nil && part.err.Quick:
 				failed |= part.part
 			}
 		}
 	}
-	failedPyPI := j.release != nil && j.release.Err != nil && j.release.Err.Quick
-	if !j.retried && (failed != 0 || failedPyPI) {
+	if !j.retried && (failed != 0 || failedProject) {
 		j.retried = true
-		j.parts, j.askPyPI = failed, failedPyPI
+		j.parts = failed
 		j.at = now.Add(quickRetry)
 		return true
 	}

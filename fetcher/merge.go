@@ -1,6 +1,7 @@
 package fetcher
 
 import (
+	"strings"
 	"time"
 
 	"pkgmetad/github"
@@ -9,46 +10,83 @@ import (
 	"pkgmetad/pypi"
 )
 
-// tagProject is the key of the project's ETag among a PyPI source's tags.
+// tagProject is the key of the project's ETag among a source's tags.
 const tagProject = "project"
 
-// Merge returns prev with what the upstreams said taken in; an answer that is
-// nil was not asked for. now is the time of the answers. Merge is pure: the
-// same arguments give the same record, and it changes none of them.
+// Answer is what an upstream said of a source: one of the two, according to the
+// kind of the source, or neither where nothing was asked.
+type Answer struct {
+	Repo    *github.Answer
+	Project *pypi.Answer
+}
+
+// Merge returns prev with what its upstream said taken in. now is the time of
+// the answer. Merge is pure: the same arguments give the same source, and it
+// changes none of them.
 //
 //   - What was answered replaces what was known; what is no answer replaces
 //     nothing, so that no failure writes zeros over numbers.
-//   - Each answer moves the state of its own source only.
 //   - A limit defers: the source is due again when the limit ends, and nothing
 //     else of its state moves. A pass that was cancelled moves nothing at all.
-//   - Modified moves when something served, LastFetched aside, has changed.
-//   - LastFetched moves with a success only, to the older one of the sources'
-//     last successes, so that all of the record is at least as fresh as that.
-//     A source that is gone or blocked has no say in it.
-func Merge(prev record.Package, repo *github.Answer, release *pypi.Answer, now time.Time, policy Policy) record.Package {
+func Merge(prev record.Source, a Answer, now time.Time, policy Policy) record.Source {
 	now = now.UTC().Truncate(time.Microsecond)
-	rec := prev
-	if repo != nil {
-		mergeRepo(&rec.Repo, repo)
-		rec.GitHub = mergeGitHub(&rec, repo, now, policy)
+	switch {
+	case a.Repo != nil:
+		return mergeRepo(prev, a.Repo, now, policy)
+	case a.Project != nil:
+		return mergeProject(prev, a.Project, now, policy)
 	}
-	if release != nil {
-		if release.Outcome == upstream.Fresh {
-			rec.Project = toRelease(release.Project)
-		}
-		rec.PyPI = mergePyPI(prev, release, now, policy)
-	}
-	if !record.SameServed(&prev, &rec) {
-		rec.Modified = now
-	}
-	if rec.GitHub.LastSuccess.Equal(now) || rec.PyPI.LastSuccess.Equal(now) {
-		rec.LastFetched = lastFetched(&rec, now)
-	}
-	return rec
+	return prev
 }
 
-// mergeRepo takes over the parts that were answered.
-func mergeRepo(repo *record.Repo, a *github.Answer) {
+func mergeRepo(s record.Source, a *github.Answer, now time.Time, policy Policy) record.Source {
+	s.Repo, s.Former = startOf(&s, a)
+	takeParts(s.Repo, a)
+	if a.Validators != nil {
+		s.Tags = nil
+		if len(a.Validators) > 0 {
+			s.Tags = a.Validators
+		}
+	}
+	outcome, err := verdict(a)
+	switch outcome {
+	case upstream.NotAsked, upstream.Canceled:
+		return s
+	case upstream.Limited:
+		s.Status = deferred(s.Status, err)
+		return s
+	}
+	s.Status = policy.attempt(s.Status, s.Key, outcome, err, now)
+	if outcome == upstream.Gone && s.Repo.Name != "" {
+		// What was asked for is the name that GitHub once gave. The catalogue's
+		// own, which a person may have mended, gets its turn soon.
+		s.Repo.Name = ""
+		s.Tags = nil
+		s.NextDue = now.Add(policy.RetryMin)
+	}
+	s.Note = noteOf(a, outcome)
+	return s
+}
+
+// startOf returns what the answer's parts are taken into: a copy of what is known
+// or, where this shows to be the repository that a package referred to under
+// another URL, of what was known under that.
+func startOf(s *record.Source, a *github.Answer) (repo, former *record.Repo) {
+	known := new(record.Repo)
+	if s.Repo != nil {
+		*known = *s.Repo
+	}
+	if s.Former == nil || a.Repository.Outcome != upstream.Fresh {
+		return known, s.Former
+	}
+	if s.Repo == nil && s.Former.ID != 0 && s.Former.ID == a.Repository.Value.ID {
+		*known = *s.Former
+	}
+	return known, nil
+}
+
+// takeParts takes over the parts that were answered.
+func takeParts(repo *record.Repo, a *github.Answer) {
 	if a.Repository.Outcome == upstream.Fresh {
 		r := a.Repository.Value
 		repo.ID, repo.Stars, repo.Forks = r.ID, r.Stars, r.Forks
@@ -63,8 +101,10 @@ func mergeRepo(repo *record.Repo, a *github.Answer) {
 	}
 	switch a.Commits.Outcome {
 	case upstream.Fresh:
-		last := a.Commits.Value.Last.UTC()
-		repo.LastCommit, repo.Commits = &last, a.Commits.Value.Count
+		if last := a.Commits.Value.Last.UTC(); !last.IsZero() {
+			repo.LastCommit = &last
+		}
+		repo.Commits = a.Commits.Value.Count
 	case upstream.Empty:
 		repo.LastCommit, repo.Commits = nil, 0
 	}
@@ -76,36 +116,21 @@ func mergeRepo(repo *record.Repo, a *github.Answer) {
 	}
 }
 
-// mergeGitHub returns the state of the GitHub source after the answer.
-func mergeGitHub(rec *record.Package, a *github.Answer, now time.Time, policy Policy) record.Status {
-	s := rec.GitHub
-	s.Tags = a.Validators
-	if len(s.Tags) == 0 {
-		s.Tags = nil
-	}
-	outcome, err := verdict(a)
-	switch outcome {
-	case upstream.NotAsked, upstream.Canceled:
-		return s
-	case upstream.Limited:
-		return deferred(s, err)
-	}
-	s = policy.attempt(s, outcome, err, rec.ID, now)
-	if outcome == upstream.Gone && rec.Repo.Name != "" {
-		// What was asked for is the name that GitHub once gave. The catalogue's
-		// own, which a person may have mended, gets its turn soon.
-		rec.Repo.Name = ""
-		s.Tags = nil
-		s.NextDue = now.Add(policy.RetryMin)
-	}
-	s.Note = ""
+// noteOf says what of the answer is lastingly less than it should be.
+func noteOf(a *github.Answer, outcome upstream.Outcome) string {
+	notes := a.Notes
 	if a.Contributors.Outcome == upstream.TooLarge {
-		s.Note = "GitHub lists no contributors for a repository this large; the ones known stay"
+		notes = append(notes, "GitHub lists no contributors for a repository this large; the ones known stay")
 	}
-	if outcome == upstream.Pending {
-		s.Note = "GitHub is still computing the weekly commit counts; the ones known stay"
+	for _, part := range outcomes(a) {
+		if part.outcome == upstream.Doubtful && part.err != nil {
+			notes = append(notes, part.err.Message+"; what is known stays until GitHub's answers agree")
+		}
 	}
-	return s
+	if outcome == upstream.Pending && a.Participation.Outcome == upstream.Pending {
+		notes = append(notes, "GitHub is still computing the weekly commit counts; the ones known stay")
+	}
+	return strings.Join(notes, "; ")
 }
 
 // verdict sums up the parts of an answer: the repository's own fate first, then
@@ -116,7 +141,7 @@ func verdict(a *github.Answer) (upstream.Outcome, *upstream.Error) {
 		return a.Repository.Outcome, a.Repository.Err
 	}
 	rank := map[upstream.Outcome]int{upstream.Unchanged: 1, upstream.Empty: 2, upstream.TooLarge: 2, upstream.Fresh: 2,
-		upstream.Pending: 3, upstream.Gone: 4, upstream.Blocked: 4, upstream.Failed: 4, upstream.Limited: 5, upstream.Canceled: 6}
+		upstream.Pending: 3, upstream.Doubtful: 3, upstream.Gone: 4, upstream.Blocked: 4, upstream.Failed: 4, upstream.Limited: 5, upstream.Canceled: 6}
 	var worst partOutcome
 	for _, part := range outcomes(a) {
 		if rank[part.outcome] > rank[worst.outcome] {
@@ -126,30 +151,35 @@ func verdict(a *github.Answer) (upstream.Outcome, *upstream.Error) {
 	switch rank[worst.outcome] {
 	case 2:
 		return upstream.Fresh, nil
+	case 3:
+		return upstream.Pending, worst.err
 	case 4: // a part that is missing where the repository is there
 		return upstream.Failed, worst.err
 	}
 	return worst.outcome, worst.err
 }
 
-func mergePyPI(prev record.Package, a *pypi.Answer, now time.Time, policy Policy) record.Status {
-	s := prev.PyPI
+func mergeProject(s record.Source, a *pypi.Answer, now time.Time, policy Policy) record.Source {
 	switch a.Outcome {
 	case upstream.NotAsked, upstream.Canceled:
 		return s
 	case upstream.Limited:
-		return deferred(s, a.Err)
+		s.Status = deferred(s.Status, a.Err)
+		return s
 	case upstream.Fresh:
-		s.Tags = nil
+		project := toProject(a.Project)
+		s.Project, s.Serial, s.Tags = &project, a.Project.Serial, nil
 		if a.ETag != "" {
 			s.Tags = map[string]string{tagProject: a.ETag}
 		}
-		s.Serial = a.Project.Serial
 	}
-	s = policy.attempt(s, a.Outcome, a.Err, prev.ID, now)
+	s.Status = policy.attempt(s.Status, s.Key, a.Outcome, a.Err, now)
 	s.Note = ""
-	if a.Outcome == upstream.Empty {
+	switch {
+	case a.Outcome == upstream.Empty:
 		s.Note = "PyPI knows the project but no release of it"
+	case a.Outcome == upstream.Stale && a.Err != nil:
+		s.Note = a.Err.Message + "; what is known stays, and PyPI is asked again soon"
 	}
 	return s
 }
@@ -162,7 +192,7 @@ func deferred(s record.Status, err *upstream.Error) record.Status {
 	return s
 }
 
-func toRelease(p pypi.Project) record.Project {
+func toProject(p pypi.Project) record.Project {
 	r := record.Project{
 		Name: p.Name, Licence: p.Licence, Status: p.DevelopmentStatus,
 		RequiresPython: p.RequiresPython, Python3: p.Python3, DocumentationURL: p.DocumentationURL,
@@ -179,24 +209,6 @@ func toRelease(p pypi.Project) record.Project {
 		r.Versions = append(r.Versions, version)
 	}
 	return r
-}
-
-// lastFetched returns the time that all of the record is at least as fresh as.
-func lastFetched(rec *record.Package, now time.Time) time.Time {
-	var oldest time.Time
-	counted := false
-	for _, s := range []record.Status{rec.GitHub, rec.PyPI} {
-		if !s.State.Fetchable() || s.State == record.StateGone || s.State == record.StateBlocked {
-			continue
-		}
-		if !counted || s.LastSuccess.Before(oldest) {
-			oldest, counted = s.LastSuccess, true
-		}
-	}
-	if oldest.Before(rec.LastFetched) && !rec.LastFetched.After(now) { // one ahead was of a clock that was wrong
-		return rec.LastFetched
-	}
-	return oldest
 }
 
 // nonEmpty returns nil for an empty list: the two are one in the store.

@@ -21,31 +21,32 @@ var (
 	someDay = time.Date(2026, 3, 4, 5, 6, 7, 891_234_567, time.UTC)
 )
 
-// known returns a record of which everything is known.
-func known() record.Package {
-	url, version := "https://example.org", "1.0"
+// knownRepo and knownProject are sources of which everything is known.
+func knownRepo() record.Source {
 	last := someDay.Add(-100 * time.Hour).Truncate(time.Microsecond)
-	success := someDay.Add(-25 * time.Hour).Truncate(time.Microsecond)
 	weeks := make([]int, 52)
 	weeks[51] = 3
-	return record.Package{
-		Entry:       record.Entry{ID: 7, Slug: "seven", Title: "Seven", RepoURL: &url, PyPIURL: &url},
-		Repo:        record.Repo{Name: "a/b", ID: 1, Stars: 2, Forks: 3, Description: "d", Participants: []string{"ada"}, Commits52: weeks, LastCommit: &last, Commits: 9},
-		Project:     record.Project{Name: "b", Version: &version, Versions: []record.Version{{Version: "1.0"}}, Licence: "MIT"},
-		GitHub:      record.Status{State: record.StateOK, LastAttempt: success, LastSuccess: success, Tags: map[string]string{"repository": `W/"1"`}},
-		PyPI:        record.Status{State: record.StateOK, LastAttempt: success, LastSuccess: success, Tags: map[string]string{"project": `"1"`}},
-		Modified:    success,
-		LastFetched: success,
+	return record.Source{
+		Key: "github.com/a/b", Status: knownStatus("repository"),
+		Repo: &record.Repo{Name: "a/b", ID: 1, Stars: 2, Forks: 3, Description: "d", Participants: []string{"ada"}, Commits52: weeks, LastCommit: &last, Commits: 9},
 	}
 }
 
-var allOutcomes = []upstream.Outcome{upstream.Fresh, upstream.Unchanged, upstream.Pending, upstream.Empty, upstream.TooLarge,
-	upstream.Gone, upstream.Blocked, upstream.Limited, upstream.Failed, upstream.Canceled, upstream.NotAsked}
-
-// documented returns what the documented API serves of the fetched half.
-func documented(r record.Package) []any {
-	return []any{r.Repo.Stars, r.Repo.Forks, r.Repo.Description, r.Repo.Participants, r.Repo.Commits52, r.Repo.LastCommit, r.Project.Version}
+func knownProject() record.Source {
+	version := "1.0"
+	return record.Source{
+		Key: "pypi:b", Status: knownStatus("project"),
+		Project: &record.Project{Name: "b", Version: &version, Versions: []record.Version{{Version: "1.0"}}, Licence: "MIT"},
+	}
 }
+
+func knownStatus(tag string) record.Status {
+	success := someDay.Add(-25 * time.Hour).Truncate(time.Microsecond)
+	return record.Status{State: record.StateOK, LastAttempt: success, LastSuccess: success, Serial: 900, Tags: map[string]string{tag: `"1"`}}
+}
+
+var allOutcomes = []upstream.Outcome{upstream.Fresh, upstream.Unchanged, upstream.Pending, upstream.Doubtful, upstream.Stale, upstream.Empty, upstream.TooLarge,
+	upstream.Gone, upstream.Blocked, upstream.Limited, upstream.Failed, upstream.Canceled, upstream.NotAsked}
 
 func part[T any](o upstream.Outcome, value T) github.Part[T] {
 	p := github.Part[T]{Outcome: o}
@@ -78,98 +79,106 @@ func TestMergeProperties(t *testing.T) {
 		if !release.Outcome.Answered() && release.Outcome != upstream.NotAsked {
 			release.Err = &upstream.Error{Outcome: release.Outcome, Message: "it was " + string(release.Outcome)}
 		}
-		if random.IntN(8) == 0 {
-			repo = nil
-		}
-		if random.IntN(8) == 0 {
-			release = nil
-		}
-		name := fmt.Sprintf("%+v %+v", repo, release)
-		prev, untouched := known(), known()
-		rec := fetcher.Merge(prev, repo, release, someDay, policy)
-		if diff := cmp.Diff(untouched, prev); diff != "" {
-			t.Fatalf("%s: Merge changed its argument:\n%s", name, diff)
-		}
-		if again := fetcher.Merge(known(), repo, release, someDay, policy); !reflect.DeepEqual(rec, again) {
-			t.Fatalf("%s: not a function of its arguments:\n%s", name, cmp.Diff(rec, again))
-		}
-		if diff := cmp.Diff(prev.Entry, rec.Entry); diff != "" {
-			t.Fatalf("%s: the catalogue half changed:\n%s", name, diff)
-		}
-		if repo == nil || repo.Repository.Outcome != upstream.Fresh {
-			if rec.Repo.Stars != 2 || rec.Repo.Forks != 3 {
-				t.Fatalf("%s: numbers overwritten: %+v", name, rec.Repo)
-			}
-		}
-		if repo == nil || repo.Participation.Outcome != upstream.Fresh && repo.Participation.Outcome != upstream.Empty {
-			if !reflect.DeepEqual(rec.Repo.Commits52, prev.Repo.Commits52) {
-				t.Fatalf("%s: counts overwritten: %v", name, rec.Repo.Commits52)
-			}
-		}
-		if (release == nil || release.Outcome != upstream.Fresh) && !reflect.DeepEqual(rec.Project, prev.Project) {
-			t.Fatalf("%s: release overwritten: %+v", name, rec.Project)
-		}
-		if repo == nil && !reflect.DeepEqual(rec.GitHub, prev.GitHub) || release == nil && !reflect.DeepEqual(rec.PyPI, prev.PyPI) {
-			t.Fatalf("%s: the state of a source moved that was not asked", name)
-		}
-		before, after := documented(prev), documented(rec)
-		served := !reflect.DeepEqual(before, after)
-		if served != rec.Modified.After(prev.Modified) {
-			t.Fatalf("%s: something served changed: %t; modified moved: %t", name, served, rec.Modified.After(prev.Modified))
-		}
-		success := rec.GitHub.LastSuccess.After(prev.GitHub.LastSuccess) || rec.PyPI.LastSuccess.After(prev.PyPI.LastSuccess)
-		if rec.LastFetched.Before(prev.LastFetched) || rec.LastFetched.After(prev.LastFetched) && !success {
-			t.Fatalf("%s: last_fetched moved to %s without a success", name, rec.LastFetched)
-		}
-		for source, pair := range map[string][2]record.Status{"github": {prev.GitHub, rec.GitHub}, "pypi": {prev.PyPI, rec.PyPI}} {
-			old, s := pair[0], pair[1]
-			if s.Failures > 0 == s.LastSuccess.After(old.LastSuccess) && s.LastAttempt.After(old.LastAttempt) {
-				t.Fatalf("%s: %s is a success and a failure: %+v", name, source, s)
-			}
-			if s.Failures > 0 && s.LastError == "" || s.Failures == 0 && s.LastError != "" {
-				t.Fatalf("%s: %s: %d failures, error %q", name, source, s.Failures, s.LastError)
-			}
-			if s.LastAttempt.After(old.LastAttempt) && !s.NextDue.After(someDay) {
-				t.Fatalf("%s: %s is due at once after an attempt: %+v", name, source, s)
-			}
+		check(t, knownRepo(), fetcher.Answer{Repo: repo})
+		check(t, knownProject(), fetcher.Answer{Project: release})
+	}
+	for _, s := range []record.Source{knownRepo(), knownProject()} {
+		if diff := cmp.Diff(s, fetcher.Merge(s, fetcher.Answer{}, someDay, policy)); diff != "" {
+			t.Errorf("not asked:\n%s", diff)
 		}
 	}
 }
 
-func TestLastFetchedIsTheOlderHalf(t *testing.T) {
-	ok := &github.Answer{Repository: part(upstream.Unchanged, github.Repository{}), Contributors: part(upstream.Unchanged, []string(nil)),
-		Commits: part(upstream.Unchanged, github.Commits{}), Participation: part(upstream.Unchanged, []int(nil))}
-	bad := &pypi.Answer{Outcome: upstream.Failed, Err: &upstream.Error{Outcome: upstream.Failed, Message: "broken"}}
-	now := someDay.Truncate(time.Microsecond)
+// check holds what Merge promises of any answer.
+func check(t *testing.T, prev record.Source, a fetcher.Answer) {
+	t.Helper()
+	copied := func() record.Source {
+		if prev.Repo != nil {
+			return knownRepo()
+		}
+		return knownProject()
+	}
+	s := fetcher.Merge(prev, a, someDay, policy)
+	name := fmt.Sprintf("%+v %+v", a.Repo, a.Project)
+	if diff := cmp.Diff(copied(), prev); diff != "" {
+		t.Fatalf("%s: Merge changed its argument:\n%s", name, diff)
+	}
+	if again := fetcher.Merge(copied(), a, someDay, policy); !reflect.DeepEqual(s, again) {
+		t.Fatalf("%s: not a function of its arguments:\n%s", name, cmp.Diff(s, again))
+	}
+	if repo := a.Repo; repo != nil {
+		if repo.Repository.Outcome != upstream.Fresh && (s.Repo.Stars != 2 || s.Repo.Forks != 3) {
+			t.Fatalf("%s: numbers overwritten: %+v", name, s.Repo)
+		}
+		if o := repo.Participation.Outcome; o != upstream.Fresh && o != upstream.Empty && !reflect.DeepEqual(s.Repo.Commits52, prev.Repo.Commits52) {
+			t.Fatalf("%s: counts overwritten: %v", name, s.Repo.Commits52)
+		}
+	}
+	if a.Project != nil && a.Project.Outcome != upstream.Fresh && !reflect.DeepEqual(s.Project, prev.Project) {
+		t.Fatalf("%s: release overwritten: %+v", name, s.Project)
+	}
+	if s.Failures > 0 == s.LastSuccess.After(prev.LastSuccess) && s.LastAttempt.After(prev.LastAttempt) && s.State != record.StatePending {
+		t.Fatalf("%s: a success and a failure: %+v", name, s.Status)
+	}
+	if s.Failures > 0 && s.LastError == "" || s.Failures == 0 && s.LastError != "" {
+		t.Fatalf("%s: %d failures, error %q", name, s.Failures, s.LastError)
+	}
+	if s.LastAttempt.After(prev.LastAttempt) && !s.NextDue.After(someDay) {
+		t.Fatalf("%s: due at once after an attempt: %+v", name, s.Status)
+	}
+}
+
+// TestAnswersThatAreNotBelieved: doubtful and stale ones change nothing but the
+// state, are asked for again soon, and a person is told why.
+func TestAnswersThatAreNotBelieved(t *testing.T) {
+	err := &upstream.Error{Outcome: upstream.Doubtful, Message: "no contributors beside 9 commits"}
+	doubtful := github.Answer{
+		Repository: part(upstream.Unchanged, github.Repository{}), Contributors: github.Part[[]string]{Outcome: upstream.Doubtful, Err: err},
+		Commits: part(upstream.Unchanged, github.Commits{}), Participation: part(upstream.Unchanged, []int(nil)),
+	}
+	stale := pypi.Answer{Outcome: upstream.Stale, Err: &upstream.Error{Outcome: upstream.Stale, Message: "serial 800, known is 900"}}
 	for _, tt := range []struct {
-		name    string
-		edit    func(*record.Package)
-		release *pypi.Answer
-		moves   bool
+		prev record.Source
+		a    fetcher.Answer
+		note string
 	}{
-		{"both succeed", nil, &pypi.Answer{Outcome: upstream.Unchanged}, true},
-		{"PyPI fails", nil, bad, false},
-		{"PyPI was not due and is as old as before", nil, nil, false},
-		{"PyPI has no part in the record", func(r *record.Package) { r.PyPI = record.Status{State: record.StateNone} }, nil, true},
-		{"PyPI's project is gone", nil, &pypi.Answer{Outcome: upstream.Gone, Err: bad.Err}, true},
+		{knownRepo(), fetcher.Answer{Repo: &doubtful}, "no contributors beside 9 commits; what is known stays until GitHub's answers agree"},
+		{knownProject(), fetcher.Answer{Project: &stale}, "serial 800, known is 900; what is known stays, and PyPI is asked again soon"},
 	} {
-		prev := known()
-		if tt.edit != nil {
-			tt.edit(&prev)
+		s := fetcher.Merge(tt.prev, tt.a, someDay, policy)
+		if !record.SameServed(&tt.prev, &s) || s.State != record.StatePending || s.Note != tt.note || s.NextDue.After(someDay.Add(policy.RetryMin)) {
+			t.Errorf("%+v", s)
 		}
-		rec := fetcher.Merge(prev, ok, tt.release, someDay, policy)
-		want := prev.LastFetched
-		if tt.moves {
-			want = now
+	}
+}
+
+// TestSameRepositoryUnderAnotherURL: what was known under the former URL stays
+// where the first answer shows the same id, and is dropped where it does not.
+func TestSameRepositoryUnderAnotherURL(t *testing.T) {
+	known := knownRepo()
+	moved := record.Follow(&known, "github.com/a/c")
+	if moved.Repo != nil || moved.State != record.StateNew {
+		t.Fatalf("served before it has answered: %+v", moved)
+	}
+	for id, weeks := range map[int64]int{1: 52, 2: 0} {
+		a := github.Answer{
+			Repository:   part(upstream.Fresh, github.Repository{ID: id, FullName: "a/c", Stars: 5}),
+			Contributors: part(upstream.Fresh, []string{"bea"}), Commits: part(upstream.Fresh, github.Commits{Last: someDay, Count: 10}),
+			Participation: part(upstream.Pending, []int(nil)),
 		}
-		if !rec.LastFetched.Equal(want) {
-			t.Errorf("%s: last_fetched %s; want %s", tt.name, rec.LastFetched, want)
+		s := fetcher.Merge(moved, fetcher.Answer{Repo: &a}, someDay, policy)
+		if len(s.Repo.Commits52) != weeks || s.Former != nil || s.Repo.Stars != 5 {
+			t.Errorf("id %d: %+v", id, s.Repo)
 		}
+	}
+	failed := github.Answer{Repository: part(upstream.Failed, github.Repository{})}
+	if s := fetcher.Merge(moved, fetcher.Answer{Repo: &failed}, someDay, policy); s.Former == nil || s.Repo.Stars != 0 {
+		t.Errorf("after a failure: %+v", s)
 	}
 }
 
 func BenchmarkMerge(b *testing.B) {
-	prev := known()
+	prev, project := knownRepo(), knownProject()
 	repo := &github.Answer{
 		Repository:    part(upstream.Fresh, github.Repository{ID: 1, FullName: "a/b", Stars: 5}),
 		Contributors:  part(upstream.Fresh, []string{"bea", "ada"}),
@@ -179,6 +188,7 @@ func BenchmarkMerge(b *testing.B) {
 	release := &pypi.Answer{Outcome: upstream.Fresh, Project: pypi.Project{Name: "b", Latest: "2.0", Versions: make([]pypi.Version, 30)}}
 	b.ReportAllocs()
 	for b.Loop() {
-		fetcher.Merge(prev, repo, release, someDay, policy)
+		fetcher.Merge(prev, fetcher.Answer{Repo: repo}, someDay, policy)
+		fetcher.Merge(project, fetcher.Answer{Project: release}, someDay, policy)
 	}
 }

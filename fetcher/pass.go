@@ -5,79 +5,111 @@ import (
 	"context"
 	"pkgmetad/internal/record"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 )
 
 const (
-	batchSize = 256                    // records in one transaction
-	batchAge  = 500 * time.Millisecond // what a record waits for others to be written with it
+	batchSize = 256                    // sources in one transaction
+	batchAge  = 500 * time.Millisecond // what a source waits for others to be written with it
 )
 
-// pass is one run over some records. All of its fields belong to the goroutine
-// that runs it.
+// pass is one run over some sources. All of its fields belong to the goroutine
+// that runs it, but for room.
 type pass struct {
 	*Fetcher
 	ctx      context.Context
 	progress func(Progress)
-	report   Report
-	total    int           // packages taken so far
+	report   record.Pass
+	total    int           // sources taken so far
 	patience time.Duration // left for waiting for delayed jobs alone
+	room     *semaphore.Weighted
 
-	batch   []record.Package
-	batchAt time.Time // when the oldest record of the batch came in
+	queue   []*job     // not asked about yet
+	again   []*job     // to be asked about once more by now; before the queue
+	delayed delayQueue // to be asked about once more later
+	busy    int        // jobs that workers have
+
+	batch   []record.Source
+	batchAt time.Time // when the oldest source of the batch came in
 	err     error     // of a write; it ends the pass
 }
 
 func (f *Fetcher) newPass(ctx context.Context, progress func(Progress)) *pass {
-	return &pass{Fetcher: f, ctx: ctx, progress: progress, patience: f.PendingWait, report: Report{Started: time.Now()}}
+	return &pass{
+		Fetcher: f, ctx: ctx, progress: progress, patience: f.PendingWait,
+		room: semaphore.NewWeighted(int64(f.Workers)), report: record.Pass{Started: time.Now().UTC()},
+	}
 }
 
 // run asks about every job of the queue and stores what comes of it.
 func (p *pass) run(queue []*job) error {
 	ctx, cancel := context.WithCancel(p.ctx)
 	defer cancel()
+	p.queue, p.total = queue, p.total+len(queue)
 	jobs, answers := make(chan *job), make(chan *job)
 	wait := workers(min(p.Workers, len(queue)), func() {
 		for j := range jobs {
-			p.ask(ctx, j)
+			p.work(ctx, j)
 			answers <- j
 		}
 	})
-	p.total += len(queue)
+	p.serve(ctx, cancel, jobs, answers)
+	close(jobs)
+	wait()
+	p.flush()
+	for _, j := range p.delayed { // what they have so far is stored
+		p.count(j)
+	}
+	p.report.Left += len(p.again) + len(p.queue)
+	p.report.Cancelled = p.ctx.Err() != nil
+	p.queue, p.again, p.delayed = nil, nil, nil
+	return p.err
+}
 
-	var again []*job       // to be asked about once more by now; before the queue
-	var delayed delayQueue // to be asked about once more later
-	busy := 0              // jobs that workers have
+// work asks about one job. It counts as one request in flight; where the pass has
+// room for more, the question may be put in several at once.
+func (p *pass) work(ctx context.Context, j *job) {
+	if p.room.Acquire(context.Background(), 1) == nil { // it fails under a context that ends, which this one does not
+		defer p.room.Release(1)
+	}
+	p.ask(ctx, j, func(f func()) bool {
+		if !p.room.TryAcquire(1) {
+			return false
+		}
+		go func() {
+			defer p.room.Release(1)
+			f()
+		}()
+		return true
+	})
+}
+
+// serve hands jobs out and takes answers in until there is nothing left to do.
+func (p *pass) serve(ctx context.Context, cancel func(), jobs chan<- *job, answers <-chan *job) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	stop := ctx.Done()
 	for {
-		for len(delayed) > 0 && !delayed[0].at.After(time.Now()) {
-			again = append(again, heap.Pop(&delayed).(*job))
-		}
+		p.wake()
 		stopped := ctx.Err() != nil
-		first := &again
-		if len(again) == 0 {
-			first = &queue
+		next, hand := p.next(stopped), jobs
+		if next == nil {
+			hand = nil // nothing is handed out
 		}
-		var next *job
-		var hand chan<- *job // nil: no job is handed out
-		if !stopped && len(*first) > 0 {
-			next, hand = (*first)[0], jobs
-		}
-		alone := next == nil && busy == 0
-		if alone && (stopped || len(delayed) == 0 || p.patience <= 0) {
-			break
+		alone := next == nil && p.busy == 0
+		if alone && (stopped || len(p.delayed) == 0 || p.patience <= 0) {
+			return
 		}
 		now := time.Now()
-		timer.Reset(p.wait(now, delayed, alone))
+		timer.Reset(p.pause(now, alone))
 		select {
 		case hand <- next:
-			*first = (*first)[1:]
-			busy++
+			p.handedOut()
 		case j := <-answers:
-			busy--
+			p.busy--
 			if p.take(j) {
-				heap.Push(&delayed, j)
+				heap.Push(&p.delayed, j)
 			}
 		case <-timer.C:
 		case <-stop:
@@ -93,25 +125,46 @@ func (p *pass) run(queue []*job) error {
 			cancel()
 		}
 	}
-	close(jobs)
-	wait()
-	p.flush()
-	for _, j := range delayed { // what they have so far is stored
-		p.count(j)
-	}
-	p.report.Left += len(again) + len(queue)
-	p.report.Cancelled = p.ctx.Err() != nil
-	return p.err
 }
 
-// wait returns how long nothing has to be done, unless an answer arrives.
-func (p *pass) wait(now time.Time, delayed delayQueue, alone bool) time.Duration {
+// wake moves on the jobs whose delay is over.
+func (p *pass) wake() {
+	for len(p.delayed) > 0 && !p.delayed[0].at.After(time.Now()) {
+		p.again = append(p.again, heap.Pop(&p.delayed).(*job))
+	}
+}
+
+// next returns the job to hand out next, nil for none.
+func (p *pass) next(stopped bool) *job {
+	switch {
+	case stopped:
+		return nil
+	case len(p.again) > 0:
+		return p.again[0]
+	case len(p.queue) > 0:
+		return p.queue[0]
+	}
+	return nil
+}
+
+// handedOut notes that a worker has taken what next returned.
+func (p *pass) handedOut() {
+	p.busy++
+	if len(p.again) > 0 {
+		p.again = p.again[1:]
+		return
+	}
+	p.queue = p.queue[1:]
+}
+
+// pause returns how long nothing has to be done, unless an answer arrives.
+func (p *pass) pause(now time.Time, alone bool) time.Duration {
 	d := time.Minute
 	if len(p.batch) > 0 {
 		d = min(d, p.batchAt.Add(batchAge).Sub(now))
 	}
-	if len(delayed) > 0 {
-		d = min(d, delayed[0].at.Sub(now))
+	if len(p.delayed) > 0 {
+		d = min(d, p.delayed[0].at.Sub(now))
 	}
 	if alone {
 		d = min(d, p.patience)
@@ -126,7 +179,7 @@ func (p *pass) take(j *job) (again bool) {
 		if len(p.batch) == 0 {
 			p.batchAt = time.Now()
 		}
-		p.batch = append(p.batch, Merge(j.prev, j.repo, j.release, time.Now(), p.Policy))
+		p.batch = append(p.batch, Merge(j.prev, j.answer, time.Now(), p.Policy))
 	}
 	if p.ctx.Err() == nil && p.err == nil && j.askAgain(time.Now(), p.patience > 0) {
 		return true

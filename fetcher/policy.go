@@ -1,6 +1,8 @@
 package fetcher
 
 import (
+	"hash/fnv"
+	"strings"
 	"time"
 
 	"pkgmetad/internal/record"
@@ -22,13 +24,13 @@ type Policy struct {
 // asked about again. It never ends for good: repositories come back.
 const maxGone = 30 * 24 * time.Hour
 
-// attempt returns a source's state after an attempt with this outcome.
-// package id, time and failures seed the randomness, so that the result is a
-// function of the arguments.
-func (p Policy) attempt(s record.Status, outcome upstream.Outcome, err *upstream.Error, id int, now time.Time) record.Status {
+// attempt returns the state of the source with the key after an attempt with this
+// outcome. The result is a function of the arguments: what spreads the due times
+// is computed from the key.
+func (p Policy) attempt(s record.Status, key record.Key, outcome upstream.Outcome, err *upstream.Error, now time.Time) record.Status {
 	s.LastAttempt, s.Imported = now, false
 	s.LastError = ""
-	random := fraction(id, now)
+	random := fraction(key)
 	if s.FailingSince.IsZero() {
 		s.FailingSince = now // a success takes it back below
 	}
@@ -43,6 +45,11 @@ func (p Policy) attempt(s record.Status, outcome upstream.Outcome, err *upstream
 		s.Pending = 0
 		s.LastError = err.Error()
 		s.NextDue = now.Add(min(doubled(fresh, s.Failures, maxGone), maxGone))
+	case upstream.Stale:
+		s.State = record.StatePending
+		s.Failures, s.FailingSince = 0, time.Time{}
+		s.Pending++
+		s.NextDue = now.Add(min(p.backoff(s.Pending, random), fresh))
 	case upstream.Pending:
 		s.State = record.StatePending
 		s.LastSuccess = now
@@ -82,11 +89,18 @@ func doubled(d time.Duration, n int, limit time.Duration) time.Duration {
 	return min(d, limit)
 }
 
-// fraction returns a number in [0, 1) that looks random and is a function of
-// its arguments (SplitMix64's finaliser).
-func fraction(id int, now time.Time) float64 {
-	x := uint64(id)*0x9e3779b97f4a7c15 + uint64(now.UnixMicro())
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+// fraction returns a number in [0, 1) that looks random and is a function of the
+// name that the key ends in. A package's repository and project mostly have one
+// name, and so fall due together: the package then changes once, not twice.
+func fraction(key record.Key) float64 {
+	name := string(key)
+	if i := strings.LastIndexAny(name, "/:"); i >= 0 {
+		name = name[i+1:]
+	}
+	hash := fnv.New64a()
+	_, _ = hash.Write([]byte(strings.ReplaceAll(name, "_", "-"))) // it never fails
+	x := hash.Sum64()
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9 // SplitMix64's finaliser: FNV mixes the high bits of short names poorly
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return float64((x^x>>31)>>11) / (1 << 53)
 }

@@ -24,6 +24,16 @@ const (
 // "participation".
 type Validators map[string]string
 
+// Question is what one Fetch asks.
+type Question struct {
+	Ref          Ref
+	Parts        Parts
+	Known        Validators
+	Commits      int
+	Participants int
+	Beside       func(f func()) bool
+}
+
 // Part is the answer about one part of a repository.
 type Part[T any] struct {
 	Outcome upstream.Outcome
@@ -64,6 +74,8 @@ type Answer struct {
 	// Validators are the ones to store: those of the fresh values, none for what
 	// is empty, and for all other parts those that were passed in.
 	Validators Validators
+
+	Notes []string
 
 	Requests int // HTTP requests sent; each hop of a redirect is one
 	Charged  int // those that cost primary budget, or may have where no answer came

@@ -19,7 +19,8 @@ import (
 // concerns them all: they then have the same outcome and error. That holds for
 // a repository that is gone or blocked, and for any part that is limited (a
 // refused token is that too) or canceled.
-func (c *Client) Fetch(ctx context.Context, ref Ref, parts Parts, known Validators) Answer {
+func (c *Client) Fetch(ctx context.Context, q Question) Answer {
+	ref, parts, known := q.Ref, q.Parts, q.Known
 	f := &fetch{client: c, ctx: ctx, ref: ref, known: known}
 	f.answer.Validators = Validators{}
 	maps.Copy(f.answer.Validators, known)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"pkgmetad/internal/record"
 	"strings"
 	"unicode"
 )
@@ -12,6 +13,9 @@ import (
 type Ref struct{ Owner, Name string }
 
 func (r Ref) String() string { return r.Owner + "/" + r.Name }
+
+// Key returns the key of the repository on the host of its URLs.
+func (r Ref) Key(host string) record.Key { return record.RepoKey(host, r.Owner, r.Name) }
 
 // IsZero reports whether r names nothing.
 func (r Ref) IsZero() bool { return r == Ref{} }
@@ -44,7 +48,7 @@ func (e *UnsupportedError) Error() string {
 // ".git", a port, user information, or a link to something deep inside. It
 // returns [ErrNoURL] for a blank one and an [*UnsupportedError] for one that
 // names no repository on github.com.
-func ParseURL(raw string) (Ref, error) {
+func ParseURL(raw, _ string) (Ref, error) {
 	s := strings.TrimFunc(raw, func(r rune) bool { return unicode.IsSpace(r) || r == '\ufeff' || r == '\u200b' })
 	if s == "" {
 		return Ref{}, ErrNoURL

@@ -78,7 +78,14 @@ func (a Answer) failed(err *upstream.Error) Answer {
 // etag is not empty. "Not found" there is checked against GET simple/{name}/
 // before it is believed. While the gate is closed ([Client.Hold]) it answers
 // Limited without a request.
-func (c *Client) Fetch(ctx context.Context, name, etag string) Answer {
+// Question is what one Fetch asks.
+type Question struct {
+	Name, ETag string
+	Serial     int64
+}
+
+func (c *Client) Fetch(ctx context.Context, q Question) Answer {
+	name, etag := q.Name, q.ETag
 	var a Answer
 	if !ValidName(name) {
 		return a.failed(&upstream.Error{Outcome: upstream.Failed, Message: fmt.Sprintf("%q cannot be the name of a PyPI project; not asked", oneLine(name, 100))})

@@ -1,6 +1,7 @@
 package pypi
 
 import (
+	"pkgmetad/internal/record"
 	"regexp"
 	"strings"
 )
@@ -21,3 +22,6 @@ func Normalize(name string) string {
 func ValidName(name string) bool {
 	return nameForm.MatchString(name)
 }
+
+// Key returns the key of the project of that name.
+func Key(name string) record.Key { return record.ProjectKey(Normalize(name)) }

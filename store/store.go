@@ -92,7 +92,7 @@ var (
 )
 
 // ErrNotFound is returned for a package, grid or category that is not there.
-var ErrNotFound = errors.New("not found")
+var ErrNotFound = record.ErrNotFound
 
 // ErrContradiction is returned for a catalogue whose ids or slugs clash.
 var ErrContradiction = errors.New("the catalogue contradicts itself")

@@ -7,7 +7,13 @@
 // once.
 package record
 
-import "time"
+import (
+	"errors"
+	"time"
+)
+
+// ErrNotFound says that a package, grid, category or source is not there.
+var ErrNotFound = errors.New("not found")
 
 // Entry is the half of a record that a person declares in the catalogue. Its
 // URLs are kept exactly as written; null and "" are different things.

@@ -27,6 +27,8 @@ const (
 	Fresh     Outcome = "fresh"     // answered, with a value
 	Unchanged Outcome = "unchanged" // answered: what the validator named still holds (304)
 	Pending   Outcome = "pending"   // being computed there, ask again later (202)
+	Doubtful  Outcome = "doubtful"  // answered, but other answers contradict it; keep what is known, ask again soon
+	Stale     Outcome = "stale"     // answered with something older than what is known; keep that, ask again soon
 	Empty     Outcome = "empty"     // answered: there is nothing (204, 409 of an empty repository)
 	TooLarge  Outcome = "too large" // the upstream will never list this one; keep what is known
 	Gone      Outcome = "gone"      // not there, or not for us (404, 410)
