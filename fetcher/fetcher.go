@@ -221,7 +221,7 @@ func Judge(e record.Entry) (gitHub, pyPI record.State, problems []string) {
 			return record.StateUnsupported
 		}
 	}
-	gitHub = judge(e.RepoURL, func(s string) error { _, err := github.ParseURL(s); return err }, github.ErrNoURL)
+	gitHub = judge(e.RepoURL, func(s string) error { _, err := github.ParseURL(s, github.GitHubHost); return err }, github.ErrNoURL)
 	pyPI = judge(e.PyPIURL, func(s string) error { _, err := pypi.ParseURL(s); return err }, pypi.ErrNoURL)
 	return gitHub, pyPI, problems
 }

@@ -113,7 +113,7 @@ func reference(rec record.Package) (github.Ref, error) {
 	if rec.RepoURL == nil {
 		return github.Ref{}, github.ErrNoURL
 	}
-	return github.ParseURL(*rec.RepoURL)
+	return github.ParseURL(*rec.RepoURL, github.GitHubHost)
 }
 
 // combine returns the answer that a has become by asking for some parts again.

@@ -386,9 +386,9 @@ func TestNewRefuses(t *testing.T) {
 }
 
 func ExampleParseURL() {
-	ref, err := ParseURL("git@github.com:django/django.git")
+	ref, err := ParseURL("git@github.com:django/django.git", GitHubHost)
 	fmt.Println(ref, err)
-	_, err = ParseURL("https://gitlab.com/o/n")
+	_, err = ParseURL("https://gitlab.com/o/n", GitHubHost)
 	fmt.Println(err)
 	// Output:
 	// django/django <nil>
