@@ -43,7 +43,7 @@ type Store interface {
 // GitHub answers questions about repositories.
 type GitHub interface {
 	// Fetch asks for parts of a repository. It never sleeps.
-	Fetch(ctx context.Context, ref github.Ref, parts github.Parts, known github.Validators) github.Answer
+	Fetch(ctx context.Context, q github.Question) github.Answer
 	// Hold returns until when no request may be made, and why; zero for none.
 	Hold() (until time.Time, reason string)
 }

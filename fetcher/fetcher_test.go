@@ -584,11 +584,11 @@ func lost(old, rec record.Package) bool {
 // panicky is a client with a fault of its own for one package.
 type panicky struct{ fetcher.GitHub }
 
-func (p panicky) Fetch(ctx context.Context, ref github.Ref, parts github.Parts, known github.Validators) github.Answer {
-	if ref.Name == "bad" {
+func (p panicky) Fetch(ctx context.Context, q github.Question) github.Answer {
+	if q.Ref.Name == "bad" {
 		panic("index out of range")
 	}
-	return p.GitHub.Fetch(ctx, ref, parts, known)
+	return p.GitHub.Fetch(ctx, q)
 }
 
 func TestFaultOfOnePackageEndsNothing(t *testing.T) {

@@ -72,14 +72,17 @@ func (f *Fetcher) askGitHub(ctx context.Context, j *job) (a github.Answer) {
 	if err != nil {
 		return refused(j.parts, &upstream.Error{Outcome: upstream.Failed, Message: err.Error()})
 	}
-	known := github.Validators(j.prev.GitHub.Tags)
+	q := github.Question{
+		Ref: ref, Parts: j.parts, Known: j.prev.GitHub.Tags,
+		Commits: j.prev.Repo.Commits, Participants: len(j.prev.Repo.Participants),
+	}
 	if j.repo != nil {
-		known = j.repo.Validators
+		q.Known = j.repo.Validators
 		if !j.repo.Ref.IsZero() {
-			ref = j.repo.Ref
+			q.Ref = j.repo.Ref
 		}
 	}
-	return f.GitHub.Fetch(ctx, ref, j.parts, known)
+	return f.GitHub.Fetch(ctx, q)
 }
 
 func (f *Fetcher) askPyPI(ctx context.Context, j *job) (a pypi.Answer) {
@@ -188,7 +191,7 @@ func (j *job) askAgain(now time.Time, patient bool) bool {
 	if j.repo != nil {
 		for _, part := range outcomes(j.repo) {
 			switch {
-			case part.outcome == upstream.Pending:
+			case part.outcome == upstream.Pending, part.outcome == upstream.Doubtful:
 				pending |= part.part
 			case part.err != nil && part.err.Quick:
 				failed |= part.part

@@ -63,8 +63,10 @@ func mergeRepo(repo *record.Repo, a *github.Answer) {
 	}
 	switch a.Commits.Outcome {
 	case upstream.Fresh:
-		last := a.Commits.Value.Last.UTC()
-		repo.LastCommit, repo.Commits = &last, a.Commits.Value.Count
+		repo.Commits = a.Commits.Value.Count
+		if last := a.Commits.Value.Last; !last.IsZero() {
+			repo.LastCommit = &last
+		}
 	case upstream.Empty:
 		repo.LastCommit, repo.Commits = nil, 0
 	}
@@ -105,6 +107,15 @@ func mergeGitHub(rec *record.Package, a *github.Answer, now time.Time, policy Po
 	if outcome == upstream.Pending {
 		s.Note = "GitHub is still computing the weekly commit counts; the ones known stay"
 	}
+	if outcome == upstream.Doubtful {
+		s.Note = err.Error() + "; what is known stays"
+	}
+	for _, n := range a.Notes {
+		if s.Note != "" {
+			s.Note += "; "
+		}
+		s.Note += n
+	}
 	return s
 }
 
@@ -116,7 +127,7 @@ func verdict(a *github.Answer) (upstream.Outcome, *upstream.Error) {
 		return a.Repository.Outcome, a.Repository.Err
 	}
 	rank := map[upstream.Outcome]int{upstream.Unchanged: 1, upstream.Empty: 2, upstream.TooLarge: 2, upstream.Fresh: 2,
-		upstream.Pending: 3, upstream.Gone: 4, upstream.Blocked: 4, upstream.Failed: 4, upstream.Limited: 5, upstream.Canceled: 6}
+		upstream.Pending: 3, upstream.Doubtful: 3, upstream.Gone: 4, upstream.Blocked: 4, upstream.Failed: 4, upstream.Limited: 5, upstream.Canceled: 6}
 	var worst partOutcome
 	for _, part := range outcomes(a) {
 		if rank[part.outcome] > rank[worst.outcome] {

@@ -39,7 +39,7 @@ func known() record.Package {
 	}
 }
 
-var allOutcomes = []upstream.Outcome{upstream.Fresh, upstream.Unchanged, upstream.Pending, upstream.Empty, upstream.TooLarge,
+var allOutcomes = []upstream.Outcome{upstream.Fresh, upstream.Unchanged, upstream.Pending, upstream.Doubtful, upstream.Empty, upstream.TooLarge,
 	upstream.Gone, upstream.Blocked, upstream.Limited, upstream.Failed, upstream.Canceled, upstream.NotAsked}
 
 // documented returns what the documented API serves of the fetched half.

@@ -43,7 +43,7 @@ func (p Policy) attempt(s record.Status, outcome upstream.Outcome, err *upstream
 		s.Pending = 0
 		s.LastError = err.Error()
 		s.NextDue = now.Add(min(doubled(fresh, s.Failures, maxGone), maxGone))
-	case upstream.Pending:
+	case upstream.Pending, upstream.Doubtful:
 		s.State = record.StatePending
 		s.LastSuccess = now
 		s.Failures, s.FailingSince = 0, time.Time{}

@@ -64,7 +64,7 @@ func word(o upstream.Outcome) string {
 		return wordFresh
 	case upstream.Unchanged:
 		return wordUnchanged
-	case upstream.Pending:
+	case upstream.Pending, upstream.Doubtful:
 		return wordPending
 	case upstream.Gone, upstream.Blocked:
 		return wordGone
