@@ -19,64 +19,70 @@ const (
 	AllParts = PartRepository | PartContributors | PartCommits | PartParticipation
 )
 
-// Validators are ETags by the name of the answer that they belong to:
-// "repository", "contributors/1" to "contributors/5", "commits" and
-// "participation".
-type Validators map[string]string
-
-// Question is what one Fetch asks.
+// Question is what one [Client.Fetch] asks.
 type Question struct {
-	Ref          Ref
-	Parts        Parts
-	Known        Validators
-	Commits      int
-	Participants int
-	Beside       func(f func()) bool
+	Ref   Ref // the name to ask by
+	Parts Parts
+
+	// What earlier answers left behind. All of it may be zero.
+	Known        Validators // sent along, so that what has not changed is not sent again
+	Commits      int        // commits on the default branch; 0 means unknown
+	Participants int        // contributors with a login; 0 means none or unknown
+
+	// Beside runs f on another goroutine and returns true if the caller has room
+	// for one more request in flight; otherwise it returns false and does not run
+	// f. Nil means that there is never room. Fetch waits for all that it started.
+	Beside func(f func()) bool
 }
+
+// Validators are what a fetch leaves for the next one, to be stored with the
+// values and passed in as [Question.Known]: the ETags by the name of the answer
+// that they belong to ("repository", "contributors/1" to "contributors/5",
+// "commits" and "participation"), and, while an empty list of contributors is
+// doubted, since when ("contributors/empty-since", RFC 3339).
+type Validators map[string]string
 
 // Part is the answer about one part of a repository.
 type Part[T any] struct {
 	Outcome upstream.Outcome
-	Value   T               // set where Outcome is Fresh
-	Err     *upstream.Error // set for every outcome but NotAsked, Fresh, Unchanged and Empty
+	Value   T               // set if Outcome is Fresh
+	Err     *upstream.Error // set for every outcome except NotAsked, Fresh, Unchanged and Empty
 }
 
-// Repository is what GET /repos/{owner}/{name} tells.
+// Repository is what GET /repos/{owner}/{name} says.
 type Repository struct {
 	ID          int64
 	FullName    string // owner/name as GitHub writes it
 	Stars       int    // stargazers_count
 	Forks       int    // forks_count
-	Description string // "" where there is none
+	Description string // "" if there is none
 	Archived    bool
-	Disabled    bool
-	PushedAt    time.Time // UTC, last push to any branch; zero where there was none
 }
 
-// Commits is what GET /repos/{owner}/{name}/commits?per_page=1 tells of the
+// Commits is what GET /repos/{owner}/{name}/commits?per_page=1 says of the
 // default branch.
 type Commits struct {
-	Last  time.Time // committer date of the newest commit, UTC
-	Count int       // commits in all, at least 1
+	Last  time.Time // committer date of the newest commit, UTC; zero if unreadable: keep the one known
+	Count int       // commits in all; 0 means unknown
 }
 
-// Answer is what one [Client.Fetch] brought.
+// Answer is the result of one [Client.Fetch].
 type Answer struct {
 	Repository    Part[Repository]
-	Contributors  Part[[]string] // logins by commits, descending, each once; anonymous ones are left out
+	Contributors  Part[[]string] // logins by number of commits, descending, each once; anonymous contributors are left out
 	Commits       Part[Commits]
-	Participation Part[[]int] // commits a week, 52 weeks, oldest first
+	Participation Part[[]int] // commits per week, 52 weeks, oldest first
 
-	// Ref is the name to ask by from now on. It is zero where the fetch has not
-	// told: without a fresh repository, or with one behind a temporary redirect.
+	// Ref is the name to ask by from now on. It is zero if this fetch did not
+	// learn it: without a fresh repository, or behind a temporary redirect.
 	Ref Ref
 
-	// Validators are the ones to store: those of the fresh values, none for what
-	// is empty, and for all other parts those that were passed in.
+	// Validators are the ones to store. Parts that are Fresh have new ones, those
+	// that are Empty or Doubtful have none, all others keep what was passed in.
 	Validators Validators
 
-	Notes []string
+	Notes []string // sentences for a person about values that are incomplete
 
-	Requests int // HTTP requests sent; each hop of a redirect is one
-	Charged  int // those that cost primary budget, or may have where no answer came
+	Requests int // HTTP requests sent; each hop of a redirect counts
+	Charged  int // requests that cost primary budget, or may have if no answer came
 }

@@ -11,72 +11,79 @@ import (
 	"pkgmetad/internal/upstream"
 )
 
-// badTokenDelay is how long a refused token keeps requests back: long enough
-// not to be taken for an attack, short enough for who puts in a new one.
+// badTokenDelay is how long requests are kept back after a token was refused:
+// long enough not to look like an attack, short enough for a person who puts in
+// a new one.
 const badTokenDelay = 5 * time.Minute
 
-// classify turns an answer without a value into the outcome it stands for.
-// An answer that concerns every request closes the gate.
+// classify turns an answer without a value into an error. An answer that
+// concerns every request closes the gate.
 func (t *transport) classify(resp *http.Response, c *call, p permit) *upstream.Error {
 	b := t.readProblem(resp)
 	e := &upstream.Error{
-		Outcome: upstream.Failed,
 		URL:     upstream.Redact(resp.Request.URL),
 		Status:  resp.StatusCode,
 		RetryAt: upstream.RetryAfter(resp.Header, time.Now()),
 	}
-	set := func(o upstream.Outcome, message string) { e.Outcome, e.Message = o, message }
-
-	switch s := resp.StatusCode; {
-	case s == http.StatusAccepted:
-		set(upstream.Pending, "GitHub is still computing this; ask again later")
-	case s == http.StatusNotModified && c.tag != "":
-		set(upstream.Unchanged, "unchanged")
-	case s == http.StatusNotModified:
-		set(upstream.Failed, `broken answer: "not modified" to a request that named nothing to compare with`)
-
-	case s == http.StatusUnauthorized && t.token != "":
-		set(upstream.Limited, "GitHub refused the token (401); check github.token_file")
-		t.limits.close(time.Now().Add(badTokenDelay), e.Message)
-	case s == http.StatusUnauthorized:
-		set(upstream.Limited, "GitHub wants a token (401); set github.token_file")
-		t.limits.close(time.Now().Add(badTokenDelay), e.Message)
-
-	// Of the meanings of a 403 the two that concern one repository come first:
-	// they keep their meaning when they happen to be the last of the budget.
-	case s == http.StatusForbidden && b.tooLarge():
-		set(upstream.TooLarge, "GitHub does not list this for so large a repository: "+b.text())
-	case s == http.StatusUnavailableForLegalReasons,
-		s == http.StatusForbidden && b.blocked():
-		set(upstream.Blocked, "GitHub has blocked access to the repository: "+b.text())
-	case s == http.StatusTooManyRequests || s == http.StatusForbidden && b.limited(resp.Header):
-		if resp.Header.Get("X-RateLimit-Remaining") == "0" {
-			set(upstream.Limited, "GitHub's primary rate limit is used up: "+b.text())
+	e.Outcome, e.Message = t.meaning(resp, c.tag != "", b)
+	switch e.Outcome {
+	case upstream.Limited:
+		if e.Status == http.StatusUnauthorized {
+			t.limits.close(time.Now().Add(badTokenDelay), e.Message)
 		} else {
-			set(upstream.Limited, "GitHub's secondary rate limit was met: "+b.text())
+			t.limits.closeFor(p, resp.Header, e.Message)
 		}
-		t.limits.closeFor(p, resp.Header, e.Message)
-	case s == http.StatusForbidden:
-		set(upstream.Failed, "GitHub refused access: "+b.text())
-
-	case s == http.StatusNotFound, s == http.StatusGone:
-		set(upstream.Gone, "no such repository, or not visible with this credential: "+b.text())
-	case s == http.StatusConflict:
-		set(upstream.Empty, "the repository is empty: "+b.text())
-	case s >= 500:
-		set(upstream.Failed, "GitHub failed: "+b.text())
-		e.Quick = e.RetryAt.IsZero() && (s == http.StatusInternalServerError || s == http.StatusBadGateway ||
-			s == http.StatusServiceUnavailable || s == http.StatusGatewayTimeout)
-	default:
-		set(upstream.Failed, "unexpected answer: "+b.text())
-	}
-	if e.Outcome == upstream.Limited {
 		e.RetryAt, _ = t.limits.hold()
+	case upstream.Failed:
+		switch e.Status {
+		case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+			e.Quick = e.RetryAt.IsZero()
+		}
 	}
 	return e
 }
 
-// problem is the body of an answer without a value, as far as GitHub gives one.
+// meaning is the one place that says what a status stands for.
+func (t *transport) meaning(resp *http.Response, conditional bool, b *problem) (upstream.Outcome, string) {
+	switch s := resp.StatusCode; {
+	case s == http.StatusAccepted:
+		return upstream.Pending, "GitHub is still computing this; ask again later"
+	case s == http.StatusNotModified && conditional:
+		return upstream.Unchanged, "unchanged"
+	case s == http.StatusNotModified:
+		return upstream.Failed, `broken answer: "not modified" to a request that was not conditional`
+	case s == http.StatusUnauthorized && t.token != "":
+		return upstream.Limited, "GitHub refused the token (401); check github.token_file"
+	case s == http.StatusUnauthorized:
+		return upstream.Limited, "GitHub wants a token (401); set github.token_file"
+
+	// A 403 can mean four things. The two that concern one repository are tried
+	// first: such an answer can also be the last that the budget allowed, and
+	// then has all signs of a limit.
+	case s == http.StatusForbidden && b.tooLarge():
+		return upstream.TooLarge, "GitHub does not list this for so large a repository: " + b.text()
+	case s == http.StatusUnavailableForLegalReasons,
+		s == http.StatusForbidden && b.blocked():
+		return upstream.Blocked, "GitHub has blocked access to the repository: " + b.text()
+	case s == http.StatusTooManyRequests || s == http.StatusForbidden && b.limited(resp.Header):
+		if resp.Header.Get("X-RateLimit-Remaining") == "0" {
+			return upstream.Limited, "GitHub's primary rate limit is used up: " + b.text()
+		}
+		return upstream.Limited, "GitHub's secondary rate limit was exceeded: " + b.text()
+	case s == http.StatusForbidden:
+		return upstream.Failed, "GitHub refused access: " + b.text()
+
+	case s == http.StatusNotFound, s == http.StatusGone:
+		return upstream.Gone, "no such repository, or not visible with this credential: " + b.text()
+	case s == http.StatusConflict:
+		return upstream.Empty, "the repository is empty: " + b.text()
+	case s >= 500:
+		return upstream.Failed, "GitHub failed: " + b.text()
+	}
+	return upstream.Failed, "unexpected answer: " + b.text()
+}
+
+// problem is what is used of the body of an answer without a value.
 type problem struct {
 	Message          string `json:"message"`
 	DocumentationURL string `json:"documentation_url"`
@@ -87,14 +94,14 @@ type problem struct {
 	webPage bool
 }
 
-// readProblem reads as much of the body as can be of use. It takes what it can
-// get: the status alone decides in most cases.
+// readProblem reads the start of the body. A body that cannot be read or decoded
+// is no fault: in most cases the status alone decides.
 func (t *transport) readProblem(resp *http.Response) *problem {
 	var b problem
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	_ = json.Unmarshal(body, &b)
 	b.webPage = isWebPage(resp.Header) || bytes.HasPrefix(bytes.TrimSpace(body), []byte("<"))
-	if t.token != "" { // nothing keeps a server from repeating what it was sent
+	if t.token != "" { // a server may repeat what it was sent
 		b.Message = strings.ReplaceAll(b.Message, t.token, "***")
 		b.Block.Reason = strings.ReplaceAll(b.Block.Reason, t.token, "***")
 	}
@@ -105,7 +112,7 @@ func isWebPage(h http.Header) bool {
 	return strings.HasPrefix(strings.ToLower(h.Get("Content-Type")), "text/html")
 }
 
-// text is what the answer says for itself, in a line.
+// text returns the explanation that the answer gives, in one line.
 func (b *problem) text() string {
 	s := clip(b.Message)
 	switch {
@@ -129,7 +136,8 @@ func (b *problem) blocked() bool {
 	return b.Block.Reason != "" || strings.Contains(strings.ToLower(b.Message), "access blocked")
 }
 
-// limited tells a limit from a plain refusal. GitHub has no one sign for it.
+// limited tells a limit from a plain refusal. No single sign of it is always
+// there.
 func (b *problem) limited(h http.Header) bool {
 	m := strings.ToLower(b.Message)
 	return h.Get("X-RateLimit-Remaining") == "0" ||

@@ -1,10 +1,8 @@
 package github
 
 import (
-	"context"
+	"fmt"
 	"strconv"
-
-	gh "github.com/google/go-github/v60/github"
 
 	"pkgmetad/internal/upstream"
 )
@@ -15,7 +13,12 @@ const (
 	perPage  = 100
 )
 
-// page is one page of contributors, read.
+// contributorBody is what is used of a contributor.
+type contributorBody struct {
+	Login string `json:"login"` // anonymous contributors have none
+}
+
+// page is one page of contributors that has been read.
 type page struct {
 	read   bool
 	logins []string
@@ -26,46 +29,37 @@ type page struct {
 func pageName(n int) string { return "contributors/" + strconv.Itoa(n) }
 
 // contributors asks GET /repos/{owner}/{name}/contributors, page by page. A
-// list is whole or not given: pages that had not changed are asked again as
-// soon as one has.
-func (f *fetch) contributors() ([]string, *upstream.Error) {
+// list is given whole or not at all: once a page has changed, those that had
+// not are asked again, for their logins.
+func (f *fetch) contributors(known Validators) ([]string, Validators, *upstream.Error) {
 	var pages [maxPages + 1]page // by number, from 1
-	unchanged, e := f.changedPage(&pages)
+	unchanged, e := f.changedPage(&pages, known)
 	if e != nil {
-		return nil, e
+		return nil, nil, e
 	}
 	if unchanged != nil {
-		return nil, unchanged
+		return nil, nil, unchanged
 	}
-	logins, seen := []string{}, map[string]bool{}
-	tags := map[string]string{}
-	for n := 1; n <= maxPages; n++ {
-		if !pages[n].read {
-			if pages[n], _, e = f.contributorsPage(n, ""); e != nil {
-				return nil, e
-			}
+	last := 0
+	for more := true; more && last < maxPages; more = pages[last].more {
+		last++
+		if pages[last].read {
+			continue
 		}
-		for _, l := range pages[n].logins {
-			if !seen[l] {
-				seen[l] = true
-				logins = append(logins, l)
-			}
-		}
-		tags[pageName(n)] = pages[n].tag
-		if !pages[n].more {
-			break
+		if pages[last], _, e = f.contributorsPage(last, ""); e != nil {
+			return nil, nil, e
 		}
 	}
-	f.keepPages(tags)
-	return logins, nil
+	read := pages[1 : last+1]
+	return loginsOf(read), tagsOf(read), nil
 }
 
 // changedPage asks conditionally for the pages whose tags are known, up to the
-// first that has changed, which it puts in pages. unchanged is set where none
+// first that has changed, which it puts into pages. unchanged is set if none
 // has.
-func (f *fetch) changedPage(pages *[maxPages + 1]page) (unchanged, failure *upstream.Error) {
-	for n := 1; n <= maxPages && f.known[pageName(n)] != ""; n++ {
-		p, more, e := f.contributorsPage(n, f.known[pageName(n)])
+func (f *fetch) changedPage(pages *[maxPages + 1]page, known Validators) (unchanged, failure *upstream.Error) {
+	for n := 1; n <= maxPages && known[pageName(n)] != ""; n++ {
+		p, more, e := f.contributorsPage(n, known[pageName(n)])
 		switch {
 		case e == nil:
 			pages[n] = p
@@ -75,58 +69,64 @@ func (f *fetch) changedPage(pages *[maxPages + 1]page) (unchanged, failure *upst
 		}
 		unchanged = e
 		// A list can outgrow its last page and leave that page as it was.
-		if more && n < maxPages && f.known[pageName(n+1)] == "" {
+		if more && n < maxPages && known[pageName(n+1)] == "" {
 			return nil, nil
 		}
 	}
 	return unchanged, nil
 }
 
-// contributorsPage asks for one page. more is set on a failure as well, if its
-// answer linked to another page.
+// contributorsPage asks for one page. After a failure, too, more tells whether
+// the answer linked to another page.
 func (f *fetch) contributorsPage(n int, tag string) (p page, more bool, e *upstream.Error) {
-	o := &gh.ListContributorsOptions{ListOptions: gh.ListOptions{PerPage: perPage}}
+	query := fmt.Sprintf("?per_page=%d", perPage)
 	if n > 1 {
-		o.Page = n
+		query = fmt.Sprintf("?page=%d&per_page=%d", n, perPage)
 	}
-	v, a, e := ask(f, tag, func(ctx context.Context) ([]*gh.Contributor, *gh.Response, error) {
-		return f.client.gh.Repositories.ListContributors(ctx, f.ref.Owner, f.ref.Name, o)
-	})
-	if e == nil && n == 1 && a.noContent() {
-		e = empty()
-	}
+	var v []contributorBody
+	a, e := f.get(f.path("/contributors"+query), tag, &v)
 	switch {
-	case e != nil && e.Outcome == upstream.Empty:
-		f.keepPages(nil)
-		return p, false, e
 	case e != nil:
 		return p, a.call.more, e
+	case a.noContent() && n == 1:
+		return p, false, a.empty()
 	case v == nil && !a.noContent():
 		return p, false, a.broken("no list of contributors")
 	case a.NextPage != 0 && a.NextPage != n+1:
-		return p, false, a.broken("the page after %d is said to be %d", n, a.NextPage)
+		return p, false, a.broken("its Link header says that page %d follows page %d", a.NextPage, n)
 	}
 	p = page{read: true, more: a.NextPage != 0, tag: a.etag()}
 	for _, c := range v {
-		if l := c.GetLogin(); l != "" { // anonymous ones have none
-			p.logins = append(p.logins, l)
+		if c.Login != "" {
+			p.logins = append(p.logins, c.Login)
 		}
 	}
 	return p, p.more, nil
 }
 
-// keepPages replaces the tags of all pages. Tags of some pages only could not
-// tell that the list has changed: then none is kept.
-func (f *fetch) keepPages(tags map[string]string) {
-	for n := 1; n <= maxPages; n++ {
-		f.keep(pageName(n), "")
-	}
-	for _, t := range tags {
-		if t == "" {
-			return
+// loginsOf returns the logins of all pages, each once.
+func loginsOf(pages []page) []string {
+	logins, seen := []string{}, map[string]bool{}
+	for _, p := range pages {
+		for _, l := range p.logins {
+			if !seen[l] {
+				seen[l] = true
+				logins = append(logins, l)
+			}
 		}
 	}
-	for name, t := range tags {
-		f.keep(name, t)
+	return logins
+}
+
+// tagsOf returns the tags of all pages, or none: with those of some pages only,
+// a change of the list could go unnoticed.
+func tagsOf(pages []page) Validators {
+	tags := Validators{}
+	for i, p := range pages {
+		if p.tag == "" {
+			return nil
+		}
+		tags[pageName(i+1)] = p.tag
 	}
+	return tags
 }

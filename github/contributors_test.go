@@ -98,11 +98,13 @@ func TestContributorsPages(t *testing.T) {
 			nil, []string{p(1)}, Validators{}, 1},
 		{"a page is skipped", newFake().set(p(1), userPage(2, true)), nil, failed,
 			nil, []string{p(1)}, Validators{}, 1},
-		{"became empty", newFake().set(p(1), refuse(204, "")), stale(Validators{}, 1, 2), noneThere,
+		{"204 without more", newFake().set(p(1), refuse(204, "")), stale(Validators{}, 1, 2), unsure,
+			nil, []string{old(1), p(1)}, Validators{}, 2},
+		{"became empty", newFake().set(p(1), refuse(409, "")), stale(Validators{}, 1, 2), noneThere,
 			nil, []string{old(1)}, Validators{}, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := newClient(t, tt.fake).Fetch(t.Context(), Ref{"o", "n"}, PartContributors, tt.known)
+			a := newClient(t, tt.fake).Fetch(t.Context(), Question{Ref: Ref{"o", "n"}, Parts: PartContributors, Known: tt.known})
 			if a.Contributors.Outcome != tt.outcome {
 				t.Errorf("outcome %q, want %q: %v", a.Contributors.Outcome, tt.outcome, a.Contributors.Err)
 			}

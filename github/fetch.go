@@ -2,73 +2,194 @@ package github
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
-	"time"
+	"strings"
+	"sync"
 
 	gh "github.com/google/go-github/v60/github"
 
 	"pkgmetad/internal/upstream"
 )
 
-// Fetch asks for the given parts of one repository, one after the other, the
-// repository itself first. It never waits for a limit to pass.
+// Fetch asks for the wanted parts of one repository: first the repository
+// itself, which tells its current name, then the others, side by side as far as
+// [Question.Beside] allows and otherwise one after the other. It never waits
+// for a limit to pass.
 //
-// A part that fails does not spoil the others, except where its failure
-// concerns them all: they then have the same outcome and error. That holds for
-// a repository that is gone or blocked, and for any part that is limited (a
-// refused token is that too) or canceled.
+// A part that fails does not spoil the others, unless its failure concerns them
+// all: then the parts not yet begun get the same outcome and error. That is so
+// if the repository is gone or blocked, and if any part is limited (as with a
+// refused token) or canceled.
+//
+// GitHub computes contributors, commits and participation in different places
+// and caches some of them for hours, so for a while one can be wrong; and to
+// believe that there is nothing means to forget what is known. Therefore they are
+// compared with each other and with what is known. A part that is contradicted
+// is asked once more, and if it still is, its outcome is Doubtful:
+//
+//   - Only a 409 says that a repository is empty. A 204, or an empty list of
+//     commits, says so if another part says 409.
+//   - A part that says that there is nothing is not believed while another part
+//     shows commits. If it is the list of commits that says 409, that other part
+//     is not believed either: each of the two may be the one that is right.
+//   - A 409 that no other part supports, about a repository whose commits are
+//     known, has to be said twice.
+//   - An empty list of contributors can be the truth about a repository with
+//     commits: that of authors without an account. If logins are known, it has to
+//     be said twice if there are new commits, and for a day if there are none.
 func (c *Client) Fetch(ctx context.Context, q Question) Answer {
-	ref, parts, known := q.Ref, q.Parts, q.Known
-	f := &fetch{client: c, ctx: ctx, ref: ref, known: known}
-	f.answer.Validators = Validators{}
-	maps.Copy(f.answer.Validators, known)
-
-	if _, err := ParseRef(ref.String()); err != nil {
+	f := &fetch{client: c, ctx: ctx, question: q, ref: q.Ref}
+	if _, err := ParseRef(q.Ref.String()); err != nil {
 		f.over = &upstream.Error{Outcome: upstream.Failed, Message: err.Error(), Err: err}
 	}
-	a := &f.answer
-	a.Repository = step(f, parts&PartRepository != 0, f.repository)
-	if o := a.Repository.Outcome; o == upstream.Gone || o == upstream.Blocked {
-		f.over = a.Repository.Err
+	var repository result[Repository]
+	if q.Parts&PartRepository != 0 {
+		repository = run(f, f.repository, q.Known)
 	}
-	a.Contributors = step(f, parts&PartContributors != 0, f.contributors)
-	a.Commits = step(f, parts&PartCommits != 0, f.commits)
-	a.Participation = step(f, parts&PartParticipation != 0, f.participation)
-	return *a
+	if repository.outcome == upstream.Gone || repository.outcome == upstream.Blocked {
+		f.over = repository.err
+	}
+	h := f.history()
+	a := Answer{
+		Repository:    repository.part(),
+		Contributors:  h.contributors.part(),
+		Commits:       h.commits.part(),
+		Participation: h.participation.part(),
+		Ref:           f.learnt,
+		Validators:    Validators{},
+		Requests:      f.requests,
+		Charged:       f.charged,
+	}
+	if c := h.commits; c.outcome == upstream.Fresh && c.value.Last.IsZero() {
+		a.Notes = append(a.Notes, "GitHub gives no readable date for the newest commit; the last one known stays")
+	}
+	maps.Copy(a.Validators, q.Known)
+	a.Validators.settle("repository", repository.outcome, repository.tags)
+	a.Validators.settle("contributors", h.contributors.outcome, h.contributors.tags)
+	a.Validators.settle("commits", h.commits.outcome, h.commits.tags)
+	a.Validators.settle("participation", h.participation.outcome, h.participation.tags)
+	return a
 }
 
-// fetch is one Fetch under way.
+// fetch is one Fetch in progress.
 type fetch struct {
-	client *Client
-	ctx    context.Context
-	ref    Ref // the name to ask by
-	known  Validators
-	answer Answer
-	over   *upstream.Error // why nothing more is to be asked
+	client   *Client
+	ctx      context.Context
+	question Question
+	ref      Ref // the name to ask by; set before any part is asked side by side
+	learnt   Ref // Answer.Ref
+
+	mu                sync.Mutex
+	over              *upstream.Error // why nothing more is to be asked; nil while asking goes on
+	requests, charged int
 }
 
-func step[T any](f *fetch, wanted bool, ask func() (T, *upstream.Error)) (p Part[T]) {
-	if !wanted {
-		return p
-	}
-	p.Err = f.over
-	var value T
-	if p.Err == nil {
-		value, p.Err = ask()
-	}
-	if p.Err == nil {
-		p.Outcome, p.Value = upstream.Fresh, value
-		return p
-	}
-	switch p.Outcome = p.Err.Outcome; p.Outcome {
-	case upstream.Limited, upstream.Canceled:
-		f.over = p.Err
-	case upstream.Unchanged, upstream.Empty:
+// result is what became of one part.
+type result[T any] struct {
+	outcome upstream.Outcome
+	value   T
+	tags    Validators      // to be stored; those of a Fresh value
+	err     *upstream.Error // nil for NotAsked and Fresh
+}
+
+// part returns r as callers see it: being unchanged or empty is no error.
+func (r result[T]) part() Part[T] {
+	p := Part[T]{Outcome: r.outcome, Value: r.value, Err: r.err}
+	if r.outcome == upstream.Unchanged || r.outcome == upstream.Empty {
 		p.Err = nil
 	}
 	return p
+}
+
+// step asks for one part, conditionally where known has a tag for it, and
+// returns its value and the tags that go with it.
+type step[T any] func(known Validators) (T, Validators, *upstream.Error)
+
+// run takes one step, unless the fetch is over.
+func run[T any](f *fetch, ask step[T], known Validators) result[T] {
+	var r result[T]
+	if r.err = f.stopped(); r.err == nil {
+		r.value, r.tags, r.err = ask(known)
+	}
+	if r.err == nil {
+		r.outcome = upstream.Fresh
+		return r
+	}
+	r.outcome = r.err.Outcome
+	if r.outcome == upstream.Limited || r.outcome == upstream.Canceled {
+		f.stop(r.err)
+	}
+	return r
+}
+
+func (f *fetch) stopped() *upstream.Error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.over
+}
+
+func (f *fetch) stop(e *upstream.Error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.over == nil {
+		f.over = e
+	}
+}
+
+func (f *fetch) count(c *call) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.requests += c.requests
+	f.charged += c.charged
+}
+
+// sideBySide runs all steps and returns when they have ended. The last one runs
+// on this goroutine, and so do those that the caller has no room for. A panic
+// of any step is raised again here, where the caller can recover from it.
+func (f *fetch) sideBySide(steps ...func()) {
+	var started sync.WaitGroup
+	faults := make(chan any, len(steps))
+	for i, s := range steps {
+		if i < len(steps)-1 && f.beside(&started, faults, s) {
+			continue
+		}
+		guarded(faults, s)
+	}
+	started.Wait()
+	select {
+	case fault := <-faults:
+		panic(fault)
+	default:
+	}
+}
+
+// beside hands a step to the caller and reports whether the caller took it.
+func (f *fetch) beside(started *sync.WaitGroup, faults chan<- any, s func()) bool {
+	if f.question.Beside == nil {
+		return false
+	}
+	started.Add(1)
+	taken := f.question.Beside(func() {
+		defer started.Done()
+		guarded(faults, s)
+	})
+	if !taken {
+		started.Done()
+	}
+	return taken
+}
+
+func guarded(faults chan<- any, s func()) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			faults <- fault
+		}
+	}()
+	s()
 }
 
 // answered is an answer with a value, apart from the value.
@@ -77,29 +198,52 @@ type answered struct {
 	call *call
 }
 
-// ask calls one of go-github's methods, conditionally if tag is not "", and
-// says in our terms how it failed.
-func ask[T any](f *fetch, tag string, method func(context.Context) (T, *gh.Response, error)) (value T, a answered, e *upstream.Error) {
+// get asks for a path below the base URL, conditionally if tag is not "", and
+// decodes the body into v, which declares only what is used. Through go-github's
+// own methods a single field that nobody reads would fail the whole answer.
+func (f *fetch) get(path, tag string, v any) (a answered, e *upstream.Error) {
 	c := &call{tag: tag}
+	a.call = c
+	req, err := f.client.gh.NewRequest(http.MethodGet, path, nil)
+	if err != nil {
+		return a, &upstream.Error{Outcome: upstream.Failed, Message: "cannot ask for " + path + ": " + clip(err.Error()), Err: err}
+	}
 	ctx := upstream.WithMoves(context.WithValue(f.ctx, callKey{}, c), &c.moves)
-	value, resp, err := method(ctx)
-	f.answer.Requests += c.requests
-	f.answer.Charged += c.charged
-	a = answered{resp, c}
+	a.Response, err = f.client.gh.Do(ctx, req, v)
+	f.count(c)
 	e = upstream.Classify(f.ctx, c.url, err)
 	if e == nil || e.Err == nil {
-		return value, a, e // a value, or an error that is ours
+		return a, e // a value, or an error that our transport made
 	}
 	e.Message = clip(e.Message)
-	if resp != nil && e.Outcome == upstream.Failed {
-		e.Status = resp.StatusCode
-		e.Message = "broken answer: " + e.Message
-		if isWebPage(resp.Header) {
+	if a.Response != nil && e.Outcome == upstream.Failed {
+		e.Status = a.StatusCode
+		e.Message = "broken answer: " + clip(explain(err, e.Message))
+		if isWebPage(a.Header) {
 			e.Message = "broken answer: a web page instead of JSON; is a proxy or a login page in the way?"
 		}
 	}
-	return value, a, e
+	return a, e
 }
+
+// explain says what is wrong with a body that cannot be decoded; other errors
+// keep their message.
+func explain(err error, message string) string {
+	var wrongType *json.UnmarshalTypeError
+	var syntax *json.SyntaxError
+	switch {
+	case errors.As(err, &wrongType) && wrongType.Field != "":
+		return fmt.Sprintf("%s is of the wrong type (%s)", wrongType.Field, wrongType.Value)
+	case errors.As(err, &wrongType):
+		return fmt.Sprintf("it holds a value of the wrong type (%s)", wrongType.Value)
+	case errors.As(err, &syntax):
+		return "it is not JSON: " + syntax.Error()
+	}
+	return message
+}
+
+// path returns the path of one of the repository's endpoints, "" for its own.
+func (f *fetch) path(endpoint string) string { return "repos/" + f.ref.String() + endpoint }
 
 // broken says that an answer is not what its endpoint promises.
 func (a answered) broken(format string, args ...any) *upstream.Error {
@@ -111,14 +255,19 @@ func (a answered) broken(format string, args ...any) *upstream.Error {
 	}
 }
 
-// keep stores the tag of an answer whose value is handed out.
-func (f *fetch) keep(name, tag string) {
-	if tag == "" {
-		delete(f.answer.Validators, name)
-		return
+// empty says that an answer without a value, or with an empty one, means that
+// there is nothing. Whether to believe it is decided when all parts are in.
+func (a answered) empty() *upstream.Error {
+	return &upstream.Error{
+		Outcome: upstream.Empty,
+		URL:     upstream.Redact(a.call.url),
+		Status:  a.StatusCode,
+		Message: "there is nothing",
 	}
-	f.answer.Validators[name] = tag
 }
+
+// noContent reports a 204, which says that there is nothing.
+func (a answered) noContent() bool { return a.StatusCode == http.StatusNoContent }
 
 // etag returns the answer's ETag, verbatim, or "" for one that could not be
 // sent back.
@@ -135,16 +284,20 @@ func (a answered) etag() string {
 	return t
 }
 
-// noContent reports a 204, which says that there is nothing.
-func (a answered) noContent() bool { return a.StatusCode == http.StatusNoContent }
-
-func empty() *upstream.Error {
-	return &upstream.Error{Outcome: upstream.Empty, Message: "the repository is empty"}
+// tagged returns the validators of a part that is one answer.
+func (a answered) tagged(name string) Validators {
+	if t := a.etag(); t != "" {
+		return Validators{name: t}
+	}
+	return nil
 }
 
-// utc normalises a time and reports whether it can be stored: JSON ends with
-// the year 9999.
-func utc(t gh.Timestamp) (time.Time, bool) {
-	u := t.UTC()
-	return u, !u.IsZero() && u.Year() >= 1 && u.Year() <= 9999
+// settle puts tags in place of those of the named part, if its outcome says that
+// what they stood for is out of date.
+func (v Validators) settle(part string, outcome upstream.Outcome, tags Validators) {
+	switch outcome {
+	case upstream.Fresh, upstream.Empty, upstream.Doubtful:
+		maps.DeleteFunc(v, func(name, _ string) bool { return name == part || strings.HasPrefix(name, part+"/") })
+		maps.Copy(v, tags)
+	}
 }

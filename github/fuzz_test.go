@@ -18,6 +18,10 @@ func FuzzFetch(f *testing.F) {
 	add(200, "ETag: x", weeksJSON(52, 1))
 	add(200, "Content-Type: text/html", "<html>")
 	add(200, "X-RateLimit-Limit: 5\nX-RateLimit-Remaining: 0\nX-RateLimit-Reset: 9223372036854775807", "null")
+	add(200, "", `[{"commit":{"committer":{"date":7},"author":[]}}]`)
+	add(200, `Link: <x?page=9>; rel="first"`, commitJSON("-1-00-00T"))
+	add(200, "", `[]`)
+	add(200, "", `{"id":1E3,"full_name":"o/n","stargazers_count":1e999,"forks_count":-0.0,"all":[null]}`)
 	add(202, "", "{}")
 	add(204, "", "")
 	add(301, "Location: /repositories/7", "")
@@ -51,7 +55,11 @@ func FuzzFetch(f *testing.F) {
 		}
 		before := maps.Clone(tags)
 		c := newClient(t, w)
-		a := c.Fetch(t.Context(), ref, AllParts, tags)
+		q := Question{Ref: ref, Parts: AllParts, Known: tags}
+		if known {
+			q.Commits, q.Participants = 7, 2
+		}
+		a := c.Fetch(t.Context(), q)
 		checkAnswer(t, a, AllParts, tags)
 		if !cmp.Equal(before, tags) {
 			t.Error("the validators passed in were changed")

@@ -2,18 +2,20 @@
 // time: its numbers, who contributed, its newest commit, its commits per week.
 //
 // [ParseURL] finds the owner and the name in whatever URL a person pasted.
-// [Client.Fetch] asks the wanted [Parts] one after the other and gives each its
-// own outcome, so that one part can fail while the others are of use. It never
-// waits: while a limit is in force requests are refused at once, with the time
-// at which to come back ([Client.Hold] tells it beforehand).
+// [Client.Fetch] asks the wanted [Parts] and gives each its own outcome, so that
+// one part can fail while the others are of use. It never waits for a limit:
+// while one is in force requests are refused at once, with the time at which to
+// come back ([Client.Hold] tells it beforehand).
 //
-// The work is divided in two. go-github knows the endpoints and their JSON. All
-// that is said by status and header is settled below it, in one
-// http.RoundTripper (transport.go): conditional requests, the budget and the
-// gate (limits.go), and the one switch from a status to an outcome
-// (classify.go). go-github so sees answers with a value only; its own idea of
-// limits, which would block a client for the better part of an hour, never
-// comes into play.
+// The work is divided in three. What is said by status and header is settled
+// below go-github, in one http.RoundTripper (transport.go): conditional requests,
+// the budget and the gate (limits.go), and the one switch from a status to an
+// outcome (classify.go). So go-github, which builds requests and reads Link
+// headers, sees only answers that have a value, and its own handling of limits,
+// which would block a client for the better part of an hour, is never used. Above
+// it each part decodes the few fields that it needs (parts.go, contributors.go).
+// At the end the parts are compared with each other: one that they contradict is
+// asked again before it is believed (history.go, doubt.go).
 package github
 
 import (
@@ -73,8 +75,8 @@ func New(o Options) (*Client, error) {
 	return &Client{gh: client, limits: l}, nil
 }
 
-// Hold returns when requests may go on and why not now; the time is zero when
-// they may go on at once. Until then every request is refused unsent.
+// Hold returns until when requests are kept back, and why; the time is zero if
+// they are not. Until then every request is refused without being sent.
 func (c *Client) Hold() (time.Time, string) { return c.limits.hold() }
 
 // Budget is the primary limit of the credential (x-ratelimit-* of the resource

@@ -12,17 +12,17 @@ import (
 )
 
 const (
-	// window is the length of the primary limit's window. A reset further off
-	// than that is the fault of a clock, ours or theirs.
+	// window is the length of the primary limit's window. If the reset is further
+	// off than that, a clock is wrong, ours or theirs.
 	window = time.Hour
 
-	// GitHub asks for a minute at least after a limit that names no time, and
-	// for longer each time it is met again.
+	// After a limit that names no time GitHub asks clients to wait for at least a
+	// minute, and for longer each time they meet the limit again.
 	firstDelay = time.Minute
 	lastDelay  = 15 * time.Minute
 )
 
-// limits decides whether a request may be sent. It is told of every answer.
+// limits decides whether a request may be sent. It learns from every answer.
 type limits struct {
 	reserve int
 	gate    upstream.Gate
@@ -35,16 +35,18 @@ type limits struct {
 	resetUnix        int64     // as GitHub wrote it; tells one window from the next
 	reset            time.Time // by our clock
 
-	// While the budget is unknown one request finds it out, lest a pool of
-	// workers spends a reserve that it cannot see yet; the others wait for its
-	// answer. An answer that tells no budget sets them free for a while.
+	// While the budget is unknown, one request (the probe) finds it out and the
+	// others wait for its answer; otherwise a pool of workers could spend the
+	// reserve before anyone sees it. If the answer tells no budget, nobody waits
+	// for a while.
 	probe     chan struct{} // closed when the probe is answered; nil while there is none
 	freeUntil time.Time
 
-	// The delay after limits that name no time. Requests that were in flight
-	// together meet a limit together: closings counts how often the gate was
-	// closed, so that they count as one strike, and so that an answer to a
-	// request older than the last closing is not taken for its end.
+	// The delay after limits that name no time. Requests that are in flight
+	// together meet a limit together and should double the delay once. So each
+	// permit remembers how often the gate had been closed when it was given
+	// (closings): an answer changes the delay only if the gate has not been closed
+	// since.
 	closings int
 	delay    time.Duration
 }
@@ -52,14 +54,14 @@ type limits struct {
 // probeAgain is how long requests go unprobed after an answer without a budget.
 const probeAgain = time.Minute
 
-// A permit is leave to send one request; settle takes it back.
+// A permit allows one request; settle takes it back.
 type permit struct {
 	closings int
 	probe    bool
 }
 
-// admit gives leave to send one request, or says until when and why not. It
-// waits, unless ctx ends, while another request finds the budget out.
+// admit returns a permit for one request, or until when and why there is none.
+// While another request finds the budget out it waits, at most until ctx ends.
 func (l *limits) admit(ctx context.Context) (p permit, until time.Time, reason string, err error) {
 	for {
 		l.mu.Lock()
@@ -138,8 +140,8 @@ func (l *limits) settle(p permit, h http.Header, charged bool) {
 		if known && charged {
 			l.remaining = max(l.remaining-1, 0)
 		}
-	case !known || r.reset > l.resetUnix+1: // the time of one window's reset wobbles by a second
-		// One that is over, told by a late answer, leaves the budget unknown.
+	case !known || r.reset > l.resetUnix+1: // resets of the same window differ by a second
+		// A late answer may tell of a window that is over; then the budget stays unknown.
 		l.limit, l.remaining, l.resetUnix, l.reset = r.limit, r.remaining, r.reset, r.resetTime(now)
 	case r.reset >= l.resetUnix-1:
 		l.limit, l.remaining = r.limit, min(l.remaining, r.remaining) // answers overtake each other
@@ -154,8 +156,8 @@ func (l *limits) close(t time.Time, reason string) {
 	l.gate.Close(t, reason)
 }
 
-// closeFor keeps all requests back after an answer that refused the request of
-// p for a limit: as long as the answer says, or longer each time.
+// closeFor keeps all requests back after the request of p was refused for a
+// limit: as long as the answer says, or else longer each time.
 func (l *limits) closeFor(p permit, h http.Header, reason string) {
 	now := time.Now()
 	t := upstream.RetryAfter(h, now)
@@ -190,8 +192,8 @@ type rate struct {
 	reset            int64 // Unix seconds
 }
 
-// readRate reads the x-ratelimit-* headers of the budget that all endpoints
-// here draw on.
+// readRate reads the x-ratelimit-* headers of the budget that all requests of
+// this package draw on.
 func readRate(h http.Header) (r rate, ok bool) {
 	if res := h.Get("X-RateLimit-Resource"); res != "" && res != "core" {
 		return rate{}, false

@@ -30,7 +30,7 @@ func holds(t *testing.T, c *Client, f *fake, d time.Duration, reason string) {
 		t.Fatalf("holds for %v because %q; want %v, %q", got, why, d, reason)
 	}
 	before := len(f.asked)
-	a := c.Fetch(t.Context(), ref, AllParts, nil)
+	a := c.Fetch(t.Context(), Question{Ref: ref, Parts: AllParts})
 	if got := outcomes(a); got != [4]upstream.Outcome{limited, limited, limited, limited} || a.Requests+a.Charged+len(f.asked)-before != 0 {
 		t.Fatalf("%v, %d requests, %d charged, asked %v", got, a.Requests, a.Charged, f.asked[before:])
 	}
@@ -81,7 +81,7 @@ func TestGate(t *testing.T) {
 				f := newFake().set(repoURI, tt.reply(), ok(repoJSON("o/n")))
 				c := newClient(t, f)
 				open(t, c)
-				a := c.Fetch(t.Context(), ref, PartRepository, nil)
+				a := c.Fetch(t.Context(), Question{Ref: ref, Parts: PartRepository})
 				if e := a.Repository.Err; a.Repository.Outcome == limited && time.Until(e.RetryAt) != tt.wait {
 					t.Errorf("the refusal itself says to come back in %v: %v", time.Until(e.RetryAt), e)
 				}
@@ -90,7 +90,7 @@ func TestGate(t *testing.T) {
 				holds(t, c, f, time.Nanosecond, tt.reason)
 				time.Sleep(time.Nanosecond)
 				open(t, c)
-				if a := c.Fetch(t.Context(), ref, AllParts, nil); a.Repository.Outcome != fresh || a.Participation.Outcome != fresh {
+				if a := c.Fetch(t.Context(), Question{Ref: ref, Parts: AllParts}); a.Repository.Outcome != fresh || a.Participation.Outcome != fresh {
 					t.Errorf("afterwards: %v, %v", outcomes(a), a.Repository.Err)
 				}
 			})
@@ -104,14 +104,14 @@ func TestGateDoubles(t *testing.T) {
 		f := newFake().set(repoURI, refuse(429, ""))
 		c := newClient(t, f)
 		for _, minutes := range []int{1, 2, 4, 8, 15, 15} {
-			c.Fetch(t.Context(), ref, PartRepository, nil)
+			c.Fetch(t.Context(), Question{Ref: ref, Parts: PartRepository})
 			holds(t, c, f, time.Duration(minutes)*time.Minute, "secondary")
 			time.Sleep(time.Duration(minutes) * time.Minute)
 		}
 		f.set(repoURI, ok(repoJSON("o/n")), refuse(429, ""))
-		c.Fetch(t.Context(), ref, PartRepository, nil)
+		c.Fetch(t.Context(), Question{Ref: ref, Parts: PartRepository})
 		open(t, c)
-		c.Fetch(t.Context(), ref, PartRepository, nil)
+		c.Fetch(t.Context(), Question{Ref: ref, Parts: PartRepository})
 		holds(t, c, f, time.Minute, "secondary")
 	})
 }
@@ -141,7 +141,7 @@ func fetchAll(t *testing.T, c *Client, n int) []Answer {
 	answers := make([]Answer, n)
 	var wg sync.WaitGroup
 	for i := range answers {
-		wg.Go(func() { answers[i] = c.Fetch(t.Context(), ref, PartRepository, nil) })
+		wg.Go(func() { answers[i] = c.Fetch(t.Context(), Question{Ref: ref, Parts: PartRepository}) })
 		synctest.Wait() // so that they are sent in order
 	}
 	wg.Wait()
@@ -226,7 +226,7 @@ func TestBudget(t *testing.T) {
 		ask := func(r reply, want Budget) {
 			t.Helper()
 			f.set(repoURI, r)
-			c.Fetch(t.Context(), ref, PartRepository, nil)
+			c.Fetch(t.Context(), Question{Ref: ref, Parts: PartRepository})
 			if got := c.Budget(); got != want {
 				t.Errorf("budget %+v, want %+v", got, want)
 			}
@@ -280,13 +280,13 @@ func TestReserve(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &counting{limit: tt.limit, remaining: tt.start, reset: time.Now().Add(30 * time.Minute), rand: rand.New(rand.NewPCG(seed, 0))}
 				c := newClient(t, s, func(o *Options) { o.Reserve = tt.reserve })
-				c.Fetch(t.Context(), ref, PartRepository, nil) // the first answer tells the budget
+				c.Fetch(t.Context(), Question{Ref: ref, Parts: PartRepository}) // the first answer tells the budget
 				var sent, refused atomic.Int64
 				var wg sync.WaitGroup
 				for range 8 {
 					wg.Go(func() {
 						for range 50 {
-							a := c.Fetch(t.Context(), ref, AllParts, nil)
+							a := c.Fetch(t.Context(), Question{Ref: ref, Parts: AllParts})
 							sent.Add(int64(a.Requests))
 							if a.Participation.Outcome == limited {
 								refused.Add(1)
@@ -302,7 +302,7 @@ func TestReserve(t *testing.T) {
 					t.Errorf("spent %d, said %d", spent, sent.Load())
 				}
 				for range 8 { // alone, with nothing in flight, one gets all but the reserve
-					c.Fetch(t.Context(), ref, AllParts, nil)
+					c.Fetch(t.Context(), Question{Ref: ref, Parts: AllParts})
 				}
 				if s.remaining != tt.floor {
 					t.Errorf("%d requests are left, all but %d should be spent", s.remaining, tt.floor)

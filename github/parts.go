@@ -1,123 +1,173 @@
 package github
 
 import (
-	"context"
-
-	gh "github.com/google/go-github/v60/github"
+	"encoding/json"
+	"fmt"
+	"math"
+	"time"
 
 	"pkgmetad/internal/upstream"
 )
 
-// repository asks GET /repos/{owner}/{name} and learns the current name.
-func (f *fetch) repository() (r Repository, e *upstream.Error) {
-	v, a, e := ask(f, f.known["repository"], func(ctx context.Context) (*gh.Repository, *gh.Response, error) {
-		return f.client.gh.Repositories.Get(ctx, f.ref.Owner, f.ref.Name)
-	})
-	if e != nil {
-		switch e.Outcome {
-		case upstream.Pending, upstream.Empty, upstream.TooLarge: // said of its parts only
-			e.Outcome = upstream.Failed
-		}
-		return r, e
-	}
-	ref, err := ParseRef(v.GetFullName())
-	switch {
-	case v.FullName == nil:
-		return r, a.broken("no full_name")
-	case err != nil:
-		return r, a.broken("full_name: %v", err)
-	case v.GetID() <= 0:
-		return r, a.broken("no id")
-	case v.StargazersCount == nil || *v.StargazersCount < 0:
-		return r, a.broken("no stargazers_count")
-	case v.ForksCount == nil || *v.ForksCount < 0:
-		return r, a.broken("no forks_count")
-	}
-	r = Repository{
-		ID:          v.GetID(),
-		FullName:    ref.String(),
-		Stars:       v.GetStargazersCount(),
-		Forks:       v.GetForksCount(),
-		Description: v.GetDescription(),
-		Archived:    v.GetArchived(),
-		Disabled:    v.GetDisabled(),
-	}
-	if v.PushedAt != nil {
-		var ok bool
-		if r.PushedAt, ok = utc(*v.PushedAt); !ok {
-			return Repository{}, a.broken("pushed_at is no usable time")
-		}
-	}
-	f.keep("repository", a.etag())
-	if a.call.moves.Temporary == 0 {
-		f.answer.Ref, f.ref = ref, ref
-	}
-	return r, nil
+// repositoryBody is what is used of a repository. Numbers are floats since the
+// way a number is written (1000, 1000.0, 1E3) makes no difference.
+type repositoryBody struct {
+	ID          *float64 `json:"id"`
+	FullName    *string  `json:"full_name"`
+	Stars       *float64 `json:"stargazers_count"`
+	Forks       *float64 `json:"forks_count"`
+	Description string   `json:"description"`
+	Archived    bool     `json:"archived"`
 }
 
-// commits asks GET /repos/{owner}/{name}/commits?per_page=1. With one commit a
-// page the number of the last page is the number of commits.
-func (f *fetch) commits() (c Commits, e *upstream.Error) {
-	v, a, e := ask(f, f.known["commits"], func(ctx context.Context) ([]*gh.RepositoryCommit, *gh.Response, error) {
-		return f.client.gh.Repositories.ListCommits(ctx, f.ref.Owner, f.ref.Name, &gh.CommitsListOptions{ListOptions: gh.ListOptions{PerPage: 1}})
-	})
-	if e == nil && (a.noContent() || v != nil && len(v) == 0) {
-		e = empty()
+// repository asks GET /repos/{owner}/{name} and learns the current name.
+func (f *fetch) repository(known Validators) (r Repository, tags Validators, e *upstream.Error) {
+	var v repositoryBody
+	a, e := f.get(f.path(""), known["repository"], &v)
+	if e != nil {
+		switch e.Outcome {
+		case upstream.Pending, upstream.Empty, upstream.TooLarge: // only parts of a repository can be these
+			e.Outcome = upstream.Failed
+		}
+		return r, nil, e
 	}
+	r, err := v.value()
+	if err != nil {
+		return Repository{}, nil, a.broken("%v", err)
+	}
+	if a.call.moves.Temporary == 0 {
+		f.learnt, _ = ParseRef(r.FullName)
+		f.ref = f.learnt
+	}
+	return r, a.tagged("repository"), nil
+}
+
+func (v *repositoryBody) value() (r Repository, err error) {
+	if v.FullName == nil {
+		return r, fmt.Errorf("no full_name")
+	}
+	ref, err := ParseRef(*v.FullName)
+	if err != nil {
+		return r, fmt.Errorf("full_name: %w", err)
+	}
+	id, err := whole("id", v.ID)
+	if err == nil && id == 0 {
+		err = fmt.Errorf("id is 0")
+	}
+	if err != nil {
+		return r, err
+	}
+	r = Repository{ID: int64(id), FullName: ref.String(), Description: v.Description, Archived: v.Archived}
+	if r.Stars, err = whole("stargazers_count", v.Stars); err != nil {
+		return r, err
+	}
+	r.Forks, err = whole("forks_count", v.Forks)
+	return r, err
+}
+
+// whole returns v if it is a whole number, not negative, that a float holds
+// exactly.
+func whole(name string, v *float64) (int, error) {
 	switch {
-	case e != nil && e.Outcome == upstream.Empty:
-		f.keep("commits", "")
-		return c, e
-	case e != nil:
-		return c, e
 	case v == nil:
-		return c, a.broken("no list of commits")
+		return 0, fmt.Errorf("no %s", name)
+	case *v < 0 || *v > 1<<53 || *v != math.Trunc(*v):
+		return 0, fmt.Errorf("%s is %v, which is not a whole number from 0 on", name, *v)
 	}
-	date := v[0].GetCommit().GetCommitter().GetDate()
-	if date.IsZero() {
-		date = v[0].GetCommit().GetAuthor().GetDate()
+	return int(*v), nil
+}
+
+// commitBody is what is used of a commit.
+type commitBody struct {
+	Commit struct {
+		Author    signature `json:"author"`
+		Committer signature `json:"committer"`
+	} `json:"commit"`
+}
+
+// signature is the date of a commit's author or committer, UTC. It is zero if
+// it cannot be read: git lets people write any date into a commit, so that is
+// no reason to refuse the answer.
+type signature struct{ time.Time }
+
+// UnmarshalJSON never fails.
+func (s *signature) UnmarshalJSON(data []byte) error {
+	var v struct {
+		Date any `json:"date"`
 	}
-	last, ok := utc(date)
-	if !ok {
-		return c, a.broken("the newest commit has no usable date")
+	_ = json.Unmarshal(data, &v)
+	text, _ := v.Date.(string)
+	t, err := time.Parse(time.RFC3339, text)
+	t = t.UTC()
+	if err != nil || t.Year() < 1 || t.Year() > 9999 { // what JSON can hold
+		t = time.Time{}
 	}
-	count := a.LastPage
+	s.Time = t
+	return nil
+}
+
+// commits asks GET /repos/{owner}/{name}/commits?per_page=1. With one commit to
+// a page, the number of the last page is the number of commits.
+func (f *fetch) commits(known Validators) (c Commits, tags Validators, e *upstream.Error) {
+	var v []commitBody
+	a, e := f.get(f.path("/commits?per_page=1"), known["commits"], &v)
+	switch {
+	case e != nil:
+		return c, nil, e
+	case a.noContent() || v != nil && len(v) == 0:
+		return c, nil, a.empty()
+	case v == nil:
+		return c, nil, a.broken("no list of commits")
+	}
+	c.Count = a.LastPage // 0 if the Link header does not tell it
 	if a.Header.Get("Link") == "" {
-		count = 1
+		c.Count = 1
 	}
-	if count < 1 {
-		return c, a.broken("the Link header does not number the last page")
+	c.Last = v[0].Commit.Committer.Time
+	if c.Last.IsZero() {
+		c.Last = v[0].Commit.Author.Time
 	}
-	f.keep("commits", a.etag())
-	return Commits{Last: last, Count: count}, nil
+	if c.Last.IsZero() {
+		return c, nil, nil // without its tag the answer, and the note on it, comes again
+	}
+	return c, a.tagged("commits"), nil
+}
+
+// weeks is the length of GitHub's weekly statistics.
+const weeks = 52
+
+// participationBody is what is used of the weekly counts.
+type participationBody struct {
+	All []*float64 `json:"all"`
 }
 
 // participation asks GET /repos/{owner}/{name}/stats/participation.
-func (f *fetch) participation() (weeks []int, e *upstream.Error) {
-	if f.answer.Commits.Outcome == upstream.Empty {
-		f.keep("participation", "")
-		return nil, empty()
-	}
-	v, a, e := ask(f, f.known["participation"], func(ctx context.Context) (*gh.RepositoryParticipation, *gh.Response, error) {
-		return f.client.gh.Repositories.ListParticipation(ctx, f.ref.Owner, f.ref.Name)
-	})
-	if e == nil && a.noContent() {
-		e = empty()
-	}
+func (f *fetch) participation(known Validators) (counts []int, tags Validators, e *upstream.Error) {
+	var v participationBody
+	a, e := f.get(f.path("/stats/participation"), known["participation"], &v)
 	switch {
-	case e != nil && e.Outcome == upstream.Empty:
-		f.keep("participation", "")
-		return nil, e
 	case e != nil:
-		return nil, e
-	case len(v.All) != 52:
-		return nil, a.broken("participation has %d weeks, not 52", len(v.All))
+		return nil, nil, e
+	case a.noContent():
+		return nil, nil, a.empty()
 	}
-	for _, n := range v.All {
-		if n < 0 {
-			return nil, a.broken("participation has a week with %d commits", n)
+	counts, err := v.value()
+	if err != nil {
+		return nil, nil, a.broken("%v", err)
+	}
+	return counts, a.tagged("participation"), nil
+}
+
+func (v *participationBody) value() ([]int, error) {
+	if len(v.All) != weeks {
+		return nil, fmt.Errorf("participation has %d weeks, not %d", len(v.All), weeks)
+	}
+	counts := make([]int, weeks)
+	for i, n := range v.All {
+		var err error
+		if counts[i], err = whole(fmt.Sprintf("number of commits in week %d", i+1), n); err != nil {
+			return nil, err
 		}
 	}
-	f.keep("participation", a.etag())
-	return v.All, nil
+	return counts, nil
 }

@@ -4,20 +4,22 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"pkgmetad/internal/record"
 	"strings"
 	"unicode"
+
+	"pkgmetad/internal/record"
 )
 
-// Ref names a repository.
+// Ref is the name of a repository.
 type Ref struct{ Owner, Name string }
 
 func (r Ref) String() string { return r.Owner + "/" + r.Name }
 
-// Key returns the key of the repository on the host of its URLs.
+// Key returns the key of the repository; host is the one that [ParseURL] was
+// given.
 func (r Ref) Key(host string) record.Key { return record.RepoKey(host, r.Owner, r.Name) }
 
-// IsZero reports whether r names nothing.
+// IsZero reports whether r is no name.
 func (r Ref) IsZero() bool { return r == Ref{} }
 
 // ParseRef reads "owner/name", GitHub's full_name.
@@ -33,7 +35,7 @@ func ParseRef(fullName string) (Ref, error) {
 var ErrNoURL = errors.New("no repository URL")
 
 // UnsupportedError is what [ParseURL] returns for a URL that names no
-// repository on github.com.
+// repository on the host asked.
 type UnsupportedError struct {
 	URL    string // without user information, query and fragment
 	Reason string
@@ -43,58 +45,150 @@ func (e *UnsupportedError) Error() string {
 	return fmt.Sprintf("repository URL %q: %s", e.URL, e.Reason)
 }
 
+// GitHubHost is the host of repository URLs on GitHub itself.
+const GitHubHost = "github.com"
+
 // ParseURL reads a repository URL in the forms that people paste: with any of
 // git's schemes or none, as scp writes it (git@github.com:owner/name.git), with
-// ".git", a port, user information, or a link to something deep inside. It
-// returns [ErrNoURL] for a blank one and an [*UnsupportedError] for one that
-// names no repository on github.com.
-func ParseURL(raw, _ string) (Ref, error) {
+// ".git", a port, user information, or a link to something deep inside.
+//
+// host is the host of the repository URLs that are supported: [GitHubHost], or
+// that of a GitHub Enterprise Server, with its port if it is not the usual one.
+// What GitHub serves beside it counts as well: the API, raw files, archives.
+//
+// It returns [ErrNoURL] for a blank URL and an [*UnsupportedError] for one that
+// names no repository on host.
+func ParseURL(raw, host string) (Ref, error) {
 	s := strings.TrimFunc(raw, func(r rune) bool { return unicode.IsSpace(r) || r == '\ufeff' || r == '\u200b' })
 	if s == "" {
 		return Ref{}, ErrNoURL
 	}
-	unsupported := func(reason string) (Ref, error) {
+	ref, reason := locate(s).repository(host)
+	if reason != "" {
 		return Ref{}, &UnsupportedError{URL: showURL(s), Reason: reason}
 	}
-	scheme, authority, tail := splitURL(s)
-	if scheme != "" && !gitSchemes[strings.ToLower(scheme)] {
-		return unsupported("the scheme is none of http, https, git and ssh")
+	return ref, nil
+}
+
+// repository returns the repository that l names on host, or the reason why it
+// names none.
+func (l location) repository(host string) (ref Ref, reason string) {
+	if l.scheme != "" && !gitSchemes[l.scheme] {
+		return ref, "the scheme is none of http, https, git and ssh"
 	}
-	host, path := splitHost(scheme, authority, tail)
-	switch host {
-	case "github.com", "ssh.github.com", "raw.githubusercontent.com", "raw.github.com", "codeload.github.com":
-	case "api.github.com":
-		if len(path) == 0 || path[0] != "repos" {
-			return unsupported("the API address names no repository by its owner and name")
-		}
+	service, path, found := l.on(host)
+	switch {
+	case !found && host == GitHubHost:
+		return ref, "the host is not github.com"
+	case !found:
+		return ref, fmt.Sprintf("the host is not %s, the GitHub server that is asked", host)
+	case service == "gist":
+		return ref, "a gist is not a repository with stars and contributors"
+	case service == "api" && (len(path) == 0 || path[0] != "repos"):
+		return ref, "the API address names no repository by its owner and name"
+	case service == "api":
 		path = path[1:]
-	case "gist.github.com":
-		return unsupported("a gist is not a repository with stars and contributors")
-	default:
-		return unsupported("the host is not github.com")
 	}
 	switch {
 	case len(path) == 0:
-		return unsupported("it names no repository")
+		return ref, "it names no repository"
 	case reservedOwners[strings.ToLower(path[0])]:
-		return unsupported("it is one of GitHub's own pages, not a repository")
+		return ref, "it is one of GitHub's own pages, not a repository"
 	case len(path) == 1:
-		return unsupported("it names an owner but no repository")
+		return ref, "it names an owner but no repository"
 	}
 	name, _, _ := strings.Cut(path[1], "@") // pip's way to pin a revision
 	for len(name) >= 4 && strings.EqualFold(name[len(name)-4:], ".git") {
 		name = name[:len(name)-4]
 	}
-	ref := Ref{path[0], name}
+	ref = Ref{path[0], name}
 	if !validOwner(ref.Owner) || !validName(ref.Name) {
-		return unsupported("the owner or the name has characters that GitHub does not allow")
+		return Ref{}, "the owner or the name has characters that GitHub does not allow"
 	}
-	return ref, nil
+	return ref, ""
 }
 
 var gitSchemes = map[string]bool{
 	"http": true, "https": true, "git": true, "ssh": true,
 	"git+http": true, "git+https": true, "git+git": true, "git+ssh": true,
+}
+
+// services are the names before the host, and on an Enterprise Server also the
+// first segments of paths on it, under which GitHub serves something else of a
+// repository than its pages.
+var services = map[string]bool{
+	"api": true, "codeload": true, "gist": true, "raw": true, "ssh": true,
+	"redirect": true, // update bots link through it, so that no issue is told that it was mentioned
+}
+
+// location is where a URL points to.
+type location struct {
+	scheme string   // in lower case; "" for none
+	host   string   // in lower case, without "www."
+	port   string   // "" for none
+	path   []string // unescaped segments
+}
+
+// on finds l on a host. It returns the service that l belongs to, "" for the
+// pages of repositories, and the path within it.
+func (l location) on(host string) (service string, path []string, found bool) {
+	name, port, _ := strings.Cut(strings.ToLower(host), ":")
+	name = strings.TrimPrefix(name, "www.")
+	switch web := strings.TrimPrefix(l.scheme, "git+"); web {
+	case "", "http", "https":
+		if port != "" && port != l.port { // git and ssh have ports of their own
+			return "", nil, false
+		}
+	}
+	if l.host == "raw.githubusercontent.com" && name == GitHubHost {
+		return "raw", l.path, true
+	}
+	if l.host != name {
+		service, found = strings.CutSuffix(l.host, "."+name)
+		return service, l.path, found && services[service]
+	}
+	if name == GitHubHost || len(l.path) == 0 || !services[l.path[0]] {
+		return "", l.path, true
+	}
+	if service, path = l.path[0], l.path[1:]; service == "api" && len(path) > 0 { // api/v3
+		path = path[1:]
+	}
+	return service, path, true
+}
+
+// locate takes s apart. An owner is told from a port: scp puts the owner after
+// the colon (git@host:owner/name), and people do so in URLs too. An owner may
+// be a number; without a scheme a number is a port only if an owner and a name
+// follow.
+func locate(s string) (l location) {
+	scheme, authority, tail := splitURL(s)
+	l.scheme = strings.ToLower(scheme)
+	if end := strings.IndexAny(tail, "?#"); end >= 0 {
+		tail = tail[:end]
+	}
+	authority = authority[strings.LastIndexByte(authority, '@')+1:]
+	host, port, colon := strings.Cut(authority, ":")
+	l.host = strings.TrimPrefix(strings.TrimSuffix(strings.ToLower(host), "."), "www.")
+
+	segments := strings.Split(tail, "/")
+	follow := len(strings.FieldsFunc(tail, func(r rune) bool { return r == '/' }))
+	if strings.Trim(port, "0123456789") != "" || scheme == "" && follow < 2 {
+		segments = append([]string{port}, segments...)
+		if scheme == "" && colon {
+			l.scheme = "ssh" // which is what scp goes by
+		}
+	} else {
+		l.port = port
+	}
+	for _, s := range segments {
+		if u, err := url.PathUnescape(s); err == nil {
+			s = strings.TrimSpace(u)
+		}
+		if s != "" {
+			l.path = append(l.path, s)
+		}
+	}
+	return l
 }
 
 // splitURL cuts s into scheme, authority and what follows. It is more lenient
@@ -112,36 +206,9 @@ func splitURL(s string) (scheme, authority, tail string) {
 	return scheme, s[:end], s[end:]
 }
 
-// splitHost returns the host in lower case, without user, port and "www.", and
-// the segments of the path, unescaped.
-func splitHost(scheme, authority, tail string) (host string, path []string) {
-	if end := strings.IndexAny(tail, "?#"); end >= 0 {
-		tail = tail[:end]
-	}
-	authority = authority[strings.LastIndexByte(authority, '@')+1:]
-	host, port, _ := strings.Cut(authority, ":")
-	host = strings.TrimPrefix(strings.TrimSuffix(strings.ToLower(host), "."), "www.")
-	segments := strings.Split(tail, "/")
-	// scp puts the owner where a URL has the port, and people do so in URLs
-	// too. An owner may be a number: without a scheme it is one unless owner
-	// and name follow.
-	follow := len(strings.FieldsFunc(tail, func(r rune) bool { return r == '/' }))
-	if strings.Trim(port, "0123456789") != "" || scheme == "" && follow < 2 {
-		segments = append([]string{port}, segments...)
-	}
-	for _, s := range segments {
-		if u, err := url.PathUnescape(s); err == nil {
-			s = strings.TrimSpace(u)
-		}
-		if s != "" {
-			path = append(path, s)
-		}
-	}
-	return host, path
-}
-
-// showURL writes s for an error. What precedes an "@" may be a password, and
-// one with a "/" in it is not told from a path: then nothing is shown.
+// showURL returns s for use in an error, without secrets. What precedes an "@"
+// may be a password; since one may contain a "/", nothing is shown if an "@"
+// follows later.
 func showURL(s string) string {
 	scheme, authority, tail := splitURL(s)
 	if scheme != "" {
@@ -156,7 +223,8 @@ func showURL(s string) string {
 	return clip(scheme + authority[strings.LastIndexByte(authority, '@')+1:] + tail)
 }
 
-// reservedOwners are first segments of paths on github.com that no account has.
+// reservedOwners are first segments of paths on github.com that are no account's
+// name.
 var reservedOwners = func() map[string]bool {
 	m := map[string]bool{}
 	for _, s := range strings.Fields(`about account apps blog codespaces collections contact
@@ -181,7 +249,7 @@ func validName(s string) bool {
 // the last.
 const nameBytes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 
-// clip makes somebody else's text fit for one line of an error.
+// clip makes text from elsewhere fit into one line of an error.
 func clip(s string) string {
 	s = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "?"), func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
 	if r := []rune(s); len(r) > 200 {

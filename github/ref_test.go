@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"pkgmetad/internal/record"
 )
 
 func TestParseURL(t *testing.T) {
@@ -48,8 +50,11 @@ func TestParseURL(t *testing.T) {
 		"https://api.github.com/repos/o/n/commits",
 		"https://raw.githubusercontent.com/o/n/main/README.md?token=secret",
 		"https://codeload.github.com/o/n/zip/refs/heads/main",
+		"https://raw.github.com/o/n/main/README.md",
+		"https://redirect.github.com/o/n",
+		"https://redirect.github.com/o/n/pull/7",
 	} {
-		if got, err := ParseURL(raw); err != nil || got != (Ref{"o", "n"}) {
+		if got, err := ParseURL(raw, GitHubHost); err != nil || got != (Ref{"o", "n"}) {
 			t.Errorf("ParseURL(%q) = %v, %v", raw, got, err)
 		}
 	}
@@ -61,15 +66,81 @@ func TestParseURL(t *testing.T) {
 		"git@github.com:443/n":                    {"443", "n"},
 		"https://github.com/123/456":              {"123", "456"},
 	} {
-		if got, err := ParseURL(raw); err != nil || got != want {
+		if got, err := ParseURL(raw, GitHubHost); err != nil || got != want {
 			t.Errorf("ParseURL(%q) = %v, %v; want %v", raw, got, err, want)
+		}
+	}
+}
+
+func TestParseURLOfEnterpriseServer(t *testing.T) {
+	const host, other = "ghe.example", "the host is not ghe.example"
+	const port, otherPort = "ghe.example:8443", "the host is not ghe.example:8443"
+	for _, tt := range []struct {
+		raw, host string
+		reason    string // "" if it names o/n
+	}{
+		{"https://ghe.example/o/n", host, ""},
+		{"https://GHE.example/o/n.git", "GHE.Example", ""},
+		{"https://www.ghe.example/o/n", host, ""},
+		{"https://ghe.example:443/o/n", host, ""},
+		{"ghe.example/o/n", host, ""},
+		{"ssh://git@ghe.example/o/n.git", host, ""},
+		{"ssh://git@ghe.example:22/o/n.git", host, ""},
+		{"git@ghe.example:o/n.git", host, ""},
+		{"git+https://ghe.example/o/n@main", host, ""},
+		{"https://ghe.example/api/v3/repos/o/n/commits", host, ""},
+		{"https://api.ghe.example/repos/o/n", host, ""},
+		{"https://ghe.example/raw/o/n/main/README.md", host, ""},
+		{"https://raw.ghe.example/o/n/main/README.md", host, ""},
+		{"https://codeload.ghe.example/o/n/zip/main", host, ""},
+		{"https://ghe.example/api/v3/users/o", host, "the API address"},
+		{"https://ghe.example/api", host, "the API address"},
+		{"https://ghe.example/gist/o/0123", host, "gist"},
+		{"https://gist.ghe.example/o/0123", host, "gist"},
+		{"https://ghe.example/o", host, "no repository"},
+		{"https://github.com/o/n", host, other},
+		{"git@github.com:o/n.git", host, other},
+		{"https://api.github.com/repos/o/n", host, other},
+		{"https://raw.githubusercontent.com/o/n/main/x", host, other},
+		{"https://redirect.github.com/o/n", host, other},
+		{"https://x.ghe.example/o/n", host, other},
+		{"https://notghe.example/o/n", host, other},
+		{"https://ghe.example.test/o/n", host, other},
+
+		{"https://ghe.example:8443/o/n", port, ""},
+		{"ghe.example:8443/o/n", port, ""},
+		{"ssh://git@ghe.example:122/o/n", port, ""},
+		{"git://ghe.example/o/n", port, ""},
+		{"git@ghe.example:o/n.git", port, ""},
+		{"https://ghe.example/o/n", port, otherPort},
+		{"https://ghe.example:9443/o/n", port, otherPort},
+
+		{"https://ghe.example/o/n", GitHubHost, "the host is not github.com"},
+		{"git@ghe.example:o/n.git", GitHubHost, "the host is not github.com"},
+		{"https://ghe.example/api/v3/repos/o/n", GitHubHost, "the host is not github.com"},
+	} {
+		got, err := ParseURL(tt.raw, tt.host)
+		var u *UnsupportedError
+		switch {
+		case tt.reason == "" && (err != nil || got != ref):
+			t.Errorf("ParseURL(%q, %q) = %v, %v", tt.raw, tt.host, got, err)
+		case tt.reason != "" && (!errors.As(err, &u) || !strings.Contains(u.Reason, tt.reason)):
+			t.Errorf("ParseURL(%q, %q) = %v, %v; want a reason with %q", tt.raw, tt.host, got, err, tt.reason)
+		}
+	}
+}
+
+func TestRefKey(t *testing.T) {
+	for host, want := range map[string]record.Key{GitHubHost: "github.com/o/n.x", "GHE.example:8443": "ghe.example:8443/o/n.x"} {
+		if got := (Ref{"O", "n.X"}).Key(host); got != want {
+			t.Errorf("on %s: %s, want %s", host, got, want)
 		}
 	}
 }
 
 func TestParseURLUnsupported(t *testing.T) {
 	for _, raw := range []string{"", " ", "\n\t", "\ufeff"} {
-		if _, err := ParseURL(raw); !errors.Is(err, ErrNoURL) {
+		if _, err := ParseURL(raw, GitHubHost); !errors.Is(err, ErrNoURL) {
 			t.Errorf("ParseURL(%q) = %v, want ErrNoURL", raw, err)
 		}
 	}
@@ -109,7 +180,7 @@ func TestParseURLUnsupported(t *testing.T) {
 		"https://github.com/o/n\x00":                       "characters",
 		"https://github.com/o/" + strings.Repeat("n", 101): "characters",
 	} {
-		_, err := ParseURL(raw)
+		_, err := ParseURL(raw, GitHubHost)
 		var u *UnsupportedError
 		if !errors.As(err, &u) {
 			t.Errorf("ParseURL(%q) = %v, want an *UnsupportedError", raw, err)
@@ -137,12 +208,12 @@ func TestParseURLKeepsSecrets(t *testing.T) {
 		"https://user:CANARY@github.com/o/n/../%zz/..%00",
 		"https://user:CANARY@github.com/o/n m",
 	} {
-		_, err := ParseURL(raw)
+		_, err := ParseURL(raw, GitHubHost)
 		if err != nil && strings.Contains(err.Error(), "CANARY") {
 			t.Errorf("ParseURL(%q) repeats the secret: %v", raw, err)
 		}
 	}
-	_, err := ParseURL("https://user:pw@gitlab.com/o/n.git?x#y")
+	_, err := ParseURL("https://user:pw@gitlab.com/o/n.git?x#y", GitHubHost)
 	if want := `repository URL "https://gitlab.com/o/n.git": the host is not github.com`; err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
@@ -163,26 +234,35 @@ func FuzzParseURL(f *testing.F) {
 	for _, s := range []string{
 		"https://github.com/o/n", "git@github.com:o/n.git", "github.com:443/o/n", "ssh://git@github.com:o/n.git@x#y",
 		"https://u:p@github.com/o/n/tree/x?y=z", "//www.GitHub.com//o//n.git.git/", "https://api.github.com/repos/o/n", "%", "@:/?#", "",
+		"https://ghe.example:8443/o/n", "https://ghe.example:8443/api/v3/repos/o/n", "ghe.example:8443/api", "git@ghe.example:o/n.git", "raw.ghe.example:8443/o/n",
 	} {
 		f.Add(s)
 	}
+	hosts := []string{GitHubHost, "ghe.example:8443"}
 	f.Fuzz(func(t *testing.T, s string) {
-		r, err := ParseURL(s)
-		if err != nil {
-			var u *UnsupportedError
-			if !r.IsZero() || !errors.Is(err, ErrNoURL) && !errors.As(err, &u) {
-				t.Fatalf("ParseURL(%q) = %v, %v", s, r, err)
+		found := 0
+		for _, host := range hosts {
+			r, err := ParseURL(s, host)
+			if err != nil {
+				var u *UnsupportedError
+				if !r.IsZero() || !errors.Is(err, ErrNoURL) && !errors.As(err, &u) {
+					t.Fatalf("ParseURL(%q, %q) = %v, %v", s, host, r, err)
+				}
+				continue
 			}
-			return
+			found++
+			if again, err := ParseRef(r.String()); err != nil || again != r {
+				t.Fatalf("ParseURL(%q, %q) = %v, which ParseRef refuses: %v", s, host, r, err)
+			}
+			if again, err := ParseURL("https://"+host+"/"+r.String(), host); err != nil || again != r {
+				t.Fatalf("ParseURL(%q, %q) = %v, whose own URL gives %v, %v", s, host, r, again, err)
+			}
+			if name, _, _ := strings.Cut(host, "."); !strings.Contains(strings.ToLower(s), name) {
+				t.Fatalf("ParseURL(%q, %q) = %v from a URL of another host", s, host, r)
+			}
 		}
-		if again, err := ParseRef(r.String()); err != nil || again != r {
-			t.Fatalf("ParseURL(%q) = %v, which ParseRef refuses: %v", s, r, err)
-		}
-		if again, err := ParseURL("https://github.com/" + r.String()); err != nil || again != r {
-			t.Fatalf("ParseURL(%q) = %v, whose own URL gives %v, %v", s, r, again, err)
-		}
-		if !strings.Contains(strings.ToLower(s), "github") {
-			t.Fatalf("ParseURL(%q) = %v from a URL that is not GitHub's", s, r)
+		if found > 1 {
+			t.Fatalf("ParseURL(%q) finds a repository on two hosts", s)
 		}
 	})
 }

@@ -11,20 +11,22 @@ import (
 	"pkgmetad/internal/upstream"
 )
 
-// call is one call of a go-github method, redirects included. It travels in
-// the context, since those methods take no headers and tell nothing of hops.
+// call is one question to go-github, redirects included. It travels in the
+// request's context, so that the transport below the http.Client can record
+// each hop.
 type call struct {
 	tag               string // sent as If-None-Match; "" asks unconditionally
 	moves             upstream.Moves
-	url               *url.URL // last one asked
+	url               *url.URL // the last one asked
 	more              bool     // the last answer links to a next page
 	requests, charged int
 }
 
 type callKey struct{}
 
-// transport lets through to go-github only what has a value: 200, 204, and the
-// redirects that the http.Client follows. All else becomes an *upstream.Error.
+// transport passes on to go-github only answers that have a value (200, 204) and
+// the redirects that the http.Client follows. All others become an
+// *upstream.Error.
 type transport struct {
 	wire   http.RoundTripper
 	limits *limits
@@ -32,7 +34,7 @@ type transport struct {
 }
 
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	c := req.Context().Value(callKey{}).(*call) // set by ask, the only way here
+	c := req.Context().Value(callKey{}).(*call) // set by fetch.get, which makes all requests
 	c.url = req.URL
 	if err := context.Cause(req.Context()); err != nil {
 		return nil, err
@@ -72,14 +74,15 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		defer upstream.DrainAndClose(resp.Body)
 		return nil, t.classify(resp, c, p)
 	}
-	// Without a reset go-github leaves the budget to us. With one it would,
-	// once the rest is 0, refuse all requests until then by its own clock.
+	// go-github itself refuses requests once it has read that none remain, until
+	// the reset, by its own clock. Without that header it leaves the budget to us.
 	resp.Header.Del("X-RateLimit-Reset")
 	return resp, nil
 }
 
-// neverSent reports a failure to connect. It costs nothing at GitHub, and must
-// not eat up our idea of the budget while the network is down.
+// neverSent reports a failure to connect. Such a request costs nothing at
+// GitHub; if it counted, the budget would seem to shrink while the network is
+// down.
 func neverSent(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && op.Op == "dial"

@@ -38,7 +38,7 @@ func TestRedirects(t *testing.T) {
 			f := newFake().set(repoURI, moved(tt.status, byID)).
 				set(byID, ok(repoJSON("new/name")).with("ETag", `"r7"`)).
 				set("/repos/new/name/stats/participation", ok(weeksJSON(52, 1)))
-			a := newClient(t, f).Fetch(t.Context(), Ref{"o", "n"}, PartRepository|PartParticipation, nil)
+			a := newClient(t, f).Fetch(t.Context(), Question{Ref: Ref{"o", "n"}, Parts: PartRepository | PartParticipation})
 			if a.Repository.Outcome != fresh || a.Repository.Value.FullName != "new/name" || a.Participation.Outcome != fresh {
 				t.Fatalf("%v, %+v, %v", outcomes(a), a.Repository, a.Participation.Err)
 			}
@@ -55,21 +55,21 @@ func TestRedirects(t *testing.T) {
 	}
 	t.Run("a tag is sent along", func(t *testing.T) {
 		f := newFake().set(repoURI, moved(301, byID)).set(byID, ok(repoJSON("new/name")).with("ETag", `"r7"`))
-		a := newClient(t, f).Fetch(t.Context(), Ref{"o", "n"}, PartRepository, Validators{"repository": `"r7"`})
+		a := newClient(t, f).Fetch(t.Context(), Question{Ref: Ref{"o", "n"}, Parts: PartRepository, Known: Validators{"repository": `"r7"`}})
 		if a.Repository.Outcome != unchanged || !a.Ref.IsZero() || a.Requests != 2 || a.Charged != 1 {
 			t.Errorf("%+v", a)
 		}
 	})
 	t.Run("renamed without a redirect", func(t *testing.T) {
 		f := newFake().set(repoURI, ok(repoJSON("O/N")))
-		a := newClient(t, f).Fetch(t.Context(), Ref{"o", "n"}, PartRepository, nil)
+		a := newClient(t, f).Fetch(t.Context(), Question{Ref: Ref{"o", "n"}, Parts: PartRepository})
 		if a.Ref != (Ref{"O", "N"}) {
 			t.Errorf("%+v", a.Ref)
 		}
 	})
 	t.Run("in a circle", func(t *testing.T) {
 		f := newFake().set(repoURI, moved(301, repoURI))
-		a := newClient(t, f).Fetch(t.Context(), Ref{"o", "n"}, PartRepository, nil)
+		a := newClient(t, f).Fetch(t.Context(), Question{Ref: Ref{"o", "n"}, Parts: PartRepository})
 		if a.Repository.Outcome != failed || a.Requests != 5 || a.Charged != 5 {
 			t.Errorf("%+v", a)
 		}
@@ -95,7 +95,7 @@ func TestRedirectKeepsToken(t *testing.T) {
 			w.WriteHeader(http.StatusMovedPermanently)
 		}))
 		a := newClient(t, nil, func(o *Options) { o.BaseURL, o.Transport = home.URL, nil }).
-			Fetch(t.Context(), Ref{"o", "n"}, PartRepository, nil)
+			Fetch(t.Context(), Question{Ref: Ref{"o", "n"}, Parts: PartRepository})
 		home.Close()
 		if a.Repository.Outcome != failed || a.Requests != 1 {
 			t.Errorf("%s: %v, %d requests", name, a.Repository, a.Requests)
@@ -114,7 +114,7 @@ func TestErrorsKeepToken(t *testing.T) {
 	for status := 200; status < 600; status++ {
 		body := fmt.Sprintf(`{"message":"you sent %s","block":{"reason":%q}}`, canary, canary)
 		c := newClient(t, newFake().set(repoURI, refuse(status, body)))
-		a := c.Fetch(t.Context(), Ref{"o", "n"}, AllParts, nil)
+		a := c.Fetch(t.Context(), Question{Ref: Ref{"o", "n"}, Parts: AllParts})
 		_, reason := c.Hold()
 		for _, e := range errorsOf(a) {
 			if e != nil && strings.Contains(e.Error(), canary) || strings.Contains(reason, canary) {
@@ -148,7 +148,7 @@ func TestBrokenTransfers(t *testing.T) {
 	}))
 	defer srv.Close()
 	c := newClient(t, nil, func(o *Options) { o.BaseURL, o.Transport = srv.URL, nil })
-	a := c.Fetch(t.Context(), Ref{"o", "n"}, AllParts, nil)
+	a := c.Fetch(t.Context(), Question{Ref: Ref{"o", "n"}, Parts: AllParts})
 	for i, e := range errorsOf(a) {
 		if e == nil || e.Outcome != failed || !e.Quick {
 			t.Errorf("part %d: %v", i, e)
@@ -159,7 +159,7 @@ func TestBrokenTransfers(t *testing.T) {
 	}
 
 	srv.Close()
-	a = c.Fetch(t.Context(), Ref{"o", "n"}, AllParts, nil)
+	a = c.Fetch(t.Context(), Question{Ref: Ref{"o", "n"}, Parts: AllParts})
 	if a.Repository.Outcome != failed || a.Requests != 0 || a.Charged != 0 {
 		t.Errorf("nobody listens: %v, %d requests", a.Repository, a.Requests)
 	}
@@ -189,7 +189,7 @@ func TestTimeoutAndCancel(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			c := newClient(t, stalled{inBody}, func(o *Options) { o.Timeout = 10 * time.Second })
 			start := time.Now()
-			a := c.Fetch(t.Context(), Ref{"o", "n"}, PartRepository|PartCommits, nil)
+			a := c.Fetch(t.Context(), Question{Ref: Ref{"o", "n"}, Parts: PartRepository | PartCommits})
 			if got := outcomes(a); got != [4]upstream.Outcome{failed, none, failed, none} || time.Since(start) != 20*time.Second {
 				t.Errorf("in body %v: %v after %v: %v", inBody, got, time.Since(start), a.Repository.Err)
 			}
@@ -199,7 +199,7 @@ func TestTimeoutAndCancel(t *testing.T) {
 
 			ctx, cancel := context.WithCancelCause(t.Context())
 			time.AfterFunc(time.Second, func() { cancel(errors.New("stopping")) })
-			a = c.Fetch(ctx, Ref{"o", "n"}, AllParts, nil)
+			a = c.Fetch(ctx, Question{Ref: Ref{"o", "n"}, Parts: AllParts})
 			if got := outcomes(a); got != [4]upstream.Outcome{upstream.Canceled, upstream.Canceled, upstream.Canceled, upstream.Canceled} || a.Requests != 1 {
 				t.Errorf("in body %v: %v, %d requests: %v", inBody, got, a.Requests, a.Repository.Err)
 			}

@@ -25,7 +25,7 @@ var rooms = map[string][]string{
 	"cmd/pkgmetad":      {"api", "fetcher", "github", "internal/importer", "internal/record", "internal/search", "internal/sim", "internal/upstream", "pypi", "store"},
 	"api":               {"internal/record", "internal/web", "store"}, // never a client: who reads causes no request
 	"fetcher":           {"github", "internal/record", "internal/upstream", "pypi", "store"},
-	"github":            {"internal/upstream"},
+	"github":            {"internal/record", "internal/upstream"},
 	"pypi":              {"internal/upstream"},
 	"store":             {"internal/record"},
 	"internal/bench":    {"api", "internal/record", "store"},

@@ -29,9 +29,9 @@ func ParseBaseURL(s string) (*url.URL, error) {
 	case err != nil:
 		var parse *url.Error
 		if errors.As(err, &parse) {
-			err = parse.Err // its own text repeats the URL, and what secrets are in it
+			err = parse.Err // the text of parse repeats the URL, secrets included
 		}
-		return nil, fmt.Errorf("this is no URL: %w", err)
+		return nil, fmt.Errorf("it cannot be parsed: %w", err)
 	case u.User != nil:
 		return nil, errors.New("a base URL must not carry user information; give the token in a file or in the environment")
 	case u.Scheme != "http" && u.Scheme != "https":
@@ -57,8 +57,9 @@ func NewTransport() *http.Transport {
 	return t
 }
 
-// NewClient returns an HTTP client that identifies itself, keeps the token at
-// home, follows redirects on its own origin only and bounds every body.
+// NewClient returns an HTTP client that identifies itself, sends the token to
+// the origin of its base URL only, follows redirects on that origin only and
+// bounds every body.
 func NewClient(o Options) (*http.Client, *url.URL, error) {
 	base, err := ParseBaseURL(o.BaseURL)
 	if err != nil {
@@ -118,8 +119,8 @@ func (t *outgoing) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// boundedBody fails, rather than ends, past its bound: a cut body must not
-// pass for a whole one.
+// boundedBody fails at its bound. It does not just end there, or a body that was
+// cut would look whole.
 type boundedBody struct {
 	io.ReadCloser
 	left, max int64
@@ -147,11 +148,11 @@ func DrainAndClose(body io.ReadCloser) {
 
 type moveKey struct{}
 
-// Moves tells of the redirects that one call followed.
+// Moves counts the redirects that one call followed.
 type Moves struct{ Permanent, Temporary int }
 
 // WithMoves returns a context under which a client of this package counts the
-// redirects it sees in m. A call must not share m with another one.
+// redirects it sees in m. Each call needs an m of its own.
 func WithMoves(ctx context.Context, m *Moves) context.Context {
 	return context.WithValue(ctx, moveKey{}, m)
 }

@@ -16,7 +16,8 @@ type Gate struct {
 	reason string
 }
 
-// Close keeps requests back until t, unless a later time is set already.
+// Close keeps requests back until t, or until an earlier call's time if that is
+// later.
 func (g *Gate) Close(t time.Time, reason string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -25,8 +26,8 @@ func (g *Gate) Close(t time.Time, reason string) {
 	}
 }
 
-// Hold returns when requests may go on and why not now. The time is zero when
-// they may go on at once.
+// Hold returns until when requests are kept back, and why. The time is zero if
+// they are not.
 func (g *Gate) Hold() (until time.Time, reason string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -40,7 +41,7 @@ func (g *Gate) Hold() (until time.Time, reason string) {
 const maxRetryAfter = 24 * time.Hour
 
 // RetryAfter reads the Retry-After header (RFC 9110, section 10.2.3: seconds
-// or a date), capped at 24 hours. It returns zero where there is none that
+// or a date), capped at 24 hours. It returns zero if there is none, or none that
 // can be read.
 func RetryAfter(h http.Header, now time.Time) time.Time {
 	v := strings.TrimSpace(h.Get("Retry-After"))

@@ -1,7 +1,7 @@
-// Package upstream holds what the GitHub and PyPI clients have in common: one
-// vocabulary for the outcome of a request, the errors that go with it, the
-// rules every outgoing request obeys (identity, token, redirects, bounds), and
-// the gate that keeps requests back while a limit is in force.
+// Package upstream holds what the GitHub and PyPI clients have in common: names
+// for the outcomes of a request, the errors that go with them, the rules that
+// every outgoing request obeys (identity, token, redirects, bounds), and the gate
+// that keeps requests back while a limit is in force.
 //
 // It knows nothing of either service. A client maps its service's answers to
 // an [Outcome]; the fetcher decides from the Outcome alone.
@@ -25,21 +25,21 @@ type Outcome string
 const (
 	NotAsked  Outcome = ""          // no request was made for it
 	Fresh     Outcome = "fresh"     // answered, with a value
-	Unchanged Outcome = "unchanged" // answered: what the validator named still holds (304)
+	Unchanged Outcome = "unchanged" // answered: what the validator stands for is still current (304)
 	Pending   Outcome = "pending"   // being computed there, ask again later (202)
-	Doubtful  Outcome = "doubtful"  // answered, but other answers contradict it; keep what is known, ask again soon
+	Doubtful  Outcome = "doubtful"  // answered, but other answers contradict it: not believed yet, ask again
 	Stale     Outcome = "stale"     // answered with something older than what is known; keep that, ask again soon
 	Empty     Outcome = "empty"     // answered: there is nothing (204, 409 of an empty repository)
 	TooLarge  Outcome = "too large" // the upstream will never list this one; keep what is known
 	Gone      Outcome = "gone"      // not there, or not for us (404, 410)
 	Blocked   Outcome = "blocked"   // taken down by the upstream (451, 403 terms of service, quarantine)
 	Limited   Outcome = "limited"   // refused for a limit that concerns every request; says when to go on
-	Failed    Outcome = "failed"    // anything else that is not an answer
+	Failed    Outcome = "failed"    // any other failure to answer
 	Canceled  Outcome = "canceled"  // given up by us; says nothing about the upstream
 )
 
-// Answered reports whether the upstream gave a final answer that the caller
-// may rely on, be it "nothing new" or "there is nothing".
+// Answered reports whether the upstream gave a final answer that the caller can
+// rely on, including "nothing new" and "there is nothing".
 func (o Outcome) Answered() bool {
 	switch o {
 	case Fresh, Unchanged, Empty, TooLarge:
@@ -48,15 +48,15 @@ func (o Outcome) Answered() bool {
 	return false
 }
 
-// Error is an answer other than a value. Its text names what was asked, what
-// happened and, where there is something to do, what to do. It never holds a
-// credential.
+// Error is the outcome of a request that brought no value. Its text names what
+// was asked, what happened and, if there is something to do, what to do. It
+// never holds a credential.
 type Error struct {
 	Outcome Outcome
 	URL     string    // what was asked, without query values or user information
-	Status  int       // HTTP status; 0 where no answer arrived
+	Status  int       // HTTP status; 0 if no answer arrived
 	Message string    // what happened, for a person
-	RetryAt time.Time // not before; zero where the upstream named no time
+	RetryAt time.Time // not before this; zero if the upstream named no time
 	Quick   bool      // a passing fault: one more try at once is worth it
 	Err     error     // the cause, if any
 }
@@ -78,9 +78,9 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Classify turns whatever a round trip returned into an *Error: an *Error that
-// a transport made is handed on, a failure of the network is named.
-// It returns nil for a nil error.
+// Classify turns the error of a round trip to u into an *Error. One that a
+// transport made is returned as it is; failures of the network are named. It
+// returns nil for a nil error.
 func Classify(ctx context.Context, u *url.URL, err error) *Error {
 	if err == nil {
 		return nil
@@ -107,7 +107,7 @@ func Classify(ctx context.Context, u *url.URL, err error) *Error {
 	default:
 		var ue *url.Error
 		if errors.As(err, &ue) {
-			err = ue.Err // its text repeats the URL, query and all
+			err = ue.Err // the text of ue repeats the URL, query included
 		}
 		out.Message = err.Error()
 	}
