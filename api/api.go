@@ -40,6 +40,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"pkgmetad/internal/record"
+	"pkgmetad/internal/render"
+	"pkgmetad/internal/snapshot"
 	"pkgmetad/store"
 )
 
@@ -100,9 +102,9 @@ type Options struct {
 	// X-Forwarded-Host are believed.
 	TrustedProxies []netip.Prefix
 
-	Snapshots *Snapshots // serves the snapshot; nil for none
-	Searcher  Searcher   // finds packages and grids; nil finds nothing
-	Daemon    Daemon     // tells the status; nil where there is none
+	Snapshots *snapshot.Follower // serves the snapshot; nil for none
+	Searcher  Searcher           // finds packages and grids; nil finds nothing
+	Daemon    Daemon             // tells the status; nil where there is none
 
 	Location *time.Location // zone of the times that are served, and that Store's packages are rendered in; nil for UTC
 	MaxLimit int            // the most that ?limit= may ask for; 0 for no cap
@@ -116,10 +118,10 @@ type api struct {
 	location *time.Location
 	maxLimit int
 	log      zerolog.Logger
-	encoders sync.Pool // of *encoder
+	encoders sync.Pool // of *render.Encoder
 	zippers  sync.Pool // of *zipper
 
-	snapshots    *Snapshots
+	snapshots    *snapshot.Follower
 	snapshotBase string // of the links in the snapshot and the feed
 	searcher     Searcher
 	searches     chan struct{} // holds one for each search that runs
@@ -147,7 +149,7 @@ func New(o Options) (http.Handler, error) {
 		location: o.Location,
 		maxLimit: o.MaxLimit,
 		log:      o.Log,
-		encoders: sync.Pool{New: func() any { return new(encoder) }},
+		encoders: sync.Pool{New: func() any { return new(render.Encoder) }},
 		zippers:  sync.Pool{New: func() any { return newZipper() }},
 
 		snapshots: o.Snapshots,
@@ -158,7 +160,7 @@ func New(o Options) (http.Handler, error) {
 	}
 	a.snapshotBase = b.public
 	if o.Snapshots != nil {
-		a.snapshotBase = o.Snapshots.base
+		a.snapshotBase = o.Snapshots.Base()
 	}
 	if a.location == nil {
 		a.location = time.UTC

@@ -5,8 +5,9 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"strings"
+
+	"pkgmetad/internal/render"
 )
 
 // base knows what stands before the path of a link.
@@ -17,19 +18,17 @@ type base struct {
 }
 
 func newBase(public string, trusted []netip.Prefix) (base, error) {
-	if public == "" {
-		return base{trusted: trusted}, nil
-	}
-	u, err := url.Parse(public)
+	public, err := render.ParseBase(public)
 	if err != nil {
-		return base{}, fmt.Errorf("api: the public URL cannot be read: %w", err)
+		return base{}, fmt.Errorf("api: %w", err)
 	}
-	if u.Scheme != "http" && u.Scheme != "https" || !validHost(u.Host) ||
-		u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
-		return base{}, fmt.Errorf("api: the public URL %q does not read http(s)://host[/prefix]", u.Redacted())
+	b := base{public: public, trusted: trusted}
+	if _, rest, ok := strings.Cut(public, "://"); ok {
+		if slash := strings.IndexByte(rest, '/'); slash >= 0 {
+			b.prefix = rest[slash:]
+		}
 	}
-	prefix := strings.TrimRight(u.EscapedPath(), "/")
-	return base{public: u.Scheme + "://" + u.Host + prefix, prefix: prefix, trusted: trusted}, nil
+	return b, nil
 }
 
 // of returns what stands before the path of the links in the answer to r. It
@@ -46,11 +45,11 @@ func (b base) of(r *http.Request) string {
 		if s := strings.ToLower(lastValue(r.Header["X-Forwarded-Proto"])); s == "http" || s == "https" {
 			scheme = s
 		}
-		if h := lastValue(r.Header["X-Forwarded-Host"]); validHost(h) {
+		if h := lastValue(r.Header["X-Forwarded-Host"]); render.ValidHost(h) {
 			host = h
 		}
 	}
-	if !validHost(host) {
+	if !render.ValidHost(host) {
 		host = localHost(r)
 	}
 	return scheme + "://" + host
@@ -84,38 +83,10 @@ func lastValue(values []string) string {
 }
 
 // localHost returns the address that r came in on, which stands in for a Host
-// that is missing or none.
+// header that is missing or not valid.
 func localHost(r *http.Request) string {
-	if addr, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && validHost(addr.String()) {
+	if addr, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && render.ValidHost(addr.String()) {
 		return addr.String()
 	}
 	return "localhost"
-}
-
-// validHost reports whether h is a host name, an IPv4 address, or an IPv6
-// address in brackets, each with or without a port.
-func validHost(h string) bool {
-	name, port := h, ""
-	if i := strings.LastIndexByte(h, ':'); i > strings.LastIndexByte(h, ']') {
-		name, port = h[:i], h[i+1:]
-		if port == "" {
-			return false
-		}
-	}
-	for i := range len(port) {
-		if port[i] < '0' || '9' < port[i] {
-			return false
-		}
-	}
-	if strings.HasPrefix(name, "[") && strings.HasSuffix(name, "]") {
-		addr, err := netip.ParseAddr(name[1 : len(name)-1])
-		return err == nil && addr.Is6() && addr.Zone() == ""
-	}
-	for i := range len(name) {
-		c := name[i] | 0x20 // lower case, for a letter
-		if !('a' <= c && c <= 'z' || '0' <= name[i] && name[i] <= '9' || strings.IndexByte(".-_", name[i]) >= 0) {
-			return false
-		}
-	}
-	return name != ""
 }

@@ -99,7 +99,7 @@ func TestBase(t *testing.T) {
 func TestPublicURL(t *testing.T) {
 	for _, public := range []string{
 		"example.com", "//example.com", "ftp://example.com", "https://", "https:///x", "https://h?x=1", "https://h?",
-		"https://h#x", "https://user:secret@h", "https://h:port", "https://[::1", "https://a b", "javascript:alert(1)",
+		"https://h#x", "https://user:secret@h", "https://user:secret@h:port", "https://h:port", "https://[::1", "https://a b", "javascript:alert(1)",
 	} {
 		_, err := newBase(public, nil)
 		if err == nil {

@@ -4,7 +4,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
-	"time"
+
+	"pkgmetad/internal/render"
 )
 
 func benchmarkAPI(b *testing.B) *api {
@@ -15,11 +16,11 @@ func benchmarkAPI(b *testing.B) *api {
 // BenchmarkRender renders one record, as happens once for each that a pass changes.
 func BenchmarkRender(b *testing.B) {
 	records, zone := documented(b)
-	render := Template(zone)
+	template := render.Rendering{Zone: zone}.Template()
 	b.ReportAllocs()
 	size := 0
 	for b.Loop() {
-		size = len(render(&records.packages[0]))
+		size = len(template(&records.packages[0]))
 	}
 	b.SetBytes(int64(size))
 }
@@ -27,31 +28,31 @@ func BenchmarkRender(b *testing.B) {
 // BenchmarkPackage reads one record and writes it into a buffer.
 func BenchmarkPackage(b *testing.B) {
 	a := benchmarkAPI(b)
-	rq := &request{base: "https://example.com", tail: "/", key: "1609"}
-	e := new(encoder)
+	rq := &request{links: render.Links{Base: "https://example.com", Tail: "/"}, key: "1609"}
+	e := new(render.Encoder)
 	b.ReportAllocs()
 	for b.Loop() {
-		e.reset(0)
+		e.Reset(0)
 		if err := a.getPackage(e, rq); err != nil {
 			b.Fatal(err)
 		}
 	}
-	b.SetBytes(int64(len(e.buf)))
+	b.SetBytes(int64(len(e.Bytes())))
 }
 
 // BenchmarkPage reads a page of 20 records and writes it into a buffer.
 func BenchmarkPage(b *testing.B) {
 	a := benchmarkAPI(b)
-	rq := &request{base: "https://example.com", path: "/api/v4/packages/", tail: "/", query: parseQuery("limit=20&offset=20")}
-	e := new(encoder)
+	rq := &request{links: render.Links{Base: "https://example.com", Tail: "/"}, path: "/api/v4/packages/", query: parseQuery("limit=20&offset=20")}
+	e := new(render.Encoder)
 	b.ReportAllocs()
 	for b.Loop() {
-		e.reset(0)
+		e.Reset(0)
 		if err := a.getPackages(e, rq); err != nil {
 			b.Fatal(err)
 		}
 	}
-	b.SetBytes(int64(len(e.buf)))
+	b.SetBytes(int64(len(e.Bytes())))
 }
 
 // discard is an http.ResponseWriter that keeps nothing.
@@ -89,15 +90,5 @@ func BenchmarkHandler(b *testing.B) {
 				}
 			}
 		})
-	}
-}
-
-func BenchmarkTime(b *testing.B) {
-	_, zone := documented(b)
-	t := time.Date(2026, 7, 1, 12, 0, 0, 123456000, time.UTC)
-	var buf []byte
-	b.ReportAllocs()
-	for b.Loop() {
-		buf = appendTime(buf[:0], t, zone)
 	}
 }

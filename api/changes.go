@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"pkgmetad/internal/render"
 	"pkgmetad/store"
 )
 
@@ -40,7 +41,7 @@ func (a *api) serveChanges(w http.ResponseWriter, r *http.Request) {
 	a.answer(w, r, a.changes(), "", "")
 }
 
-func (a *api) getChanges(e *encoder, rq *request) error {
+func (a *api) getChanges(e *render.Encoder, rq *request) error {
 	since, err := rq.number("since", 0)
 	if err != nil {
 		return err
@@ -69,20 +70,20 @@ func (a *api) getChanges(e *encoder, rq *request) error {
 	}
 	// The links are those of the snapshot, whatever address this request came
 	// to: a copy that is made of both is of one piece.
-	links := request{base: cmp.Or(a.snapshotBase, rq.base), tail: "/"}
-	e.open('{')
-	e.key("next")
-	e.buf = strconv.AppendUint(e.buf, next, 10)
-	e.key("more")
-	e.bool(more)
-	e.key("changes")
-	e.open('[')
+	links := render.Links{Base: cmp.Or(a.snapshotBase, rq.links.Base), Tail: "/"}
+	e.Open('{')
+	e.Key("next")
+	e.Uint(next)
+	e.Key("more")
+	e.Bool(more)
+	e.Key("changes")
+	e.Open('[')
 	for i := range entries {
-		e.item()
-		e.change(&links, &entries[i], a.location)
+		e.Item()
+		writeChange(e, links, &entries[i], a.location)
 	}
-	e.close(']')
-	e.close('}')
+	e.Close(']')
+	e.Close('}')
 	return nil
 }
 
@@ -119,31 +120,31 @@ func (a *api) wait(ctx context.Context, since uint64) error {
 
 var errWaiting = &problem{http.StatusServiceUnavailable, "Too many readers wait for changes. Try again later, or without wait."}
 
-func (e *encoder) change(links *request, c *store.Change, location *time.Location) {
-	e.open('{')
-	e.key("sequence")
-	e.buf = strconv.AppendUint(e.buf, c.Sequence, 10)
-	e.key("kind")
+func writeChange(e *render.Encoder, links render.Links, c *store.Change, location *time.Location) {
+	e.Open('{')
+	e.Key("sequence")
+	e.Uint(c.Sequence)
+	e.Key("kind")
 	if c.Deleted {
-		e.str("delete")
+		e.String("delete")
 	} else {
-		e.str("upsert")
+		e.String("upsert")
 	}
-	e.key("id")
-	e.int(c.ID)
-	e.key("at")
-	e.time(c.At, location)
+	e.Key("id")
+	e.Int(c.ID)
+	e.Key("at")
+	e.Time(c.At, location)
 	if c.Deleted {
-		e.key("slug")
-		e.str(c.Slug)
+		e.Key("slug")
+		e.String(c.Slug)
 	}
-	e.key("record")
+	e.Key("record")
 	if c.Deleted {
-		e.null()
+		e.Null()
 	} else {
-		e.served(links, c.Body)
+		e.Template(c.Body, links)
 	}
-	e.close('}')
+	e.Close('}')
 }
 
 // number reads a parameter of the query that is a whole number, not negative.

@@ -22,6 +22,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"pkgmetad/internal/record"
+	"pkgmetad/internal/render"
+	"pkgmetad/internal/snapshot"
 	"pkgmetad/store"
 )
 
@@ -132,7 +134,7 @@ func TestChangesParameters(t *testing.T) {
 func TestWaitForChanges(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store.db")
 	synctest.Test(t, func(t *testing.T) {
-		s, err := store.Open(path, store.Options{Render: Template(nil)})
+		s, err := store.Open(path, store.Options{Render: render.Rendering{}.Template()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -241,11 +243,11 @@ func TestMirrors(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 7))
 			folder := t.TempDir()
 			var s *store.Store
-			var kept *Snapshots
+			var kept *snapshot.Follower
 			var h http.Handler
 			start := func() {
 				var err error
-				if s, err = store.Open(filepath.Join(folder, "store.db"), store.Options{Render: Template(nil), Rendering: "1"}); err != nil {
+				if s, err = store.Open(filepath.Join(folder, "store.db"), store.Options{Render: render.Rendering{}.Template(), Rendering: render.Rendering{}.Name()}); err != nil {
 					t.Fatal(err)
 				}
 				kept = snapshotsOf(t, filepath.Join(folder, "snapshots"), s)
@@ -303,7 +305,7 @@ func TestMirrors(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				if kept.current.Load() != nil && random.IntN(10) == 0 {
+				if _, ok := kept.Latest(); ok && random.IntN(10) == 0 {
 					m := &mirror{}
 					m.takeSnapshot(t, h)
 					mirrors = append(mirrors, m)

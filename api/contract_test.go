@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pkgmetad/internal/record"
+	"pkgmetad/internal/render"
 	"pkgmetad/store"
 )
 
@@ -64,8 +65,9 @@ func TestContractOverTheStore(t *testing.T) {
 // store returns a store that holds the records.
 func (f *fakeStore) store(t testing.TB, o Options) *store.Store {
 	t.Helper()
+	rendering := render.Rendering{Zone: o.Location, Base: o.PublicURL}
 	s, err := store.Open(filepath.Join(t.TempDir(), "store.db"), store.Options{
-		LockWait: time.Second, Render: Template(o.Location), Rendering: Rendering(o.PublicURL, o.Location, o.MaxLimit),
+		LockWait: time.Second, Render: rendering.Template(), Rendering: rendering.Name(),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"pkgmetad/internal/record"
+	"pkgmetad/internal/render"
 	"pkgmetad/store"
 )
 
@@ -31,7 +32,7 @@ type fakeStore struct {
 var fakeChanged = time.Date(2026, 2, 16, 1, 2, 3, 456789000, time.UTC)
 
 func (f *fakeStore) serve(p record.Package) store.Served {
-	return store.Served{ID: p.ID, Sequence: uint64(p.ID), Changed: fakeChanged.AddDate(0, 0, -1), Body: Template(f.zone)(&p)}
+	return store.Served{ID: p.ID, Sequence: uint64(p.ID), Changed: fakeChanged.AddDate(0, 0, -1), Body: render.Rendering{Zone: f.zone}.Template()(&p)}
 }
 
 func (f *fakeStore) Served(id int, use func(store.Served)) error {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pkgmetad/internal/record"
+	"pkgmetad/internal/render"
 	"pkgmetad/internal/web"
 )
 
@@ -23,7 +24,7 @@ var (
 )
 
 // answerPage answers with a page for people around the answer that e holds.
-func (a *api) answerPage(w http.ResponseWriter, rq *request, v view, status int, e *encoder) {
+func (a *api) answerPage(w http.ResponseWriter, rq *request, v view, status int, e *render.Encoder) {
 	method := rq.Method
 	if method == http.MethodHead { // its header is that of the page for GET
 		method = http.MethodGet
@@ -34,7 +35,7 @@ func (a *api) answerPage(w http.ResponseWriter, rq *request, v view, status int,
 		Answer: &web.Answer{
 			Method: method, Path: rq.URL.RequestURI(), Status: status,
 			Header: [][2]string{{"Content-Type", typeJSON[0]}, {"Vary", "Accept"}},
-			Body:   e.buf, Base: a.base.of(rq.Request),
+			Body:   e.Bytes(), Base: a.base.of(rq.Request),
 		},
 	}
 	if allow := w.Header()["Allow"]; allow != nil {
@@ -45,9 +46,9 @@ func (a *api) answerPage(w http.ResponseWriter, rq *request, v view, status int,
 	if err != nil { // what was there for the answer is not there any more for the page
 		p := a.explain(rq.Request, err)
 		status = p.status
-		e.reset(pageIndent)
-		e.problem(p)
-		f.Answer.Status, f.Answer.Body = status, e.buf
+		e.Reset(pageIndent)
+		writeProblem(e, p)
+		f.Answer.Status, f.Answer.Body = status, e.Bytes()
 		b.Reset()
 		err = v.writePage(&b, rq, status, f)
 	}

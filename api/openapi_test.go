@@ -23,6 +23,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"pkgmetad/internal/record"
+	"pkgmetad/internal/render"
+	"pkgmetad/internal/snapshot"
 	"pkgmetad/store"
 )
 
@@ -112,10 +114,10 @@ func newWorld(t *testing.T) world {
 			{Name: "PyPI"},
 		}}
 	}
-	o.Snapshots, err = NewSnapshots(t.TempDir(), s, Rendering("", zone, 0), "http://example.com", zerolog.Nop())
+	o.Snapshots, err = snapshot.New(t.TempDir(), s, render.Rendering{Zone: zone, Base: "http://example.com"}, zerolog.Nop())
 	check(err)
 	w := world{sequence: since, now: s.Sequence()}
-	early, err := NewSnapshots(t.TempDir(), s, "", "http://example.com", zerolog.Nop())
+	early, err := snapshot.New(t.TempDir(), s, render.Rendering{Base: "http://example.com"}, zerolog.Nop())
 	check(err)
 	check(o.Snapshots.Make(t.Context()))
 	w.Handler = newHandler(t, o)

@@ -2,10 +2,11 @@ package api
 
 import (
 	"encoding/json"
-	"pkgmetad/internal/record"
 	"strconv"
 	"strings"
 	"testing"
+
+	"pkgmetad/internal/record"
 )
 
 // TestPages holds the paging of seven records with ids 1 to 7.

@@ -5,11 +5,12 @@ import (
 	"path"
 	"strings"
 
+	"pkgmetad/internal/render"
 	"pkgmetad/internal/web"
 )
 
 // root is where the API lies below the public URL.
-const root = "/api/v4/"
+const root = render.Root
 
 // routes maps the paths to the views. As in Django every path of the API ends
 // in a slash or in a format suffix such as ".json", and one that lacks its
@@ -56,7 +57,7 @@ func (a *api) routes() http.Handler {
 	// Browsers that show JSON ask for the icon at the place where it once was.
 	mux.Handle("/favicon.ico", http.RedirectHandler(a.base.prefix+web.IconPath(), http.StatusMovedPermanently))
 	if a.snapshots != nil {
-		mux.Handle(snapshotPath, a.snapshots)
+		mux.HandleFunc(snapshotPath, a.snapshot)
 	}
 	return onlyCleanPaths(mux, a.unknown)
 }

@@ -2,9 +2,10 @@ package api
 
 import (
 	"math"
-	"pkgmetad/internal/record"
 	"strings"
 	"time"
+
+	"pkgmetad/internal/record"
 )
 
 // minScore is the least that a package can score.

@@ -1,9 +1,10 @@
 package api
 
 import (
-	"pkgmetad/internal/record"
 	"testing"
 	"time"
+
+	"pkgmetad/internal/record"
 )
 
 var scoredAt = time.Date(2026, 3, 31, 12, 0, 0, 0, time.UTC)

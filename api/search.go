@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pkgmetad/internal/record"
+	"pkgmetad/internal/render"
 	"pkgmetad/internal/web"
 	"pkgmetad/store"
 )
@@ -93,20 +94,20 @@ func (a *api) results(rq *request) (found []result, err error) {
 	return found, nil
 }
 
-func (a *api) getSearch(e *encoder, rq *request) error {
+func (a *api) getSearch(e *render.Encoder, rq *request) error {
 	rq.changed = time.Time{} // the scores change with the time
 	found, err := a.results(rq)
 	if err != nil {
 		return err
 	}
 	now := time.Now()
-	e.open('[')
+	e.Open('[')
 	for _, r := range found {
-		e.item()
+		e.Item()
 		item := r.item(now)
-		e.searchItem(&item, a.location)
+		writeSearchItem(e, &item, a.location)
 	}
-	e.close(']')
+	e.Close(']')
 	return nil
 }
 
@@ -135,49 +136,49 @@ func (r *result) item(now time.Time) searchItem {
 	}
 }
 
-func (e *encoder) searchItem(i *searchItem, location *time.Location) {
-	e.open('{')
-	e.key("description")
-	e.str(i.description)
-	e.key("title")
-	e.str(i.title)
-	e.key("created")
-	e.time(i.created, location)
-	e.key("modified")
-	e.time(i.modified, location)
-	e.key("weight")
-	e.int(i.weight)
-	e.key("item_type")
-	e.str(i.kind)
-	e.key("title_no_prefix")
-	e.str(noPrefix(i.title))
-	e.key("slug")
-	e.str(i.slug)
-	e.key("slug_no_prefix")
-	e.str(noPrefix(i.slug))
-	e.key("clean_title")
-	e.str(cleanTitle(noPrefix(i.slug)))
-	e.key("category")
-	e.str(i.category)
-	e.key("absolute_url")
-	e.str(i.path)
-	e.key("repo_watchers")
-	e.int(i.watchers)
-	e.key("repo_forks")
-	e.int(i.forks)
-	e.key("pypi_downloads")
-	e.int(0)
-	e.key("score")
-	e.int(i.score)
-	e.key("usage")
-	e.int(0)
-	e.key("participants")
-	e.str(i.participants)
-	e.key("last_committed")
-	e.timeOrNull(i.lastCommitted, location)
-	e.key("last_released")
-	e.timeOrNull(i.lastReleased, location)
-	e.close('}')
+func writeSearchItem(e *render.Encoder, i *searchItem, location *time.Location) {
+	e.Open('{')
+	e.Key("description")
+	e.String(i.description)
+	e.Key("title")
+	e.String(i.title)
+	e.Key("created")
+	e.Time(i.created, location)
+	e.Key("modified")
+	e.Time(i.modified, location)
+	e.Key("weight")
+	e.Int(i.weight)
+	e.Key("item_type")
+	e.String(i.kind)
+	e.Key("title_no_prefix")
+	e.String(noPrefix(i.title))
+	e.Key("slug")
+	e.String(i.slug)
+	e.Key("slug_no_prefix")
+	e.String(noPrefix(i.slug))
+	e.Key("clean_title")
+	e.String(cleanTitle(noPrefix(i.slug)))
+	e.Key("category")
+	e.String(i.category)
+	e.Key("absolute_url")
+	e.String(i.path)
+	e.Key("repo_watchers")
+	e.Int(i.watchers)
+	e.Key("repo_forks")
+	e.Int(i.forks)
+	e.Key("pypi_downloads")
+	e.Int(0)
+	e.Key("score")
+	e.Int(i.score)
+	e.Key("usage")
+	e.Int(0)
+	e.Key("participants")
+	e.String(i.participants)
+	e.Key("last_committed")
+	e.TimeOrNull(i.lastCommitted, location)
+	e.Key("last_released")
+	e.TimeOrNull(i.lastReleased, location)
+	e.Close('}')
 }
 
 func (a *api) searchPage(w io.Writer, rq *request, f web.Frame) error {

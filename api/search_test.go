@@ -4,11 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"pkgmetad/internal/record"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"pkgmetad/internal/record"
 
 	"github.com/google/go-cmp/cmp"
 )

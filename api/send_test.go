@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"pkgmetad/internal/record"
+	"pkgmetad/internal/render"
 	"pkgmetad/store"
 )
 
@@ -99,7 +100,7 @@ func TestLastModified(t *testing.T) {
 func TestTwoChangesInASecond(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store.db")
 	synctest.Test(t, func(t *testing.T) {
-		s, err := store.Open(path, store.Options{Render: Template(nil)})
+		s, err := store.Open(path, store.Options{Render: render.Rendering{}.Template()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -226,35 +227,4 @@ func FuzzConditional(f *testing.F) {
 			t.Fatalf("%d bytes", w.Body.Len())
 		}
 	})
-}
-
-// TestTemplate: what the store keeps, completed, is what rendering for this
-// request would give, in every form of it.
-func TestTemplate(t *testing.T) {
-	records, zone := documented(t)
-	hostile := record.Package{Entry: record.Entry{ID: 1, Slug: "x", Title: "\x00 \u2028 \"/api/v4/\"", Category: 3, Grids: []int{2, 1}}}
-	hostile.Repo.Description, hostile.Repo.Participants = "\x00\x00a", []string{"\x00"}
-	for _, rec := range append(records.packages, hostile) {
-		for _, rq := range []request{{base: "http://h", tail: "/"}, {base: "https://h/meta", tail: ".json?format=%22"}, {}} {
-			for indent := range 9 {
-				var direct, kept encoder
-				a := api{location: zone}
-				direct.reset(indent)
-				direct.open('[')
-				direct.item()
-				if err := a.writePackage(&direct, &rq, &rec); err != nil {
-					t.Fatal(err)
-				}
-				direct.close(']')
-				kept.reset(indent)
-				kept.open('[')
-				kept.item()
-				kept.served(&rq, Template(zone)(&rec))
-				kept.close(']')
-				if !bytes.Equal(direct.buf, kept.buf) {
-					t.Fatalf("%s, indented by %d:\n%s\n%s", rec.Slug, indent, direct.buf, kept.buf)
-				}
-			}
-		}
-	}
 }

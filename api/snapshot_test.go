@@ -2,9 +2,7 @@ package api
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -14,24 +12,24 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/rs/zerolog"
 
 	"pkgmetad/internal/record"
+	"pkgmetad/internal/render"
+	"pkgmetad/internal/snapshot"
 	"pkgmetad/store"
 )
 
 const siteBase = "http://example.com" // of httptest.NewRequest
 
-// snapshots keeps the snapshots of a store in the folder.
-func snapshotsOf(t testing.TB, dir string, s SnapshotStore) *Snapshots {
+// snapshotsOf keeps the snapshots of a store in the folder.
+func snapshotsOf(t testing.TB, dir string, s snapshot.Store) *snapshot.Follower {
 	t.Helper()
-	kept, err := NewSnapshots(dir, s, "test", siteBase, zerolog.New(zerolog.NewTestWriter(t)))
+	kept, err := snapshot.New(dir, s, render.Rendering{Base: siteBase}, zerolog.New(zerolog.NewTestWriter(t)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +37,7 @@ func snapshotsOf(t testing.TB, dir string, s SnapshotStore) *Snapshots {
 }
 
 // withSnapshot returns the API over the documented records, with a snapshot of them.
-func withSnapshot(t testing.TB) (http.Handler, *store.Store, *Snapshots) {
+func withSnapshot(t testing.TB) (http.Handler, *store.Store, *snapshot.Follower) {
 	t.Helper()
 	records, zone := documented(t)
 	s := records.store(t, Options{Location: zone})
@@ -48,6 +46,15 @@ func withSnapshot(t testing.TB) (http.Handler, *store.Store, *Snapshots) {
 		t.Fatal(err)
 	}
 	return newHandler(t, Options{Store: s, Snapshots: kept, Location: zone}), s, kept
+}
+
+// aMinuteAgo is a store that last changed a minute earlier than it did: no later
+// change can be of the same second.
+type aMinuteAgo struct{ *store.Store }
+
+func (a aMinuteAgo) EachServed(use func(store.Served) error) (uint64, time.Time, error) {
+	sequence, changed, err := a.Store.EachServed(use)
+	return sequence, changed.Add(-time.Minute), err
 }
 
 // TestSnapshot: all packages as they are served, one a line, by id.
@@ -81,14 +88,16 @@ func TestSnapshot(t *testing.T) {
 }
 
 func TestSnapshotCodings(t *testing.T) {
-	h, _, kept := withSnapshot(t)
+	h, s, _ := withSnapshot(t)
 	now := do(h, "GET", snapshotPath)
 	if w := do(h, "GET", snapshotPath, "If-Modified-Since", now.Header().Get("Last-Modified")); w.Code != 200 && w.Code != 304 {
 		t.Errorf("by the date of this second: %d", w.Code)
 	}
-	earlier := *kept.current.Load()
-	earlier.changed = earlier.changed.Add(-time.Minute)
-	kept.current.Store(&earlier)
+	kept := snapshotsOf(t, t.TempDir(), aMinuteAgo{s})
+	if err := kept.Make(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h = newHandler(t, Options{Store: s, Snapshots: kept})
 	plain := do(h, "GET", snapshotPath)
 	tags := map[string]bool{}
 	for accept, coding := range map[string]string{
@@ -151,137 +160,38 @@ func TestSnapshotCodings(t *testing.T) {
 	}
 }
 
-// TestSnapshotIsKept: a restart serves what is there, under the same tag, and
-// tidies up the rest; another kind or a later sequence is not served.
-func TestSnapshotIsKept(t *testing.T) {
-	records, _ := documented(t)
-	s := records.store(t, Options{})
-	dir := filepath.Join(t.TempDir(), "snapshots")
-	get := func(kept *Snapshots) *httptest.ResponseRecorder { return do(kept, "GET", snapshotPath) }
-
-	first := snapshotsOf(t, dir, s)
-	if w := get(first); w.Code != 503 || w.Header().Get("Retry-After") == "" {
-		t.Errorf("before the first: %d", w.Code)
-	}
-	if err := first.Make(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	want := get(first)
-	for _, junk := range []string{unfinished, unfinished + ".gz", "packages-1-x.ndjson", "packages-99999999999999999-" + first.kind + ".ndjson", "packages-x-" + first.kind + ".ndjson"} {
-		if err := os.WriteFile(filepath.Join(dir, junk), []byte("junk"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	second := snapshotsOf(t, dir, s)
-	got := get(second)
-	if got.Header().Get("ETag") != want.Header().Get("ETag") || got.Header().Get("Last-Modified") != want.Header().Get("Last-Modified") || got.Body.String() != want.Body.String() {
-		t.Errorf("after a restart: %v, before: %v", got.Header(), want.Header())
-	}
-	if files, _ := os.ReadDir(dir); len(files) != 3 {
-		t.Errorf("%v", files)
-	}
-
-	if err := os.Remove(second.path(second.current.Load(), codings[0])); err != nil {
-		t.Fatal(err)
-	}
-	if w := do(second, "GET", snapshotPath, "Accept-Encoding", "zstd"); w.Code != 503 {
-		t.Errorf("without its file: %d", w.Code)
-	}
-	if err := second.Make(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if w := do(second, "GET", snapshotPath, "Accept-Encoding", "zstd"); w.Code != 200 {
-		t.Errorf("made again: %d", w.Code)
-	}
-
-	other, err := NewSnapshots(dir, s, "other", siteBase, zerolog.Nop())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if w := get(other); w.Code != 503 {
-		t.Errorf("of another rendering: %d", w.Code)
-	}
-}
-
-// TestSnapshotFails: one that cannot be made leaves the old one.
-func TestSnapshotFails(t *testing.T) {
+// TestSnapshotIsMissing: while there is none, and where its file was taken away,
+// readers are told to come again.
+func TestSnapshotIsMissing(t *testing.T) {
 	records, _ := documented(t)
 	dir := t.TempDir()
 	kept := snapshotsOf(t, dir, records)
+	h := newHandler(t, Options{Store: records, Snapshots: kept})
+	unavailable := func(when, want string) {
+		t.Helper()
+		w := do(h, "GET", snapshotPath, "Accept-Encoding", "zstd")
+		if w.Code != 503 || w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s: %d %v %s", when, w.Code, w.Header(), w.Body)
+		}
+	}
+	unavailable("before the first", "is being made")
 	if err := kept.Make(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	before := do(kept, "GET", snapshotPath).Body.String()
-	records.packages = append(records.packages, record.Package{Entry: record.Entry{ID: 1 << 40}})
-	records.err = errors.New("page 17 is garbage")
-	if err := kept.Make(t.Context()); err == nil || !strings.Contains(err.Error(), "page 17") || !strings.Contains(err.Error(), dir) {
-		t.Errorf("%v", err)
+	files, err := filepath.Glob(filepath.Join(dir, "*.zst"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
 	}
-	if w := do(kept, "GET", snapshotPath); w.Code != 200 || w.Body.String() != before {
-		t.Errorf("%d after a failure", w.Code)
+	if err := os.Remove(files[0]); err != nil {
+		t.Fatal(err)
 	}
-	if files, _ := os.ReadDir(dir); len(files) != 3 {
-		t.Errorf("%v", files)
+	unavailable("without its file", "cannot be read")
+	if err := kept.Make(t.Context()); err != nil {
+		t.Fatal(err)
 	}
-}
-
-// brittle is a store that can be made to change and to fail while it is read.
-type brittle struct {
-	*fakeStore
-	more  atomic.Uint64
-	fails atomic.Bool
-}
-
-func (b *brittle) Sequence() uint64 { return b.fakeStore.Sequence() + b.more.Load() }
-
-func (b *brittle) EachServed(use func(store.Served) error) (uint64, time.Time, error) {
-	if b.fails.Load() {
-		return 0, fakeChanged, errors.New("the disk is full")
+	if w := do(h, "GET", snapshotPath, "Accept-Encoding", "zstd"); w.Code != 200 {
+		t.Errorf("made again: %d", w.Code)
 	}
-	_, changed, err := b.fakeStore.EachServed(use)
-	return b.Sequence(), changed, err
-}
-
-// TestSnapshotRun: made at once, after each update that follows a change, again
-// a minute after a failure.
-func TestSnapshotRun(t *testing.T) {
-	fake, _ := documented(t)
-	records := &brittle{fakeStore: fake}
-	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		kept := snapshotsOf(t, dir, records)
-		sequence := func() uint64 {
-			synctest.Wait()
-			if n := kept.current.Load(); n != nil {
-				return n.sequence
-			}
-			return 0
-		}
-		done := make(chan struct{})
-		ctx, cancel := context.WithCancel(t.Context())
-		go func() { kept.Run(ctx); close(done) }()
-		if sequence() != records.Sequence() {
-			t.Error("none was made at the start")
-		}
-		records.more.Add(1)
-		if sequence() == records.Sequence() {
-			t.Error("one was made unasked")
-		}
-		records.fails.Store(true)
-		kept.Update()
-		sequence()
-		records.fails.Store(false)
-		time.Sleep(retryAfter - time.Second)
-		if sequence() == records.Sequence() {
-			t.Error("made again at once")
-		}
-		time.Sleep(2 * time.Second)
-		if sequence() != records.Sequence() {
-			t.Error("not made again after a minute")
-		}
-		cancel()
-		<-done
-	})
 }
 
 // TestSlowReadersHoldNothing: readers of the snapshot that hardly read neither
@@ -300,8 +210,9 @@ func TestSlowReadersHoldNothing(t *testing.T) {
 	if err := kept.Make(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	want := do(kept, "GET", snapshotPath).Body.Bytes()
-	server := httptest.NewUnstartedServer(newHandler(t, Options{Store: s, Snapshots: kept}))
+	h := newHandler(t, Options{Store: s, Snapshots: kept})
+	want := do(h, "GET", snapshotPath).Body.Bytes()
+	server := httptest.NewUnstartedServer(h)
 	server.Config = NewServer(server.Config.Handler, zerolog.Nop())
 	server.Listener = LimitListener(server.Listener, 1000)
 	server.Start()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pkgmetad/internal/record"
+	"pkgmetad/internal/render"
 	"pkgmetad/internal/web"
 	"pkgmetad/store"
 )
@@ -40,13 +41,13 @@ func (a *api) status() view {
 	return view{
 		name:        "Status",
 		description: "How fresh the whole catalogue is, what the last passes did, what the upstreams' limits leave, and what fails.",
-		get: func(e *encoder, rq *request) error {
+		get: func(e *render.Encoder, rq *request) error {
 			rq.changed = time.Time{} // it changes with the time
 			state, err := a.statusCache.get(a.state)
 			if err != nil {
 				return err
 			}
-			return e.value(state)
+			return writeValue(e, state)
 		},
 		page: func(w io.Writer, rq *request, f web.Frame) error {
 			state, err := a.statusCache.get(a.state)
@@ -124,8 +125,8 @@ func (a *api) state() (web.CatalogueState, error) {
 		}
 	}
 	if a.snapshots != nil {
-		if n := a.snapshots.current.Load(); n != nil {
-			s.Snapshot = &web.Snapshot{Sequence: n.sequence, Made: a.moment(n.made), Bytes: n.size}
+		if n, ok := a.snapshots.Latest(); ok {
+			s.Snapshot = &web.Snapshot{Sequence: n.Sequence, Made: a.moment(n.Made), Bytes: n.Size}
 		}
 	}
 	return s, nil
@@ -138,13 +139,13 @@ func (a *api) packageStatus() view {
 	return view{
 		name:        "Package Status",
 		description: "Where the sources of one package stand: last attempt, last success, next due, failures, last error.",
-		get: func(e *encoder, rq *request) error {
+		get: func(e *render.Encoder, rq *request) error {
 			rq.changed = time.Time{} // an attempt that failed changes this and nothing else
 			rec, err := a.find(rq.key)
 			if err != nil {
 				return err
 			}
-			return e.value(a.packageState(&rec))
+			return writeValue(e, a.packageState(&rec))
 		},
 		page: func(w io.Writer, rq *request, f web.Frame) error {
 			rec, err := a.find(rq.key)
@@ -175,13 +176,13 @@ func (a *api) find(key string) (record.Package, error) {
 }
 
 // value writes what has JSON tags.
-func (e *encoder) value(v any) error {
+func writeValue(e *render.Encoder, v any) error {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
 		return err
 	}
-	e.served(&request{}, bytes.TrimSpace(b.Bytes()))
+	e.JSON(bytes.TrimSpace(b.Bytes()))
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pkgmetad/internal/record"
+	"pkgmetad/internal/render"
 	"pkgmetad/internal/web"
 	"pkgmetad/store"
 )
@@ -16,7 +17,7 @@ import (
 func TestStatus(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store.db")
 	synctest.Test(t, func(t *testing.T) {
-		s, err := store.Open(path, store.Options{Render: Template(nil)})
+		s, err := store.Open(path, store.Options{Render: render.Rendering{}.Template()})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"pkgmetad/internal/render"
 	"pkgmetad/internal/web"
 	"pkgmetad/store"
 )
@@ -15,7 +16,7 @@ type view struct {
 	name, description string // as OPTIONS tells them
 	// get writes the answer to GET and HEAD. Its error is a *problem or a
 	// failure of the store, and then what it has written does not count.
-	get func(e *encoder, rq *request) error
+	get func(e *render.Encoder, rq *request) error
 	// page writes the answer as a page for people, around the one that get wrote;
 	// nil where that one says all. Its error is as that of get.
 	page func(w io.Writer, rq *request, f web.Frame) error
@@ -33,9 +34,8 @@ type request struct {
 	form
 	key   string // the id or slug in the path of an instance
 	query query
-	base  string // scheme, host and prefix: what stands before the path of a link
-	path  string // as asked for
-	tail  string // the end of each link to a view: "/", or the format suffix, and the ?format= asked with
+	path  string       // as asked for
+	links render.Links // behind each link to a view stands "/", or the format suffix, and the ?format= asked with
 
 	// changed is when the answer last changed, or a later time; zero where that
 	// is not known. A view may set an earlier one than that of all that is served.
@@ -66,9 +66,9 @@ func (a *api) unknown(w http.ResponseWriter, r *http.Request) {
 	defer a.release(e)
 	rq := request{Request: r}
 	if rq.form, _ = negotiate(r.Header["Accept"], ""); rq.html {
-		e.reset(pageIndent)
+		e.Reset(pageIndent)
 	}
-	e.problem(errNotFound)
+	writeProblem(e, errNotFound)
 	h := w.Header()
 	h["Vary"] = varyAccept
 	if rq.html {
@@ -76,7 +76,7 @@ func (a *api) unknown(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h["Content-Type"] = typeJSON
-	a.send(w, r, errNotFound.status, e.buf, time.Time{})
+	a.send(w, r, errNotFound.status, e.Bytes(), time.Time{})
 }
 
 // answer answers a request for a view. The answer is complete before its first
@@ -84,16 +84,16 @@ func (a *api) unknown(w http.ResponseWriter, r *http.Request) {
 func (a *api) answer(w http.ResponseWriter, r *http.Request, v view, key, suffix string) {
 	e := a.encoder()
 	defer a.release(e)
-	rq := request{Request: r, key: key, query: parseQuery(r.URL.RawQuery), path: r.URL.Path, tail: "/"}
+	rq := request{Request: r, key: key, query: parseQuery(r.URL.RawQuery), path: r.URL.Path, links: render.Links{Tail: "/"}}
 	h := w.Header()
 	h["Allow"] = allowed
 	h["Vary"] = varyAccept
 	status := http.StatusOK
-	if err := a.render(e, &rq, v, suffix); err != nil {
+	if err := a.respond(e, &rq, v, suffix); err != nil {
 		p := a.explain(r, err)
 		status = p.status
-		e.reset(e.indent)
-		e.problem(p)
+		e.Reset(e.Indent())
+		writeProblem(e, p)
 		rq.changed = time.Time{}
 		if status == http.StatusServiceUnavailable {
 			h["Retry-After"] = []string{"5"}
@@ -104,7 +104,7 @@ func (a *api) answer(w http.ResponseWriter, r *http.Request, v view, key, suffix
 		return
 	}
 	h["Content-Type"] = typeJSON
-	a.send(w, r, status, e.buf, rq.changed)
+	a.send(w, r, status, e.Bytes(), rq.changed)
 }
 
 // The values of headers that are always the same.
@@ -124,10 +124,10 @@ func (a *api) explain(r *http.Request, err error) *problem {
 	return p
 }
 
-// render checks in DRF's order: first the format and the Accept header, so that
+// respond checks in DRF's order: first the format and the Accept header, so that
 // even a problem comes in the form asked for; then the method; then the record.
 // OPTIONS does not look for the record.
-func (a *api) render(e *encoder, rq *request, v view, suffix string) (err error) {
+func (a *api) respond(e *render.Encoder, rq *request, v view, suffix string) (err error) {
 	asked, carried := rq.query.get("format")
 	format := suffix
 	if format == "" {
@@ -137,48 +137,48 @@ func (a *api) render(e *encoder, rq *request, v view, suffix string) (err error)
 	if rq.html {
 		rq.indent = pageIndent
 	}
-	e.reset(rq.indent)
+	e.Reset(rq.indent)
 	if err != nil {
 		return err
 	}
 	switch rq.Method {
 	case http.MethodGet, http.MethodHead:
 	case http.MethodOptions:
-		e.metadata(v)
+		writeMetadata(e, v)
 		return nil
 	default:
 		return &problem{http.StatusMethodNotAllowed, `Method "` + rq.Method + `" not allowed.`}
 	}
-	rq.base = a.base.of(rq.Request)
+	rq.links.Base = a.base.of(rq.Request)
 	if suffix != "" {
-		rq.tail = "." + suffix
+		rq.links.Tail = "." + suffix
 	}
 	if carried {
-		rq.tail += "?" + query{{"format", asked}}.encode()
+		rq.links.Tail += "?" + query{{"format", asked}}.encode()
 	}
 	rq.changed = a.store.Changed() // before anything is read: what is read is then no older
 	return v.get(e, rq)
 }
 
-func (e *encoder) problem(p *problem) {
-	e.open('{')
-	e.key("detail")
-	e.str(p.detail)
-	e.close('}')
+func writeProblem(e *render.Encoder, p *problem) {
+	e.Open('{')
+	e.Key("detail")
+	e.String(p.detail)
+	e.Close('}')
 }
 
 // metadata writes what OPTIONS tells of a view.
-func (e *encoder) metadata(v view) {
-	e.open('{')
-	e.key("name")
-	e.str(v.name)
-	e.key("description")
-	e.str(v.description)
-	e.key("renders")
-	e.strings("application/json", "text/html")
-	e.key("parses")
-	e.strings("application/json", "application/x-www-form-urlencoded", "multipart/form-data")
-	e.close('}')
+func writeMetadata(e *render.Encoder, v view) {
+	e.Open('{')
+	e.Key("name")
+	e.String(v.name)
+	e.Key("description")
+	e.String(v.description)
+	e.Key("renders")
+	e.Strings("application/json", "text/html")
+	e.Key("parses")
+	e.Strings("application/json", "application/x-www-form-urlencoded", "multipart/form-data")
+	e.Close('}')
 }
 
 // find looks a record up by what stands in its path: digits are an id before
@@ -207,14 +207,14 @@ func missing(name string, err error) error {
 // next answer: one great page must not hold its memory for ever.
 const maxKept = 1 << 20
 
-func (a *api) encoder() *encoder {
-	e := a.encoders.Get().(*encoder)
-	e.reset(0)
+func (a *api) encoder() *render.Encoder {
+	e := a.encoders.Get().(*render.Encoder)
+	e.Reset(0)
 	return e
 }
 
-func (a *api) release(e *encoder) {
-	if cap(e.buf) <= maxKept {
+func (a *api) release(e *render.Encoder) {
+	if cap(e.Bytes()) <= maxKept {
 		a.encoders.Put(e)
 	}
 }

@@ -3,9 +3,10 @@ package api
 import (
 	"errors"
 	"net/http"
-	"pkgmetad/internal/record"
 	"strings"
 	"testing"
+
+	"pkgmetad/internal/record"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"

@@ -10,9 +10,9 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"pkgmetad/api"
 	"pkgmetad/fetcher"
 	"pkgmetad/github"
+	"pkgmetad/internal/render"
 	"pkgmetad/pypi"
 	"pkgmetad/store"
 )
@@ -27,19 +27,19 @@ type parts struct {
 	fetcher *fetcher.Fetcher
 
 	passSince atomic.Pointer[time.Time] // when the pass that runs now began; nil for none
-	snapshots *api.Snapshots            // nil but in the daemon
 }
 
 // openStore opens the store that cfg names, for packages to be served as cfg says.
 func openStore(cfg *Config) (*store.Store, error) {
 	return store.Open(cfg.Store.Path, store.Options{
 		LockWait: cfg.Store.LockWait, MaxSize: int(cfg.Store.MaxSize), Judge: fetcher.Judge,
-		Render: api.Template(cfg.HTTP.TimeZone), Rendering: rendering(cfg),
+		Render: rendering(cfg).Template(), Rendering: rendering(cfg).Name(),
 	})
 }
 
-func rendering(cfg *Config) string {
-	return api.Rendering(linkBase(cfg, cfg.HTTP.Listen), cfg.HTTP.TimeZone, cfg.HTTP.MaxLimit)
+// rendering is how records are served.
+func rendering(cfg *Config) render.Rendering {
+	return render.Rendering{Zone: cfg.HTTP.TimeZone, Base: linkBase(cfg, cfg.HTTP.Listen)}
 }
 
 // linkBase is what stands before the links of answers that are no answer to one

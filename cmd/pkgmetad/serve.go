@@ -17,7 +17,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"pkgmetad/api"
+	"pkgmetad/internal/render"
 	"pkgmetad/internal/search"
+	"pkgmetad/internal/snapshot"
 )
 
 // shutdownGrace is what requests that are being answered get to end, at a stop.
@@ -89,7 +91,8 @@ func serve(ctx context.Context, cfg *Config, log zerolog.Logger, ready func(net.
 		return explainListen(cfg.HTTP.Listen, err)
 	}
 	defer listener.Close() // again, where all goes well
-	if p.snapshots, err = api.NewSnapshots(cfg.Store.Path+".snapshot", p.store, rendering(cfg), linkBase(cfg, listener.Addr().String()), log); err != nil {
+	snapshots, err := snapshot.New(cfg.Store.Path+".snapshot", p.store, render.Rendering{Zone: cfg.HTTP.TimeZone, Base: linkBase(cfg, listener.Addr().String())}, log)
+	if err != nil {
 		return err
 	}
 	index, err := search.Open(cfg.Store.Path+".search", p.store, log)
@@ -99,7 +102,7 @@ func serve(ctx context.Context, cfg *Config, log zerolog.Logger, ready func(net.
 	defer func() { err = errors.Join(err, index.Close()) }()
 	s := &scheduler{schedule: cfg.Schedule.Cron, location: cfg.Schedule.TimeZone, log: log, job: p.pass}
 	handler, err := api.New(api.Options{
-		Store: p.store, Snapshots: p.snapshots, Searcher: searcher{index}, Daemon: func() api.Running { return p.running(s) },
+		Store: p.store, Snapshots: snapshots, Searcher: searcher{index}, Daemon: func() api.Running { return p.running(s) },
 		PublicURL: cfg.HTTP.PublicURL, TrustedProxies: cfg.HTTP.TrustedProxies,
 		Location: cfg.HTTP.TimeZone, MaxLimit: cfg.HTTP.MaxLimit, MaxWaits: (cfg.HTTP.MaxConnections + 1) / 2, Log: log,
 	})
@@ -131,7 +134,7 @@ func serve(ctx context.Context, cfg *Config, log zerolog.Logger, ready func(net.
 		ready(listener.Addr())
 	}
 
-	running.Go(func() { p.snapshots.Run(ctx) })
+	running.Go(func() { snapshots.Run(ctx) })
 	running.Go(func() {
 		if err := index.Run(ctx); err != nil {
 			log.Error().Err(err).Msg("the search finds what it found so far, and nothing newer")
@@ -233,7 +236,6 @@ func (p *parts) reload(ctx context.Context, hangup <-chan os.Signal, reloaded fu
 				p.log.Error().Msg(err.Error())
 				continue
 			}
-			p.snapshots.Update()
 			reloaded()
 		}
 	}

@@ -16,7 +16,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"pkgmetad/api"
 	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
@@ -89,7 +88,7 @@ func lookUp(ctx context.Context, cfg *Config, slug string) (rec record.Package, 
 }
 
 func show(w io.Writer, cfg *Config, rec record.Package, now time.Time) error {
-	fmt.Fprintf(w, "%s\n\n", api.Record(rec, linkBase(cfg, cfg.HTTP.Listen), cfg.HTTP.TimeZone, 4))
+	fmt.Fprintf(w, "%s\n\n", rendering(cfg).Record(&rec, 4))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "source\tstate\tlast attempt\tlast success\tnext due\tfailures")
 	sources := []struct {

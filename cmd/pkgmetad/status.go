@@ -19,8 +19,8 @@ func (p *parts) onePass(ctx context.Context) (fetcher.Report, error) {
 	return report, err
 }
 
-// afterPass keeps what a pass did for the status, brings the snapshot up to
-// date, and forgets the deletions that the feed has told of for long enough.
+// afterPass keeps what a pass did for the status, and forgets the deletions that
+// the feed has told of for long enough.
 func (p *parts) afterPass(report fetcher.Report, passErr error) {
 	now := time.Now()
 	if report.Asked > 0 || passErr != nil { // else nothing was due: no news
@@ -30,9 +30,6 @@ func (p *parts) afterPass(report fetcher.Report, passErr error) {
 	}
 	if err := p.store.Forget(now.Add(-p.cfg.Store.KeepDeletions)); err != nil {
 		p.log.Error().Err(err).Msg("old deletions stay in the feed of changes until the next pass")
-	}
-	if p.snapshots != nil {
-		p.snapshots.Update()
 	}
 }
 

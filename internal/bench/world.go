@@ -14,8 +14,8 @@ import (
 	"syscall"
 	"time"
 
-	"pkgmetad/api"
 	"pkgmetad/internal/record"
+	"pkgmetad/internal/render"
 	"pkgmetad/store"
 )
 
@@ -152,8 +152,9 @@ func (s site) generate(n int) error {
 	if err := errors.Join(out.Flush(), f.Close()); err != nil || n == 0 {
 		return err
 	}
+	rendering := render.Rendering{Zone: time.UTC, Base: publicURL}
 	st, err := store.Open(s.path("pkgmetad.db"), store.Options{
-		Render: api.Template(time.UTC), Rendering: api.Rendering(publicURL, time.UTC, maxLimit),
+		Render: rendering.Template(), Rendering: rendering.Name(),
 	})
 	if err != nil {
 		return err

@@ -11,8 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"pkgmetad/api"
 	"pkgmetad/internal/record"
+	"pkgmetad/internal/render"
 )
 
 // TestSenseless: each mistake is told with the id, and costs that entry alone.
@@ -205,7 +205,7 @@ func FuzzRecord(f *testing.F) {
 		if rec.ID < 1 || !record.IsSlug(rec.Slug) || rec.Repo.Stars < 0 || rec.Repo.Forks < 0 || slices.Contains(rec.Grids, 0) {
 			t.Errorf("taken: %+v", rec)
 		}
-		served := api.Record(rec, "https://site.test", time.UTC, 0)
+		served := render.Rendering{Zone: time.UTC, Base: "https://site.test"}.Record(&rec, 0)
 		again, err := (&decoder{site: &site{"https", "site.test"}, staleAfter: time.Hour, zone: new(Zone)}).record(served)
 		if err != nil {
 			t.Fatalf("what is served is not taken: %v\n%s", err, served)

@@ -1,4 +1,4 @@
-package api
+package render
 
 import (
 	"strconv"
@@ -6,10 +6,11 @@ import (
 	"unicode/utf8"
 )
 
-// An encoder appends one JSON document to a buffer, spelt as DRF's JSON
-// renderer does: without any space, or indented; text beyond ASCII kept; only
-// what JSON demands escaped, and the two line ends that JavaScript minds.
-type encoder struct {
+// An Encoder appends one JSON document to a buffer, spelt as DRF's JSON renderer
+// spells it: without any space, or indented; text beyond ASCII kept; escaped only
+// what JSON demands, and the two line ends that JavaScript minds. The zero
+// Encoder writes the compact form.
+type Encoder struct {
 	buf     []byte
 	compact []byte // scratch for what is to be indented
 	indent  int    // spaces a level; 0 for the compact form
@@ -17,18 +18,27 @@ type encoder struct {
 	first   bool   // nothing stands in the innermost object or array yet
 }
 
-func (e *encoder) reset(indent int) {
-	*e = encoder{buf: e.buf[:0], compact: e.compact[:0], indent: indent}
+// Reset begins another document in the same buffer, indented by so many spaces
+// a level, 0 for the compact form.
+func (e *Encoder) Reset(indent int) {
+	*e = Encoder{buf: e.buf[:0], compact: e.compact[:0], indent: indent}
 }
 
-func (e *encoder) open(bracket byte) {
+// Bytes returns what has been written since the last Reset. It lasts until the next.
+func (e *Encoder) Bytes() []byte { return e.buf }
+
+// Indent returns how many spaces a level the document is indented by.
+func (e *Encoder) Indent() int { return e.indent }
+
+// Open begins an object or an array: bracket is '{' or '['.
+func (e *Encoder) Open(bracket byte) {
 	e.buf = append(e.buf, bracket)
 	e.depth++
 	e.first = true
 }
 
-// close ends the innermost object or array. An empty one stays on its line.
-func (e *encoder) close(bracket byte) {
+// Close ends the innermost object or array. An empty one stays on its line.
+func (e *Encoder) Close(bracket byte) {
 	e.depth--
 	if !e.first {
 		e.newline()
@@ -37,8 +47,8 @@ func (e *encoder) close(bracket byte) {
 	e.buf = append(e.buf, bracket)
 }
 
-// item begins the next element of an array.
-func (e *encoder) item() {
+// Item begins the next element of an array.
+func (e *Encoder) Item() {
 	if e.first {
 		e.first = false
 	} else {
@@ -47,9 +57,9 @@ func (e *encoder) item() {
 	e.newline()
 }
 
-// key begins the next member of an object. The name needs no escapes.
-func (e *encoder) key(name string) {
-	e.item()
+// Key begins the next member of an object. The name needs no escapes.
+func (e *Encoder) Key(name string) {
+	e.Item()
 	e.buf = append(e.buf, '"')
 	e.buf = append(e.buf, name...)
 	e.buf = append(e.buf, '"', ':')
@@ -58,7 +68,7 @@ func (e *encoder) key(name string) {
 	}
 }
 
-func (e *encoder) newline() {
+func (e *Encoder) newline() {
 	if e.indent == 0 {
 		return
 	}
@@ -68,42 +78,43 @@ func (e *encoder) newline() {
 	}
 }
 
-func (e *encoder) null()        { e.buf = append(e.buf, "null"...) }
-func (e *encoder) int(n int)    { e.buf = strconv.AppendInt(e.buf, int64(n), 10) }
-func (e *encoder) bool(v bool)  { e.buf = strconv.AppendBool(e.buf, v) }
-func (e *encoder) str(s string) { e.buf = appendString(e.buf, s) }
+func (e *Encoder) Null()           { e.buf = append(e.buf, "null"...) }
+func (e *Encoder) Int(n int)       { e.buf = strconv.AppendInt(e.buf, int64(n), 10) }
+func (e *Encoder) Uint(n uint64)   { e.buf = strconv.AppendUint(e.buf, n, 10) }
+func (e *Encoder) Bool(v bool)     { e.buf = strconv.AppendBool(e.buf, v) }
+func (e *Encoder) String(s string) { e.buf = appendString(e.buf, s) }
 
-// strOrNull writes null for nil, which is not the same as "".
-func (e *encoder) strOrNull(s *string) {
+// StringOrNull writes null for nil, which is not the same as "".
+func (e *Encoder) StringOrNull(s *string) {
 	if s == nil {
-		e.null()
+		e.Null()
 		return
 	}
-	e.str(*s)
+	e.String(*s)
 }
 
-func (e *encoder) ints(ns []int) {
-	e.open('[')
+func (e *Encoder) Ints(ns []int) {
+	e.Open('[')
 	for _, n := range ns {
-		e.item()
-		e.int(n)
+		e.Item()
+		e.Int(n)
 	}
-	e.close(']')
+	e.Close(']')
 }
 
-func (e *encoder) strings(ss ...string) {
-	e.open('[')
+func (e *Encoder) Strings(ss ...string) {
+	e.Open('[')
 	for _, s := range ss {
-		e.item()
-		e.str(s)
+		e.Item()
+		e.String(s)
 	}
-	e.close(']')
+	e.Close(']')
 }
 
-// time writes t in a zone as ISO 8601, and null for the zero time.
-func (e *encoder) time(t time.Time, zone *time.Location) {
+// Time writes t in a zone as ISO 8601, and null for the zero time.
+func (e *Encoder) Time(t time.Time, zone *time.Location) {
 	if t.IsZero() {
-		e.null()
+		e.Null()
 		return
 	}
 	e.buf = append(e.buf, '"')
@@ -111,15 +122,15 @@ func (e *encoder) time(t time.Time, zone *time.Location) {
 	e.buf = append(e.buf, '"')
 }
 
-func (e *encoder) timeOrNull(t *time.Time, zone *time.Location) {
+func (e *Encoder) TimeOrNull(t *time.Time, zone *time.Location) {
 	if t == nil {
-		e.null()
+		e.Null()
 		return
 	}
-	e.time(*t, zone)
+	e.Time(*t, zone)
 }
 
-// appendString appends s quoted. Bytes that are no UTF-8 become U+FFFD.
+// appendString appends s quoted. Bytes that are not UTF-8 become U+FFFD.
 func appendString(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	if !utf8.ValidString(s) {
@@ -132,10 +143,10 @@ func appendString(b []byte, s string) []byte {
 		if c >= ' ' && c != '"' && c != '\\' && c != 0xE2 {
 			continue
 		}
-		if c == 0xE2 { // U+2028 and U+2029 are E2 80 A8 and E2 80 A9
-			if s[i+1] == 0x80 && s[i+2]|1 == 0xA9 {
+		if c == 0xE2 { // begins U+2028 and U+2029, among others, and is followed by two more bytes
+			if escape := lineEnds[s[i:i+3]]; escape != "" {
 				b = append(b, s[done:i]...)
-				b = append(b, '\\', 'u', '2', '0', '2', '8'+s[i+2]&1)
+				b = append(b, escape...)
 				done = i + 3
 			}
 			i += 2
@@ -163,6 +174,9 @@ func appendString(b []byte, s string) []byte {
 	b = append(b, s[done:]...)
 	return append(b, '"')
 }
+
+// lineEnds are the line ends of JavaScript that JSON allows within a string.
+var lineEnds = map[string]string{"\u2028": `\u2028`, "\u2029": `\u2029`}
 
 // appendTime appends t in a zone as Python's datetime.isoformat does: six
 // digits of microseconds or none, and the offset's seconds where it has any. As

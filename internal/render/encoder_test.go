@@ -1,4 +1,4 @@
-package api
+package render
 
 import (
 	"encoding/json"
@@ -72,39 +72,37 @@ func TestAppendTime(t *testing.T) {
 	}
 }
 
-func TestUnknownIsNull(t *testing.T) {
-	h := newHandler(t, Options{Store: few()})
-	const want = `{"category":null,"grids":[],"id":3,"title":"3","slug":"3","last_updated":null,"last_fetched":null,` +
-		`"repo_url":null,"pypi_version":null,"created":null,"modified":null,"repo_forks":0,"repo_description":"",` +
-		`"pypi_url":null,"documentation_url":null,"repo_watchers":0,"commits_over_52":[],"participants":[]}`
-	if got := do(h, "GET", "/api/v4/packages/3/").Body.String(); got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
-	}
-}
-
 func TestIndent(t *testing.T) {
-	h := newHandler(t, Options{Store: &fakeStore{}})
-	const want = "{\n   \"count\": 0,\n   \"next\": null,\n   \"previous\": null,\n   \"results\": []\n}"
-	if got := do(h, "GET", "/api/v4/packages/", "Accept", "application/json; indent=3").Body.String(); got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
-	}
-	e := encoder{indent: 1}
-	e.open('{')
-	e.key("a")
-	e.open('[')
-	e.item()
-	e.open('{')
-	e.close('}')
-	e.item()
-	e.ints([]int{1, -2})
-	e.item()
-	e.strings()
-	e.close(']')
-	e.key("b")
-	e.bool(true)
-	e.close('}')
+	e := Encoder{indent: 1}
+	e.Open('{')
+	e.Key("a")
+	e.Open('[')
+	e.Item()
+	e.Open('{')
+	e.Close('}')
+	e.Item()
+	e.Ints([]int{1, -2})
+	e.Item()
+	e.Strings()
+	e.Close(']')
+	e.Key("b")
+	e.Bool(true)
+	e.Close('}')
 	const nested = "{\n \"a\": [\n  {},\n  [\n   1,\n   -2\n  ],\n  []\n ],\n \"b\": true\n}"
 	if got := string(e.buf); got != nested {
 		t.Errorf("got  %s\nwant %s", got, nested)
+	}
+}
+
+func BenchmarkTime(b *testing.B) {
+	zone, err := time.LoadLocation("America/Chicago")
+	if err != nil {
+		b.Fatal(err)
+	}
+	t := time.Date(2026, 7, 1, 12, 0, 0, 123456000, time.UTC)
+	var buf []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		buf = appendTime(buf[:0], t, zone)
 	}
 }

@@ -1,0 +1,191 @@
+package api
+
+import (
+	"pkgmetad/internal/record"
+	"pkgmetad/internal/render"
+	"pkgmetad/store"
+)
+
+func (a *api) packages() collection {
+	const description = "API endpoint that allows packages to be viewed or edited."
+	return collection{
+		path:     "packages",
+		list:     view{"Package List", description, a.getPackages, a.packagesPage},
+		instance: view{"Package Instance", description, a.getPackage, a.packagePage},
+	}
+}
+
+func (a *api) getPackage(e *render.Encoder, rq *request) error {
+	use := func(p store.Served) {
+		e.Template(p.Body, rq.links)
+		rq.changed = p.Changed
+	}
+	type none struct{}
+	_, err := find("Package", rq.key,
+		func(id int) (none, error) { return none{}, a.store.Served(id, use) },
+		func(slug string) (none, error) { return none{}, a.store.ServedBySlug(slug, use) })
+	return err
+}
+
+func (a *api) getPackages(e *render.Encoder, rq *request) error {
+	p := newPage(rq.query, a.maxLimit)
+	offset, limit := p.window()
+	err := a.store.ServedPage(offset, limit, func(count int) {
+		e.Reset(e.Indent())
+		beginPage(e, rq, p, count)
+	}, func(served store.Served) {
+		e.Item()
+		e.Template(served.Body, rq.links)
+	})
+	endPage(e)
+	return err
+}
+
+func (a *api) grids() collection {
+	return collection{
+		path: "grids",
+		list: view{"Grid List", "", func(e *render.Encoder, rq *request) error {
+			return list(e, rq, a.maxLimit, a.store.Grids, a.writeGrid)
+		}, a.gridsPage},
+		instance: view{"Grid Instance", "", func(e *render.Encoder, rq *request) error {
+			g, err := find("Grid", rq.key, a.store.Grid, a.store.GridBySlug)
+			if err != nil {
+				return err
+			}
+			return a.writeGrid(e, rq, &g)
+		}, a.gridPage},
+	}
+}
+
+func (a *api) categories() collection {
+	return collection{
+		path: "categories",
+		list: view{"Category List", "", func(e *render.Encoder, rq *request) error {
+			return list(e, rq, a.maxLimit, a.store.Categories, a.writeCategory)
+		}, a.categoriesPage},
+		instance: view{"Category Instance", "", func(e *render.Encoder, rq *request) error {
+			c, err := a.category(rq.key)
+			if err != nil {
+				return err
+			}
+			return a.writeCategory(e, rq, &c)
+		}, a.categoryPage},
+	}
+}
+
+func (a *api) category(key string) (c record.Category, err error) {
+	id, ok := parseID(key)
+	if !ok {
+		return c, missing("Category", store.ErrNotFound)
+	}
+	c, err = a.store.Category(id)
+	return c, missing("Category", err)
+}
+
+// getRoot lists the collections.
+func (a *api) getRoot(e *render.Encoder, rq *request) error {
+	e.Open('{')
+	for _, name := range []string{"packages", "search", "grids", "categories"} {
+		e.Key(name)
+		e.String(rq.links.Base + root + name + rq.links.Tail)
+	}
+	e.Close('}')
+	return nil
+}
+
+// list writes a page: the count of all records, the links to the pages beside
+// it, and its records, which read gets and write writes.
+func list[T any](e *render.Encoder, rq *request, maxLimit int, read func(offset, limit int) ([]T, int, error), write func(*render.Encoder, *request, *T) error) error {
+	p := newPage(rq.query, maxLimit)
+	items, count, err := read(p.window())
+	if err != nil {
+		return err
+	}
+	beginPage(e, rq, p, count)
+	for i := range items {
+		e.Item()
+		if err := write(e, rq, &items[i]); err != nil {
+			return err
+		}
+	}
+	endPage(e)
+	return nil
+}
+
+// beginPage writes what stands before the records of a page.
+func beginPage(e *render.Encoder, rq *request, p page, count int) {
+	e.Open('{')
+	e.Key("count")
+	e.Int(count)
+	e.Key("next")
+	writePageLink(e, rq, func() (string, bool) { return p.next(rq.query, count) })
+	e.Key("previous")
+	writePageLink(e, rq, func() (string, bool) { return p.previous(rq.query) })
+	e.Key("results")
+	e.Open('[')
+}
+
+func endPage(e *render.Encoder) {
+	e.Close(']')
+	e.Close('}')
+}
+
+// pageLink writes the link to a page beside this one, or null for none.
+func writePageLink(e *render.Encoder, rq *request, beside func() (query string, ok bool)) {
+	query, ok := beside()
+	if !ok {
+		e.Null()
+		return
+	}
+	e.String(rq.links.Base + rq.path + "?" + query)
+}
+
+func (a *api) writeGrid(e *render.Encoder, rq *request, g *record.Grid) error {
+	packages, err := a.store.GridPackages(g.ID)
+	if err != nil {
+		return err
+	}
+	e.Open('{')
+	e.Key("id")
+	e.Int(g.ID)
+	e.Key("title")
+	e.String(g.Title)
+	e.Key("slug")
+	e.String(g.Slug)
+	e.Key("description")
+	e.String(g.Description)
+	e.Key("is_locked")
+	e.Bool(g.IsLocked)
+	e.Key("packages")
+	e.LinkList(rq.links, "packages/", packages)
+	e.Key("header")
+	e.Bool(g.Header)
+	e.Key("created")
+	e.Time(g.Created, a.location)
+	e.Key("modified")
+	e.Time(g.Modified, a.location)
+	e.Close('}')
+	return nil
+}
+
+func (a *api) writeCategory(e *render.Encoder, _ *request, c *record.Category) error {
+	e.Open('{')
+	e.Key("id")
+	e.Int(c.ID)
+	e.Key("title")
+	e.String(c.Title)
+	e.Key("slug")
+	e.String(c.Slug)
+	e.Key("description")
+	e.String(c.Description)
+	e.Key("title_plural")
+	e.String(c.TitlePlural)
+	e.Key("show_pypi")
+	e.Bool(c.ShowPyPI)
+	e.Key("created")
+	e.Time(c.Created, a.location)
+	e.Key("modified")
+	e.Time(c.Modified, a.location)
+	e.Close('}')
+	return nil
+}
