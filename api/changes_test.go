@@ -21,6 +21,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
+	"pkgmetad/fetcher"
 	"pkgmetad/internal/record"
 	"pkgmetad/internal/render"
 	"pkgmetad/internal/snapshot"
@@ -134,7 +135,7 @@ func TestChangesParameters(t *testing.T) {
 func TestWaitForChanges(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store.db")
 	synctest.Test(t, func(t *testing.T) {
-		s, err := store.Open(path, store.Options{Render: render.Rendering{}.Template()})
+		s, err := store.Open(path, store.Options{Refer: fetcher.Refer("github.com"), Render: render.New, Rendering: render.Rendering{}.Name()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -247,7 +248,7 @@ func TestMirrors(t *testing.T) {
 			var h http.Handler
 			start := func() {
 				var err error
-				if s, err = store.Open(filepath.Join(folder, "store.db"), store.Options{Render: render.Rendering{}.Template(), Rendering: render.Rendering{}.Name()}); err != nil {
+				if s, err = store.Open(filepath.Join(folder, "store.db"), store.Options{Refer: fetcher.Refer("github.com"), Render: render.New, Rendering: render.Rendering{}.Name()}); err != nil {
 					t.Fatal(err)
 				}
 				kept = snapshotsOf(t, filepath.Join(folder, "snapshots"), s)

@@ -90,7 +90,7 @@ func newWorld(t *testing.T) world {
 	released, err := s.Package(1609)
 	check(err)
 	released.Project.Versions = []record.Version{{Version: *released.Project.Version, Uploaded: &now}}
-	check(s.Put([]record.Package{failing, gone, released}))
+	check(s.Put(slices.Concat(failing.Sources(), gone.Sources(), released.Sources())))
 
 	since := strconv.FormatUint(s.Sequence(), 10)
 	c := record.Catalogue{Categories: records.categories, Grids: records.grids}

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"pkgmetad/fetcher"
 	"pkgmetad/internal/record"
 	"pkgmetad/internal/render"
 	"pkgmetad/store"
@@ -100,7 +101,7 @@ func TestLastModified(t *testing.T) {
 func TestTwoChangesInASecond(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store.db")
 	synctest.Test(t, func(t *testing.T) {
-		s, err := store.Open(path, store.Options{Render: render.Rendering{}.Template()})
+		s, err := store.Open(path, store.Options{Refer: fetcher.Refer("github.com"), Render: render.New, Rendering: render.Rendering{}.Name()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -112,7 +113,7 @@ func TestTwoChangesInASecond(t *testing.T) {
 				t.Fatal(err)
 			}
 			rec.Repo.Stars++
-			if err := s.Put([]record.Package{rec}); err != nil {
+			if err := s.Put(rec.Sources()); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"pkgmetad/fetcher"
 	"pkgmetad/internal/record"
 	"pkgmetad/internal/render"
 	"pkgmetad/internal/web"
@@ -17,7 +18,7 @@ import (
 func TestStatus(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store.db")
 	synctest.Test(t, func(t *testing.T) {
-		s, err := store.Open(path, store.Options{Render: render.Rendering{}.Template()})
+		s, err := store.Open(path, store.Options{Refer: fetcher.Refer("github.com"), Render: render.New, Rendering: render.Rendering{}.Name()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -38,7 +39,7 @@ func TestStatus(t *testing.T) {
 			}
 			return src
 		}
-		var recs []record.Package
+		var recs []record.Source
 		for slug, gitHub := range map[string]record.Status{
 			"fine": source(record.StateOK, 0, ""), "failing": source(record.StateFailed, 3, "GET x: 502"), "gone": source(record.StateGone, 1, "404"),
 		} {
@@ -47,7 +48,7 @@ func TestStatus(t *testing.T) {
 				t.Fatal(err)
 			}
 			rec.GitHub, rec.PyPI = gitHub, source(record.StateOK, 0, "")
-			recs = append(recs, rec)
+			recs = append(recs, rec.Sources()...)
 		}
 		if err := s.Put(recs); err != nil {
 			t.Fatal(err)

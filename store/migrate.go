@@ -140,7 +140,7 @@ func renderingSince3(name string) string {
 	if len(f) != 4 {
 		return name
 	}
-	return strings.Join([]string{f[0], f[1], f[3]}, " ")
+	return strings.Join([]string{"v" + f[0], f[1], f[3]}, " ")
 }
 
 // migrateChunk moves some packages of schema 2, each of which was kept with what

@@ -75,7 +75,7 @@ func schema2Options(rerender bool) store.Options {
 			refs.Project, refs.PyPI = refer(e.PyPIURL)
 			return refs
 		},
-		Rendering: "1 Europe/Berlin https://packages.example.org", Rerender: rerender,
+		Rendering: "v1 Europe/Berlin https://packages.example.org", Rerender: rerender,
 	}
 }
 

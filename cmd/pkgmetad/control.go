@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"pkgmetad/fetcher"
+	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
 
@@ -23,7 +24,7 @@ import (
 // socket beside the store, which only the daemon's user (and root) may open.
 //
 //	POST /refresh {"all": bool, "slugs": [...]} -> a line of JSON for each event
-//	GET  /show/{slug}                           -> store.Record
+//	GET  /show/{slug}                           -> record.Package
 //
 // It speaks HTTP, and is no part of the API: both ends are this program.
 func controlPath(cfg *Config) string { return cfg.Store.Path + ".sock" }
@@ -39,7 +40,7 @@ type refreshRequest struct {
 // error.
 type refreshEvent struct {
 	Progress *fetcher.Progress `json:"progress,omitempty"`
-	Report   *fetcher.Report   `json:"report,omitempty"`
+	Report   *record.Pass      `json:"report,omitempty"`
 	Error    string            `json:"error,omitempty"`
 }
 
@@ -170,8 +171,8 @@ func (p *parts) handleShow(w http.ResponseWriter, r *http.Request) {
 }
 
 // refresh runs the pass that was asked for.
-func (p *parts) refresh(ctx context.Context, r refreshRequest, progress func(fetcher.Progress)) (fetcher.Report, error) {
-	var report fetcher.Report
+func (p *parts) refresh(ctx context.Context, r refreshRequest, progress func(fetcher.Progress)) (record.Pass, error) {
+	var report record.Pass
 	var err error
 	switch {
 	case r.All:

@@ -61,7 +61,7 @@ func TestStoppedTerminalHoldsNothingUp(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		st, err := store.Open(filepath.Join(t.TempDir(), "test.db"), store.Options{Judge: fetcher.Judge})
+		st, err := store.Open(filepath.Join(t.TempDir(), "test.db"), store.Options{Refer: fetcher.Refer("github.com")})
 		if err != nil {
 			t.Fatal(err)
 		}

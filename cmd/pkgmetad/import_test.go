@@ -519,7 +519,7 @@ func TestImportKeepsNewer(t *testing.T) {
 	rec.Repo.Stars, rec.LastFetched, rec.Modified = 252, now, now
 	rec.GitHub.LastAttempt, rec.GitHub.LastSuccess = now, now
 	rec.PyPI = rec.GitHub
-	if err := st.Put([]record.Package{rec}); err != nil {
+	if err := st.Put(rec.Sources()); err != nil {
 		t.Fatal(err)
 	}
 	if err := st.Close(); err != nil {

@@ -32,8 +32,8 @@ type parts struct {
 // openStore opens the store that cfg names, for packages to be served as cfg says.
 func openStore(cfg *Config) (*store.Store, error) {
 	return store.Open(cfg.Store.Path, store.Options{
-		LockWait: cfg.Store.LockWait, MaxSize: int(cfg.Store.MaxSize), Judge: fetcher.Judge,
-		Render: rendering(cfg).Template(), Rendering: rendering(cfg).Name(),
+		LockWait: cfg.Store.LockWait, MaxSize: int(cfg.Store.MaxSize), Refer: fetcher.Refer(github.GitHubHost),
+		Render: render.New, Rendering: rendering(cfg).Name(),
 	})
 }
 
@@ -70,7 +70,7 @@ func openParts(cfg *Config, log zerolog.Logger) (*parts, error) {
 	}
 	return &parts{cfg: cfg, log: log, store: st, github: gh, pypi: py, fetcher: fetcher.New(fetcher.Options{
 		Store: st, GitHub: gh, PyPI: py, Log: log,
-		Workers: cfg.Refresh.Workers, MaxPackages: cfg.Refresh.MaxPackages, PendingWait: cfg.Refresh.PendingWait,
+		Workers: cfg.Refresh.Workers, MaxSources: cfg.Refresh.MaxPackages, PendingWait: cfg.Refresh.PendingWait,
 		Policy: fetcher.Policy{StaleAfter: cfg.Refresh.StaleAfter, RetryMin: cfg.Refresh.RetryMin, RetryMax: cfg.Refresh.RetryMax},
 	})}, nil
 }

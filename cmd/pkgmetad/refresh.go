@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pkgmetad/fetcher"
+	"pkgmetad/internal/record"
 )
 
 func newRefreshCommand() *cobra.Command {
@@ -53,7 +54,7 @@ Exit codes: 0 all done, 1 a package failed or had to be deferred for a limit.`,
 // refresh has the pass run by whoever can, shows how it goes, and sums it up.
 func refresh(ctx context.Context, cfg *Config, request refreshRequest, stdout, stderr io.Writer) error {
 	watch := newWatcher(stderr)
-	var report fetcher.Report
+	var report record.Pass
 	var err error
 	if daemon := dialDaemon(ctx, cfg); daemon != nil {
 		report, err = refreshByDaemon(ctx, daemon, request, watch.progress)
@@ -65,7 +66,7 @@ func refresh(ctx context.Context, cfg *Config, request refreshRequest, stdout, s
 		return err
 	}
 	for _, p := range watch.trouble {
-		fmt.Fprintf(stderr, "%s %s: %s\n", p.Slug, p.Outcome, p.Error)
+		fmt.Fprintf(stderr, "%s %s: %s\n", p.Key, p.Outcome, p.Error)
 	}
 	fmt.Fprintln(stdout, summary(report))
 	switch {
@@ -81,7 +82,7 @@ func refresh(ctx context.Context, cfg *Config, request refreshRequest, stdout, s
 	return nil
 }
 
-func refreshHere(ctx context.Context, cfg *Config, request refreshRequest, progress func(fetcher.Progress), stderr io.Writer) (report fetcher.Report, err error) {
+func refreshHere(ctx context.Context, cfg *Config, request refreshRequest, progress func(fetcher.Progress), stderr io.Writer) (report record.Pass, err error) {
 	log := newLogger(cfg.Log, stderr)
 	if log.GetLevel() == zerolog.InfoLevel {
 		log = log.Level(zerolog.WarnLevel)
@@ -104,7 +105,7 @@ func refreshHere(ctx context.Context, cfg *Config, request refreshRequest, progr
 	return p.refresh(ctx, request, progress)
 }
 
-func refreshByDaemon(ctx context.Context, daemon *http.Client, request refreshRequest, progress func(fetcher.Progress)) (report fetcher.Report, err error) {
+func refreshByDaemon(ctx context.Context, daemon *http.Client, request refreshRequest, progress func(fetcher.Progress)) (report record.Pass, err error) {
 	const gone = "the daemon went away before the pass ended: %w"
 	body, err := json.Marshal(request)
 	if err != nil {
@@ -116,7 +117,7 @@ func refreshByDaemon(ctx context.Context, daemon *http.Client, request refreshRe
 	}
 	resp, err := daemon.Do(r)
 	if ctx.Err() != nil {
-		return fetcher.Report{Cancelled: true}, nil
+		return record.Pass{Cancelled: true}, nil
 	}
 	if err != nil {
 		return report, fmt.Errorf("ask the daemon: %w", cause(err))
@@ -130,7 +131,7 @@ func refreshByDaemon(ctx context.Context, daemon *http.Client, request refreshRe
 		var e refreshEvent
 		if err := events.Decode(&e); err != nil {
 			if ctx.Err() != nil {
-				return fetcher.Report{Cancelled: true}, nil
+				return record.Pass{Cancelled: true}, nil
 			}
 			return report, fmt.Errorf(gone, err)
 		}
@@ -146,22 +147,31 @@ func refreshByDaemon(ctx context.Context, daemon *http.Client, request refreshRe
 }
 
 // summary tells a person what a pass did.
-func summary(r fetcher.Report) string {
+func summary(r record.Pass) string {
 	if r.Asked == 0 {
 		return "Nothing to do: no package is due (--all asks for every one)."
 	}
-	s := fmt.Sprintf("%d packages in %s: %d fresh, %d unchanged, %d pending, %d failed, %d gone, %d deferred.\nGitHub: %d requests, %d charged. PyPI: %d requests.",
-		r.Asked, r.Duration.Round(100*time.Millisecond), r.Fresh, r.Unchanged, r.Pending, r.Failed, r.Gone, r.Deferred,
+	s := fmt.Sprintf("%s and %s in %s: %d fresh, %d unchanged, %d pending, %d failed, %d gone, %d deferred.\nGitHub: %d requests, %d charged. PyPI: %d requests.",
+		counted(r.GitHub.Asked, "repository", "repositories"), counted(r.PyPI.Asked, "project", "projects"),
+		r.Duration().Round(100*time.Millisecond), r.Fresh, r.Unchanged, r.Pending, r.Failed, r.Gone, r.Deferred,
 		r.GitHub.Requests, r.GitHub.Charged, r.PyPI.Requests)
-	for _, source := range []fetcher.SourceTally{r.GitHub, r.PyPI} {
-		if !source.Hold.IsZero() {
-			s += fmt.Sprintf("\nOn hold until %s: %s", source.Hold.Local().Format(time.DateTime), source.Reason)
+	for _, use := range []record.Use{r.GitHub, r.PyPI} {
+		if !use.HeldUntil.IsZero() {
+			s += fmt.Sprintf("\nOn hold until %s: %s", use.HeldUntil.Local().Format(time.DateTime), use.Reason)
 		}
 	}
 	if r.More {
 		s += "\nMore is due than one pass takes on (refresh.max_packages); run it again."
 	}
 	return s
+}
+
+// counted writes a number with its noun.
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 // watcher shows the progress of a pass where a person looks on.
@@ -192,7 +202,7 @@ func (w *watcher) progress(p fetcher.Progress) {
 			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
 	}
 	w.bar.ChangeMax(p.Total)
-	w.bar.Describe(fmt.Sprintf("%-24.24s", p.Slug))
+	w.bar.Describe(fmt.Sprintf("%-24.24s", string(p.Key)))
 	_ = w.bar.Set(p.Done) // a terminal that went away is no reason to stop
 }
 

@@ -5,12 +5,11 @@ import (
 	"time"
 
 	"pkgmetad/api"
-	"pkgmetad/fetcher"
 	"pkgmetad/internal/record"
 )
 
 // onePass runs one pass, and does what is to be done after each.
-func (p *parts) onePass(ctx context.Context) (fetcher.Report, error) {
+func (p *parts) onePass(ctx context.Context) (record.Pass, error) {
 	now := time.Now()
 	p.passSince.Store(&now)
 	defer p.passSince.Store(nil)
@@ -21,28 +20,16 @@ func (p *parts) onePass(ctx context.Context) (fetcher.Report, error) {
 
 // afterPass keeps what a pass did for the status, and forgets the deletions that
 // the feed has told of for long enough.
-func (p *parts) afterPass(report fetcher.Report, passErr error) {
+func (p *parts) afterPass(report record.Pass, passErr error) {
 	now := time.Now()
 	if report.Asked > 0 || passErr != nil { // else nothing was due: no news
-		if err := p.store.LogPass(passOf(report, passErr), now.Add(-api.PassesShown)); err != nil {
+		if err := p.store.LogPass(report, now.Add(-api.PassesShown)); err != nil {
 			p.log.Error().Err(err).Msg("the status will not tell of this pass")
 		}
 	}
 	if err := p.store.Forget(now.Add(-p.cfg.Store.KeepDeletions)); err != nil {
 		p.log.Error().Err(err).Msg("old deletions stay in the feed of changes until the next pass")
 	}
-}
-
-func passOf(r fetcher.Report, err error) record.Pass {
-	pass := record.Pass{
-		Started: r.Started.UTC(), DurationSeconds: r.Duration.Seconds(), Tally: r.Tally,
-		GitHub: record.Use{Requests: r.GitHub.Requests, Charged: r.GitHub.Charged, HeldUntil: r.GitHub.Hold, Reason: r.GitHub.Reason},
-		PyPI:   record.Use{Requests: r.PyPI.Requests, Charged: r.PyPI.Charged, HeldUntil: r.PyPI.Hold, Reason: r.PyPI.Reason},
-	}
-	if err != nil {
-		pass.Error = err.Error()
-	}
-	return pass
 }
 
 // running tells the status what the store does not know.

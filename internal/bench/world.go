@@ -154,7 +154,7 @@ func (s site) generate(n int) error {
 	}
 	rendering := render.Rendering{Zone: time.UTC, Base: publicURL}
 	st, err := store.Open(s.path("pkgmetad.db"), store.Options{
-		Render: rendering.Template(), Rendering: rendering.Name(),
+		Render: render.New, Rendering: rendering.Name(),
 	})
 	if err != nil {
 		return err

@@ -186,3 +186,14 @@ type References struct {
 	GitHub, PyPI  State    // of what has no key: StateNone for no URL, StateUnsupported for one that cannot be asked
 	Problems      []string // a sentence for each URL that cannot be asked
 }
+
+// Sources returns what the sources say that p refers to, the repository first.
+func (p *Package) Sources() (sources []Source) {
+	if p.RepoKey != "" {
+		sources = append(sources, Source{Key: p.RepoKey, Status: p.GitHub, Repo: &p.Repo})
+	}
+	if p.ProjectKey != "" {
+		sources = append(sources, Source{Key: p.ProjectKey, Status: p.PyPI, Project: &p.Project})
+	}
+	return sources
+}

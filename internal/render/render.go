@@ -55,16 +55,14 @@ func Parse(name string) (Rendering, error) {
 	return Rendering{Zone: location, Base: base}, nil
 }
 
-// FromSchema2 returns the name that a rendering has now for the one that it had in
-// a store of schema 2, "1 ZONE MAX_LIMIT BASE". The bytes of its records are the
-// same; only the cap of pages is no longer part of the name. A name of another
-// form is returned as it is, and then names no rendering of this version.
-func FromSchema2(old string) string {
-	parts := strings.SplitN(old, " ", 4)
-	if len(parts) != 4 || parts[0] != "1" {
-		return old
+// New returns the function that renders packages as the rendering of that name
+// does: what a store is opened with. It fails as [Parse] does.
+func New(name string) (func(*record.Package) []byte, error) {
+	r, err := Parse(name)
+	if err != nil {
+		return nil, err
 	}
-	return name(parts[1], parts[3])
+	return r.Template(), nil
 }
 
 func (r Rendering) zone() *time.Location {

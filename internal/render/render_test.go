@@ -95,19 +95,16 @@ func TestName(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, test := range []struct {
-		rendering      Rendering
-		name, schema2s string
+		rendering Rendering
+		name      string
 	}{
-		{Rendering{berlin, "https://host"}, "v1 Europe/Berlin https://host", "1 Europe/Berlin 1000 https://host"},
-		{Rendering{nil, "https://host/prefix/"}, "v1 UTC https://host/prefix", "1 UTC 0 https://host/prefix/"},
-		{Rendering{time.UTC, "http://localhost:8080"}, "v1 UTC http://localhost:8080", "1 UTC 999 http://localhost:8080"},
-		{Rendering{}, "v1 UTC ", "1 UTC 0 "},
+		{Rendering{berlin, "https://host"}, "v1 Europe/Berlin https://host"},
+		{Rendering{nil, "https://host/prefix/"}, "v1 UTC https://host/prefix"},
+		{Rendering{time.UTC, "http://localhost:8080"}, "v1 UTC http://localhost:8080"},
+		{Rendering{}, "v1 UTC "},
 	} {
 		if got := test.rendering.Name(); got != test.name {
 			t.Errorf("the name is %q, want %q", got, test.name)
-		}
-		if got := FromSchema2(test.schema2s); got != test.name {
-			t.Errorf("%q became %q, want %q", test.schema2s, got, test.name)
 		}
 		if r, err := Parse(test.name); err != nil || r.Name() != test.name {
 			t.Errorf("%q was read as %+v, %v", test.name, r, err)
@@ -116,12 +113,6 @@ func TestName(t *testing.T) {
 	for _, name := range []string{"", "v1", "v1 UTC", "1 UTC 1000 https://host", "v2 UTC https://host", "v1 Nowhere/Else https://host"} {
 		if r, err := Parse(name); err == nil || name != "" && !strings.Contains(err.Error(), name) {
 			t.Errorf("%q was read as %+v, %v", name, r, err)
-		}
-		if strings.HasPrefix(name, "1 ") {
-			continue
-		}
-		if got := FromSchema2(name); got != name {
-			t.Errorf("%q, which is not of schema 2, became %q", name, got)
 		}
 	}
 }

@@ -140,7 +140,7 @@ func TestFollowsTheStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	rec.Repo.Description, rec.Repo.Stars, rec.Modified = "An elegant solution", 9, time.Now()
-	if err := s.Put([]record.Package{rec}); err != nil {
+	if err := s.Put(rec.Sources()); err != nil {
 		t.Fatal(err)
 	}
 	settle()
