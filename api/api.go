@@ -42,6 +42,7 @@ import (
 	"pkgmetad/internal/record"
 	"pkgmetad/internal/render"
 	"pkgmetad/internal/snapshot"
+	"pkgmetad/internal/status"
 	"pkgmetad/store"
 )
 
@@ -102,9 +103,9 @@ type Options struct {
 	// X-Forwarded-Host are believed.
 	TrustedProxies []netip.Prefix
 
-	Snapshots *snapshot.Follower // serves the snapshot; nil for none
-	Searcher  Searcher           // finds packages and grids; nil finds nothing
-	Daemon    Daemon             // tells the status; nil where there is none
+	Snapshots *snapshot.Follower     // serves the snapshot; nil for none
+	Searcher  Searcher               // finds packages and grids; nil finds nothing
+	Activity  func() status.Activity // what the program is doing, for the status; nil for nothing; called concurrently
 
 	Location *time.Location // zone of the times that are served, and that Store's packages are rendered in; nil for UTC
 	MaxLimit int            // the most that ?limit= may ask for; 0 for no cap
@@ -126,8 +127,7 @@ type api struct {
 	searcher     Searcher
 	searches     chan struct{} // holds one for each search that runs
 	waiting      chan struct{} // holds one for each reader that waits for changes
-	daemon       Daemon
-	statusCache  statusCache
+	statusMaker  *status.Maker
 }
 
 // New returns the handler of the API, the health checks and the index. It
@@ -152,11 +152,11 @@ func New(o Options) (http.Handler, error) {
 		encoders: sync.Pool{New: func() any { return new(render.Encoder) }},
 		zippers:  sync.Pool{New: func() any { return newZipper() }},
 
-		snapshots: o.Snapshots,
-		searcher:  o.Searcher,
-		searches:  make(chan struct{}, runtime.GOMAXPROCS(0)),
-		waiting:   make(chan struct{}, cmp.Or(o.MaxWaits, 500)),
-		daemon:    o.Daemon,
+		snapshots:   o.Snapshots,
+		searcher:    o.Searcher,
+		searches:    make(chan struct{}, runtime.GOMAXPROCS(0)),
+		waiting:     make(chan struct{}, cmp.Or(o.MaxWaits, 500)),
+		statusMaker: newStatus(o),
 	}
 	a.snapshotBase = b.public
 	if o.Snapshots != nil {

@@ -289,15 +289,17 @@ func TestMirrors(t *testing.T) {
 					if _, err := s.SyncCatalogue(c, time.Now()); err != nil {
 						t.Fatal(err)
 					}
-				default: // a pass
+				default: // what was fetched of them
 					recs, _, err := s.Packages(0, 1000)
 					if err != nil {
 						t.Fatal(err)
 					}
+					var c record.Catalogue
 					for i := range recs {
 						recs[i].Repo.Stars = random.IntN(3)
+						c.Packages = append(c.Packages, recs[i].Entry)
 					}
-					if err := s.Put(recs); err != nil {
+					if _, err := s.Import(c, recs, time.Now()); err != nil {
 						t.Fatal(err)
 					}
 				}

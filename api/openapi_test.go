@@ -25,6 +25,7 @@ import (
 	"pkgmetad/internal/record"
 	"pkgmetad/internal/render"
 	"pkgmetad/internal/snapshot"
+	"pkgmetad/internal/status"
 	"pkgmetad/store"
 )
 
@@ -108,8 +109,8 @@ func newWorld(t *testing.T) world {
 	check(s.LogPass(passed, now.AddDate(0, 0, -1)))
 
 	o.Store = s
-	o.Daemon = func() Running {
-		return Running{Since: now, NextTick: now.Add(time.Minute), Budgets: []Budget{
+	o.Activity = func() status.Activity {
+		return status.Activity{RunningSince: now, NextTick: now.Add(time.Minute), Budgets: []status.Budget{
 			{Name: "GitHub", Known: true, Limit: 5000, Remaining: 12, Reset: now.Add(time.Hour), HeldUntil: now.Add(time.Minute), Reason: "Retry-After"},
 			{Name: "PyPI"},
 		}}

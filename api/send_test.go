@@ -107,13 +107,11 @@ func TestTwoChangesInASecond(t *testing.T) {
 		}
 		defer s.Close()
 		h := newHandler(t, Options{Store: s})
+		title := ""
 		change := func() {
-			rec, err := s.PackageBySlug("a")
-			if err != nil {
-				t.Fatal(err)
-			}
-			rec.Repo.Stars++
-			if err := s.Put(rec.Sources()); err != nil {
+			title += "a"
+			c := record.Catalogue{Packages: []record.Entry{{Slug: "a", Title: title}}}
+			if _, err := s.SyncCatalogue(c, time.Now()); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -125,9 +123,7 @@ func TestTwoChangesInASecond(t *testing.T) {
 			}
 			return w.Code, w.Header().Get("Last-Modified")
 		}
-		if _, err := s.SyncCatalogue(record.Catalogue{Packages: []record.Entry{{Slug: "a"}}}, time.Now()); err != nil {
-			t.Fatal(err)
-		}
+		change()
 		time.Sleep(10*time.Second + 200*time.Millisecond)
 		for range 3 {
 			_, known := ask("")

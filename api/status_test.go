@@ -11,7 +11,7 @@ import (
 	"pkgmetad/fetcher"
 	"pkgmetad/internal/record"
 	"pkgmetad/internal/render"
-	"pkgmetad/internal/web"
+	"pkgmetad/internal/status"
 	"pkgmetad/store"
 )
 
@@ -59,11 +59,11 @@ func TestStatus(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		h := newHandler(t, Options{Store: s, Location: time.FixedZone("", 3600), Daemon: func() Running {
-			return Running{NextTick: start.Add(time.Minute), Budgets: []Budget{{Name: "GitHub", Known: true, Limit: 5000, Remaining: 12}}}
+		h := newHandler(t, Options{Store: s, Location: time.FixedZone("", 3600), Activity: func() status.Activity {
+			return status.Activity{NextTick: start.Add(time.Minute), Budgets: []status.Budget{{Name: "GitHub", Known: true, Limit: 5000, Remaining: 12}}}
 		}})
 
-		var got web.CatalogueState
+		var got status.Catalogue
 		w := do(h, "GET", "/status/")
 		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
 			t.Fatalf("%v: %s", err, w.Body)
@@ -83,7 +83,7 @@ func TestStatus(t *testing.T) {
 		}
 
 		w = do(h, "GET", "/status/packages/failing/")
-		var state web.PackageState
+		var state status.Package
 		if err := json.Unmarshal(w.Body.Bytes(), &state); err != nil {
 			t.Fatalf("%v: %s", err, w.Body)
 		}
@@ -101,7 +101,7 @@ func TestStatus(t *testing.T) {
 		if w := do(h, "GET", "/status/"); !strings.Contains(w.Body.String(), `"packages":4,`) {
 			t.Errorf("counted anew at once: %s", w.Body)
 		}
-		time.Sleep(statusAge)
+		time.Sleep(2 * time.Second)
 		if w := do(h, "GET", "/status/"); !strings.Contains(w.Body.String(), `"packages":0,`) {
 			t.Errorf("not counted anew: %s", w.Body)
 		}

@@ -22,8 +22,8 @@ const (
 // import. What a package does not list it does not import: so nothing imports
 // cmd, and cmd alone the simulator; tests are free.
 var rooms = map[string][]string{
-	"cmd/pkgmetad":      {"api", "fetcher", "github", "internal/importer", "internal/record", "internal/render", "internal/search", "internal/sim", "internal/snapshot", "internal/upstream", "pypi", "store"},
-	"api":               {"internal/record", "internal/render", "internal/snapshot", "internal/web", "store"}, // never a client: reading causes no request
+	"cmd/pkgmetad":      {"api", "fetcher", "github", "internal/importer", "internal/record", "internal/render", "internal/search", "internal/sim", "internal/snapshot", "internal/status", "internal/upstream", "pypi", "store"},
+	"api":               {"internal/record", "internal/render", "internal/snapshot", "internal/status", "internal/web", "store"}, // never a client: reading causes no request
 	"fetcher":           {"github", "internal/record", "internal/upstream", "pypi", "store"},
 	"github":            {"internal/record", "internal/upstream"},
 	"pypi":              {"internal/upstream"},
@@ -34,8 +34,9 @@ var rooms = map[string][]string{
 	"internal/render":   {"internal/record"},
 	"internal/search":   {"internal/record", "store"},
 	"internal/snapshot": {"internal/render", "store"},
+	"internal/status":   {"internal/record"},
 	"internal/upstream": {},
-	"internal/web":      {"internal/record"},
+	"internal/web":      {"internal/record", "internal/status"},
 	"internal/sim":      {}, // no type of the clients: it must not share their mistakes
 }
 
@@ -129,7 +130,7 @@ func TestArrowFaults(t *testing.T) {
 		{name: "store", add: "encoding/json"},
 		{name: "api", add: "github.com/rs/zerolog"},
 		{"store", "pkgmetad/internal/upstream", []string{`store imports internal/upstream; of this module it may import ["internal/record"] (` + house + `)`}},
-		{"api", "pkgmetad/github", []string{`api imports github; of this module it may import ["internal/record" "internal/render" "internal/snapshot" "internal/web" "store"] (` + house + `)`}},
+		{"api", "pkgmetad/github", []string{`api imports github; of this module it may import ["internal/record" "internal/render" "internal/snapshot" "internal/status" "internal/web" "store"] (` + house + `)`}},
 		{"fetcher", "pkgmetad/internal/sim", []string{`fetcher imports internal/sim; of this module it may import ["github" "internal/record" "internal/upstream" "pypi" "store"] (` + house + `)`}},
 		{"pypi", "pkgmetad/cmd/pkgmetad", []string{`pypi imports cmd/pkgmetad; of this module it may import ["internal/upstream"] (` + house + `)`}},
 		{"fetcher", "github.com/google/go-github/v60/github", []string{"fetcher imports github.com/google/go-github/v60/github; only github may"}},

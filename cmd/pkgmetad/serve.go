@@ -20,6 +20,7 @@ import (
 	"pkgmetad/internal/render"
 	"pkgmetad/internal/search"
 	"pkgmetad/internal/snapshot"
+	"pkgmetad/internal/status"
 )
 
 // shutdownGrace is what requests that are being answered get to end, at a stop.
@@ -102,7 +103,7 @@ func serve(ctx context.Context, cfg *Config, log zerolog.Logger, ready func(net.
 	defer func() { err = errors.Join(err, index.Close()) }()
 	s := &scheduler{schedule: cfg.Schedule.Cron, location: cfg.Schedule.TimeZone, log: log, job: p.pass}
 	handler, err := api.New(api.Options{
-		Store: p.store, Snapshots: snapshots, Searcher: searcher{index}, Daemon: func() api.Running { return p.running(s) },
+		Store: p.store, Snapshots: snapshots, Searcher: searcher{index}, Activity: func() status.Activity { return p.activity(s) },
 		PublicURL: cfg.HTTP.PublicURL, TrustedProxies: cfg.HTTP.TrustedProxies,
 		Location: cfg.HTTP.TimeZone, MaxLimit: cfg.HTTP.MaxLimit, MaxWaits: (cfg.HTTP.MaxConnections + 1) / 2, Log: log,
 	})

@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
-	"pkgmetad/api"
 	"pkgmetad/internal/record"
+	"pkgmetad/internal/status"
 )
 
 // onePass runs one pass, and does what is to be done after each.
@@ -23,7 +23,7 @@ func (p *parts) onePass(ctx context.Context) (record.Pass, error) {
 func (p *parts) afterPass(report record.Pass, passErr error) {
 	now := time.Now()
 	if report.Asked > 0 || passErr != nil { // else nothing was due: no news
-		if err := p.store.LogPass(report, now.Add(-api.PassesShown)); err != nil {
+		if err := p.store.LogPass(report, now.Add(-status.PassesShown)); err != nil {
 			p.log.Error().Err(err).Msg("the status will not tell of this pass")
 		}
 	}
@@ -32,17 +32,17 @@ func (p *parts) afterPass(report record.Pass, passErr error) {
 	}
 }
 
-// running tells the status what the store does not know.
-func (p *parts) running(s *scheduler) api.Running {
-	r := api.Running{NextTick: s.next(time.Now())}
+// activity tells the status what the store does not know.
+func (p *parts) activity(s *scheduler) status.Activity {
+	a := status.Activity{NextTick: s.next(time.Now())}
 	if since := p.passSince.Load(); since != nil {
-		r.Since = *since
+		a.RunningSince = *since
 	}
 	b := p.github.Budget()
-	gitHub := api.Budget{Name: "GitHub", Known: b.Known, Limit: b.Limit, Remaining: b.Remaining, Reset: b.Reset}
+	gitHub := status.Budget{Name: "GitHub", Known: b.Known, Limit: b.Limit, Remaining: b.Remaining, Reset: b.Reset}
 	gitHub.HeldUntil, gitHub.Reason = p.github.Hold()
-	pyPI := api.Budget{Name: "PyPI"} // which tells of no limit until it is met
+	pyPI := status.Budget{Name: "PyPI"} // which tells of no limit until one is met
 	pyPI.HeldUntil, pyPI.Reason = p.pypi.Hold()
-	r.Budgets = []api.Budget{gitHub, pyPI}
-	return r
+	a.Budgets = []status.Budget{gitHub, pyPI}
+	return a
 }

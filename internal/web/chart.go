@@ -2,11 +2,12 @@ package web
 
 import (
 	"fmt"
-	"pkgmetad/internal/record"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"pkgmetad/internal/record"
 )
 
 const week = 7 * 24 * time.Hour

@@ -2,10 +2,11 @@ package web
 
 import (
 	"fmt"
-	"pkgmetad/internal/record"
 	"strings"
 	"testing"
 	"time"
+
+	"pkgmetad/internal/record"
 )
 
 func TestChartShowsNumbersAndDates(t *testing.T) {

@@ -3,8 +3,9 @@ package web
 import (
 	"cmp"
 	"io"
-	"pkgmetad/internal/record"
 	"time"
+
+	"pkgmetad/internal/record"
 )
 
 // GridPage compares the packages of a grid.

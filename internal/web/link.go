@@ -2,11 +2,12 @@ package web
 
 import (
 	"net/url"
-	"pkgmetad/internal/record"
 	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"pkgmetad/internal/record"
 )
 
 // webURL returns s where it may be the target of a link: an absolute http or

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"pkgmetad/internal/record"
+	"pkgmetad/internal/status"
 )
 
 const prefix = "/facts"
@@ -144,33 +145,38 @@ func answer() *Answer {
 	}
 }
 
+// ages counts packages by the classes that the status has.
+func ages(packages ...int) (all []status.AgeCount) {
+	for i, under := range []int64{3600, 21600, 86400, 172800, 604800, 0} {
+		all = append(all, status.AgeCount{UnderSeconds: under, Packages: packages[i]})
+	}
+	return all
+}
+
 // catalogue is the status of a catalogue in which something fails.
-func catalogue() CatalogueState {
-	s := CatalogueState{
+func catalogue() status.Catalogue {
+	s := status.Catalogue{
 		Now: now, Packages: 5500, NextTick: now.Add(14 * time.Minute),
-		Budgets: []Budget{
+		Budgets: []status.Budget{
 			{Name: "GitHub, core", Known: true, Limit: 5000, Remaining: 1312, Reset: now.Add(23 * time.Minute)},
 			{Name: "PyPI", HeldUntil: now.Add(5 * time.Minute), Reason: "429 Too Many Requests, Retry-After 300"},
 		},
-		Failing: []Failing{
+		Failing: []status.Failing{
 			{Slug: "old-thing", Title: "Old thing", Source: "GitHub", State: record.StateGone, Since: ago(40 * 24 * time.Hour), Failures: 9, LastError: "GET https://api.github.com/repos/a/old-thing: 404 Not Found"},
 			{Slug: "django-crispy-forms", Title: "django-crispy-forms", Source: "PyPI", State: record.StateFailed, Since: ago(26 * time.Hour), Failures: 3, LastError: "GET https://pypi.org/pypi/django-crispy-forms/json: 503 Service Unavailable; asked again later"},
 			{Slug: attack, Title: attack, Source: "PyPI", State: record.StateBlocked, LastError: attack},
 		},
 		FailingTotal: 57,
-		Snapshot:     &Snapshot{Sequence: 20417, Made: ago(4 * time.Minute), Bytes: 3_456_789},
+		Snapshot:     &status.Snapshot{Sequence: 20417, Made: ago(4 * time.Minute), Bytes: 3_456_789},
 	}
-	s.GitHub = NewSourceTotals(record.SourceSummary{
-		States: map[record.State]int{
-			record.StateOK: 5080, record.StatePending: 130, record.StateNew: 18, record.StateFailed: 57, record.StateGone: 99,
-			record.StateBlocked: 4, record.StateUnsupported: 66, record.StateNone: 46,
-		},
-		Ages: []int{540, 830, 1440, 1210, 1130, 117}, Never: 18,
-	})
-	s.PyPI = NewSourceTotals(record.SourceSummary{
-		States: map[record.State]int{record.StateOK: 4583, record.StateNone: 917},
-		Ages:   []int{330, 2000, 2253, 0, 0, 0},
-	})
+	s.GitHub = status.Totals{Ages: ages(540, 830, 1440, 1210, 1130, 117), Never: 18, States: []status.StateCount{
+		{State: record.StateOK, Packages: 5080}, {State: record.StatePending, Packages: 130}, {State: record.StateNew, Packages: 18},
+		{State: record.StateFailed, Packages: 57}, {State: record.StateGone, Packages: 99}, {State: record.StateBlocked, Packages: 4},
+		{State: record.StateUnsupported, Packages: 66}, {State: record.StateNone, Packages: 46},
+	}}
+	s.PyPI = status.Totals{Ages: ages(330, 2000, 2253, 0, 0, 0), States: []status.StateCount{
+		{State: record.StateOK, Packages: 4583}, {State: record.StateNone, Packages: 917},
+	}}
 	for i := range 48 {
 		p := record.Pass{
 			Started: ago(time.Duration(i)*30*time.Minute + 16*time.Minute), DurationSeconds: 71.4 + float64(i*13%40),
@@ -255,7 +261,7 @@ var rendered = sync.OnceValues(func() (map[string]string, error) {
 	add("status empty", func(b *bytes.Buffer, f Frame) error { return Status(b, f, StatusPage{}) })
 	add("package status", func(b *bytes.Buffer, f Frame) error {
 		rec := crispy()
-		p := PackageState{Slug: rec.Slug, ID: rec.ID, Title: rec.Title, GitHub: NewSourceState(rec.GitHub, berlin), PyPI: NewSourceState(rec.PyPI, berlin)}
+		p := status.New(status.Options{Zone: berlin}).Package(&rec)
 		p.PyPI.FailingSince, p.PyPI.Note = ago(26*time.Hour), attack
 		return PackageStatus(b, f, PackageStatusPage{clock, p, "/api/v4/packages/43/", "/status/packages/django-crispy-forms/?format=json"})
 	})

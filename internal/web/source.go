@@ -2,12 +2,6 @@ package web
 
 import "pkgmetad/internal/record"
 
-// states in the order in which pages list them.
-var states = []record.State{
-	record.StateOK, record.StatePending, record.StateNew, record.StateFailed,
-	record.StateGone, record.StateBlocked, record.StateUnsupported, record.StateNone,
-}
-
 // stateWords says in a few words what a state means.
 func stateWords(s record.State) string {
 	switch s {
@@ -33,10 +27,10 @@ func stateWords(s record.State) string {
 
 // stateClass returns the class that colours a state.
 func stateClass(s record.State) string {
-	for _, known := range states {
-		if s == known {
-			return "state-" + string(s)
-		}
+	switch s {
+	case record.StateOK, record.StatePending, record.StateNew, record.StateFailed,
+		record.StateGone, record.StateBlocked, record.StateUnsupported, record.StateNone:
+		return "state-" + string(s)
 	}
 	return "state-none"
 }

@@ -1,29 +1,17 @@
 package web
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"pkgmetad/internal/record"
+	"pkgmetad/internal/status"
 )
 
-func TestSourceTotals(t *testing.T) {
-	s := NewSourceTotals(record.SourceSummary{
-		States: map[record.State]int{record.StateOK: 11, record.StateNew: 1, record.StateFailed: 1, record.StateGone: 1, record.StateNone: 1},
-		Ages:   []int{3, 1, 2, 1, 2, 2}, Never: 2,
-	})
-	if got := fmt.Sprint(s.Ages); got != "[{3600 3} {21600 1} {86400 2} {172800 1} {604800 2} {0 2}]" || s.Never != 2 {
-		t.Errorf("ages %s, never %d", got, s.Never)
-	}
-	if got := fmt.Sprint(s.States); got != "[{ok 11} {pending 0} {new 1} {failed 1} {gone 1} {blocked 0} {unsupported 0} {none 1}]" {
-		t.Errorf("states %s", got)
-	}
-	if got := fmt.Sprint(AgeBounds()); got != "[1h0m0s 6h0m0s 24h0m0s 48h0m0s 168h0m0s]" {
-		t.Errorf("bounds %s", got)
-	}
-	p := sourcePicture{"GitHub", s}
+func TestSourcePicture(t *testing.T) {
+	p := sourcePicture{"GitHub", status.Totals{Ages: ages(3, 1, 2, 1, 2, 2), Never: 2}}
 	if p.Aged() != 13 || p.Fresh() != 6 {
 		t.Errorf("%d of %d are fresh", p.Fresh(), p.Aged())
 	}
@@ -31,6 +19,37 @@ func TestSourceTotals(t *testing.T) {
 		t.Errorf("%+v", shares)
 	}
 }
+
+// TestAgesHaveLabels: every class of ages that the status counts has a name here.
+func TestAgesHaveLabels(t *testing.T) {
+	state, err := status.New(status.Options{Store: empty{}}).Catalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(state.GitHub.Ages) != len(ageLabels) {
+		t.Errorf("the status has %d classes of ages, the page %d", len(state.GitHub.Ages), len(ageLabels))
+	}
+	for _, a := range state.GitHub.Ages {
+		if ageLabels[a.UnderSeconds] == "" {
+			t.Errorf("the class of ages under %d s has no label", a.UnderSeconds)
+		}
+	}
+	for _, s := range state.GitHub.States {
+		if got := stateClass(s.State); got != "state-"+string(s.State) {
+			t.Errorf("the state %q is drawn as %q", s.State, got)
+		}
+	}
+}
+
+// empty is a store without packages.
+type empty struct{}
+
+func (empty) Summary(_ time.Time, bounds []time.Duration, _ int) (record.Summary, error) {
+	none := record.SourceSummary{Ages: make([]int, len(bounds)+1)}
+	return record.Summary{GitHub: none, PyPI: none}, nil
+}
+func (empty) Passes(time.Time) ([]record.Pass, error)         { return nil, nil }
+func (empty) Find(int) (p record.Package, ok bool, err error) { return p, false, nil }
 
 func TestStatusPageShowsItsNumbers(t *testing.T) {
 	s, page := catalogue(), samples(t)["status"]
@@ -49,18 +68,5 @@ func TestStatusPageShowsItsNumbers(t *testing.T) {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %s", want)
 		}
-	}
-}
-
-// TestStatusJSON: what is unknown is left out, and never a year 1.
-func TestStatusJSON(t *testing.T) {
-	for _, v := range []any{CatalogueState{Now: now}, PackageState{GitHub: NewSourceState(record.Status{}, berlin)}, Budget{}, Failing{}, record.Pass{Started: now}, Snapshot{}} {
-		if b, err := json.Marshal(v); err != nil || strings.Contains(string(b), "0001-") {
-			t.Errorf("%T: %s, %v", v, b, err)
-		}
-	}
-	b, err := json.Marshal(NewSourceState(record.Status{State: record.StateFailed, LastSuccess: now, Failures: 2, LastError: "x"}, berlin))
-	if want := `{"state":"failed","last_success":"2026-02-16T14:45:10+01:00","failures":2,"last_error":"x","note":""}`; string(b) != want || err != nil {
-		t.Errorf("%s, %v; want %s", b, err, want)
 	}
 }
