@@ -22,19 +22,24 @@ const (
 // import. What a package does not list it does not import: so nothing imports
 // cmd, and cmd alone the simulator; tests are free.
 var rooms = map[string][]string{
-	"cmd/pkgmetad":      {"api", "fetcher", "github", "internal/importer", "internal/record", "internal/search", "internal/sim", "internal/upstream", "pypi", "store"},
-	"api":               {"internal/record", "internal/web", "store"}, // never a client: who reads causes no request
-	"fetcher":           {"github", "internal/record", "internal/upstream", "pypi", "store"},
-	"github":            {"internal/upstream"},
-	"pypi":              {"internal/upstream"},
-	"store":             {"internal/record"},
-	"internal/bench":    {"api", "internal/record", "store"},
-	"internal/importer": {"internal/record", "internal/upstream"},
-	"internal/record":   {}, // a leaf
-	"internal/search":   {"internal/record", "store"},
-	"internal/upstream": {},
-	"internal/web":      {"internal/record"},
-	"internal/sim":      {}, // no type of the clients: it must not share their mistakes
+	"cmd/pkgmetad":               {"api", "fetcher", "github", "internal/catalogue", "internal/config", "internal/importer", "internal/record", "internal/search", "internal/sim", "internal/strict", "internal/upstream", "pypi", "store"},
+	"api":                        {"internal/record", "internal/web", "store"}, // never a client: who reads causes no request
+	"fetcher":                    {"github", "internal/record", "internal/upstream", "pypi", "store"},
+	"github":                     {"internal/upstream"},
+	"pypi":                       {"internal/upstream"},
+	"store":                      {"internal/record"},
+	"internal/bench":             {"api", "internal/record", "store"},
+	"internal/catalogue":         {"internal/durable", "internal/record", "internal/strict"}, // never the store: it knows files alone
+	"internal/config":            {"internal/strict", "internal/upstream"},
+	"internal/durable":           {},
+	"internal/importer":          {"internal/durable", "internal/record", "internal/upstream"},
+	"internal/strict":            {},
+	"internal/strict/stricttest": {"internal/strict"}, // for tests
+	"internal/record":            {},                  // a leaf
+	"internal/search":            {"internal/record", "store"},
+	"internal/upstream":          {},
+	"internal/web":               {"internal/record"},
+	"internal/sim":               {}, // no type of the clients: it must not share their mistakes
 }
 
 // keepers are the libraries that one room, seldom two, hides from all others. A
@@ -43,8 +48,9 @@ var keepers = map[string][]string{
 	"github.com/google/go-github":  {"github"},
 	"go.etcd.io/bbolt":             {"store", "internal/search"}, // bleve keeps the root of its index in one, and returns its errors
 	"github.com/blevesearch/bleve": {"internal/search"},
-	"github.com/robfig/cron":       {"cmd/pkgmetad"},
+	"github.com/robfig/cron":       {"cmd/pkgmetad", "internal/config"},
 	"github.com/spf13/cobra":       {"cmd/pkgmetad"},
+	"go.yaml.in/yaml":              {"internal/strict"},
 }
 
 // listed is a package as go list -json tells it. Imports leaves out its tests.
@@ -134,7 +140,8 @@ func TestArrowFaults(t *testing.T) {
 		{"github", "github.com/google/go-github/v61/github", nil},
 		{"cmd/pkgmetad", "go.etcd.io/bbolt/errors", []string{"cmd/pkgmetad imports go.etcd.io/bbolt/errors; only store and internal/search may"}},
 		{"api", "github.com/spf13/cobra", []string{"api imports github.com/spf13/cobra; only cmd/pkgmetad may"}},
-		{"fetcher", "github.com/robfig/cron/v3", []string{"fetcher imports github.com/robfig/cron/v3; only cmd/pkgmetad may"}},
+		{"fetcher", "github.com/robfig/cron/v3", []string{"fetcher imports github.com/robfig/cron/v3; only cmd/pkgmetad and internal/config may"}},
+		{"internal/config", "go.yaml.in/yaml/v4", []string{"internal/config imports go.yaml.in/yaml/v4; only internal/strict may"}},
 		{"gitlab", "io", []string{"package gitlab is new here: add it, and what it may import, to " + house}},
 	} {
 		t.Run(test.name+" "+test.add, func(t *testing.T) {

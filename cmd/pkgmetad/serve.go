@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pkgmetad/api"
+	"pkgmetad/internal/config"
 	"pkgmetad/internal/search"
 )
 
@@ -39,7 +40,7 @@ Exit codes: 0 stopped in order, 1 it failed, 78 the configuration is bad.`,
 		Example: "  pkgmetad serve --config /etc/pkgmetad/config.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := LoadConfig(path, os.Getenv)
+			cfg, err := config.Load(path, os.Getenv)
 			if err != nil {
 				return failed(exitConfig, err)
 			}
@@ -59,7 +60,7 @@ Exit codes: 0 stopped in order, 1 it failed, 78 the configuration is bad.`,
 //
 // Start: store, catalogue, HTTP, first pass, schedule. Stop: the pass stores
 // what arrived, HTTP answers what it began, the store closes last.
-func serve(ctx context.Context, cfg *Config, log zerolog.Logger, ready func(net.Addr)) (err error) {
+func serve(ctx context.Context, cfg *config.Config, log zerolog.Logger, ready func(net.Addr)) (err error) {
 	defer setGC(gcPercent)()
 	hangup := make(chan os.Signal, 1) // from now on it kills no more
 	signal.Notify(hangup, syscall.SIGHUP)

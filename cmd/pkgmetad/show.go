@@ -17,7 +17,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"pkgmetad/api"
+	"pkgmetad/internal/config"
 	"pkgmetad/internal/record"
+	"pkgmetad/internal/strict"
 	"pkgmetad/store"
 )
 
@@ -34,7 +36,7 @@ func newShowCommand() *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := LoadConfig(path, os.Getenv)
+			cfg, err := config.Load(path, os.Getenv)
 			if err != nil {
 				return failed(exitFailed, err)
 			}
@@ -53,7 +55,7 @@ func newShowCommand() *cobra.Command {
 }
 
 // lookUp gets a record from the daemon, or where none runs from the store.
-func lookUp(ctx context.Context, cfg *Config, slug string) (rec record.Package, err error) {
+func lookUp(ctx context.Context, cfg *config.Config, slug string) (rec record.Package, err error) {
 	daemon := dialDaemon(ctx, cfg)
 	if daemon == nil {
 		if _, err := os.Stat(cfg.Store.Path); err != nil {
@@ -72,7 +74,7 @@ func lookUp(ctx context.Context, cfg *Config, slug string) (rec record.Package, 
 	}
 	resp, err := daemon.Do(r)
 	if err != nil {
-		return rec, fmt.Errorf("ask the daemon: %w", cause(err))
+		return rec, fmt.Errorf("ask the daemon: %w", strict.Cause(err))
 	}
 	defer resp.Body.Close()
 	switch resp.StatusCode {
@@ -88,7 +90,7 @@ func lookUp(ctx context.Context, cfg *Config, slug string) (rec record.Package, 
 	return rec, fmt.Errorf("the daemon failed (%s): %s", resp.Status, bytes.TrimSpace(text))
 }
 
-func show(w io.Writer, cfg *Config, rec record.Package, now time.Time) error {
+func show(w io.Writer, cfg *config.Config, rec record.Package, now time.Time) error {
 	fmt.Fprintf(w, "%s\n\n", api.Record(rec, linkBase(cfg, cfg.HTTP.Listen), cfg.HTTP.TimeZone, 4))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "source\tstate\tlast attempt\tlast success\tnext due\tfailures")
