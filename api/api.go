@@ -108,19 +108,24 @@ type Options struct {
 	Activity  func() status.Activity // what the program is doing, for the status; nil for nothing; called concurrently
 
 	Location *time.Location // zone of the times that are served, and that Store's packages are rendered in; nil for UTC
+	// PagesChanged is when the settings that shape pages, such as MaxLimit, last
+	// changed: no page is dated before that.
+	PagesChanged time.Time
+
 	MaxLimit int            // the most that ?limit= may ask for; 0 for no cap
 	MaxWaits int            // readers that may wait for changes at once; 0 for 500
 	Log      zerolog.Logger // told of failures of the store
 }
 
 type api struct {
-	store    Store
-	base     base
-	location *time.Location
-	maxLimit int
-	log      zerolog.Logger
-	encoders sync.Pool // of *render.Encoder
-	zippers  sync.Pool // of *zipper
+	store        Store
+	base         base
+	location     *time.Location
+	maxLimit     int
+	pagesChanged time.Time
+	log          zerolog.Logger
+	encoders     sync.Pool // of *render.Encoder
+	zippers      sync.Pool // of *zipper
 
 	snapshots    *snapshot.Follower
 	snapshotBase string // of the links in the snapshot and the feed
@@ -144,13 +149,14 @@ func New(o Options) (http.Handler, error) {
 		return nil, err
 	}
 	a := &api{
-		store:    o.Store,
-		base:     b,
-		location: o.Location,
-		maxLimit: o.MaxLimit,
-		log:      o.Log,
-		encoders: sync.Pool{New: func() any { return new(render.Encoder) }},
-		zippers:  sync.Pool{New: func() any { return newZipper() }},
+		store:        o.Store,
+		base:         b,
+		location:     o.Location,
+		maxLimit:     o.MaxLimit,
+		pagesChanged: o.PagesChanged,
+		log:          o.Log,
+		encoders:     sync.Pool{New: func() any { return new(render.Encoder) }},
+		zippers:      sync.Pool{New: func() any { return newZipper() }},
 
 		snapshots:   o.Snapshots,
 		searcher:    o.Searcher,

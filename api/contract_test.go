@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"pkgmetad/fetcher"
 	"pkgmetad/internal/record"
 	"pkgmetad/internal/render"
 	"pkgmetad/store"
@@ -67,7 +68,7 @@ func (f *fakeStore) store(t testing.TB, o Options) *store.Store {
 	t.Helper()
 	rendering := render.Rendering{Zone: o.Location, Base: o.PublicURL}
 	s, err := store.Open(filepath.Join(t.TempDir(), "store.db"), store.Options{
-		LockWait: time.Second, Render: rendering.Template(), Rendering: rendering.Name(),
+		LockWait: time.Second, Refer: fetcher.Refer("github.com"), Render: render.New, Rendering: rendering.Name(),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -22,22 +22,28 @@ const (
 // import. What a package does not list it does not import: so nothing imports
 // cmd, and cmd alone the simulator; tests are free.
 var rooms = map[string][]string{
-	"cmd/pkgmetad":      {"api", "fetcher", "github", "internal/importer", "internal/record", "internal/render", "internal/search", "internal/sim", "internal/snapshot", "internal/status", "internal/upstream", "pypi", "store"},
-	"api":               {"internal/record", "internal/render", "internal/snapshot", "internal/status", "internal/web", "store"}, // never a client: reading causes no request
-	"fetcher":           {"github", "internal/record", "internal/upstream", "pypi", "store"},
-	"github":            {"internal/record", "internal/upstream"},
-	"pypi":              {"internal/upstream"},
-	"store":             {"internal/record"},
-	"internal/bench":    {"internal/record", "internal/render", "store"},
-	"internal/importer": {"internal/record", "internal/upstream"},
-	"internal/record":   {}, // a leaf
-	"internal/render":   {"internal/record"},
-	"internal/search":   {"internal/record", "store"},
-	"internal/snapshot": {"internal/render", "store"},
-	"internal/status":   {"internal/record"},
-	"internal/upstream": {},
-	"internal/web":      {"internal/record", "internal/status"},
-	"internal/sim":      {}, // no type of the clients: it must not share their mistakes
+	"cmd/pkgmetad": {"api", "fetcher", "github", "internal/catalogue", "internal/config", "internal/importer", "internal/record",
+		"internal/render", "internal/search", "internal/sim", "internal/snapshot", "internal/status", "internal/strict", "internal/upstream", "pypi", "store"},
+	"api":                        {"internal/record", "internal/render", "internal/snapshot", "internal/status", "internal/web", "store"}, // never a client: reading causes no request
+	"fetcher":                    {"github", "internal/record", "internal/upstream", "pypi"},                                              // never the store: it declares what it needs of one
+	"github":                     {"internal/record", "internal/upstream"},
+	"pypi":                       {"internal/record", "internal/upstream"},
+	"store":                      {"internal/record"},
+	"internal/bench":             {"internal/record", "internal/render", "store"},
+	"internal/catalogue":         {"internal/durable", "internal/record", "internal/strict"}, // never the store: it knows files alone
+	"internal/config":            {"internal/strict", "internal/upstream"},
+	"internal/durable":           {}, // a leaf
+	"internal/importer":          {"internal/durable", "internal/record", "internal/upstream"},
+	"internal/record":            {}, // a leaf
+	"internal/render":            {"internal/record"},
+	"internal/search":            {"internal/record", "store"},
+	"internal/sim":               {}, // no type of the clients: it must not share their mistakes
+	"internal/snapshot":          {"internal/render", "store"},
+	"internal/status":            {"internal/record"},
+	"internal/strict":            {},                                     // a leaf
+	"internal/strict/stricttest": {"internal/strict"},                    // for tests
+	"internal/upstream":          {},                                     // a leaf
+	"internal/web":               {"internal/record", "internal/status"}, // neither routes nor store
 }
 
 // keepers are the libraries that one room, seldom two, hides from all others. A
@@ -46,8 +52,9 @@ var keepers = map[string][]string{
 	"github.com/google/go-github":  {"github"},
 	"go.etcd.io/bbolt":             {"store", "internal/search"}, // bleve keeps the root of its index in one, and returns its errors
 	"github.com/blevesearch/bleve": {"internal/search"},
-	"github.com/robfig/cron":       {"cmd/pkgmetad"},
+	"github.com/robfig/cron":       {"cmd/pkgmetad", "internal/config"},
 	"github.com/spf13/cobra":       {"cmd/pkgmetad"},
+	"go.yaml.in/yaml":              {"internal/strict"},
 }
 
 // listed is a package as go list -json tells it. Imports leaves out its tests.
@@ -131,13 +138,14 @@ func TestArrowFaults(t *testing.T) {
 		{name: "api", add: "github.com/rs/zerolog"},
 		{"store", "pkgmetad/internal/upstream", []string{`store imports internal/upstream; of this module it may import ["internal/record"] (` + house + `)`}},
 		{"api", "pkgmetad/github", []string{`api imports github; of this module it may import ["internal/record" "internal/render" "internal/snapshot" "internal/status" "internal/web" "store"] (` + house + `)`}},
-		{"fetcher", "pkgmetad/internal/sim", []string{`fetcher imports internal/sim; of this module it may import ["github" "internal/record" "internal/upstream" "pypi" "store"] (` + house + `)`}},
-		{"pypi", "pkgmetad/cmd/pkgmetad", []string{`pypi imports cmd/pkgmetad; of this module it may import ["internal/upstream"] (` + house + `)`}},
+		{"fetcher", "pkgmetad/internal/sim", []string{`fetcher imports internal/sim; of this module it may import ["github" "internal/record" "internal/upstream" "pypi"] (` + house + `)`}},
+		{"pypi", "pkgmetad/cmd/pkgmetad", []string{`pypi imports cmd/pkgmetad; of this module it may import ["internal/record" "internal/upstream"] (` + house + `)`}},
 		{"fetcher", "github.com/google/go-github/v60/github", []string{"fetcher imports github.com/google/go-github/v60/github; only github may"}},
 		{"github", "github.com/google/go-github/v61/github", nil},
 		{"cmd/pkgmetad", "go.etcd.io/bbolt/errors", []string{"cmd/pkgmetad imports go.etcd.io/bbolt/errors; only store and internal/search may"}},
 		{"api", "github.com/spf13/cobra", []string{"api imports github.com/spf13/cobra; only cmd/pkgmetad may"}},
-		{"fetcher", "github.com/robfig/cron/v3", []string{"fetcher imports github.com/robfig/cron/v3; only cmd/pkgmetad may"}},
+		{"fetcher", "github.com/robfig/cron/v3", []string{"fetcher imports github.com/robfig/cron/v3; only cmd/pkgmetad and internal/config may"}},
+		{"internal/config", "go.yaml.in/yaml/v4", []string{"internal/config imports go.yaml.in/yaml/v4; only internal/strict may"}},
 		{"gitlab", "io", []string{"package gitlab is new here: add it, and what it may import, to " + house}},
 	} {
 		t.Run(test.name+" "+test.add, func(t *testing.T) {

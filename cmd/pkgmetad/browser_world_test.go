@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"pkgmetad/internal/config"
 	"pkgmetad/internal/sim"
 )
 
@@ -129,15 +130,15 @@ func startSite(t *testing.T) *site {
 		}
 	})
 	folder := t.TempDir()
-	cfg := defaultConfig()
+	cfg := config.Default()
 	cfg.Store.Path = filepath.Join(folder, "test.db")
 	cfg.Catalogue.Path = filepath.Join(folder, "catalogue.yaml")
 	cfg.HTTP.Listen = "127.0.0.1:0"
 	cfg.GitHub.BaseURL, cfg.PyPI.BaseURL = upstreams.url, upstreams.url
-	cfg.GitHub.Token, cfg.GitHub.TokenSource = NewSecret("test"), "the test"
+	cfg.GitHub.Token, cfg.GitHub.TokenSource = config.NewSecret("test"), "the test"
 	cfg.PyPI.Contact = "test@example.org"
 	cfg.Refresh.PendingWait = 0
-	if cfg.Schedule.Cron, err = ParseSchedule("@every 24h", time.UTC); err != nil { // the first pass is the only one
+	if cfg.Schedule.Cron, err = config.ParseSchedule("@every 24h", time.UTC); err != nil { // the first pass is the only one
 		t.Fatal(err)
 	}
 	if err := writeCatalogue(cfg.Catalogue.Path, world.Catalogue()); err != nil {
@@ -147,7 +148,7 @@ func startSite(t *testing.T) *site {
 	ctx, stop := context.WithCancel(t.Context())
 	ready, ended := make(chan net.Addr, 1), make(chan error, 1)
 	go func() {
-		ended <- serve(ctx, cfg, newLogger(LogConfig{Level: "info", Format: "json"}, t.Output()), func(a net.Addr) { ready <- a })
+		ended <- serve(ctx, cfg, newLogger(config.Log{Level: "info", Format: "json"}, t.Output()), func(a net.Addr) { ready <- a })
 	}()
 	transport := &http.Transport{}
 	t.Cleanup(func() {

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"pkgmetad/internal/catalogue"
+	"pkgmetad/internal/config"
 
 	"github.com/spf13/cobra"
 )
 
 func newConfigCommand() *cobra.Command {
-	config := &cobra.Command{
+	group := &cobra.Command{
 		Use:   "config",
 		Short: "Look after the configuration",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -30,12 +32,12 @@ with its file, line and column. Nothing is changed, and no request is made.
 Exit codes: 0 all is well, 1 there are mistakes.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := LoadConfig(path, os.Getenv)
+			cfg, err := config.Load(path, os.Getenv)
 			packages := 0
 			if cfg != nil && filepath.IsAbs(cfg.Catalogue.Path) { // it is known, whatever else is wrong
-				catalogue, catalogueErr := LoadCatalogue(cfg.Catalogue.Path)
+				c, catalogueErr := catalogue.Load(cfg.Catalogue.Path)
 				err = errors.Join(err, catalogueErr)
-				packages = len(catalogue.Packages)
+				packages = len(c.Packages)
 			}
 			if err != nil {
 				fmt.Fprintln(cmd.ErrOrStderr(), err)
@@ -49,6 +51,6 @@ Exit codes: 0 all is well, 1 there are mistakes.`,
 		},
 	}
 	addConfigFlag(check, &path)
-	config.AddCommand(check)
-	return config
+	group.AddCommand(check)
+	return group
 }

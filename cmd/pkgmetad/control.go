@@ -16,7 +16,9 @@ import (
 	"time"
 
 	"pkgmetad/fetcher"
+	"pkgmetad/internal/config"
 	"pkgmetad/internal/record"
+	"pkgmetad/internal/strict"
 	"pkgmetad/store"
 )
 
@@ -27,7 +29,7 @@ import (
 //	GET  /show/{slug}                           -> record.Package
 //
 // It speaks HTTP, and is no part of the API: both ends are this program.
-func controlPath(cfg *Config) string { return cfg.Store.Path + ".sock" }
+func controlPath(cfg *config.Config) string { return cfg.Store.Path + ".sock" }
 
 // refreshRequest asks for one pass: over all packages, the named ones, or those due.
 type refreshRequest struct {
@@ -75,7 +77,7 @@ func listenControl(ctx context.Context, p *parts) (*control, error) {
 	// Whoever holds the store's lock owns the socket; one that is there was
 	// left behind by a process that was killed.
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("remove the old control socket %s: %w", path, cause(err))
+		return nil, fmt.Errorf("remove the old control socket %s: %w", path, strict.Cause(err))
 	}
 	address, done, err := socketAddress(path)
 	if err != nil {
@@ -86,7 +88,7 @@ func listenControl(ctx context.Context, p *parts) (*control, error) {
 	l, err := net.Listen("unix", address)
 	syscall.Umask(old)
 	if err != nil {
-		return nil, fmt.Errorf("open the control socket %s: %w", path, cause(err))
+		return nil, fmt.Errorf("open the control socket %s: %w", path, strict.Cause(err))
 	}
 	l.(*net.UnixListener).SetUnlinkOnClose(false) // it may have a short-lived name, see socketAddress
 
@@ -188,7 +190,7 @@ func (p *parts) refresh(ctx context.Context, r refreshRequest, progress func(fet
 
 // dialDaemon returns a client of the daemon that serves cfg's store, or nil
 // where none does.
-func dialDaemon(ctx context.Context, cfg *Config) *http.Client {
+func dialDaemon(ctx context.Context, cfg *config.Config) *http.Client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		address, done, err := socketAddress(controlPath(cfg))
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"pkgmetad/fetcher"
 	"pkgmetad/github"
+	"pkgmetad/internal/config"
 	"pkgmetad/internal/record"
 	"pkgmetad/internal/sim"
 	"pkgmetad/pypi"
@@ -74,7 +75,7 @@ func TestStoppedTerminalHoldsNothingUp(t *testing.T) {
 		if _, err := st.SyncCatalogue(c, time.Now()); err != nil {
 			t.Fatal(err)
 		}
-		p := &parts{cfg: defaultConfig(), store: st, fetcher: fetcher.New(fetcher.Options{Store: st, GitHub: gh, PyPI: py, Log: zerolog.Nop(), Policy: fetcher.Policy{StaleAfter: time.Hour, RetryMin: time.Minute, RetryMax: time.Hour}})}
+		p := &parts{cfg: config.Default(), store: st, fetcher: fetcher.New(fetcher.Options{Store: st, GitHub: gh, PyPI: py, Log: zerolog.Nop(), Policy: fetcher.Policy{StaleAfter: time.Hour, RetryMin: time.Minute, RetryMax: time.Hour}})}
 
 		start := time.Now()
 		p.handleRefresh(&stopped{header: http.Header{}}, httptest.NewRequest("POST", "/refresh", strings.NewReader(`{"all":true}`)))
@@ -99,7 +100,7 @@ func TestLongSocketPath(t *testing.T) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	cfg := defaultConfig()
+	cfg := config.Default()
 	cfg.Store.Path = filepath.Join(folder, "test.db")
 	c, err := listenControl(t.Context(), &parts{cfg: cfg})
 	if err != nil {

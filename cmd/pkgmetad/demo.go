@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"pkgmetad/internal/config"
 	"pkgmetad/internal/sim"
 )
 
@@ -28,8 +29,8 @@ at the end. A pass starts every 10 seconds, and records fall due after 30, so
 that there is something to see. Ctrl-C stops it.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if message := badListen(listen); message != "" {
-				return errors.New("--listen " + message)
+			if err := config.CheckListen(listen); err != nil {
+				return fmt.Errorf("--listen %w", err)
 			}
 			return failed(exitFailed, demo(cmd.Context(), listen, cmd.OutOrStdout(), cmd.ErrOrStderr()))
 		},
@@ -54,21 +55,21 @@ func demo(ctx context.Context, listen string, stdout, stderr io.Writer) (err err
 	}
 	defer func() { err = errors.Join(err, upstreams.stop()) }()
 
-	cfg := defaultConfig()
+	cfg := config.Default()
 	cfg.Store.Path = filepath.Join(folder, "pkgmetad.db")
 	cfg.Catalogue.Path = filepath.Join(folder, "catalogue.yaml")
 	cfg.HTTP.Listen = listen
 	cfg.GitHub.BaseURL, cfg.PyPI.BaseURL = upstreams.url, upstreams.url
-	cfg.GitHub.Token, cfg.GitHub.TokenSource = NewSecret("demo"), "the demo"
+	cfg.GitHub.Token, cfg.GitHub.TokenSource = config.NewSecret("demo"), "the demo"
 	cfg.PyPI.Contact = "demo@localhost"
 	cfg.Refresh.StaleAfter, cfg.Refresh.RetryMin, cfg.Refresh.RetryMax = 30*time.Second, 10*time.Second, time.Minute
-	if cfg.Schedule.Cron, err = ParseSchedule("@every 10s", time.UTC); err != nil {
+	if cfg.Schedule.Cron, err = config.ParseSchedule("@every 10s", time.UTC); err != nil {
 		return err
 	}
 	if err := writeCatalogue(cfg.Catalogue.Path, world.Catalogue()); err != nil {
 		return err
 	}
-	return serve(ctx, cfg, newLogger(LogConfig{Level: "info", Format: "console"}, stderr), func(address net.Addr) {
+	return serve(ctx, cfg, newLogger(config.Log{Level: "info", Format: "console"}, stderr), func(address net.Addr) {
 		fmt.Fprintf(stdout, `
 pkgmetad demo: the real daemon over a simulated GitHub and PyPI. Ctrl-C stops it.
 

@@ -14,8 +14,11 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
+	"pkgmetad/internal/catalogue"
+	"pkgmetad/internal/config"
 	"pkgmetad/internal/importer"
 	"pkgmetad/internal/record"
+	"pkgmetad/internal/strict"
 	"pkgmetad/internal/upstream"
 	"pkgmetad/store"
 )
@@ -60,7 +63,7 @@ be missing because the site changed each time it was read.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := LoadConfig(path, os.Getenv)
+			cfg, err := config.Load(path, os.Getenv)
 			if err != nil {
 				return failed(exitFailed, err)
 			}
@@ -77,7 +80,7 @@ func isURL(source string) bool { return strings.Contains(source, "://") }
 
 // importing is one run of the command.
 type importing struct {
-	cfg            *Config
+	cfg            *config.Config
 	source         string
 	replace        bool
 	stdout, stderr io.Writer
@@ -92,14 +95,14 @@ func (i *importing) run(ctx context.Context) (err error) {
 	}
 	// Opened first, and held to the end: two imports at once would be in each
 	// other's way, and an hour of reading must not end at a locked door.
-	st, err := openStore(i.cfg)
+	st, err := openStore(i.cfg, false)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
-	present := readPresentCatalogue(i.cfg.Catalogue.Path)
+	present := catalogue.ReadPresent(i.cfg.Catalogue.Path)
 
-	c, err := i.read(ctx, &present, st)
+	c, err := i.read(ctx, present, st)
 	i.endProgress()
 	if err != nil {
 		return err
@@ -109,19 +112,19 @@ func (i *importing) run(ctx context.Context) (err error) {
 		return c.refused(fmt.Errorf("%s holds no package; nothing was changed", i.source))
 	}
 	if !i.replace {
-		if err := present.guard(c.catalogue); err != nil {
+		if err := present.Guard(c.catalogue); err != nil {
 			return c.refused(err)
 		}
 	}
-	file := &newCatalogueFile{path: i.cfg.Catalogue.Path}
-	if !sameFile(i.source, file.path) {
-		if file, err = stageCatalogue(file.path, c.catalogue); errors.As(err, new(*fs.PathError)) {
+	file := catalogue.Unchanged(i.cfg.Catalogue.Path)
+	if !sameFile(i.source, file.Path()) {
+		if file, err = catalogue.Stage(file.Path(), c.catalogue); errors.As(err, new(*fs.PathError)) {
 			return err // this machine's fault
 		} else if err != nil {
 			return c.refused(err)
 		}
-		defer file.discard()
-		c.catalogue.Digest = catalogueDigest(file.at())
+		defer file.Discard()
+		c.catalogue.Digest = catalogue.Digest(file.Path(), i.cfg.GitHub.URLHost)
 	}
 	if ctx.Err() != nil {
 		return errors.New("stopped; nothing was changed")
@@ -137,13 +140,13 @@ func (i *importing) run(ctx context.Context) (err error) {
 // it: the daemon, should it run before, buries what the old file does not list
 // together with its data. The other way round it would find new packages without
 // data, fetch them all, and call them modified at that time.
-func (i *importing) takeOver(c *content, file *newCatalogueFile, st *store.Store) error {
-	sequence, writes := st.Sequence(), file.changes()
+func (i *importing) takeOver(c *content, file *catalogue.Staged, st *store.Store) error {
+	sequence, writes := st.Sequence(), file.Changes()
 	report, err := st.Import(c.catalogue, c.Records, time.Now())
 	if err != nil {
 		return fmt.Errorf("%w; the catalogue file is as it was", err)
 	}
-	if err := file.commit(); err != nil {
+	if err := file.Commit(); err != nil {
 		return fmt.Errorf("%w; the records are in the store: import again", err)
 	}
 	if err := c.forget(); err != nil {
@@ -170,7 +173,7 @@ func newContent(c *importer.Collection) *content {
 	return &content{Collection: *c, catalogue: c.Catalogue(), forget: func() error { return nil }}
 }
 
-func (i *importing) read(ctx context.Context, present *presentCatalogue, st *store.Store) (*content, error) {
+func (i *importing) read(ctx context.Context, present *catalogue.Present, st *store.Store) (*content, error) {
 	if isURL(i.source) {
 		return i.readSite(ctx)
 	}
@@ -179,7 +182,7 @@ func (i *importing) read(ctx context.Context, present *presentCatalogue, st *sto
 		return i.readCatalogue(err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", i.source, cause(err))
+		return nil, fmt.Errorf("%s: %w", i.source, strict.Cause(err))
 	}
 	defer snapshot.Close()
 	snapshot.StaleAfter = i.cfg.Refresh.StaleAfter
@@ -188,7 +191,7 @@ func (i *importing) read(ctx context.Context, present *presentCatalogue, st *sto
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", i.source, err)
 	}
-	if err := nameTaxonomy(collection, present, st); err != nil {
+	if err := nameCategoriesAndGrids(collection, present, st); err != nil {
 		return nil, err
 	}
 	return newContent(collection), nil
@@ -212,15 +215,15 @@ func (i *importing) readSite(ctx context.Context) (*content, error) {
 // readCatalogue reads SOURCE as a catalogue file, which it is unless its name
 // says otherwise. noSnapshot is why it is nothing else.
 func (i *importing) readCatalogue(noSnapshot error) (*content, error) {
-	if _, err := catalogueFormat(i.source); err != nil {
+	if !catalogue.NamesFormat(i.source) {
 		return nil, fmt.Errorf("%s %w, and its name is not that of a catalogue: that ends in .yaml, .yml, .json, .ndjson or .jsonl", i.source, noSnapshot)
 	}
-	catalogue, err := LoadCatalogue(i.source)
+	loaded, err := catalogue.Load(i.source)
 	if err != nil {
 		return nil, err
 	}
 	c := newContent(new(importer.Collection))
-	c.catalogue = catalogue
+	c.catalogue = loaded
 	return c, nil
 }
 

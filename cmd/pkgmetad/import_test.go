@@ -21,6 +21,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"pkgmetad/api"
+	"pkgmetad/internal/catalogue"
+	"pkgmetad/internal/config"
 	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
@@ -101,11 +103,11 @@ func (p place) imports(code int, args ...string) string {
 
 func (p place) open() *store.Store {
 	p.t.Helper()
-	cfg, err := LoadConfig(p.path("config.yaml"), nil)
+	cfg, err := config.Load(p.path("config.yaml"), nil)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	st, err := openStore(cfg)
+	st, err := openStore(cfg, false)
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -207,11 +209,11 @@ func (p place) untouched(f func()) {
 func TestImportServesTheSameBytes(t *testing.T) {
 	site := documentedSite(t)
 	want := bodies(t, site)
-	for _, catalogue := range []string{"catalogue.yaml", "catalogue.ndjson", "catalogue.json"} {
-		t.Run(catalogue, func(t *testing.T) {
-			p := newPlace(t, catalogue)
+	for _, name := range []string{"catalogue.yaml", "catalogue.ndjson", "catalogue.json"} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t, name)
 			said := p.imports(0, site.URL+"/api/v4/")
-			if !strings.HasPrefix(said, "imported 46 packages, 8 grids, 3 categories from http://") || !strings.Contains(said, "catalogue written to "+p.path(catalogue)) || strings.Count(said, "\n") != 1 {
+			if !strings.HasPrefix(said, "imported 46 packages, 8 grids, 3 categories from http://") || !strings.Contains(said, "catalogue written to "+p.path(name)) || strings.Count(said, "\n") != 1 {
 				t.Errorf("it says:\n%s", said)
 			}
 			if diff := cmp.Diff(want, p.served()); diff != "" {
@@ -222,7 +224,7 @@ func TestImportServesTheSameBytes(t *testing.T) {
 					t.Errorf("the second import says:\n%s", said)
 				}
 			})
-			for _, leftover := range []string{"test.db.import", catalogue + ".bak"} {
+			for _, leftover := range []string{"test.db.import", name + ".bak"} {
 				if _, err := os.Stat(p.path(leftover)); err == nil {
 					t.Errorf("%s is left over", leftover)
 				}
@@ -230,7 +232,7 @@ func TestImportServesTheSameBytes(t *testing.T) {
 
 			// A daemon takes the same catalogue over and finds nothing to do.
 			st := p.open()
-			c, err := LoadCatalogue(p.path(catalogue))
+			c, err := catalogue.Load(p.path(name))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -403,7 +405,7 @@ func TestImportGuards(t *testing.T) {
 	write(t, p.path("few.yaml"), "packages:\n  - {id: 1609, slug: djorm-ext-pgfulltext, repo_url: https://github.com/a/b}\n")
 	p.untouched(func() { p.imports(1, p.path("few.yaml")) })
 	p.imports(0, "--replace", p.path("few.yaml"))
-	c, err := LoadCatalogue(p.path("catalogue.yaml"))
+	c, err := catalogue.Load(p.path("catalogue.yaml"))
 	if err != nil || len(c.Packages) != 1 {
 		t.Errorf("%+v, %v", c, err)
 	}

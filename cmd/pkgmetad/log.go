@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"os"
+	"pkgmetad/internal/config"
 	"sync"
 	"time"
 
@@ -17,7 +18,7 @@ func isTerminal(w io.Writer) bool {
 }
 
 // newLogger returns the log that cfg describes: JSON, or lines for people.
-func newLogger(cfg LogConfig, w io.Writer) zerolog.Logger {
+func newLogger(cfg config.Log, w io.Writer) zerolog.Logger {
 	level, err := zerolog.ParseLevel(cfg.Level)
 	if err != nil { // the configuration is checked; a level from elsewhere is not
 		level = zerolog.InfoLevel

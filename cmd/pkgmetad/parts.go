@@ -12,14 +12,17 @@ import (
 
 	"pkgmetad/fetcher"
 	"pkgmetad/github"
+	"pkgmetad/internal/catalogue"
+	"pkgmetad/internal/config"
 	"pkgmetad/internal/render"
+	"pkgmetad/internal/strict"
 	"pkgmetad/pypi"
 	"pkgmetad/store"
 )
 
 // parts are what serve and refresh are made of.
 type parts struct {
-	cfg     *Config
+	cfg     *config.Config
 	log     zerolog.Logger
 	store   *store.Store
 	github  *github.Client
@@ -29,28 +32,29 @@ type parts struct {
 	passSince atomic.Pointer[time.Time] // when the pass that runs now began; nil for none
 }
 
-// openStore opens the store that cfg names, for packages to be served as cfg says.
-func openStore(cfg *Config) (*store.Store, error) {
+// openStore opens the store that cfg names. Only the daemon has packages rendered
+// anew that were rendered under other settings; a new file begins with those of cfg.
+func openStore(cfg *config.Config, rerender bool) (*store.Store, error) {
 	return store.Open(cfg.Store.Path, store.Options{
-		LockWait: cfg.Store.LockWait, MaxSize: int(cfg.Store.MaxSize), Refer: fetcher.Refer(github.GitHubHost),
-		Render: render.New, Rendering: rendering(cfg).Name(),
+		LockWait: cfg.Store.LockWait, MaxSize: int(cfg.Store.MaxSize), Refer: fetcher.Refer(cfg.GitHub.URLHost),
+		Render: render.New, Rendering: rendering(cfg).Name(), Rerender: rerender,
 	})
 }
 
 // rendering is how records are served.
-func rendering(cfg *Config) render.Rendering {
+func rendering(cfg *config.Config) render.Rendering {
 	return render.Rendering{Zone: cfg.HTTP.TimeZone, Base: linkBase(cfg, cfg.HTTP.Listen)}
 }
 
 // linkBase is what stands before the links of answers that are no answer to one
 // request: the snapshot, and the feed of changes.
-func linkBase(cfg *Config, listen string) string {
+func linkBase(cfg *config.Config, listen string) string {
 	return cmp.Or(cfg.HTTP.PublicURL, "http://"+reachable(listen))
 }
 
 // openParts opens the store and builds the clients and the fetcher. Close the
 // store when done.
-func openParts(cfg *Config, log zerolog.Logger) (*parts, error) {
+func openParts(cfg *config.Config, log zerolog.Logger, rerender bool) (*parts, error) {
 	gh, err := github.New(github.Options{
 		BaseURL: cfg.GitHub.BaseURL, Token: cfg.GitHub.Token.Reveal(), UserAgent: userAgent(cfg.PyPI.Contact),
 		Timeout: cfg.GitHub.Timeout, Reserve: cfg.GitHub.Reserve,
@@ -64,7 +68,7 @@ func openParts(cfg *Config, log zerolog.Logger) (*parts, error) {
 	if err != nil {
 		return nil, err
 	}
-	st, err := openStore(cfg)
+	st, err := openStore(cfg, rerender)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +89,7 @@ var (
 // startCatalogue is syncCatalogue, unless the store has taken over this very
 // file before.
 func (p *parts) startCatalogue() error {
-	if digest := catalogueDigest(p.cfg.Catalogue.Path); digest != nil && bytes.Equal(digest, p.store.CatalogueDigest()) && p.store.Ready() == nil {
+	if digest := catalogue.Digest(p.cfg.Catalogue.Path, p.cfg.GitHub.URLHost); digest != nil && bytes.Equal(digest, p.store.CatalogueDigest()) && p.store.Ready() == nil {
 		p.log.Info().Msg("catalogue as before, from " + p.cfg.Catalogue.Path)
 		return nil
 	}
@@ -95,15 +99,15 @@ func (p *parts) startCatalogue() error {
 // syncCatalogue takes the catalogue file over into the store. Its error wraps
 // errStaleCatalogue or errNoCatalogue where the file is to blame.
 func (p *parts) syncCatalogue() error {
-	defer setGC(100)()                              // a large catalogue is much that lives, for a moment: see gcPercent
-	digest := catalogueDigest(p.cfg.Catalogue.Path) // before it is read: should it change meanwhile, it is read again at the next start
-	catalogue, err := LoadCatalogue(p.cfg.Catalogue.Path)
-	catalogue.Digest = digest
+	defer setGC(100)()                                                     // a large catalogue is much that lives, for a moment: see gcPercent
+	digest := catalogue.Digest(p.cfg.Catalogue.Path, p.cfg.GitHub.URLHost) // before it is read: should it change meanwhile, it is read again at the next start
+	next, err := catalogue.Load(p.cfg.Catalogue.Path)
+	next.Digest = digest
 	var report store.SyncReport
 	if err == nil {
-		report, err = p.store.SyncCatalogue(catalogue, time.Now())
+		report, err = p.store.SyncCatalogue(next, time.Now())
 	}
-	var file *FileError
+	var file *strict.FileError
 	switch {
 	case err == nil:
 	case !errors.As(err, &file) && !errors.Is(err, store.ErrContradiction):
@@ -116,7 +120,7 @@ func (p *parts) syncCatalogue() error {
 	for _, problem := range report.Problems {
 		p.log.Warn().Msg(problem + "; the package is served, and this half of it never fetched")
 	}
-	p.log.Info().Int("packages", len(catalogue.Packages)).
+	p.log.Info().Int("packages", len(next.Packages)).
 		Int("added", report.Added).Int("changed", report.Changed).Int("restored", report.Restored).Int("removed", report.Removed).
 		Msg("catalogue taken over from " + p.cfg.Catalogue.Path)
 	return nil

@@ -17,7 +17,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"pkgmetad/fetcher"
+	"pkgmetad/internal/config"
 	"pkgmetad/internal/record"
+	"pkgmetad/internal/strict"
 )
 
 func newRefreshCommand() *cobra.Command {
@@ -39,7 +41,7 @@ Exit codes: 0 all done, 1 a package failed or had to be deferred for a limit.`,
 			if all && len(slugs) > 0 {
 				return errors.New("--all and named packages exclude each other")
 			}
-			cfg, err := LoadConfig(path, os.Getenv)
+			cfg, err := config.Load(path, os.Getenv)
 			if err != nil {
 				return failed(exitFailed, err)
 			}
@@ -52,7 +54,7 @@ Exit codes: 0 all done, 1 a package failed or had to be deferred for a limit.`,
 }
 
 // refresh has the pass run by whoever can, shows how it goes, and sums it up.
-func refresh(ctx context.Context, cfg *Config, request refreshRequest, stdout, stderr io.Writer) error {
+func refresh(ctx context.Context, cfg *config.Config, request refreshRequest, stdout, stderr io.Writer) error {
 	watch := newWatcher(stderr)
 	var report record.Pass
 	var err error
@@ -82,7 +84,7 @@ func refresh(ctx context.Context, cfg *Config, request refreshRequest, stdout, s
 	return nil
 }
 
-func refreshHere(ctx context.Context, cfg *Config, request refreshRequest, progress func(fetcher.Progress), stderr io.Writer) (report record.Pass, err error) {
+func refreshHere(ctx context.Context, cfg *config.Config, request refreshRequest, progress func(fetcher.Progress), stderr io.Writer) (report record.Pass, err error) {
 	log := newLogger(cfg.Log, stderr)
 	if log.GetLevel() == zerolog.InfoLevel {
 		log = log.Level(zerolog.WarnLevel)
@@ -91,7 +93,7 @@ func refreshHere(ctx context.Context, cfg *Config, request refreshRequest, progr
 	if log.GetLevel() == zerolog.WarnLevel {
 		passLog = log.Level(zerolog.ErrorLevel) // the summary names what failed
 	}
-	p, err := openParts(cfg, passLog)
+	p, err := openParts(cfg, passLog, false)
 	if err != nil {
 		return report, err
 	}
@@ -120,7 +122,7 @@ func refreshByDaemon(ctx context.Context, daemon *http.Client, request refreshRe
 		return record.Pass{Cancelled: true}, nil
 	}
 	if err != nil {
-		return report, fmt.Errorf("ask the daemon: %w", cause(err))
+		return report, fmt.Errorf("ask the daemon: %w", strict.Cause(err))
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {

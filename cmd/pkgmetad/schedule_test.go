@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"pkgmetad/internal/config"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -14,7 +15,7 @@ import (
 // job ran, counted from the start.
 func scheduled(t *testing.T, spec string, span time.Duration, job func(ctx context.Context, run int) time.Time) (runs []time.Duration) {
 	t.Helper()
-	schedule, err := ParseSchedule(spec, time.UTC)
+	schedule, err := config.ParseSchedule(spec, time.UTC)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +101,7 @@ func TestScheduleForgetsNoResume(t *testing.T) {
 
 func TestScheduleRunsSoonWhenAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		schedule, err := ParseSchedule("@daily", time.UTC)
+		schedule, err := config.ParseSchedule("@daily", time.UTC)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -140,7 +141,7 @@ func TestScheduleWaitsForItsJob(t *testing.T) {
 // the job asks to be resumed much later.
 func TestSoonIsNotForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		schedule, err := ParseSchedule("0 0 1 1 *", time.UTC)
+		schedule, err := config.ParseSchedule("0 0 1 1 *", time.UTC)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pkgmetad/api"
+	"pkgmetad/internal/config"
 	"pkgmetad/internal/render"
 	"pkgmetad/internal/search"
 	"pkgmetad/internal/snapshot"
@@ -42,7 +43,7 @@ Exit codes: 0 stopped in order, 1 it failed, 78 the configuration is bad.`,
 		Example: "  pkgmetad serve --config /etc/pkgmetad/config.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := LoadConfig(path, os.Getenv)
+			cfg, err := config.Load(path, os.Getenv)
 			if err != nil {
 				return failed(exitConfig, err)
 			}
@@ -62,13 +63,13 @@ Exit codes: 0 stopped in order, 1 it failed, 78 the configuration is bad.`,
 //
 // Start: store, catalogue, HTTP, first pass, schedule. Stop: the pass stores
 // what arrived, HTTP answers what it began, the store closes last.
-func serve(ctx context.Context, cfg *Config, log zerolog.Logger, ready func(net.Addr)) (err error) {
+func serve(ctx context.Context, cfg *config.Config, log zerolog.Logger, ready func(net.Addr)) (err error) {
 	defer setGC(gcPercent)()
 	hangup := make(chan os.Signal, 1) // from now on it kills no more
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
 	log.Info().Str("version", version).Str("commit", commit()).Msg("pkgmetad starts")
-	p, err := openParts(cfg, log)
+	p, err := openParts(cfg, log, true)
 	if err != nil {
 		return err
 	}
@@ -102,10 +103,14 @@ func serve(ctx context.Context, cfg *Config, log zerolog.Logger, ready func(net.
 	}
 	defer func() { err = errors.Join(err, index.Close()) }()
 	s := &scheduler{schedule: cfg.Schedule.Cron, location: cfg.Schedule.TimeZone, log: log, job: p.pass}
+	pagesChanged, err := p.store.Dated("pages", fmt.Sprintf("max_limit=%d", cfg.HTTP.MaxLimit))
+	if err != nil {
+		return err
+	}
 	handler, err := api.New(api.Options{
 		Store: p.store, Snapshots: snapshots, Searcher: searcher{index}, Activity: func() status.Activity { return p.activity(s) },
 		PublicURL: cfg.HTTP.PublicURL, TrustedProxies: cfg.HTTP.TrustedProxies,
-		Location: cfg.HTTP.TimeZone, MaxLimit: cfg.HTTP.MaxLimit, MaxWaits: (cfg.HTTP.MaxConnections + 1) / 2, Log: log,
+		Location: cfg.HTTP.TimeZone, MaxLimit: cfg.HTTP.MaxLimit, PagesChanged: pagesChanged, MaxWaits: (cfg.HTTP.MaxConnections + 1) / 2, Log: log,
 	})
 	if err != nil {
 		return err

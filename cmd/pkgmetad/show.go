@@ -16,7 +16,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"pkgmetad/internal/config"
 	"pkgmetad/internal/record"
+	"pkgmetad/internal/strict"
 	"pkgmetad/store"
 )
 
@@ -33,7 +35,7 @@ func newShowCommand() *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := LoadConfig(path, os.Getenv)
+			cfg, err := config.Load(path, os.Getenv)
 			if err != nil {
 				return failed(exitFailed, err)
 			}
@@ -52,13 +54,13 @@ func newShowCommand() *cobra.Command {
 }
 
 // lookUp gets a record from the daemon, or where none runs from the store.
-func lookUp(ctx context.Context, cfg *Config, slug string) (rec record.Package, err error) {
+func lookUp(ctx context.Context, cfg *config.Config, slug string) (rec record.Package, err error) {
 	daemon := dialDaemon(ctx, cfg)
 	if daemon == nil {
 		if _, err := os.Stat(cfg.Store.Path); err != nil {
 			return rec, fmt.Errorf("there is no store yet: %w; serve or refresh make it", err)
 		}
-		st, err := openStore(cfg)
+		st, err := openStore(cfg, false)
 		if err != nil {
 			return rec, err
 		}
@@ -71,7 +73,7 @@ func lookUp(ctx context.Context, cfg *Config, slug string) (rec record.Package, 
 	}
 	resp, err := daemon.Do(r)
 	if err != nil {
-		return rec, fmt.Errorf("ask the daemon: %w", cause(err))
+		return rec, fmt.Errorf("ask the daemon: %w", strict.Cause(err))
 	}
 	defer resp.Body.Close()
 	switch resp.StatusCode {
@@ -87,7 +89,7 @@ func lookUp(ctx context.Context, cfg *Config, slug string) (rec record.Package, 
 	return rec, fmt.Errorf("the daemon failed (%s): %s", resp.Status, bytes.TrimSpace(text))
 }
 
-func show(w io.Writer, cfg *Config, rec record.Package, now time.Time) error {
+func show(w io.Writer, cfg *config.Config, rec record.Package, now time.Time) error {
 	fmt.Fprintf(w, "%s\n\n", rendering(cfg).Record(&rec, 4))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "source\tstate\tlast attempt\tlast success\tnext due\tfailures")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"pkgmetad/internal/config"
 	"pkgmetad/internal/sim"
 )
 
@@ -33,8 +34,8 @@ github.base_url and pypi.base_url to it. The same seed gives the same world.
 		Example: "  pkgmetad sim --listen 127.0.0.1:9000 --packages 5500 --catalogue catalogue.ndjson",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if message := badListen(listen); message != "" {
-				return errors.New("--listen " + message)
+			if err := config.CheckListen(listen); err != nil {
+				return fmt.Errorf("--listen %w", err)
 			}
 			if packages < 1 || packages > 1_000_000 {
 				return errors.New("--packages takes a number from 1 to 1000000")

@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
+
+	"pkgmetad/internal/durable"
 )
 
 // maxSpoolAge is how long the pages of a broken walk are good: after a day the
@@ -89,23 +92,13 @@ func (s *spool) drop(url string) error {
 	return nil
 }
 
-func (s *spool) write(name string, data []byte) (err error) {
-	path := filepath.Join(s.folder, name)
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("keep a page of the import: %w", err)
-		}
-	}()
-	f, err := os.OpenFile(path+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+func (s *spool) write(name string, data []byte) error {
+	err := durable.WriteFile(filepath.Join(s.folder, name), 0o600, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
 	if err != nil {
-		return err
+		return fmt.Errorf("keep a page of the import: %w", err)
 	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(path+".tmp", path)
+	return nil
 }

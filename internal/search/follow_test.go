@@ -12,6 +12,7 @@ import (
 	"github.com/blevesearch/bleve/v2/index/scorch"
 	"golang.org/x/sync/errgroup"
 
+	"pkgmetad/fetcher"
 	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
@@ -104,7 +105,7 @@ func (w watchedStore) Wait(ctx context.Context, since uint64) error {
 }
 
 func TestFollowsTheStore(t *testing.T) {
-	s, err := store.Open(filepath.Join(t.TempDir(), "store.db"), store.Options{})
+	s, err := store.Open(filepath.Join(t.TempDir(), "store.db"), store.Options{Refer: fetcher.Refer("github.com")})
 	if err != nil {
 		t.Fatal(err)
 	}

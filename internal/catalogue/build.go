@@ -1,0 +1,164 @@
+package catalogue
+
+import (
+	"slices"
+
+	"pkgmetad/internal/record"
+	"pkgmetad/internal/strict"
+)
+
+// builder puts a catalogue together from entries in any order. It checks what
+// takes more than one entry to know: ids and slugs given twice, and references.
+type builder struct {
+	problems   *strict.Problems
+	cat        record.Catalogue
+	categories entryIndex
+	grids      entryIndex
+	packages   entryIndex
+	refs       []packageRefs // of cat.Packages, by index; references may point forward
+}
+
+type packageRefs struct {
+	category ref
+	grids    []ref
+}
+
+// entryIndex knows the entries of one kind.
+type entryIndex struct {
+	list   string // the key that the entries stand under, in YAML
+	kind   string
+	bySlug map[string]entryID // its position is the slug's
+	byID   map[int]strict.Position
+}
+
+func newBuilder(ps *strict.Problems) *builder {
+	index := func(list, kind string) entryIndex {
+		return entryIndex{list, kind, make(map[string]entryID), make(map[int]strict.Position)}
+	}
+	return &builder{
+		problems:   ps,
+		categories: index("categories", "category"),
+		grids:      index("grids", "grid"),
+		packages:   index("packages", "package"),
+	}
+}
+
+func (x *entryIndex) label(e entry, slug string) string {
+	return x.list + "[" + strict.ItemLabel(e.item, slug) + "]"
+}
+
+// add enters an entry, and reports whether it may go into the catalogue.
+func (x *entryIndex) add(e entry, id entryID, slug entrySlug, needsID bool, ps *strict.Problems) bool {
+	label := func() string { return x.label(e, slug.text) }
+	switch {
+	case !slug.given:
+		x.missing(e.at, label(), "slug", ps)
+	case slug.text == "": // reported where it was read
+	default:
+		if earlier, twice := x.bySlug[slug.text]; twice {
+			ps.Add(slug.at, label()+".slug", "is the slug of the %s on line %d already; keep one of the two", x.kind, earlier.at.Line)
+		} else {
+			x.bySlug[slug.text] = entryID{n: id.n, at: slug.at}
+		}
+	}
+	switch {
+	case !id.given && needsID:
+		x.missing(e.at, label(), "id", ps)
+	case id.n == 0: // not given, or reported where it was read
+	default:
+		if earlier, twice := x.byID[id.n]; twice {
+			ps.Add(id.at, label()+".id", "%d is the id of the %s on line %d already; give each its own", id.n, x.kind, earlier.Line)
+		} else {
+			x.byID[id.n] = id.at
+		}
+	}
+	return slug.text != ""
+}
+
+// missing reports a key that an entry needs, unless the entry or the key was
+// found to be of the wrong form.
+func (x *entryIndex) missing(at strict.Position, label, key string, ps *strict.Problems) {
+	if !ps.Has(label, label+"."+key) {
+		ps.Add(at, label+"."+key, "is missing; every %s needs one", x.kind)
+	}
+}
+
+// resolve returns the id that r stands for.
+func (x *entryIndex) resolve(r ref) (id int, ok bool) {
+	if r.slug != "" {
+		e, ok := x.bySlug[r.slug]
+		return e.n, ok
+	}
+	_, ok = x.byID[r.id]
+	return r.id, ok
+}
+
+// titleOr returns the title that is declared, be it empty, or else the slug.
+func titleOr(title *string, slug entrySlug) string {
+	if title == nil {
+		return slug.text
+	}
+	return *title
+}
+
+func (b *builder) addCategory(c *fileCategory) {
+	if b.categories.add(c.entry, c.ID, c.Slug, true, b.problems) {
+		b.cat.Categories = append(b.cat.Categories, record.Category{
+			ID: c.ID.n, Slug: c.Slug.text, Title: titleOr(c.Title, c.Slug), TitlePlural: c.TitlePlural,
+			Description: c.Description, ShowPyPI: c.ShowPyPI, Created: c.Created, Modified: c.Modified,
+		})
+	}
+}
+
+func (b *builder) addGrid(g *fileGrid) {
+	if b.grids.add(g.entry, g.ID, g.Slug, true, b.problems) {
+		b.cat.Grids = append(b.cat.Grids, record.Grid{
+			ID: g.ID.n, Slug: g.Slug.text, Title: titleOr(g.Title, g.Slug), Description: g.Description,
+			IsLocked: g.IsLocked, Header: g.Header, Created: g.Created, Modified: g.Modified,
+		})
+	}
+}
+
+func (b *builder) addPackage(p *filePackage) {
+	if b.packages.add(p.entry, p.ID, p.Slug, false, b.problems) {
+		b.cat.Packages = append(b.cat.Packages, record.Entry{
+			ID: p.ID.n, Slug: p.Slug.text, Title: titleOr(p.Title, p.Slug),
+			RepoURL: p.RepoURL, PyPIURL: p.PyPIURL, DocumentationURL: p.DocumentationURL, Created: p.Created,
+		})
+		b.refs = append(b.refs, packageRefs{category: p.Category.ref, grids: p.Grids})
+	}
+}
+
+// finish resolves the references and returns the catalogue, which is usable only
+// if there are no problems.
+func (b *builder) finish() record.Catalogue {
+	for i := range b.cat.Packages {
+		p, refs := &b.cat.Packages[i], b.refs[i]
+		p.Category = b.id(&b.categories, refs.category, p.Slug, "category")
+		for j, r := range refs.grids {
+			id := b.id(&b.grids, r, p.Slug, "grids")
+			if id == 0 {
+				continue
+			}
+			if k := slices.Index(p.Grids, id); k >= 0 {
+				b.problems.Add(r.at, "packages["+strict.KeyLabel(p.Slug)+"].grids", "entry %d names grid %s, which the list has already; keep one of the two", j+1, r)
+				continue
+			}
+			p.Grids = append(p.Grids, id)
+		}
+	}
+	return b.cat
+}
+
+// id resolves a package's reference, or reports that there is no such entry.
+func (b *builder) id(x *entryIndex, r ref, slug, key string) int {
+	if r == (ref{}) {
+		return 0
+	}
+	id, ok := x.resolve(r)
+	if !ok {
+		b.problems.Add(r.at, "packages["+strict.KeyLabel(slug)+"]."+key, "there is no %s %s in this file; declare it under %s or correct the name", x.kind, r, x.list)
+		return 0
+	}
+	return id
+}

@@ -1,0 +1,67 @@
+package catalogue
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"pkgmetad/internal/record"
+)
+
+// Present is the catalogue file as it stands before it is replaced.
+type Present struct {
+	Exists    bool
+	Catalogue record.Catalogue // if it exists and can be read
+	Err       error            // why it cannot be read, if it exists
+
+	path string
+}
+
+// ReadPresent reads the catalogue file at path, which need not exist.
+func ReadPresent(path string) *Present {
+	p := &Present{path: path}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return p
+	}
+	p.Exists = true
+	p.Catalogue, p.Err = Load(path)
+	return p
+}
+
+// maxNamed is how many of the packages that would vanish are named.
+const maxNamed = 5
+
+// Guard refuses a catalogue that lacks packages of the present one, and any
+// catalogue in place of a file that cannot be read.
+func (p *Present) Guard(next record.Catalogue) error {
+	const advice = "nothing was changed; --replace lets the import replace it, and keeps it as .bak"
+	if p.Err != nil {
+		return fmt.Errorf("the present catalogue cannot be read, so there is no telling what would be lost with it: %w\n%s", p.Err, advice)
+	}
+	vanishing := missing(p.Catalogue, next)
+	if len(vanishing) == 0 {
+		return nil
+	}
+	named := vanishing
+	if len(named) > maxNamed {
+		named = append(named[:maxNamed:maxNamed], "…")
+	}
+	return fmt.Errorf("%d packages of the present catalogue %s are not in SOURCE and would vanish: %s; %s", len(vanishing), p.path, strings.Join(named, ", "), advice)
+}
+
+// missing returns the slugs of the packages of one catalogue that the next one
+// has neither by slug nor by id.
+func missing(from, next record.Catalogue) (slugs []string) {
+	hasID, hasSlug := make(map[int]bool, len(next.Packages)), make(map[string]bool, len(next.Packages))
+	for i := range next.Packages {
+		hasID[next.Packages[i].ID], hasSlug[next.Packages[i].Slug] = true, true
+	}
+	for i := range from.Packages {
+		if e := &from.Packages[i]; !hasSlug[e.Slug] && (e.ID == 0 || !hasID[e.ID]) {
+			slugs = append(slugs, e.Slug)
+		}
+	}
+	return slugs
+}

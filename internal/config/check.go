@@ -1,0 +1,244 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"net"
+	"net/mail"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"pkgmetad/internal/strict"
+	"pkgmetad/internal/upstream"
+)
+
+// check checks what each value means, and fills in the derived fields.
+type check struct {
+	cfg       *Config
+	positions map[any]strict.Position // of each value given, by the pointer to it
+	folder    string                  // that relative paths are relative to
+	env       func(string) string
+	ps        *strict.Problems
+}
+
+// problem reports the value that field points to, at the place where it is
+// given, or else where its section is. If the decoder has already reported the
+// value, that is enough.
+func (c *check) problem(field, section any, key, format string, args ...any) {
+	at, given := c.positions[field]
+	if given && c.ps.HasOnLine(key, at.Line) {
+		return
+	}
+	if !given {
+		at, given = c.positions[section]
+	}
+	if !given {
+		at = strict.Position{Line: 1, Column: 1}
+	}
+	c.ps.Add(at, key, format, args...)
+}
+
+func (c *check) all() {
+	c.store()
+	c.http()
+	c.path(&c.cfg.Catalogue.Path, &c.cfg.Catalogue, "catalogue.path", "such as catalogue.yaml")
+	c.schedule()
+	c.refresh()
+	c.github()
+	c.pypi()
+	c.oneOf(&c.cfg.Log.Level, "log.level", "trace", "debug", "info", "warn", "error")
+	c.oneOf(&c.cfg.Log.Format, "log.format", "auto", "json", "console")
+}
+
+func (c *check) store() {
+	s := &c.cfg.Store
+	c.path(&s.Path, s, "store.path", "such as pkgmetad.db")
+	between(c, &s.LockWait, "store.lock_wait", time.Millisecond, 10*time.Minute)
+	between(c, &s.KeepDeletions, "store.keep_deletions", time.Hour, 10*365*24*time.Hour)
+	if s.MaxSize != 0 && s.MaxSize < 1<<20 {
+		c.problem(&s.MaxSize, nil, "store.max_size", "is less than 1MiB, too small to work with; write 2GiB, or 0 for no bound")
+	}
+}
+
+func (c *check) http() {
+	h := &c.cfg.HTTP
+	if err := CheckListen(h.Listen); err != nil {
+		c.problem(&h.Listen, nil, "http.listen", "%s; write host:port, such as 127.0.0.1:8080 or [::1]:8080, or :8080 for all addresses", err)
+	}
+	if h.PublicURL != "" {
+		c.url(&h.PublicURL, "http.public_url", "https://packages.example.org")
+		h.PublicURL = strings.TrimRight(h.PublicURL, "/")
+	}
+	between(c, &h.MaxLimit, "http.max_limit", 0, 1_000_000)
+	between(c, &h.MaxConnections, "http.max_connections", 1, 100_000)
+}
+
+func (c *check) schedule() {
+	s := &c.cfg.Schedule
+	var err error
+	if s.Cron, err = ParseSchedule(s.Refresh, s.TimeZone); err != nil {
+		c.problem(&s.Refresh, nil, "schedule.refresh", "%s", err)
+	}
+}
+
+func (c *check) refresh() {
+	r := &c.cfg.Refresh
+	between(c, &r.StaleAfter, "refresh.stale_after", 0, 365*24*time.Hour)
+	between(c, &r.Workers, "refresh.workers", 1, 256)
+	between(c, &r.MaxPackages, "refresh.max_packages", 1, 1_000_000)
+	between(c, &r.RetryMin, "refresh.retry_min", time.Millisecond, 365*24*time.Hour)
+	between(c, &r.RetryMax, "refresh.retry_max", time.Millisecond, 365*24*time.Hour)
+	between(c, &r.PendingWait, "refresh.pending_wait", 0, 10*time.Second)
+	if r.RetryMax < r.RetryMin {
+		field, key := &r.RetryMax, "refresh.retry_max"
+		if _, given := c.positions[field]; !given {
+			field, key = &r.RetryMin, "refresh.retry_min"
+		}
+		c.problem(field, r, key, "the shortest delay, %s, is longer than the longest, %s; write retry_min below retry_max", shown(r.RetryMin), shown(r.RetryMax))
+	}
+}
+
+func (c *check) github() {
+	g := &c.cfg.GitHub
+	base := c.url(&g.BaseURL, "github.base_url", "https://api.github.com/")
+	if _, given := c.positions[&g.URLHost]; !given || g.URLHost == "" {
+		g.URLHost = urlHost(base)
+	} else if host, err := parseHost(g.URLHost); err != nil {
+		c.problem(&g.URLHost, nil, "github.url_host", "%s; write the host of the repository URLs alone, such as github.example.org", err)
+	} else {
+		g.URLHost = host
+	}
+	between(c, &g.Reserve, "github.reserve", 0, 15_000)
+	between(c, &g.Timeout, "github.timeout", time.Millisecond, 10*time.Minute)
+	c.token()
+}
+
+func (c *check) pypi() {
+	p := &c.cfg.PyPI
+	c.url(&p.BaseURL, "pypi.base_url", "https://pypi.org/")
+	between(c, &p.Timeout, "pypi.timeout", time.Millisecond, 10*time.Minute)
+	if !goodContact(p.Contact) {
+		c.problem(&p.Contact, nil, "pypi.contact", "is neither a mail address nor a URL; write ops@example.org or https://example.org/about")
+	}
+}
+
+// path makes a required path absolute.
+func (c *check) path(field *string, section any, key, example string) {
+	switch {
+	case *field == "":
+		c.problem(field, section, key, "is required; write a file's path, %s", example)
+	case strings.ContainsRune(*field, 0):
+		c.problem(field, section, key, "has a NUL character; write a file's path, %s", example)
+	default:
+		*field = c.absolute(*field)
+	}
+}
+
+func (c *check) absolute(path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(c.folder, path)
+}
+
+// url checks and completes the address of a service, and returns it; nil if it is
+// no good. What holds an @ may hold a password, so it is never repeated.
+func (c *check) url(field *string, key, example string) *url.URL {
+	if strings.Contains(*field, "@") {
+		c.problem(field, nil, key, "must not carry user information; write it like %s", example)
+		return nil
+	}
+	u, err := upstream.ParseBaseURL(*field)
+	var ue *url.Error
+	if errors.As(err, &ue) {
+		err = ue.Err // it need not repeat the URL
+	}
+	if err == nil && u.Port() != "" && !isPort(u.Port()) {
+		err = errors.New("its port is not a number up to 65535")
+	}
+	if err != nil {
+		c.problem(field, nil, key, "is not a usable URL: %s; write it like %s", err, example)
+		return nil
+	}
+	*field = u.String()
+	return u
+}
+
+func (c *check) oneOf(field *string, key string, allowed ...string) {
+	if !slices.Contains(allowed, *field) {
+		c.problem(field, nil, key, "%s is not known; write one of %s", strict.Quote(*field), strings.Join(allowed, ", "))
+	}
+}
+
+func between[T cmp.Ordered](c *check, field *T, key string, low, high T) {
+	if *field < low || *field > high {
+		c.problem(field, nil, key, "%s is out of range; write a value from %s to %s", shown(*field), shown(low), shown(high))
+	}
+}
+
+// shown writes a number, or a duration without the zeros that Go gives it.
+func shown(v any) string {
+	switch v := v.(type) {
+	case int:
+		return strconv.Itoa(v)
+	case time.Duration:
+		s := v.String()
+		if strings.HasSuffix(s, "m0s") {
+			s = strings.TrimSuffix(s, "0s")
+		}
+		if strings.HasSuffix(s, "h0m") {
+			s = strings.TrimSuffix(s, "0m")
+		}
+		return s
+	}
+	return ""
+}
+
+// CheckListen returns what is wrong with an address to listen on, which is
+// host:port or :port, or nil.
+func CheckListen(address string) error {
+	host, port, err := net.SplitHostPort(address)
+	switch {
+	case err != nil:
+		return errors.New(strict.Quote(address) + " is not an address to listen on")
+	case !isPort(port):
+		return errors.New(strict.Quote(port) + " is not a port from 0 to 65535")
+	case host != "" && !isHost(host):
+		return errors.New(strict.Quote(host) + " is not a host")
+	}
+	return nil
+}
+
+var hostName = regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?$`)
+
+// isHost reports whether s is the name of a host or an IP address.
+func isHost(s string) bool {
+	_, err := netip.ParseAddr(s)
+	return err == nil || hostName.MatchString(s)
+}
+
+func isPort(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 16)
+	return err == nil
+}
+
+// goodContact reports whether s can stand in the comment of a User-Agent.
+func goodContact(s string) bool {
+	if s == "" {
+		return true
+	}
+	if strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '(' || r == ')' || r == '\\' }) {
+		return false
+	}
+	if a, err := mail.ParseAddress(s); err == nil && a.Address == s {
+		return true
+	}
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil
+}

@@ -1,0 +1,159 @@
+// Package config reads the configuration file that config.example.yaml documents:
+// its defaults, the checks of every value, and the secret that the file names
+// but does not hold.
+package config
+
+import (
+	"net/netip"
+	"path/filepath"
+	"time"
+	_ "time/tzdata" // zones are named in the configuration, and a container may have none
+
+	"github.com/robfig/cron/v3"
+
+	"pkgmetad/internal/strict"
+)
+
+// Config is the whole configuration, as config.example.yaml documents it.
+// Fields with a yaml tag are the keys of the file; the others are derived.
+type Config struct {
+	Store     Store     `yaml:"store"`
+	HTTP      HTTP      `yaml:"http"`
+	Catalogue Catalogue `yaml:"catalogue"`
+	Schedule  Schedule  `yaml:"schedule"`
+	Refresh   Refresh   `yaml:"refresh"`
+	GitHub    GitHub    `yaml:"github"`
+	PyPI      PyPI      `yaml:"pypi"`
+	Log       Log       `yaml:"log"`
+
+	Warnings []string // what works, but should be seen to
+}
+
+// Store says where the records are kept.
+type Store struct {
+	Path     string        `yaml:"path"`      // the bbolt file, absolute once loaded
+	LockWait time.Duration `yaml:"lock_wait"` // how long to wait for another process to let go of it; above 0
+	MaxSize  ByteSize      `yaml:"max_size"`  // the file never grows beyond this; 0 for no bound
+
+	KeepDeletions time.Duration `yaml:"keep_deletions"` // how long the feed of changes tells of a package that left the catalogue
+}
+
+// HTTP is the read-only API.
+type HTTP struct {
+	Listen         string         `yaml:"listen"`          // host:port
+	PublicURL      string         `yaml:"public_url"`      // as clients see it, without a slash at the end; "" to go by the request
+	TimeZone       *time.Location `yaml:"time_zone"`       // of the times served
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"` // whose X-Forwarded headers count
+	MaxLimit       int            `yaml:"max_limit"`       // records a page at most; 0 for no bound
+	MaxConnections int            `yaml:"max_connections"` // open at once
+}
+
+// Catalogue says where the catalogue is.
+type Catalogue struct {
+	Path string `yaml:"path"` // absolute once loaded
+}
+
+// Schedule says when a pass starts.
+type Schedule struct {
+	Refresh  string         `yaml:"refresh"`   // cron specification
+	TimeZone *time.Location `yaml:"time_zone"` // that Refresh is read in
+
+	Cron cron.Schedule // Refresh in TimeZone
+}
+
+// Refresh bounds a pass.
+type Refresh struct {
+	StaleAfter  time.Duration `yaml:"stale_after"`  // age at which a repository or project is asked for again
+	Workers     int           `yaml:"workers"`      // repositories and projects asked for at once
+	MaxPackages int           `yaml:"max_packages"` // repositories and projects that a pass takes on at most
+	RetryMin    time.Duration `yaml:"retry_min"`    // delay after a first failure
+	RetryMax    time.Duration `yaml:"retry_max"`    // that the doubling delay stops at
+	PendingWait time.Duration `yaml:"pending_wait"` // for an answer that GitHub is still computing
+}
+
+// GitHub is the upstream for repositories.
+type GitHub struct {
+	BaseURL   string        `yaml:"base_url"`   // ends in a slash once loaded
+	URLHost   string        `yaml:"url_host"`   // host, maybe with a port, of the repository URLs that this API is asked about; lower case and never "" once loaded
+	TokenFile string        `yaml:"token_file"` // absolute once loaded; "" for none
+	Reserve   int           `yaml:"reserve"`    // requests of the hourly limit that are left to others
+	Timeout   time.Duration `yaml:"timeout"`    // for one request
+
+	Token       Secret // empty: anonymous
+	TokenSource string // where Token is from, for a log; "" where there is none
+}
+
+// PyPI is the upstream for releases.
+type PyPI struct {
+	BaseURL string        `yaml:"base_url"` // ends in a slash once loaded
+	Contact string        `yaml:"contact"`  // mail address or URL for the User-Agent of both clients; "" for none
+	Timeout time.Duration `yaml:"timeout"`  // for one request
+}
+
+// Log is the log on standard error.
+type Log struct {
+	Level  string `yaml:"level"`  // trace, debug, info, warn or error
+	Format string `yaml:"format"` // auto, json or console
+}
+
+// Default returns the defaults, which config.example.yaml repeats. The paths that
+// have none are "".
+func Default() *Config {
+	return &Config{
+		Store: Store{LockWait: 5 * time.Second, KeepDeletions: 30 * 24 * time.Hour},
+		HTTP: HTTP{
+			Listen:         "127.0.0.1:8080",
+			TimeZone:       time.UTC,
+			MaxLimit:       1000,
+			MaxConnections: 1000,
+		},
+		Schedule: Schedule{Refresh: "*/5 * * * *", TimeZone: time.UTC},
+		Refresh: Refresh{
+			StaleAfter:  24 * time.Hour,
+			Workers:     8,
+			MaxPackages: 10_000,
+			RetryMin:    5 * time.Minute,
+			RetryMax:    24 * time.Hour,
+			PendingWait: 10 * time.Second,
+		},
+		GitHub: GitHub{BaseURL: "https://api.github.com/", URLHost: publicGitHub, Reserve: 100, Timeout: 30 * time.Second},
+		PyPI:   PyPI{BaseURL: "https://pypi.org/", Timeout: 30 * time.Second},
+		Log:    Log{Level: "info", Format: "auto"},
+	}
+}
+
+const maxSize = 1 << 20
+
+// Load reads the configuration file at path. env looks up an environment
+// variable, as [os.Getenv] does; it may be nil for none. Relative paths in the
+// file are relative to the file's folder. The error is a [*strict.FileError] that
+// lists every problem. The configuration beside it is nil, or holds what could be
+// read, so that the caller can look for more that is wrong.
+func Load(path string, env func(string) string) (*Config, error) {
+	var ps strict.Problems
+	data := strict.ReadFile(path, maxSize, "a configuration; name the right file", &ps)
+	if !ps.Empty() {
+		return nil, ps.Err(path, strict.MaxProblems)
+	}
+	folder, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		ps.Add(strict.Position{}, "", "the folder that it is in cannot be found: %s", strict.Cause(err))
+		return nil, ps.Err(path, strict.MaxProblems)
+	}
+	return parse(data, folder, env, &ps), ps.Err(path, strict.MaxProblems)
+}
+
+// parse returns the configuration in data, or nil if it cannot be read at all.
+func parse(data []byte, folder string, env func(string) string, ps *strict.Problems) *Config {
+	if env == nil {
+		env = func(string) string { return "" }
+	}
+	c := check{cfg: Default(), positions: make(map[any]strict.Position), folder: folder, env: env, ps: ps}
+	if !strict.DecodeYAML(data, c.cfg, strict.Options{
+		WhenEmpty: "is empty; start from config.example.yaml", KeyAdvice: secretAdvice, Positions: c.positions,
+	}, ps) {
+		return nil
+	}
+	c.all()
+	return c.cfg
+}

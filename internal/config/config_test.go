@@ -1,0 +1,308 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/robfig/cron/v3"
+
+	"pkgmetad/internal/strict"
+	"pkgmetad/internal/strict/stricttest"
+)
+
+const exampleConfig = "../../config.example.yaml"
+
+var sameConfig = cmp.Options{
+	cmp.Comparer(func(a, b *time.Location) bool { return a.String() == b.String() }),
+	cmp.Comparer(func(a, b Secret) bool { return a.Reveal() == b.Reveal() }),
+	cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),
+	cmpopts.IgnoreInterfaces(struct{ cron.Schedule }{}),
+}
+
+const badFiles = "testdata/bad"
+
+func TestBadFiles(t *testing.T) {
+	stricttest.Golden(t, badFiles, func(path string) error {
+		_, err := Load(path, nil)
+		return err
+	})
+}
+
+const leastConfig = "store:\n  path: p.db\ncatalogue:\n  path: c.yaml\n"
+
+func TestExampleConfigHasTheDefaults(t *testing.T) {
+	got, err := Load(exampleConfig, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Default()
+	want.Store.Path = filepath.Join(root, "pkgmetad.db")
+	want.Catalogue.Path = filepath.Join(root, "packaging", "catalogue.example.yaml")
+	if diff := cmp.Diff(want, got, sameConfig, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("-defaults +example\n%s", diff)
+	}
+	if got.Schedule.Cron == nil {
+		t.Error("no schedule")
+	}
+}
+
+func TestExampleConfigShowsEveryKey(t *testing.T) {
+	text, err := os.ReadFile(exampleConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var shown []string
+	section := ""
+	for _, m := range regexp.MustCompile(`(?m)^( *)([a-z_]+):`).FindAllStringSubmatch(string(text), -1) {
+		if m[1] == "" {
+			section = m[2]
+		} else {
+			shown = append(shown, section+"."+m[2])
+		}
+	}
+	if diff := cmp.Diff(strict.KeyNames(reflect.TypeFor[Config]()), shown); diff != "" {
+		t.Errorf("-known +shown\n%s", diff)
+	}
+}
+
+func TestLeastConfigHasTheDefaults(t *testing.T) {
+	path := stricttest.WriteFile(t, "config.yaml", "\ufeff"+strings.ReplaceAll(leastConfig, "\n", "\r\n"))
+	got, err := Load(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Default()
+	want.Store.Path = filepath.Join(filepath.Dir(path), "p.db")
+	want.Catalogue.Path = filepath.Join(filepath.Dir(path), "c.yaml")
+	if diff := cmp.Diff(want, got, sameConfig); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+func TestConfigWithEveryKeySet(t *testing.T) {
+	token := stricttest.WriteFile(t, "token", "  sesame\n")
+	got, err := Load(stricttest.WriteFile(t, "config.yaml", `
+store: {path: /var/lib/p.db, lock_wait: 1s, max_size: 2GiB, keep_deletions: 48h}
+http:
+  listen: "[::1]:0"
+  public_url: https://packages.example.org/sub/
+  time_zone: Europe/Berlin
+  trusted_proxies: [10.0.0.1, "fd00::/8"]
+  max_limit: 0
+  max_connections: 5
+catalogue: {path: ../c.ndjson}
+schedule:
+  refresh: '@every 90s'
+  time_zone: America/Chicago
+refresh: {stale_after: 0s, workers: 256, max_packages: 1, retry_min: 1s, retry_max: 2s, pending_wait: 0}
+github:
+  base_url: http://127.0.0.1:9/api/v3
+  url_host: GitHub.example.org:8443
+  token_file: `+token+`
+  reserve: 0
+  timeout: 2s
+pypi: {base_url: http://127.0.0.1:9, contact: ops@example.org, timeout: 3s}
+log: {level: trace, format: json}
+`), func(string) string { return "ignored" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	zone := func(name string) *time.Location {
+		loc, err := time.LoadLocation(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return loc
+	}
+	want := &Config{
+		Store: Store{Path: "/var/lib/p.db", LockWait: time.Second, MaxSize: 2 << 30, KeepDeletions: 48 * time.Hour},
+		HTTP: HTTP{
+			Listen: "[::1]:0", PublicURL: "https://packages.example.org/sub", TimeZone: zone("Europe/Berlin"),
+			TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/32"), netip.MustParsePrefix("fd00::/8")},
+			MaxConnections: 5,
+		},
+		Schedule: Schedule{Refresh: "@every 90s", TimeZone: zone("America/Chicago")},
+		Refresh:  Refresh{Workers: 256, MaxPackages: 1, RetryMin: time.Second, RetryMax: 2 * time.Second},
+		GitHub: GitHub{
+			BaseURL: "http://127.0.0.1:9/api/v3/", URLHost: "github.example.org:8443", TokenFile: token, Timeout: 2 * time.Second,
+			Token: NewSecret("sesame"), TokenSource: "github.token_file",
+		},
+		PyPI: PyPI{BaseURL: "http://127.0.0.1:9/", Contact: "ops@example.org", Timeout: 3 * time.Second},
+		Log:  Log{Level: "trace", Format: "json"},
+	}
+	ignoreTemporary := cmpopts.IgnoreFields(Config{}, "Catalogue.Path")
+	if diff := cmp.Diff(want, got, sameConfig, ignoreTemporary); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	if p := got.Catalogue.Path; !filepath.IsAbs(p) || filepath.Base(p) != "c.ndjson" || strings.Contains(p, "..") {
+		t.Errorf("catalogue.path = %s", p)
+	}
+	start := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+	if next := got.Schedule.Cron.Next(start); next.Sub(start) != 90*time.Second {
+		t.Errorf("next = %s", next)
+	}
+}
+
+func TestConfigThatCannotBeRead(t *testing.T) {
+	folder := t.TempDir()
+	huge := filepath.Join(folder, "huge.yaml")
+	if err := os.WriteFile(huge, make([]byte, maxSize+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		filepath.Join(folder, "none.yaml"): ": cannot be opened: no such file or directory; check the path and its permissions",
+		folder:                             ": is a folder; name the file in it",
+		huge:                               ":1:1: is larger than 1 MiB, too large for a configuration; name the right file",
+	} {
+		_, err := Load(path, nil)
+		if err == nil || err.Error() != path+want {
+			t.Errorf("got  %v\nwant %s", err, path+want)
+		}
+	}
+}
+
+func TestToken(t *testing.T) {
+	folder := t.TempDir()
+	credentials := filepath.Join(folder, "credentials")
+	empty := filepath.Join(folder, "none")
+	for name, text := range map[string]string{
+		"good": "from-file\n", "empty": " \n", "lines": "a\nCANARY\n", "blank": "a CANARY", "binary": "CANARY\x01", "credentials/github-token": "from-credential\n",
+	} {
+		path := filepath.Join(folder, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tests := []struct {
+		file, env, credentials string
+		token, source, problem string
+	}{
+		{},
+		{file: "good", env: "from-env", credentials: credentials, token: "from-file", source: "github.token_file"},
+		{env: " from-env ", credentials: credentials, token: "from-env", source: "GITHUB_TOKEN"},
+		{credentials: credentials, token: "from-credential", source: "$CREDENTIALS_DIRECTORY/github-token"},
+		{credentials: empty},
+		{file: "empty", env: "from-env", problem: "is empty"},
+		{file: "lines", problem: "has more than one line"},
+		{file: "blank", problem: "has blanks"},
+		{file: "binary", problem: "has blanks or characters"},
+		{file: "missing", problem: "cannot be opened"},
+		{file: "credentials", problem: "is a folder"},
+		{env: "CANARY x", problem: "GITHUB_TOKEN: the environment variable has blanks"},
+		{credentials: filepath.Join(folder, "good"), problem: "$CREDENTIALS_DIRECTORY/github-token: "},
+	}
+	for _, tt := range tests {
+		t.Run(fmt.Sprintf("%s %s %s", tt.file, tt.env, filepath.Base(tt.credentials)), func(t *testing.T) {
+			text := leastConfig + "github:\n  token_file: \"" + tt.file + "\"\n"
+			path := filepath.Join(folder, "config.yaml")
+			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			cfg, err := Load(path, func(name string) string {
+				return map[string]string{"GITHUB_TOKEN": tt.env, "CREDENTIALS_DIRECTORY": tt.credentials}[name]
+			})
+			if tt.problem != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.problem) || strings.Contains(err.Error(), "CANARY") {
+					t.Fatalf("error %v, want one with %q", err, tt.problem)
+				}
+				if tt.file != "" && !strings.Contains(err.Error(), ":6:15: github.token_file: ") {
+					t.Errorf("no position in %v", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if g := cfg.GitHub; g.Token.Reveal() != tt.token || g.TokenSource != tt.source || g.Token.Empty() != (tt.token == "") {
+				t.Errorf("token %q from %q, want %q from %q", g.Token.Reveal(), g.TokenSource, tt.token, tt.source)
+			}
+			if cfg.Warnings != nil {
+				t.Errorf("warnings %q", cfg.Warnings)
+			}
+		})
+	}
+}
+
+func TestWorldReadableTokenIsAWarning(t *testing.T) {
+	token := stricttest.WriteFile(t, "token", "sesame")
+	if err := os.Chmod(token, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := Load(stricttest.WriteFile(t, "c.yaml", leastConfig+"github:\n  token_file: "+token+"\n"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(cfg.Warnings) != 1 || !strings.Contains(cfg.Warnings[0], token) || strings.Contains(cfg.Warnings[0], "sesame") {
+		t.Errorf("warnings %q", cfg.Warnings)
+	}
+}
+
+func TestURLHost(t *testing.T) {
+	for _, tt := range []struct{ github, want string }{
+		{``, "github.com"},
+		{`{url_host: ""}`, "github.com"},
+		{`{base_url: "https://api.github.com"}`, "github.com"},
+		{`{base_url: "http://127.0.0.1:8081/"}`, "github.com"},
+		{`{base_url: "http://127.0.0.1:8081/api/v3x/"}`, "github.com"},
+		{`{base_url: "https://GitHub.Example.org/api/v3"}`, "github.example.org"},
+		{`{base_url: "https://github.example.org:443/api/v3/"}`, "github.example.org"},
+		{`{base_url: "http://github.example.org:80/api/v3/"}`, "github.example.org"},
+		{`{base_url: "http://github.example.org:443/api/v3/"}`, "github.example.org:443"},
+		{`{base_url: "https://[::1]:8443/api/v3/"}`, "[::1]:8443"},
+		{`{base_url: "https://github.example.org/api/v3/", url_host: ""}`, "github.example.org"},
+		{`{base_url: "https://proxy.example.org/github/", url_host: GitHub.example.org}`, "github.example.org"},
+		{`{base_url: "https://github.example.org/api/v3/", url_host: "git.example.org:8443"}`, "git.example.org:8443"},
+		{`{url_host: "[::1]"}`, "[::1]"},
+	} {
+		cfg, err := Load(stricttest.WriteFile(t, "c.yaml", leastConfig+"github: "+tt.github+"\n"), nil)
+		if err != nil {
+			t.Errorf("%s: %v", tt.github, err)
+		} else if cfg.GitHub.URLHost != tt.want {
+			t.Errorf("%s: %s, want %s", tt.github, cfg.GitHub.URLHost, tt.want)
+		}
+	}
+}
+
+func TestContact(t *testing.T) {
+	for contact, want := range map[string]bool{
+		"": true, "ops@example.org": true, "https://example.org/about": true, "http://[::1]/": true,
+		"Ops <ops@example.org>": false, "ops": false, "ftp://example.org": false, "https://u:p@example.org": false,
+		"a@b\r\nX: y": false, "https://example.org/(x)": false, "https://": false,
+	} {
+		if got := goodContact(contact); got != want {
+			t.Errorf("goodContact(%q) = %t", contact, got)
+		}
+	}
+}
+
+func FuzzConfig(f *testing.F) {
+	stricttest.Seed(f, badFiles)
+	if text, err := os.ReadFile(exampleConfig); err == nil {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var ps strict.Problems
+		cfg := parse(data, "/folder", nil, &ps)
+		if err := ps.Err("c.yaml", strict.MaxProblems); err != nil {
+			stricttest.OneLineEach(t, err)
+		} else if cfg.Store.Path == "" || cfg.GitHub.URLHost == "" || cfg.Schedule.Cron == nil || cfg.Schedule.Cron.Next(time.Now()).IsZero() {
+			t.Errorf("accepted: %+v", cfg)
+		}
+	})
+}

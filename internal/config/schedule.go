@@ -1,0 +1,153 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/robfig/cron/v3"
+
+	"pkgmetad/internal/strict"
+)
+
+const cronForms = "five fields (minute hour day-of-month month day-of-week), @hourly, @daily, @weekly, @monthly, @yearly or @every 5m"
+
+// ParseSchedule reads a standard cron specification of five fields or a
+// descriptor such as @hourly or @every 5m, in the given zone (nil for UTC). In
+// the day of the week, Sunday is 0 and 7. A schedule it returns always has a next
+// time.
+func ParseSchedule(spec string, loc *time.Location) (cron.Schedule, error) {
+	if loc == nil {
+		loc = time.UTC
+	}
+	spec = strings.TrimSpace(spec)
+	fields := strings.Fields(spec)
+	switch {
+	case spec == "":
+		return nil, errors.New("is empty; write " + cronForms)
+	case len(spec) > 200:
+		return nil, errors.New("is longer than 200 characters; write " + cronForms)
+	case strings.HasPrefix(spec, "TZ=") || strings.HasPrefix(spec, "CRON_TZ="):
+		return nil, errors.New("a time zone does not belong here; name it in schedule.time_zone")
+	case fields[0] == "@every":
+		return parseEvery(fields[1:])
+	case strings.HasPrefix(spec, "@"):
+	case len(fields) == 6:
+		return nil, fmt.Errorf("%q has six fields, but seconds are not supported; write %s", spec, cronForms)
+	case len(fields) != 5:
+		return nil, fmt.Errorf("%q has %d fields; write %s", spec, len(fields), cronForms)
+	default:
+		fields[4] = daysOfWeek(fields[4])
+	}
+	schedule, err := parseStandard(strings.Join(fields, " "))
+	if err != nil {
+		return nil, fmt.Errorf("%q is not a schedule: %w; write %s", spec, err, cronForms)
+	}
+	if s, ok := schedule.(*cron.SpecSchedule); ok {
+		s.Location = loc
+	}
+	if schedule.Next(time.Now()).IsZero() {
+		return nil, fmt.Errorf("%q never fires within five years; check the day and the month", spec)
+	}
+	return schedule, nil
+}
+
+// maxEvery is the longest interval that a schedule may have.
+const maxEvery = 365 * 24 * time.Hour
+
+// parseEvery takes the place of the library's own reading, which rounds to
+// seconds and turns zero into one second.
+func parseEvery(args []string) (cron.Schedule, error) {
+	if len(args) != 1 {
+		return nil, errors.New("@every needs one duration; write @every 5m")
+	}
+	d, err := strict.ParseDuration(args[0])
+	switch {
+	case errors.Is(err, strict.ErrTooLong), d > maxEvery:
+		return nil, fmt.Errorf("@every %s is too long; write @every 8760h, which is a year, or less", args[0])
+	case err != nil:
+		return nil, fmt.Errorf("@every %s: that is not a duration; write @every 90s, @every 5m or @every 2h", args[0])
+	case d < time.Second:
+		return nil, fmt.Errorf("@every %s is less than a second; write @every 1s or more", args[0])
+	case d%time.Second != 0:
+		return nil, fmt.Errorf("@every %s has a fraction of a second; write whole seconds", args[0])
+	}
+	return cron.Every(d), nil
+}
+
+// parseStandard turns a panic of the library's parser into an error.
+func parseStandard(spec string) (s cron.Schedule, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			s, err = nil, errors.New("the parser gave up on it")
+		}
+	}()
+	return cron.ParseStandard(spec)
+}
+
+// The library counts the days of the week from 0, which is Sunday, to 6. People
+// also write Sunday as 7, and ranges such as MON-SUN that end with it.
+const sunday = 7
+
+// daysOfWeek returns a day-of-week field in terms of the library, which is left
+// to complain about what makes no sense.
+func daysOfWeek(field string) string {
+	parts := strings.Split(field, ",")
+	for i, part := range parts {
+		parts[i] = daysOfPart(part)
+	}
+	return strings.Join(parts, ",")
+}
+
+// daysOfPart does it for one part of a list: a day or a range, maybe with a step.
+func daysOfPart(part string) string {
+	days, stepText, hasStep := strings.Cut(part, "/")
+	step, err := strconv.Atoi(stepText)
+	if !hasStep {
+		step, err = 1, nil
+	}
+	if err != nil || step < 1 {
+		return "*/" + stepText // it is the step that is wrong
+	}
+	step = min(step, sunday) // a longer one leaves the first day alone, as this does
+	firstText, lastText, isRange := strings.Cut(days, "-")
+	if !isRange {
+		if days == "7" {
+			return "0" // with a step too: no day follows it
+		}
+		return part
+	}
+	first, ok1 := dayNumber(firstText)
+	last, ok2 := dayNumber(lastText)
+	if !ok1 || !ok2 {
+		return part
+	}
+	if last == 0 && first > 0 {
+		last = sunday
+	}
+	if first == sunday && last < sunday {
+		first = 0
+	}
+	if last != sunday || first > last {
+		return fmt.Sprintf("%d-%d/%d", first, last, step)
+	}
+	var list []string
+	for day := first; day <= last; day += step {
+		list = append(list, strconv.Itoa(day%sunday))
+	}
+	return strings.Join(list, ",")
+}
+
+// dayNumber reads a day: 0 to 7, or the first three letters of its English name,
+// where Sunday is 0.
+func dayNumber(s string) (day int, ok bool) {
+	for day, name := range []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"} {
+		if strings.EqualFold(s, name) {
+			return day, true
+		}
+	}
+	day, err := strconv.Atoi(s)
+	return day, err == nil && day >= 0 && day <= sunday
+}

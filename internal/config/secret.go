@@ -1,0 +1,45 @@
+package config
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/rs/zerolog"
+)
+
+const hidden = "***"
+
+// Secret is text that no log, error or dump shows: however it is printed or
+// marshalled, it is ***. Only [Secret.Reveal] gives the text.
+type Secret struct {
+	// A pointer, because fmt calls no methods on unexported fields of other types:
+	// it then prints an address.
+	text *string
+}
+
+// NewSecret hides s; "" is no secret at all.
+func NewSecret(s string) Secret {
+	if s == "" {
+		return Secret{}
+	}
+	return Secret{&s}
+}
+
+// Reveal returns the text, for the one place that needs it.
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
+
+// Empty reports whether there is no secret.
+func (s Secret) Empty() bool { return s.text == nil }
+
+func (Secret) String() string                            { return hidden }
+func (Secret) GoString() string                          { return hidden }
+func (Secret) Format(f fmt.State, _ rune)                { _, _ = io.WriteString(f, hidden) }
+func (Secret) MarshalText() ([]byte, error)              { return []byte(hidden), nil }
+func (Secret) MarshalJSON() ([]byte, error)              { return []byte(`"` + hidden + `"`), nil }
+func (Secret) MarshalYAML() (any, error)                 { return hidden, nil }
+func (Secret) MarshalZerologObject(event *zerolog.Event) { event.Str("secret", hidden) }

@@ -1,0 +1,201 @@
+package strict
+
+import (
+	"fmt"
+	"net/netip"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// decoder fills Go values from a YAML tree by their yaml tags. It reports a key
+// that no field has, that comes twice, or whose value is of the wrong type, and
+// goes on to the end.
+type decoder struct {
+	Options
+	problems *Problems
+	known    []string // full name of every key there is
+}
+
+// decode fills dst, a pointer to a struct, from root.
+func decode(root *yaml.Node, dst any, o Options, ps *Problems) {
+	v := reflect.ValueOf(dst).Elem()
+	d := &decoder{Options: o, problems: ps, known: KeyNames(v.Type())}
+	d.value(root, v, placeOf(root), nil)
+}
+
+// keyPath names a value; it becomes text only where there is a problem.
+type keyPath struct {
+	parent *keyPath
+	key    string
+	item   int // of a list, from 1; 0: a key
+	node   *yaml.Node
+}
+
+func (p *keyPath) String() string {
+	switch {
+	case p == nil:
+		return ""
+	case p.item > 0:
+		return p.parent.String() + "[" + ItemLabel(p.item, slugOf(p.node)) + "]"
+	case p.parent == nil:
+		return KeyLabel(p.key)
+	}
+	return p.parent.String() + "." + KeyLabel(p.key)
+}
+
+var plainKey = regexp.MustCompile(`^[-A-Za-z0-9_.]{1,60}$`)
+
+// KeyLabel returns a key as a message names it: an odd one in quotes, so that it
+// does not break the line.
+func KeyLabel(key string) string {
+	if plainKey.MatchString(key) {
+		return key
+	}
+	return Quote(key)
+}
+
+// ItemLabel returns the name of an item of a list in a message: its slug, or its
+// place in the list, from 1, where it has none.
+func ItemLabel(item int, slug string) string {
+	if slug != "" {
+		return KeyLabel(slug)
+	}
+	return fmt.Sprintf("#%d", item)
+}
+
+// Quote repeats a value of the file in a message, 60 characters of it at most.
+func Quote(s string) string {
+	if r := []rune(s); len(r) > 60 {
+		s = string(r[:60]) + "…"
+	}
+	return strconv.Quote(s)
+}
+
+func slugOf(n *yaml.Node) string {
+	if !isMapping(n) {
+		return ""
+	}
+	for key, value := range pairs(n) {
+		if s, ok := scalarOf(value); ok && key.Value == "slug" && s.Kind != NullKind {
+			return s.Text
+		}
+	}
+	return ""
+}
+
+// Placed is a value that wants to know where it stands in the file and, if it is
+// an item of a list, which one it is, from 1.
+type Placed interface{ SetPlace(at Position, item int) }
+
+func (d *decoder) value(n *yaml.Node, v reflect.Value, at Position, path *keyPath) {
+	dst := v.Addr().Interface()
+	if d.Positions != nil {
+		d.Positions[dst] = at
+	}
+	if p, ok := dst.(Placed); ok && path != nil {
+		p.SetPlace(at, path.item)
+	}
+	s, isScalar := scalarOf(n)
+	s.At = at
+	switch {
+	case settable(dst):
+		if !isScalar {
+			d.problems.Add(at, path.String(), "needs %s, not %s", Wanted(dst), describe(n))
+		} else if err := SetScalar(dst, s); err != nil {
+			d.problems.Add(at, path.String(), "%s", err)
+		}
+	case isScalar && s.Kind == NullKind && path != nil:
+		// An empty section or list: all that is in it is commented out.
+	case v.Kind() == reflect.Struct:
+		d.mapping(n, v, at, path)
+	case v.Kind() == reflect.Slice:
+		d.sequence(n, v, at, path)
+	default:
+		panic("no way to decode into " + v.Type().String())
+	}
+}
+
+func (d *decoder) mapping(n *yaml.Node, v reflect.Value, at Position, path *keyPath) {
+	fields := fieldsOf(v.Type())
+	if !isMapping(n) {
+		d.problems.Add(at, path.String(), "needs the keys %s below it, not %s", strings.Join(fields.keys, ", "), describe(n))
+		return
+	}
+	lines := make(map[string]int, len(n.Content)/2) // that a key was first given on
+	for key, value := range pairs(n) {
+		keyAt, child := placeOf(key), &keyPath{parent: path, key: key.Value}
+		if line, twice := lines[key.Value]; twice {
+			d.problems.Add(keyAt, child.String(), "is given on line %d already; keep one of the two", line)
+			continue
+		}
+		lines[key.Value] = keyAt.Line
+		field, known := fields.of(v, key.Value)
+		if !known {
+			d.problems.Add(keyAt, child.String(), "%s", d.unknownKey(key.Value, fields.keys))
+			continue
+		}
+		valueAt := placeOf(value)
+		if isMapping(value) || isEmpty(value) {
+			valueAt = keyAt
+		}
+		d.value(value, field, valueAt, child)
+	}
+}
+
+func (d *decoder) sequence(n *yaml.Node, v reflect.Value, at Position, path *keyPath) {
+	if n.Kind != yaml.SequenceNode {
+		d.problems.Add(at, path.String(), "needs a list, each entry on a line that starts with \"- \", not %s", describe(n))
+		return
+	}
+	// At its full length at once: recorded pointers must stay good.
+	v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))
+	for i, item := range n.Content {
+		d.value(item, v.Index(i), placeOf(item), &keyPath{parent: path, item: i + 1, node: item})
+	}
+}
+
+// pairs yields the keys of a mapping and their values.
+func pairs(n *yaml.Node) func(yield func(key, value *yaml.Node) bool) {
+	return func(yield func(key, value *yaml.Node) bool) {
+		for pair := range slices.Chunk(n.Content, 2) {
+			if !yield(pair[0], pair[1]) {
+				return
+			}
+		}
+	}
+}
+
+func isMapping(n *yaml.Node) bool { return n.Kind == yaml.MappingNode }
+
+// isEmpty reports whether nothing at all stands in the place of a value.
+func isEmpty(n *yaml.Node) bool {
+	s, ok := scalarOf(n)
+	return ok && s.Kind == NullKind && s.Text == ""
+}
+
+func placeOf(n *yaml.Node) Position { return Position{n.Line, n.Column} }
+
+func describe(n *yaml.Node) string {
+	if s, ok := scalarOf(n); ok {
+		return s.Kind.String()
+	}
+	if isMapping(n) {
+		return "a mapping of keys"
+	}
+	return "a list"
+}
+
+// settable reports whether a pointer is of a type that SetScalar knows.
+func settable(dst any) bool {
+	switch dst.(type) {
+	case ScalarUnmarshaler, *string, **string, *int, *bool, *time.Duration, *time.Time, **time.Location, *netip.Prefix:
+		return true
+	}
+	return false
+}
