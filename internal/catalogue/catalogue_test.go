@@ -110,7 +110,7 @@ func TestFormats(t *testing.T) {
 	}
 }
 
-func TestThatIsEmptyOnPurpose(t *testing.T) {
+func TestEmptyOnPurpose(t *testing.T) {
 	for _, content := range []string{"packages: []\n", "grids:\n"} {
 		if _, err := Load(stricttest.WriteFile(t, "c.yaml", content)); err != nil {
 			t.Error(err)
@@ -118,7 +118,7 @@ func TestThatIsEmptyOnPurpose(t *testing.T) {
 	}
 }
 
-func TestThatCannotBeRead(t *testing.T) {
+func TestUnreadableFiles(t *testing.T) {
 	folder := t.TempDir()
 	for _, name := range []string{"none.yaml", "none.ndjson"} {
 		path := filepath.Join(folder, name)

@@ -38,7 +38,7 @@ func (r *linesReader) read(o *strict.Object) {
 		r.decode(o, &g, &g.entry, &r.b.grids, &r.grids)
 		r.b.addGrid(&g)
 	default:
-		r.b.problems.Add(o.Place("kind"), "kind", "is none of package, category, grid; write one of them, or leave it out for a package")
+		r.b.problems.Add(o.Place("kind"), "kind", "is not a kind of entry; write package, category or grid, or leave it out for a package")
 	}
 }
 

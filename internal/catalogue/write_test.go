@@ -138,7 +138,7 @@ packages:
 	}
 }
 
-// TestCatalogueFiles: what stands in the folder after each step.
+// TestFiles: what stands in the folder after each step.
 func TestFiles(t *testing.T) {
 	folder := t.TempDir()
 	holds := func(want map[string]string) {
@@ -220,7 +220,7 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// TestCatalogueTooLargeForYAML: what a daemon could not load is not written.
+// TestTooLargeForYAML: what a daemon could not load is not written.
 func TestTooLargeForYAML(t *testing.T) {
 	url := "https://github.com/" + strings.Repeat("a", 30_000)
 	var c record.Catalogue

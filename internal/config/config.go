@@ -35,7 +35,7 @@ type Store struct {
 	LockWait time.Duration `yaml:"lock_wait"` // how long to wait for another process to let go of it; above 0
 	MaxSize  ByteSize      `yaml:"max_size"`  // the file never grows beyond this; 0 for no bound
 
-	KeepDeletions time.Duration `yaml:"keep_deletions"` // how long the feed of changes tells of a package that left the catalogue
+	KeepDeletions time.Duration `yaml:"keep_deletions"` // how long the feed of changes lists a package that left the catalogue
 }
 
 // HTTP is the read-only API.

@@ -17,7 +17,7 @@ type Secret struct {
 	text *string
 }
 
-// NewSecret hides s; "" is no secret at all.
+// NewSecret hides s. The result is empty if s is "".
 func NewSecret(s string) Secret {
 	if s == "" {
 		return Secret{}
