@@ -103,7 +103,7 @@ func newWorld(t *testing.T) world {
 	_, err = s.SyncCatalogue(c, now)
 	check(err)
 
-	passed := record.Pass{Started: now.Add(-time.Hour), DurationSeconds: 1.5, Tally: record.Tally{Asked: 3, Fresh: 2, Failed: 1}, Error: "no space left on device"}
+	passed := record.Pass{Started: now.Add(-time.Hour), DurationSeconds: 1.5, Tally: record.Tally{Asked: 3, Fresh: 2, Failed: 1}, Left: 4, More: true, Cancelled: true, Error: "no space left on device"}
 	passed.GitHub.Requests, passed.GitHub.Charged = 9, 4
 	passed.GitHub.HeldUntil, passed.GitHub.Reason = now, "the hourly limit is used up"
 	check(s.LogPass(passed, now.AddDate(0, 0, -1)))
@@ -413,6 +413,7 @@ func TestWhatIsServedIsDescribed(t *testing.T) {
 
 // optional are the members that an object of an answer may lack.
 var optional = []string{
+	"left", "more", "cancelled",
 	"age_under_seconds", "running_since", "next_tick", "limit_requests", "reset", "held_until", "reason",
 	"failing_since", "error", "last_attempt", "last_success", "next_due",
 }

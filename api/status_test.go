@@ -23,10 +23,9 @@ func TestStatus(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer s.Close()
-		url := "https://example.com/x"
 		var c record.Catalogue
 		for _, slug := range []string{"fine", "failing", "gone", "new"} {
-			c.Packages = append(c.Packages, record.Entry{Slug: slug, Title: "T " + slug, RepoURL: &url, PyPIURL: &url})
+			c.Packages = append(c.Packages, record.Entry{Slug: slug, Title: "T " + slug, RepoURL: new("https://github.com/x/" + slug), PyPIURL: &slug})
 		}
 		if _, err := s.SyncCatalogue(c, time.Now()); err != nil {
 			t.Fatal(err)

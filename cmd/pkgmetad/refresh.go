@@ -75,11 +75,11 @@ func refresh(ctx context.Context, cfg *config.Config, request refreshRequest, st
 	case report.Cancelled:
 		return errors.New("stopped before the end; what had arrived is stored")
 	case report.Failed > 0 && report.Deferred > 0:
-		return fmt.Errorf("%d packages failed and %d were deferred", report.Failed, report.Deferred)
+		return fmt.Errorf("%d repositories or projects failed and %d were deferred", report.Failed, report.Deferred)
 	case report.Failed > 0:
-		return fmt.Errorf("%d of %d packages failed; the data of their last success stays", report.Failed, report.Asked)
+		return fmt.Errorf("%d of %d repositories and projects failed; the data of their last success stays", report.Failed, report.Asked)
 	case report.Deferred > 0:
-		return fmt.Errorf("%d of %d packages were deferred for a limit; run it again later, or leave it to the daemon", report.Deferred, report.Asked)
+		return fmt.Errorf("%d of %d repositories and projects were deferred for a limit; run it again later, or leave it to the daemon", report.Deferred, report.Asked)
 	}
 	return nil
 }
