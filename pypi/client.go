@@ -74,25 +74,26 @@ func (a Answer) failed(err *upstream.Error) Answer {
 	return a
 }
 
-// Fetch asks for one project: GET pypi/{name}/json, with If-None-Match where
-// etag is not empty. "Not found" there is checked against GET simple/{name}/
-// before it is believed. While the gate is closed ([Client.Hold]) it answers
-// Limited without a request.
 // Question is what one Fetch asks.
 type Question struct {
-	Name, ETag string
-	Serial     int64
+	Name   string // of the project, in any spelling
+	ETag   string // of the last answer; "" asks unconditionally
+	Serial int64  // of the last answer that was believed; 0 believes any
 }
 
+// Fetch asks for one project: GET pypi/{name}/json, with If-None-Match where
+// q.ETag is not empty. "Not found" there is checked against GET simple/{name}/
+// before it is believed. An answer with a serial below q.Serial comes from a
+// cache that has not caught up, and is Stale. While the gate is closed
+// ([Client.Hold]) Fetch answers Limited without a request.
 func (c *Client) Fetch(ctx context.Context, q Question) Answer {
-	name, etag := q.Name, q.ETag
 	var a Answer
-	if !ValidName(name) {
-		return a.failed(&upstream.Error{Outcome: upstream.Failed, Message: fmt.Sprintf("%q cannot be the name of a PyPI project; not asked", oneLine(name, 100))})
+	if !ValidName(q.Name) {
+		return a.failed(&upstream.Error{Outcome: upstream.Failed, Message: fmt.Sprintf("%q cannot be the name of a PyPI project; not asked", oneLine(q.Name, 100))})
 	}
-	normal := Normalize(name)
+	normal := Normalize(q.Name)
 
-	resp, sent, err := c.ask(ctx, "pypi/"+normal+"/json", "application/json", etag)
+	resp, sent, err := c.ask(ctx, "pypi/"+normal+"/json", "application/json", q.ETag)
 	a.Requests += sent
 	if err != nil {
 		return a.failed(err)
@@ -100,10 +101,10 @@ func (c *Client) Fetch(ctx context.Context, q Question) Answer {
 	defer resp.Body.Close()
 	switch resp.StatusCode {
 	case http.StatusNotModified:
-		if etag == "" {
+		if q.ETag == "" {
 			return a.failed(broken(ctx, resp, needlessNotModified))
 		}
-		a.Outcome, a.ETag = upstream.Unchanged, etag
+		a.Outcome, a.ETag = upstream.Unchanged, q.ETag
 	case http.StatusNotFound, http.StatusGone:
 		upstream.DrainAndClose(resp.Body)
 		return c.askIndex(ctx, a, normal, resp.Request.URL)
@@ -112,8 +113,17 @@ func (c *Client) Fetch(ctx context.Context, q Question) Answer {
 		if err != nil {
 			return a.failed(broken(ctx, resp, err))
 		}
+		if Normalize(p.Name) != normal {
+			return a.failed(broken(ctx, resp, malformed(fmt.Sprintf("asked for %q, the answer is about %q", normal, oneLine(p.Name, 100)))))
+		}
 		if p.Serial == 0 {
 			p.Serial = lastSerial(resp.Header)
+		}
+		if 0 < p.Serial && p.Serial < q.Serial {
+			return a.failed(&upstream.Error{
+				Outcome: upstream.Stale, URL: upstream.Redact(resp.Request.URL), Status: resp.StatusCode,
+				Message: fmt.Sprintf("an answer older than one before it: its serial is %d, the last one known is %d", p.Serial, q.Serial),
+			})
 		}
 		a.Outcome, a.Project, a.ETag = upstream.Fresh, p, resp.Header.Get("ETag")
 	}

@@ -74,6 +74,7 @@ func TestFetchOutcomes(t *testing.T) {
 		name     string
 		pages    map[string]page
 		etag     string
+		serial   int64
 		outcome  upstream.Outcome
 		requests int
 		message  string // part of the error's text
@@ -87,6 +88,15 @@ func TestFetchOutcomes(t *testing.T) {
 		{name: "redirect away", pages: one(page{302, "", with("Location", "https://evil.example/")}), outcome: upstream.Failed, requests: 1, message: "away from the configured"},
 		{name: "redirect for ever", pages: one(page{301, "", with("Location", jsonPath)}), outcome: upstream.Failed, requests: 5, message: "redirects"},
 		{name: "redirect to nowhere", pages: one(page{301, "", nil}), outcome: upstream.Failed, requests: 1, message: "HTTP 301"},
+
+		{name: "an older serial", pages: one(page{200, good, nil}), serial: 8, outcome: upstream.Stale, requests: 1, message: "its serial is 7, the last one known is 8"},
+		{name: "an older serial, in the header", pages: one(page{200, `{"info":{"name":"Demo_App"}}`, with("X-PyPI-Last-Serial", "7")}), serial: 8, outcome: upstream.Stale, requests: 1, message: "its serial is 7, the last one known is 8"},
+		{name: "the body's serial counts", pages: one(page{200, good, with("X-PyPI-Last-Serial", "9")}), serial: 8, outcome: upstream.Stale, requests: 1, message: "its serial is 7"},
+		{name: "an unreadable serial leaves the header's", pages: one(page{200, `{"info":{"name":"Demo_App"},"last_serial":"9"}`, with("X-PyPI-Last-Serial", "7")}), serial: 8, outcome: upstream.Stale, requests: 1, message: "its serial is 7"},
+		{name: "the same serial", pages: one(page{200, good, nil}), serial: 7, outcome: upstream.Fresh, requests: 1},
+		{name: "a newer serial", pages: one(page{200, good, nil}), serial: 6, outcome: upstream.Fresh, requests: 1},
+		{name: "no serial", pages: one(page{200, `{"info":{"name":"Demo_App"}}`, nil}), serial: 8, outcome: upstream.Fresh, requests: 1},
+		{name: "unchanged with an older serial", pages: one(page{304, "", with("X-PyPI-Last-Serial", "7")}), etag: `"a"`, serial: 8, outcome: upstream.Unchanged, requests: 1},
 
 		{name: "gone", outcome: upstream.Gone, requests: 2, message: "no project of this name"},
 		{name: "gone by 410", pages: map[string]page{jsonPath: {410, "", nil}, indexPath: {410, "", nil}}, outcome: upstream.Gone, requests: 2, message: "no project of this name"},
@@ -136,15 +146,17 @@ func TestFetchOutcomes(t *testing.T) {
 		{name: "no name", pages: one(page{200, `{"info":{}}`, nil}), outcome: upstream.Failed, requests: 1, message: "its info has no name"},
 		{name: "info a list", pages: one(page{200, `{"info":[]}`, nil}), outcome: upstream.Failed, requests: 1, message: `"info" holds a JSON array`},
 		{name: "version a number", pages: one(page{200, `{"info":{"name":"a","version":1}}`, nil}), outcome: upstream.Failed, requests: 1, message: `"info.version" holds a JSON number`},
-		{name: "yanked a string", pages: one(page{200, `{"info":{"name":"a"},"releases":{"1":[{"yanked":"yes"}]}}`, nil}), outcome: upstream.Failed, requests: 1, message: `"releases.yanked" holds a JSON string`},
+		{name: "name a number", pages: one(page{200, `{"info":{"name":1}}`, nil}), outcome: upstream.Failed, requests: 1, message: `"info.name" holds a JSON number`},
+		{name: "another project", pages: one(page{200, `{"info":{"name":"Other.App"}}`, nil}), outcome: upstream.Failed, requests: 1, message: `asked for "demo-app", the answer is about "Other.App"`},
+		{name: "another spelling", pages: one(page{200, `{"info":{"name":"dEMO.-_app"}}`, nil}), outcome: upstream.Fresh, requests: 1},
 		{name: "releases a list", pages: one(page{200, `{"info":{"name":"a"},"releases":[]}`, nil}), outcome: upstream.Failed, requests: 1, message: `"releases" does not hold an object`},
 		{name: "a release a string", pages: one(page{200, `{"info":{"name":"a"},"releases":{"1":"x"}}`, nil}), outcome: upstream.Failed, requests: 1, message: `"releases" does not hold a list`},
-		{name: "urls alone and broken", pages: one(page{200, `{"info":{"name":"a"},"urls":"x"}`, nil}), outcome: upstream.Failed, requests: 1, message: `holds a JSON string`},
+		{name: "urls alone and broken", pages: one(page{200, `{"info":{"name":"a"},"urls":"x"}`, nil}), outcome: upstream.Failed, requests: 1, message: `"urls" does not hold a list`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := &wire{pages: tt.pages}
 			c := newClient(t, "http://pypi.test/", w)
-			a := c.Fetch(t.Context(), "Demo_App", tt.etag)
+			a := c.Fetch(t.Context(), Question{Name: "Demo_App", ETag: tt.etag, Serial: tt.serial})
 			if a.Outcome != tt.outcome || a.Requests != tt.requests || len(w.seen) != tt.requests {
 				t.Errorf("outcome %q after %d requests, %d seen; want %q after %d (%v)", a.Outcome, a.Requests, len(w.seen), tt.outcome, tt.requests, a.Err)
 			}
@@ -195,7 +207,7 @@ func TestFetchOverTheWire(t *testing.T) {
 		_, _ = z.Write([]byte(`{"info":{"name":"Demo_App"}}`))
 		_ = z.Close()
 	}
-	a := c.Fetch(t.Context(), "Demo_App", `"old"`)
+	a := c.Fetch(t.Context(), Question{Name: "Demo_App", ETag: `"old"`})
 	if a.Outcome != upstream.Fresh || a.ETag != `"new"` || a.Requests != 2 || a.Project.Name != "Demo_App" || a.Project.Serial != 42 {
 		t.Errorf("%+v", a)
 	}
@@ -207,13 +219,13 @@ func TestFetchOverTheWire(t *testing.T) {
 
 	requests = nil
 	handler = func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusNotModified) }
-	if a := c.Fetch(t.Context(), "demo-app", `"old"`); a.Outcome != upstream.Unchanged || a.ETag != `"old"` || a.Err != nil {
+	if a := c.Fetch(t.Context(), Question{Name: "demo-app", ETag: `"old"`}); a.Outcome != upstream.Unchanged || a.ETag != `"old"` || a.Err != nil {
 		t.Errorf("%+v", a)
 	}
 
 	requests = nil
 	handler = http.NotFound
-	if a := c.Fetch(t.Context(), "demo.app", `"old"`); a.Outcome != upstream.Gone || a.ETag != "" {
+	if a := c.Fetch(t.Context(), Question{Name: "demo.app", ETag: `"old"`}); a.Outcome != upstream.Gone || a.ETag != "" {
 		t.Errorf("%+v", a)
 	}
 	if len(requests) != 2 {
@@ -243,14 +255,14 @@ func TestFetchOverTheWire(t *testing.T) {
 		},
 	} {
 		handler = h
-		a := c.Fetch(t.Context(), "demo-app", "")
+		a := c.Fetch(t.Context(), Question{Name: "demo-app"})
 		if a.Outcome != upstream.Failed || !a.Err.Quick || !strings.Contains(a.Err.Message, "broken answer") {
 			t.Errorf("%s: %+v", what, a)
 		}
 	}
 
 	srv.Close()
-	if a := c.Fetch(t.Context(), "demo-app", ""); a.Outcome != upstream.Failed || a.Err == nil || a.Requests != 1 {
+	if a := c.Fetch(t.Context(), Question{Name: "demo-app"}); a.Outcome != upstream.Failed || a.Err == nil || a.Requests != 1 {
 		t.Errorf("nobody there: %+v", a)
 	}
 }
@@ -259,7 +271,7 @@ func TestFetchBoundsTheBody(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Encoding", "gzip")
 		z := gzip.NewWriter(w)
-		_, _ = io.WriteString(z, `{"info":{"name":"a"},"vulnerabilities":[`)
+		_, _ = io.WriteString(z, `{"info":{"name":"demo-app"},"vulnerabilities":[`)
 		chunk := bytes.Repeat([]byte("0,"), 1<<19)
 		for range 40 {
 			if _, err := z.Write(chunk); err != nil {
@@ -268,7 +280,7 @@ func TestFetchBoundsTheBody(t *testing.T) {
 		}
 	}))
 	defer srv.Close()
-	a := newClient(t, srv.URL, nil).Fetch(t.Context(), "demo-app", "")
+	a := newClient(t, srv.URL, nil).Fetch(t.Context(), Question{Name: "demo-app"})
 	if a.Outcome != upstream.Failed || a.Err == nil || !strings.Contains(a.Err.Message, "larger than 32 MiB") {
 		t.Errorf("%v, %v", a.Outcome, a.Err)
 	}
@@ -279,7 +291,7 @@ func TestFetchCanceled(t *testing.T) {
 	c := newClient(t, "https://pypi.test", w)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("the daemon stops"))
-	a := c.Fetch(ctx, "demo-app", "")
+	a := c.Fetch(ctx, Question{Name: "demo-app"})
 	if a.Outcome != upstream.Canceled || a.Requests != 0 || len(w.seen) != 0 || !strings.Contains(a.Err.Error(), "the daemon stops") {
 		t.Errorf("%+v", a)
 	}
@@ -295,7 +307,7 @@ func TestFetchCanceled(t *testing.T) {
 	}))
 	defer srv.Close()
 	defer close(release)
-	a = newClient(t, srv.URL, nil).Fetch(ctx, "demo-app", "")
+	a = newClient(t, srv.URL, nil).Fetch(ctx, Question{Name: "demo-app"})
 	if a.Outcome != upstream.Canceled || a.Requests != 1 || !strings.Contains(a.Err.Error(), "the daemon stops") {
 		t.Errorf("%+v", a)
 	}
@@ -314,7 +326,7 @@ func TestFetchTimeout(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := c.Fetch(t.Context(), "demo-app", "")
+	a := c.Fetch(t.Context(), Question{Name: "demo-app"})
 	if a.Outcome != upstream.Failed || !strings.Contains(a.Err.Error(), "within the time allowed") {
 		t.Errorf("%+v", a)
 	}
@@ -323,7 +335,7 @@ func TestFetchTimeout(t *testing.T) {
 func TestFetchInvalidName(t *testing.T) {
 	w := &wire{}
 	for _, name := range []string{"", "../admin", "a b", "a\n"} {
-		a := newClient(t, "https://pypi.test", w).Fetch(t.Context(), name, "")
+		a := newClient(t, "https://pypi.test", w).Fetch(t.Context(), Question{Name: name})
 		if a.Outcome != upstream.Failed || a.Err == nil || len(w.seen) != 0 {
 			t.Errorf("%q: %+v", name, a)
 		}

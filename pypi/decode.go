@@ -1,6 +1,7 @@
 package pypi
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,16 +11,40 @@ import (
 )
 
 // info is what is kept of the "info" object: metadata of the latest release.
-// A missing field, null and "" mean the same.
+// A missing field, null and "" mean the same. Name and Version decide what an
+// answer is about, so that a wrong type there makes it a broken answer; any
+// other field of a wrong type counts as missing.
 type info struct {
-	Name              string            `json:"name"`
-	Version           string            `json:"version"`
+	identity
 	License           string            `json:"license"`
 	LicenseExpression string            `json:"license_expression"`
 	Classifiers       []string          `json:"classifiers"`
 	RequiresPython    string            `json:"requires_python"`
 	ProjectURLs       map[string]string `json:"project_urls"`
 	DocsURL           string            `json:"docs_url"`
+}
+
+type identity struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+}
+
+// decodeInfo reads the "info" object; nil for null.
+func decodeInfo(raw []byte) (about *info, err error) {
+	var id *identity
+	if err := json.Unmarshal(raw, &id); err != nil || id == nil {
+		return nil, err
+	}
+	return about, lenient(json.Unmarshal(raw, &about))
+}
+
+// lenient forgives a field of a wrong type: encoding/json leaves it zero and
+// decodes the rest.
+func lenient(err error) error {
+	if _, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return nil
+	}
+	return err
 }
 
 // file is what is kept of a file of a release.
@@ -71,9 +96,14 @@ func decodeProject(r io.Reader) (Project, error) {
 	err := eachMember(r, func(key string, dec *json.Decoder) error {
 		switch key {
 		case "info":
-			return dec.Decode(&about)
+			var raw json.RawMessage
+			err := dec.Decode(&raw)
+			if err == nil {
+				about, err = decodeInfo(raw)
+			}
+			return err
 		case "last_serial":
-			return dec.Decode(&serial)
+			return lenient(dec.Decode(&serial))
 		case "releases":
 			var err error
 			releases, err = decodeReleases(dec)
@@ -96,15 +126,12 @@ func decodeProject(r io.Reader) (Project, error) {
 	if releases == nil {
 		// Documented as deprecated: without it only the latest is known.
 		releases = map[string]*release{}
-		var files []file
-		if urls != nil {
-			if err := json.Unmarshal(urls, &files); err != nil {
-				return Project{}, fmt.Errorf("urls: %w", err)
-			}
-		}
 		latest := &release{}
-		for i := range files {
-			latest.add(&files[i])
+		if urls != nil {
+			err := decodeFiles(json.NewDecoder(bytes.NewReader(urls)), "urls", latest)
+			if err != nil {
+				return Project{}, err
+			}
 		}
 		releases[about.Version] = latest
 	}
@@ -130,14 +157,19 @@ func decodeReleases(dec *json.Decoder) (map[string]*release, error) {
 			rel = &release{}
 			releases[version] = rel
 		}
-		return eachElement(dec, "releases", func() error {
-			var f file
-			err := dec.Decode(&f)
-			rel.add(&f)
-			return err
-		})
+		return decodeFiles(dec, "releases", rel)
 	})
 	return releases, err
+}
+
+// decodeFiles adds the files of the array that is the next value to rel.
+func decodeFiles(dec *json.Decoder, what string, rel *release) error {
+	return eachElement(dec, what, func() error {
+		var f file
+		err := lenient(dec.Decode(&f))
+		rel.add(&f)
+		return err
+	})
 }
 
 // ignored takes in any value and keeps nothing of it.

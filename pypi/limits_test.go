@@ -14,7 +14,7 @@ func TestLimits(t *testing.T) {
 		c := newClient(t, "https://pypi.test", w)
 		refused := func(want time.Duration) {
 			t.Helper()
-			a := c.Fetch(t.Context(), "demo-app", "")
+			a := c.Fetch(t.Context(), Question{Name: "demo-app"})
 			until, reason := c.Hold()
 			if a.Outcome != upstream.Limited || a.Requests != 1 || time.Until(until) != want || !a.Err.RetryAt.Equal(until) || reason == "" {
 				t.Fatalf("%v after %d requests (%v), held for %v for %q; want held for %v", a.Outcome, a.Requests, a.Err, time.Until(until), reason, want)
@@ -22,7 +22,7 @@ func TestLimits(t *testing.T) {
 			// Closed: nothing is sent.
 			before := len(w.seen)
 			time.Sleep(want - time.Nanosecond)
-			if a := c.Fetch(t.Context(), "demo-app", ""); a.Outcome != upstream.Limited || a.Requests != 0 || len(w.seen) != before || !a.Err.RetryAt.Equal(until) {
+			if a := c.Fetch(t.Context(), Question{Name: "demo-app"}); a.Outcome != upstream.Limited || a.Requests != 0 || len(w.seen) != before || !a.Err.RetryAt.Equal(until) {
 				t.Fatalf("while closed: %+v", a)
 			}
 			time.Sleep(time.Nanosecond)
@@ -33,7 +33,7 @@ func TestLimits(t *testing.T) {
 		answered := func(p page, want upstream.Outcome) {
 			t.Helper()
 			w.pages[jsonPath] = p
-			if a := c.Fetch(t.Context(), "demo-app", `"a"`); a.Outcome != want {
+			if a := c.Fetch(t.Context(), Question{Name: "demo-app", ETag: `"a"`}); a.Outcome != want {
 				t.Fatalf("%v, %v; want %v", a.Outcome, a.Err, want)
 			}
 			w.pages[jsonPath] = page{status: 429}

@@ -150,6 +150,26 @@ func TestProjectShapes(t *testing.T) {
 			Project{Name: "a", Latest: "1.0-Final", Versions: []Version{{Version: "1.0-Final"}}}},
 		{"broken urls do not matter beside releases", `{"info":{"name":"a"},"releases":{},"urls":"x"}`, Project{Name: "a"}},
 		{"broken urls before releases", `{"urls":"x","info":{"name":"a"},"releases":{}}`, Project{Name: "a"}},
+		{"a licence that is an object", projectJSON(`"version":"1.0","license":{"text":"MIT"}`), Project{Name: "Demo", Latest: "1.0", Serial: 7}},
+		{"a licence expression that is a list", projectJSON(`"version":"1.0","license_expression":["MIT"],"license":"BSD"`), Project{Name: "Demo", Latest: "1.0", Licence: "BSD", Serial: 7}},
+		{"project URLs in a list", projectJSON(`"project_urls":[["Documentation","https://d.example/"]],"docs_url":"https://e.example/"`), Project{Name: "Demo", DocumentationURL: "https://e.example/", Serial: 7}},
+		{"a project URL that is a number", projectJSON(`"project_urls":{"Docs":1,"Documentation":"https://d.example/"}`), Project{Name: "Demo", DocumentationURL: "https://d.example/", Serial: 7}},
+		{"a documentation URL that is false", projectJSON(`"docs_url":false,"version":"1.0"`), Project{Name: "Demo", Latest: "1.0", Serial: 7}},
+		{"classifiers in an object", projectJSON(`"classifiers":{"a":"b"},"version":"1.0"`), Project{Name: "Demo", Latest: "1.0", Serial: 7}},
+		{"odd classifiers among good ones", projectJSON(`"classifiers":[1,null,["x"],"Development Status :: 4 - Beta"],"version":"1.0"`), Project{Name: "Demo", Latest: "1.0", DevelopmentStatus: 4, Serial: 7}},
+		{"requires_python a number", projectJSON(`"requires_python":3.6,"version":"1.0"`), Project{Name: "Demo", Latest: "1.0", Serial: 7}},
+		{"several odd fields", projectJSON(`"license":1,"classifiers":2,"project_urls":3,"requires_python":[],"version":"1.0"`), Project{Name: "Demo", Latest: "1.0", Serial: 7}},
+		{"a serial in letters", `{"info":{"name":"a"},"last_serial":"seven"}`, Project{Name: "a"}},
+		{"a serial in quotes", `{"info":{"name":"a"},"last_serial":"7"}`, Project{Name: "a"}},
+		{"a serial with a fraction", `{"last_serial":7.5,"info":{"name":"a"}}`, Project{Name: "a"}},
+		{"a negative serial", `{"last_serial":-7,"info":{"name":"a"}}`, Project{Name: "a"}},
+		{"yanked in words", `{"info":{"name":"a","version":"1"},"releases":{"1":[{"yanked":"yes"}]}}`, Project{Name: "a", Latest: "1", Versions: []Version{{Version: "1"}}}},
+		{"odd upload times", `{"info":{"name":"a","version":"1"},"releases":{"1":[{"upload_time_iso_8601":17,"upload_time":[]},{"upload_time_iso_8601":{},"upload_time":"2024-01-02T03:04:05"}]}}`,
+			Project{Name: "a", Latest: "1", Versions: []Version{{Version: "1", Uploaded: uploaded}}}},
+		{"a file that is none", `{"info":{"name":"a","version":"1"},"releases":{"1":[3,{"upload_time":"2024-01-02T03:04:05","yanked":true}]}}`,
+			Project{Name: "a", Latest: "1", Versions: []Version{{Version: "1", Uploaded: uploaded}}}},
+		{"odd files in urls", `{"info":{"name":"a","version":"1"},"urls":[{"yanked":0,"upload_time":"2024-01-02T03:04:05"}]}`,
+			Project{Name: "a", Latest: "1", Versions: []Version{{Version: "1", Uploaded: uploaded}}}},
 		{"white space around", " \n{\"info\":{\"name\":\"a\"}}\n ", Project{Name: "a"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -277,7 +297,7 @@ func TestRecordedProjects(t *testing.T) {
 	}
 }
 
-func BenchmarkDecodeProject(b *testing.B) {
+func BenchmarkDecode(b *testing.B) {
 	var body bytes.Buffer
 	body.WriteString(`{"info":{"name":"demo","version":"30.9.0","requires_python":">=3.8","classifiers":["Development Status :: 5 - Production/Stable","License :: OSI Approved :: MIT License"],"description":"`)
 	body.WriteString(strings.Repeat("All about it. ", 1000))
@@ -287,7 +307,7 @@ func BenchmarkDecodeProject(b *testing.B) {
 			body.WriteByte(',')
 		}
 		fmt.Fprintf(&body, `"%d.%d.0":[`, 1+i/10, i%10)
-		for j, kind := range []string{"bdist_wheel", "sdist"} {
+		for j, kind := range []string{"sdist", "bdist_wheel", "bdist_wheel", "bdist_wheel", "bdist_wheel"} {
 			if j > 0 {
 				body.WriteByte(',')
 			}

@@ -2,6 +2,8 @@ package pypi
 
 import (
 	"errors"
+	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,162 +44,86 @@ func python3(requires string, classifiers []string) *bool {
 	return nil
 }
 
-var errSpecifier = errors.New("not a version specifier")
+var errSpecifiers = errors.New("no version specifiers")
 
-// maxSpecifiers bounds what is taken for specifiers, in bytes: the work grows
-// with the square of it.
+// maxSpecifiers bounds what is taken for specifiers, in bytes: nobody means
+// more, and every one of them is checked against many versions.
 const maxSpecifiers = 500
 
-// admitsPython3 reports whether the versions that satisfy all specifiers
-// (PEP 440, separated by commas) and those of Python 3 have one in common. It
-// reckons with intervals of versions and so needs no list of Python's
-// releases, past or future.
+// specifier is one version specifier as people write it, which is more than
+// PEP 440 allows: also "3.6", "^3.6", "~3.6", ">=3.6.*" and ">=3.6.".
+var specifier = regexp.MustCompile(`(?i)(===|==|~=|!=|<=|>=|<|>|=|\^|~|)\s*v?([0-9][0-9a-z!+_-]*(?:\.[0-9a-z!+_-]+)*)(\.?\*|\.)?`)
+
+// admitsPython3 reports whether the specifiers let in some version of Python 3,
+// released or not: it asks about 3.0 to 3.60, every version named in them, and
+// the next patch and minor after each of those. Its error says that they cannot
+// be read.
 func admitsPython3(specifiers string) (bool, error) {
-	if len(specifiers) > maxSpecifiers {
-		return false, errSpecifier
+	if len(specifiers) > maxSpecifiers || strings.TrimSpace(specifiers) == "*" {
+		return false, errSpecifiers
 	}
-	left := []interval{{lo: at("3.0"), hi: before("4.dev0")}}
-	some := false
-	for _, s := range strings.Split(specifiers, ",") {
-		if s = strings.TrimSpace(s); s == "" {
-			continue
+	probes := slices.Clone(minors)
+	bare, bare3 := false, false
+	specifiers = specifier.ReplaceAllStringFunc(longNumber.ReplaceAllStringFunc(specifiers, shorten), func(s string) string {
+		m := specifier.FindStringSubmatch(s)
+		op, version, wild := m[1], m[2], strings.HasSuffix(m[3], "*")
+		named := around(version)
+		probes = append(probes, named...)
+		switch {
+		case op == "":
+			bare, bare3 = true, bare3 || len(named) > 0
+			return "==" + version
+		case op == "^", op == "~":
+			major, _, _ := strings.Cut(version, ".")
+			return ">=" + version + ",==" + major + ".*"
+		case wild && op == ">": // beyond all versions that begin so
+			return ">" + version + ",!=" + version + ".*"
+		case wild && op == "<=": // up to the last that begins so
+			return "<=" + version + ".999999"
+		case wild && strings.Trim(op, "=!") == "":
+			return strings.Replace(op, "===", "==", 1) + version + ".*"
 		}
-		some = true
-		allowed, err := parseSpecifier(s)
-		if err != nil {
-			return false, err
-		}
-		left = intersect(left, allowed)
-	}
-	if !some {
-		return false, errSpecifier
-	}
-	return len(left) > 0, nil
-}
-
-// The longer operators come first, as their beginnings are operators too.
-var operators = []string{"===", "==", "!=", "~=", "<=", ">=", "<", ">"}
-
-// parseSpecifier returns the versions that one specifier allows. Forms with
-// ".*" after an ordering operator are not in PEP 440 but in many old releases:
-// they speak of all versions that begin so.
-func parseSpecifier(s string) ([]interval, error) {
-	i := slices.IndexFunc(operators, func(op string) bool { return strings.HasPrefix(s, op) })
-	if i < 0 {
-		return nil, errSpecifier
-	}
-	op := operators[i]
-	text := strings.TrimSpace(s[len(op):])
-	text, wild := strings.CutSuffix(text, ".*")
-	version, ok := parseVersion(text)
-	if !ok || wild && op == "===" {
-		return nil, errSpecifier
-	}
-	base := version.BaseVersion()
-	plain := base == version.String() // no pre-release, post-release or the like
-	// The versions that the text stands for: one, or all that begin with it.
-	first, last := bound{v: version}, bound{v: version}
-	if wild {
-		if !plain {
-			return nil, errSpecifier
-		}
-		var err error
-		if first, last, err = beginningWith(base); err != nil {
-			return nil, err
-		}
-	}
-	switch op {
-	case "==", "===":
-		return []interval{{lo: &first, hi: &last}}, nil
-	case "!=":
-		return []interval{{hi: first.flip()}, {lo: last.flip()}}, nil
-	case ">=":
-		return []interval{{lo: &first}}, nil
-	case ">":
-		return []interval{{lo: last.flip()}}, nil
-	case "<=":
-		return []interval{{hi: &last}}, nil
-	case "<":
-		if plain { // "<3.9" leaves out the pre-releases of 3.9 as well
-			first = *at(base + ".dev0")
-		}
-		return []interval{{hi: first.flip()}}, nil
-	}
-	// "~=3.9.1" is ">=3.9.1, ==3.9.*".
-	dot := strings.LastIndexByte(base, '.')
-	if dot < 0 {
-		return nil, errSpecifier
-	}
-	_, end, err := beginningWith(base[:dot])
-	return []interval{{lo: &bound{v: version}, hi: &end}}, err
-}
-
-// beginningWith returns the bounds of all versions that begin with a release,
-// pre-releases included: for "3.9" from 3.9.dev0 up to but not 3.10.dev0.
-func beginningWith(release string) (first, last bound, err error) {
-	head, tail := "", release
-	if dot := strings.LastIndexByte(release, '.'); dot >= 0 {
-		head, tail = release[:dot+1], release[dot+1:]
-	}
-	n, err := strconv.ParseUint(tail, 10, 63)
-	if err != nil {
-		return bound{}, bound{}, errSpecifier
-	}
-	next := head + strconv.FormatUint(n+1, 10)
-	return *at(release + ".dev0"), *before(next + ".dev0"), nil
-}
-
-// bound is an end of an interval: the version itself belongs to it unless open.
-type bound struct {
-	v    pep440.Version
-	open bool
-}
-
-func at(version string) *bound     { return &bound{v: pep440.MustParse(version)} }
-func before(version string) *bound { return &bound{v: pep440.MustParse(version), open: true} }
-
-// flip makes of an end of an interval the beginning of what lies beyond it.
-func (b bound) flip() *bound {
-	b.open = !b.open
-	return &b
-}
-
-// interval is a range of versions; a nil end is unbounded.
-type interval struct {
-	lo, hi *bound
-}
-
-func (i interval) empty() bool {
-	if i.lo == nil || i.hi == nil {
-		return false
-	}
-	c := i.lo.v.Compare(i.hi.v)
-	return c > 0 || c == 0 && (i.lo.open || i.hi.open)
-}
-
-// intersect returns the parts that a and b have in common.
-func intersect(a, b []interval) (both []interval) {
-	for _, x := range a {
-		for _, y := range b {
-			part := interval{lo: tighter(x.lo, y.lo, 1), hi: tighter(x.hi, y.hi, -1)}
-			if !part.empty() {
-				both = append(both, part)
-			}
-		}
-	}
-	return both
-}
-
-// tighter returns the later of two ends for dir 1, the earlier for dir -1.
-func tighter(a, b *bound, dir int) *bound {
+		return op + version
+	})
+	set, err := pep440.NewSpecifiers(specifiers)
 	switch {
-	case a == nil:
-		return b
-	case b == nil:
-		return a
+	case err != nil:
+		return false, err
+	case bare && !bare3: // "2.7" may well mean "from 2.7 on"
+		return false, errSpecifiers
+	case bare: // likewise "2.7, 3.6"
+		return true, nil
 	}
-	if c := a.v.Compare(b.v) * dir; c > 0 || c == 0 && a.open {
-		return a
+	return slices.ContainsFunc(probes, set.Check), nil
+}
+
+var (
+	python3First = pep440.MustParse("3.0")
+	python4First = pep440.MustParse("4.dev0")
+
+	minors = func() (list []pep440.Version) {
+		for minor := range 61 {
+			list = append(list, pep440.MustParse(fmt.Sprintf("3.%d.0", minor)))
+		}
+		return list
+	}()
+)
+
+// around returns the version itself and the next patch and minor after it, as
+// far as they are of Python 3.
+func around(version string) (list []pep440.Version) {
+	v, ok := parseVersion(version)
+	if !ok || v.LessThan(python3First) || !v.LessThan(python4First) {
+		return nil
 	}
-	return b
+	list = append(list, v)
+	var n [3]uint64
+	for i, part := range strings.SplitN(v.BaseVersion(), ".", 4) {
+		if i < len(n) {
+			n[i], _ = strconv.ParseUint(part, 10, 63)
+		}
+	}
+	return append(list,
+		pep440.MustParse(fmt.Sprintf("%d.%d.%d", n[0], n[1], n[2]+1)),
+		pep440.MustParse(fmt.Sprintf("%d.%d.0", n[0], n[1]+1)))
 }

@@ -47,36 +47,67 @@ func TestAdmitsPython3(t *testing.T) {
 		">=3.6,<3.99999999999999999999": true,
 		">=3.8,!=3.9.0,!=3.9.1,<3.13":   true,
 		"<3.0.1":                        true,
-		"<3":                            false,
-		"<3.0":                          false,
-		"<3.0.0":                        false,
-		"<3.*":                          false,
-		"<3.0a1":                        false,
-		"<3.0.dev0":                     false,
-		"<=2.7":                         false,
-		"<=2.99":                        false,
-		"<=2.*":                         false,
-		"==2.7.*":                       false,
-		"==2.7":                         false,
-		"===2.7.18":                     false,
-		"~=2.7":                         false,
-		"~=2.7.10":                      false,
-		">=2.7,<3":                      false,
-		">=2.6, !=3.*":                  false,
-		">=2.7,!=3.*,<4":                false,
-		">=4":                           false,
-		">=4.0a1":                       false,
-		">3.*":                          false,
-		"==3.8.*,<3.8":                  false,
-		">3.7,!=3.7.*,<3.8":             false,
-		"==3.8,==3.9":                   false,
-		">=3.8,<3.8":                    false,
-		">=3.8,<=3.8,!=3.8":             false,
-		"==1!3.8":                       false,
-		"==3.8.*,!=3.8.*":               false,
-		">3.8,<=3.8":                    false,
-		"!=3.0,==3":                     false,
-		">=3.10,<3.9":                   false,
+		// Not PEP 440, but there is no doubt about what they mean.
+		"3":                        true,
+		"3.6":                      true,
+		"3.*":                      true,
+		"2.7, 3.6":                 true,
+		"^3.6":                     true,
+		"^3.6.1":                   true,
+		"~3.6":                     true,
+		"=3.6":                     true,
+		">=3.6 <4":                 true,
+		">=3.6.,<4":                true,
+		">=3.6*":                   true,
+		">=3.6b1.*":                true,
+		"===3.8.*":                 true,
+		">=3.8,<=3.*":              true,
+		">=2.7,<3 || >=3.6":        true,
+		"^2.7":                     false,
+		"~2.7":                     false,
+		"=2.7":                     false,
+		">=2.7 <3":                 false,
+		">=2.7.,<3":                false,
+		"==1!3.*":                  false,
+		"==99999999999999999999.*": false,
+		// Gaps between what is asked about.
+		">3.8,<3.8.2":          true,
+		">=3.8,!=3.8.0,<3.8.2": true,
+		"==3.8.17":             true,
+		"~=3.8.17":             true,
+		">3.60":                true,
+		">=3.70,!=3.70.*":      true,
+		">3.999.*":             true,
+		"<3":                   false,
+		"<3.0":                 false,
+		"<3.0.0":               false,
+		"<3.*":                 false,
+		"<3.0a1":               false,
+		"<3.0.dev0":            false,
+		"<=2.7":                false,
+		"<=2.99":               false,
+		"<=2.*":                false,
+		"==2.7.*":              false,
+		"==2.7":                false,
+		"===2.7.18":            false,
+		"~=2.7":                false,
+		"~=2.7.10":             false,
+		">=2.7,<3":             false,
+		">=2.6, !=3.*":         false,
+		">=2.7,!=3.*,<4":       false,
+		">=4":                  false,
+		">=4.0a1":              false,
+		">3.*":                 false,
+		"==3.8.*,<3.8":         false,
+		">3.7,!=3.7.*,<3.8":    false,
+		"==3.8,==3.9":          false,
+		">=3.8,<3.8":           false,
+		">=3.8,<=3.8,!=3.8":    false,
+		"==1!3.8":              false,
+		"==3.8.*,!=3.8.*":      false,
+		">3.8,<=3.8":           false,
+		"!=3.0,==3":            false,
+		">=3.10,<3.9":          false,
 	} {
 		got, err := admitsPython3(specifiers)
 		if err != nil || got != want {
@@ -108,17 +139,17 @@ func TestPython3(t *testing.T) {
 		// Unreadable, so that the classifiers decide.
 		{",", []string{tag + " :: 3"}, &yes},
 		{"2.7", []string{tag + " :: 3"}, &yes},
+		{"2.7", []string{tag + " :: 2"}, &no},
+		{"2.7", nil, nil},
+		{"2.*", nil, nil},
+		{"3.6 or so", nil, nil},
+		{"Python 3.6", nil, nil},
 		{"*", []string{tag + " :: 2"}, &no},
 		{"~=3", []string{tag + " :: 2"}, &no},
-		{">=3.6 <4", []string{tag + " :: 2"}, &no},
 		{"=>3.6", nil, nil},
 		{">=", nil, nil},
 		{">=three", nil, nil},
 		{"'>=3.6'", nil, nil},
-		{">=3.6b1.*", nil, nil},
-		{"===3.8.*", nil, nil},
-		{"==1!3.*", nil, nil},
-		{"==99999999999999999999.*", nil, nil},
 		{">=3" + strings.Repeat(",!=3.1", 100), nil, nil}, // longer than anybody means it
 	} {
 		got := python3(tt.requires, tt.classifiers)
@@ -139,7 +170,7 @@ func word(b *bool) string {
 }
 
 func FuzzPython3(f *testing.F) {
-	for _, s := range []string{">=3.6", "~=2.7", "!=3.0.*,>=2.7", "===3.8", ">=3.6.*", "<1!3.0a1", "== 18446744073709551615.*", "~=9223372036854775807.1", ">3.0+a_b"} {
+	for _, s := range []string{">=3.6", "~=2.7", "!=3.0.*,>=2.7", "===3.8", ">=3.6.*", "<1!3.0a1", "== 18446744073709551615.*", "~=9223372036854775807.1", ">3.0+a_b", "^3.6", "~3", ">=3.6 <4", ">=3.6.,<4", "2.7, 3.6", "2.7 || >=3.5", "<=3.*"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -147,12 +178,27 @@ func FuzzPython3(f *testing.F) {
 		if err != nil {
 			return
 		}
-		// One more condition can only take versions away.
-		if narrower, err := admitsPython3(s + ",<3"); err == nil && narrower {
+		if strings.Contains(s, "||") || specifier.FindString(s) == "" {
+			return
+		}
+		// One more condition can only take versions away. It comes first, as what
+		// follows a number may belong to it.
+		if narrower, err := admitsPython3("<3," + s); err == nil && narrower && !bareSpecifier(s) {
 			t.Errorf("%q with <3 admits Python 3", s)
 		}
-		if same, err := admitsPython3(s + ",>=3.0,<4.dev0"); err == nil && same != yes {
-			t.Errorf("%q: %v, limited to Python 3: %v", s, yes, same)
+		if narrower, err := admitsPython3(">=3.0,<4.dev0," + s); err == nil && yes && !narrower {
+			t.Errorf("%q admits Python 3, but not with >=3.0,<4.dev0", s)
 		}
 	})
+}
+
+// bareSpecifier reports whether s has a version without an operator, which
+// counts by itself.
+func bareSpecifier(s string) bool {
+	for _, m := range specifier.FindAllStringSubmatch(longNumber.ReplaceAllStringFunc(s, shorten), -1) {
+		if m[1] == "" {
+			return true
+		}
+	}
+	return false
 }

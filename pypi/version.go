@@ -20,14 +20,16 @@ func parseVersion(s string) (pep440.Version, bool) {
 	if public, local, ok := strings.Cut(s, "+"); ok {
 		s = public + "+" + strings.NewReplacer("-", ".", "_", ".").Replace(local)
 	}
-	s = longNumber.ReplaceAllStringFunc(s, func(n string) string {
-		if n = strings.TrimLeft(n, "0"); len(n) >= 20 {
-			return "18446744073709551615"
-		}
-		return "0" + n
-	})
-	v, err := pep440.Parse(s)
+	v, err := pep440.Parse(longNumber.ReplaceAllStringFunc(s, shorten))
 	return v, err == nil
+}
+
+// shorten makes a long number fit 64 bits.
+func shorten(n string) string {
+	if n = strings.TrimLeft(n, "0"); len(n) >= 20 {
+		return "18446744073709551615"
+	}
+	return "0" + n
 }
 
 // order sorts versions newest first. It returns the one that PyPI would call
