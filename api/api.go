@@ -109,18 +109,25 @@ type Options struct {
 
 	Location *time.Location // zone of the times that are served, and that Store's packages are rendered in; nil for UTC
 	MaxLimit int            // the most that ?limit= may ask for; 0 for no cap
+
+	// PagesChanged is when the settings that shape pages and not records, such as
+	// MaxLimit, last changed. No list tells an earlier date, by which a client
+	// would go on with what it has. Zero where that is not known.
+	PagesChanged time.Time
+
 	MaxWaits int            // readers that may wait for changes at once; 0 for 500
 	Log      zerolog.Logger // told of failures of the store
 }
 
 type api struct {
-	store    Store
-	base     base
-	location *time.Location
-	maxLimit int
-	log      zerolog.Logger
-	encoders sync.Pool // of *render.Encoder
-	zippers  sync.Pool // of *zipper
+	store        Store
+	base         base
+	location     *time.Location
+	maxLimit     int
+	pagesChanged time.Time
+	log          zerolog.Logger
+	encoders     sync.Pool // of *render.Encoder
+	zippers      sync.Pool // of *zipper
 
 	snapshots    *snapshot.Follower
 	snapshotBase string // of the links in the snapshot and the feed
@@ -144,13 +151,14 @@ func New(o Options) (http.Handler, error) {
 		return nil, err
 	}
 	a := &api{
-		store:    o.Store,
-		base:     b,
-		location: o.Location,
-		maxLimit: o.MaxLimit,
-		log:      o.Log,
-		encoders: sync.Pool{New: func() any { return new(render.Encoder) }},
-		zippers:  sync.Pool{New: func() any { return newZipper() }},
+		store:        o.Store,
+		base:         b,
+		location:     o.Location,
+		maxLimit:     o.MaxLimit,
+		pagesChanged: o.PagesChanged,
+		log:          o.Log,
+		encoders:     sync.Pool{New: func() any { return new(render.Encoder) }},
+		zippers:      sync.Pool{New: func() any { return newZipper() }},
 
 		snapshots:   o.Snapshots,
 		searcher:    o.Searcher,
