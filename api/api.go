@@ -113,6 +113,12 @@ type Options struct {
 	PagesChanged time.Time
 
 	MaxLimit int            // the most that ?limit= may ask for; 0 for no cap
+
+	// PagesChanged is when the settings that shape pages and not records, such as
+	// MaxLimit, last changed. No list tells an earlier date, by which a client
+	// would go on with what it has. Zero where that is not known.
+	PagesChanged time.Time
+
 	MaxWaits int            // readers that may wait for changes at once; 0 for 500
 	Log      zerolog.Logger // told of failures of the store
 }

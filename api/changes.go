@@ -68,6 +68,7 @@ func (a *api) getChanges(e *render.Encoder, rq *request) error {
 	if err != nil {
 		return err
 	}
+	rq.changed = latest(rq.changed, a.pagesChanged)
 	// The links are those of the snapshot, whatever address this request came
 	// to: a copy that is made of both is of one piece.
 	links := render.Links{Base: cmp.Or(a.snapshotBase, rq.links.Base), Tail: "/"}

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"time"
+
 	"pkgmetad/internal/record"
 	"pkgmetad/internal/render"
 	"pkgmetad/store"
@@ -28,7 +30,7 @@ func (a *api) getPackage(e *render.Encoder, rq *request) error {
 }
 
 func (a *api) getPackages(e *render.Encoder, rq *request) error {
-	p := newPage(rq.query, a.maxLimit)
+	p := a.page(rq)
 	offset, limit := p.window()
 	err := a.store.ServedPage(offset, limit, func(count int) {
 		e.Reset(e.Indent())
@@ -45,7 +47,7 @@ func (a *api) grids() collection {
 	return collection{
 		path: "grids",
 		list: view{"Grid List", "", func(e *render.Encoder, rq *request) error {
-			return list(e, rq, a.maxLimit, a.store.Grids, a.writeGrid)
+			return list(e, rq, a.page(rq), a.store.Grids, a.writeGrid)
 		}, a.gridsPage},
 		instance: view{"Grid Instance", "", func(e *render.Encoder, rq *request) error {
 			g, err := find("Grid", rq.key, a.store.Grid, a.store.GridBySlug)
@@ -61,7 +63,7 @@ func (a *api) categories() collection {
 	return collection{
 		path: "categories",
 		list: view{"Category List", "", func(e *render.Encoder, rq *request) error {
-			return list(e, rq, a.maxLimit, a.store.Categories, a.writeCategory)
+			return list(e, rq, a.page(rq), a.store.Categories, a.writeCategory)
 		}, a.categoriesPage},
 		instance: view{"Category Instance", "", func(e *render.Encoder, rq *request) error {
 			c, err := a.category(rq.key)
@@ -93,10 +95,23 @@ func (a *api) getRoot(e *render.Encoder, rq *request) error {
 	return nil
 }
 
+// page returns the page of a list that a request asks for, whose answer changed no
+// earlier than what it depends on beside the records.
+func (a *api) page(rq *request) page {
+	rq.changed = latest(rq.changed, a.pagesChanged)
+	return newPage(rq.query, a.maxLimit)
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
 // list writes a page: the count of all records, the links to the pages beside
 // it, and its records, which read gets and write writes.
-func list[T any](e *render.Encoder, rq *request, maxLimit int, read func(offset, limit int) ([]T, int, error), write func(*render.Encoder, *request, *T) error) error {
-	p := newPage(rq.query, maxLimit)
+func list[T any](e *render.Encoder, rq *request, p page, read func(offset, limit int) ([]T, int, error), write func(*render.Encoder, *request, *T) error) error {
 	items, count, err := read(p.window())
 	if err != nil {
 		return err

@@ -96,6 +96,28 @@ func TestLastModified(t *testing.T) {
 	}
 }
 
+// TestPagesChanged: a page is not older than the settings that shape it, so that
+// no date proves that a client knows it. Records by themselves keep their dates.
+func TestPagesChanged(t *testing.T) {
+	records, zone := documented(t)
+	later := fakeChanged.Add(time.Hour).Truncate(time.Second)
+	for target, paged := range map[string]bool{
+		"/api/v4/packages/": true, "/api/v4/packages/?limit=5": true, "/api/v4/grids/": true, "/api/v4/categories/": true,
+		changesPath: true, "/api/v4/packages/1609/": false, "/api/v4/grids/58/": false, "/api/v4/categories/1/": false,
+	} {
+		before := do(newHandler(t, Options{Store: records, Location: zone}), "GET", target).Header().Get("Last-Modified")
+		h := newHandler(t, Options{Store: records, Location: zone, PagesChanged: later})
+		w := do(h, "GET", target, "If-Modified-Since", before)
+		if paged && (w.Code != 200 || w.Header().Get("Last-Modified") != later.Format(http.TimeFormat)) || !paged && w.Code != 304 {
+			t.Errorf("%s: %d, Last-Modified %s, before it was %s", target, w.Code, w.Header().Get("Last-Modified"), before)
+		}
+		h = newHandler(t, Options{Store: records, Location: zone, PagesChanged: fakeChanged.AddDate(-1, 0, 0)})
+		if w := do(h, "GET", target, "If-Modified-Since", before); w.Code != 304 {
+			t.Errorf("%s: %d although the settings changed long before the records", target, w.Code)
+		}
+	}
+}
+
 // TestTwoChangesInASecond: no date proves that the client knows the second one,
 // nor does any while the clock is behind the last change.
 func TestTwoChangesInASecond(t *testing.T) {

@@ -248,7 +248,7 @@ func TestIsOfSystem(t *testing.T) {
 		{&fs.PathError{Op: "open", Path: "/timeout/index_meta.json", Err: syscall.ENOENT}, false},
 		{errDamaged, false},
 	} {
-		if got := isOfSystem(c.err); got != c.want {
+		if got := isSystemError(c.err); got != c.want {
 			t.Errorf("%v: %t", c.err, got)
 		}
 	}

@@ -11,12 +11,12 @@ import (
 	"github.com/blevesearch/bleve/v2"
 )
 
-// Most packages come out of a refresh as they went in, but for times, of which
-// nothing is indexed. So each document of a package has a term of its own, the
-// digest of all else in it. Looking that up takes a small part of the time that
-// indexing it again does.
+// A refresh leaves most packages as they were, except for times, which are not
+// indexed. So each document of a package has a term of its own, the digest of
+// everything else in it. Looking that up takes a small part of the time that
+// indexing the document again does.
 
-// digest returns the digest of a document, of which order tells the id.
+// digest returns the digest of a document. Its property "order" holds the id.
 func (d document) digest() string {
 	sum := sha256.New()
 	for _, property := range slices.Sorted(maps.Keys(d.texts)) {
@@ -25,7 +25,7 @@ func (d document) digest() string {
 	return hex.EncodeToString(sum.Sum(nil)[:16])
 }
 
-// unlikeIndexed returns those documents that are not in the index as they are.
+// unlikeIndexed returns the documents that differ from what the index holds.
 func (x *Index) unlikeIndexed(ctx context.Context, documents []document) (unlike []document, err error) {
 	if len(documents) == 0 {
 		return nil, nil

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/blevesearch/bleve/v2"
@@ -18,7 +17,7 @@ import (
 // What the index keeps beside its documents.
 var (
 	keyVersion    = []byte("version")
-	keyPosition   = []byte("position")   // the sequence that the documents are of, 8 bytes big-endian
+	keyPosition   = []byte("position")   // the sequence up to which the documents follow the feed, 8 bytes big-endian
 	keyCategories = []byte("categories") // digest of the titles that the documents hold
 	keyGrids      = []byte("grids")      // digest of the grids that are indexed
 )
@@ -27,22 +26,23 @@ const (
 	batchSize    = 500             // changes read, and documents written, at once
 	gather       = 2 * time.Second // that changes are left to pile up
 	retryMin     = time.Second
-	retryMax     = time.Minute // also how long it must go well for the next wait to be the least again
-	rebuildEvery = time.Minute // at most, of a store that forgets
+	retryMax     = time.Minute // after as long without a failure, the next wait is retryMin again
+	rebuildEvery = time.Minute // at most once, where the feed does not reach back far enough
 )
 
-// Run follows the source until ctx ends, and then returns nil. No failure ends
-// it before: it says so, once for each, waits, and tries again; meanwhile
-// searches find what has been indexed. Only one Run may be going on.
+// Run follows the source until ctx ends, and then returns nil. A failure does not
+// end it: it logs each one once, waits, and tries again; meanwhile searches find
+// what has been indexed. Only one Run may be active at a time. After Close it
+// returns ErrClosed.
 func (x *Index) Run(ctx context.Context) error {
 	wait := retryMin
-	said := ""
+	logged := "" // the last failure
 	var rebuilt time.Time
 	for {
 		began := time.Now()
 		err := x.follow(ctx)
 		if time.Since(began) > retryMax {
-			wait, said = retryMin, ""
+			wait, logged = retryMin, ""
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -50,7 +50,7 @@ func (x *Index) Run(ctx context.Context) error {
 		case errors.Is(err, ErrClosed):
 			return err
 		case errors.Is(err, store.ErrForgotten):
-			x.log.Warn().Err(err).Msg("the search index is of another store, or was away for too long: it is built anew, at most once a minute")
+			x.log.Warn().Err(err).Msg("the search index is of another store, or has not followed it for too long: it is built anew, at most once a minute")
 			if x.sleep(ctx, time.Until(rebuilt.Add(rebuildEvery))) != nil {
 				return nil
 			}
@@ -64,9 +64,9 @@ func (x *Index) Run(ctx context.Context) error {
 				continue
 			}
 		default:
-			if err.Error() != said {
-				said = err.Error()
-				x.log.Error().Err(err).Msg("the search index does not follow the store; it is tried again every minute at least, and searches find what has been indexed")
+			if err.Error() != logged {
+				logged = err.Error()
+				x.log.Error().Err(err).Msg("the search index could not follow the store; this is tried again at least every minute, and meanwhile searches find what has been indexed")
 			}
 			if isOurs(err) {
 				err = x.repair(err)
@@ -108,7 +108,7 @@ func (x *Index) fail(err error) {
 	}
 }
 
-// follow follows the source until something fails, be it in a goroutine of
+// follow follows the source until something fails, possibly in a goroutine of
 // bleve's.
 func (x *Index) follow(parent context.Context) error {
 	ctx, cancel := context.WithCancelCause(parent)
@@ -126,98 +126,128 @@ func (x *Index) follow(parent context.Context) error {
 // looks whether categories or grids have changed too: they are not in the feed,
 // but each change of theirs takes a number of the sequence.
 func (x *Index) followFeed(ctx context.Context) error {
-	if err := x.verify(ctx); err != nil {
-		return err
-	}
-	position, err := x.position()
+	f, err := x.openFeed(ctx)
 	if err != nil {
 		return err
 	}
-	categories, err := x.categories()
-	if err != nil {
-		return err
-	}
-	if position == 0 {
-		if err := x.write(ctx, func(b *bleve.Batch) { b.SetInternal(keyCategories, categories.digest) }); err != nil {
-			return err
-		}
-	}
-	kept := position
-	for moved := true; ; {
+	for {
 		began := time.Now()
-		changes, next, more, err := x.source.Changes(position, batchSize)
+		more, err := f.next(ctx)
 		if err != nil {
-			return fmt.Errorf("read what changed in the store: %w", err)
-		}
-		documents, gone := x.documents(changes, categories.titles)
-		if documents, err = x.unlikeIndexed(ctx, documents); err != nil {
 			return err
 		}
-		// Where no document changes, the position is not worth a write: after a
-		// restart the same changes are seen again, and again to be none.
-		if len(documents)+len(gone) > 0 || kept == 0 && next > 0 {
-			err := x.write(ctx, func(b *bleve.Batch) {
-				for _, id := range gone {
-					b.Delete(id)
-				}
-				for _, d := range documents {
-					x.add(b, d)
-				}
-				b.SetInternal(keyPosition, binary.BigEndian.AppendUint64(nil, next))
-			})
-			if err != nil {
-				return err
-			}
-			kept = next
-		}
-		moved = moved || next-position > uint64(len(changes))
-		position = next
 		if more {
-			// Half of the time is left to whoever waits for an answer.
+			// Half of the time is left to those who wait for an answer.
 			if err := x.sleep(ctx, time.Since(began)); err != nil {
 				return err
 			}
 			continue
 		}
-		if moved {
-			moved = false
-			if err := x.followGrids(ctx); err != nil {
-				return err
-			}
-			if categories, err = x.categories(); err != nil {
-				return err
-			}
-			if held, err := x.internal(keyCategories); err != nil {
-				return err
-			} else if !slices.Equal(held, categories.digest) {
-				// A category's title is part of each of its packages. It changes
-				// so rarely that a pass over all of them is no matter; deletions
-				// up to here are in the index, later ones are in the feed.
-				position, kept = 0, 0
-				err := x.write(ctx, func(b *bleve.Batch) {
-					b.SetInternal(keyCategories, categories.digest)
-					b.SetInternal(keyPosition, make([]byte, 8))
-				})
-				if err != nil {
-					return err
-				}
-				continue
-			}
+		if again, err := f.followTheRest(ctx); err != nil {
+			return err
+		} else if again {
+			continue
 		}
-		if err := x.source.Wait(ctx, position); err != nil {
-			return fmt.Errorf("wait for the store to change: %w", err)
-		}
-		// Whoever writes is at it, and many small batches cost more than a large one.
-		if err := x.sleep(ctx, gather); err != nil {
+		if err := f.awaitChange(ctx); err != nil {
 			return err
 		}
 	}
 }
 
-// documents returns what the packages that changed are to be indexed as, and the
-// ids of the documents that are to go. A package that cannot be read is in
-// neither, and so keeps what is indexed of it: there is a change again when it is
-// next written.
+// A feed is the source's feed of changes, as far as the index has followed it.
+type feed struct {
+	index      *Index
+	categories categories
+	position   uint64 // the sequence up to which the feed was read
+	kept       uint64 // the position that the index keeps, at most position
+	unseen     bool   // categories or grids may have changed since they were last looked at
+}
+
+// openFeed returns the feed at the position that the index keeps.
+func (x *Index) openFeed(ctx context.Context) (*feed, error) {
+	if err := x.verify(ctx); err != nil {
+		return nil, err
+	}
+	position, err := x.position()
+	if err != nil {
+		return nil, err
+	}
+	categories, err := x.readCategories()
+	if err != nil {
+		return nil, err
+	}
+	if position == 0 {
+		if err := x.write(ctx, func(b *bleve.Batch) { b.SetInternal(keyCategories, categories.digest) }); err != nil {
+			return nil, err
+		}
+	}
+	return &feed{index: x, categories: categories, position: position, kept: position, unseen: true}, nil
+}
+
+// next reads a batch of changes, indexes it, and reports whether there is more.
+func (f *feed) next(ctx context.Context) (more bool, err error) {
+	changes, next, more, err := f.index.source.Changes(f.position, batchSize)
+	if err != nil {
+		return false, fmt.Errorf("read what changed in the store: %w", err)
+	}
+	documents, gone := f.index.documents(changes, f.categories.titles)
+	if documents, err = f.index.unlikeIndexed(ctx, documents); err != nil {
+		return false, err
+	}
+	// Where no document changes, the position is not worth a write: after a
+	// restart the same changes are read again, and found to be indexed again.
+	if len(documents)+len(gone) > 0 || f.kept == 0 && next > 0 {
+		if err := f.index.writeBatch(ctx, documents, gone, next); err != nil {
+			return false, err
+		}
+		f.kept = next
+	}
+	if next-f.position > uint64(len(changes)) { // numbers that no package in the batch has taken
+		f.unseen = true
+	}
+	f.position = next
+	return more, nil
+}
+
+// writeBatch writes documents, deletes others, and keeps the position that the
+// index is at then.
+func (x *Index) writeBatch(ctx context.Context, documents []document, gone []string, position uint64) error {
+	return x.write(ctx, func(b *bleve.Batch) {
+		for _, id := range gone {
+			b.Delete(id)
+		}
+		for _, d := range documents {
+			x.add(b, d)
+		}
+		b.SetInternal(keyPosition, binary.BigEndian.AppendUint64(nil, position))
+	})
+}
+
+// followTheRest looks at the grids and categories where they may have changed. It
+// reports whether the feed is to be read again from the beginning.
+func (f *feed) followTheRest(ctx context.Context) (again bool, err error) {
+	if !f.unseen {
+		return false, nil
+	}
+	f.unseen = false
+	if err := f.index.followGrids(ctx); err != nil {
+		return false, err
+	}
+	return f.followCategories(ctx)
+}
+
+// awaitChange waits for the store to change, and then a little for it to change
+// more: whoever writes is at it, and many small batches cost more than a large one.
+func (f *feed) awaitChange(ctx context.Context) error {
+	if err := f.index.source.Wait(ctx, f.position); err != nil {
+		return fmt.Errorf("wait for the store to change: %w", err)
+	}
+	return f.index.sleep(ctx, gather)
+}
+
+// documents returns the documents of the packages that changed, and the ids of the
+// documents to delete. A package that cannot be read is in neither, so what is
+// indexed of it stays; it is in the feed again when it is next written.
 func (x *Index) documents(changes []store.Change, categories map[int]string) (live []document, gone []string) {
 	for _, c := range changes {
 		p, err := record.Package{}, store.ErrNotFound
@@ -227,7 +257,7 @@ func (x *Index) documents(changes []store.Change, categories map[int]string) (li
 		switch {
 		case err == nil:
 			live = append(live, x.packageDocument(&p, categories[p.Category]))
-		case errors.Is(err, store.ErrNotFound): // or it went away since: the feed will tell
+		case errors.Is(err, store.ErrNotFound): // or it has left since, which the feed will tell
 			gone = append(gone, docID(false, c.ID))
 		default:
 			x.leftOut(docID(false, c.ID), err)
@@ -244,7 +274,7 @@ func (x *Index) add(b *bleve.Batch, d document) {
 }
 
 func (x *Index) leftOut(document string, err error) {
-	x.log.Error().Err(err).Str("document", document).Msg("what changed is left out of the search index until it changes again")
+	x.log.Error().Err(err).Str("document", document).Msg("a package or grid could not be indexed; the search index has its old state until it changes again")
 }
 
 // write fills a batch, writes it, and returns when it is on the disk.

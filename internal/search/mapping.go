@@ -3,10 +3,11 @@ package search
 import (
 	"fmt"
 	"math"
-	"pkgmetad/internal/record"
 	"strconv"
 	"strings"
 	"unicode"
+
+	"pkgmetad/internal/record"
 
 	"github.com/blevesearch/bleve/v2"
 	"github.com/blevesearch/bleve/v2/analysis/analyzer/custom"
@@ -22,7 +23,7 @@ import (
 	"github.com/blevesearch/bleve/v2/mapping"
 )
 
-// version is that of what an index holds. Raise it with every change of the
+// version is the version of what an index holds. Raise it with every change of the
 // mapping or of a document: an index of another version is built anew.
 const version = "2"
 
@@ -34,8 +35,8 @@ const version = "2"
 //	title.joined   two or three words beside each other as one (title and slug alone)
 //
 // and so slug, description and other, which is the category's title and the
-// participants. Of longer beginnings the words themselves are asked: few enough
-// begin alike. Beside the texts stand whole, the normal form of title and slug;
+// participants. Longer beginnings are looked up among the words themselves, few of
+// which share one. Beside the texts there are whole, the normal form of title and slug;
 // kind; popular, see popular.go; order, which sorts what matches alike; and
 // digest, see digest.go.
 const (
@@ -51,15 +52,15 @@ var fields = [...]string{"title", "slug", "description", "other"}
 
 func isName(field string) bool { return field == "title" || field == "slug" }
 
-// newMapping says how documents become an index. Nothing is stored, and nothing
-// counted: no frequencies, norms or positions.
+// newMapping says how documents become an index. No texts are stored, and no
+// frequencies, norms or positions.
 func newMapping() (*mapping.IndexMappingImpl, error) {
 	m := bleve.NewIndexMapping()
 	m.StoreDynamic, m.IndexDynamic, m.DocValuesDynamic = false, false, false
 	m.DefaultAnalyzer = keyword.Name
 	words := []string{en.PossessiveName, lowercase.Name}
 	add := []error{
-		// Everything but letters, digits, marks and apostrophes parts words.
+		// Everything but letters, digits, marks and apostrophes separates words.
 		m.AddCustomCharFilter("parts", map[string]any{"type": regexp.Name, "regexp": `[^\p{L}\p{N}\p{M}'’]+`, "replace": " "}),
 		m.AddCustomTokenFilter("start", map[string]any{"type": edgengram.Name, "min": 1.0, "max": float64(longestStart)}),
 		m.AddCustomTokenFilter("joined", map[string]any{"type": shingle.Name, "min": 2.0, "max": 3.0, "output_original": false, "separator": "", "filler": ""}),
@@ -84,7 +85,7 @@ func newMapping() (*mapping.IndexMappingImpl, error) {
 	}
 
 	doc := bleve.NewDocumentStaticMapping()
-	doc.AddSubDocumentMapping("_all", bleve.NewDocumentDisabledMapping()) // a field of all others, which is empty, but not for nothing
+	doc.AddSubDocumentMapping("_all", bleve.NewDocumentDisabledMapping()) // bleve's field of all others takes time even where it is empty
 	for _, p := range []struct {
 		property, field string
 		ways            []string
@@ -93,7 +94,7 @@ func newMapping() (*mapping.IndexMappingImpl, error) {
 		{"slug", "slug", []string{"", stem, start, joined}},
 		{"description", "description", []string{"", stem, start}},
 		{"category", "other", []string{"", stem, start}},
-		{"participants", "other", []string{"", start}}, // logins are no English
+		{"participants", "other", []string{"", start}}, // logins are not English
 	} {
 		for _, way := range p.ways {
 			doc.AddFieldMappingsAt(p.property, textField(p.field+way, "text"+way))
@@ -148,8 +149,8 @@ func (x *Index) document(id string, popularity int, title, slug, description str
 	}}
 }
 
-// order returns what sorts documents that match alike: by popularity, downwards,
-// then by id. It is text, of which bleve keeps less than of a number.
+// order returns what sorts documents of the same rank: by popularity, the highest
+// first, then by id. It is text because bleve keeps more terms for a number.
 func order(popularity int, id string) string {
 	return fmt.Sprintf("%08x%s%s", math.MaxUint32-popularity, id[1:], id[:1])
 }
@@ -165,14 +166,14 @@ func docID(grid bool, id int) string {
 
 func parseDocID(s string) (Hit, error) {
 	if len(s) != 17 {
-		return Hit{}, fmt.Errorf("%q names no document of this index", s)
+		return Hit{}, fmt.Errorf("%q is not the name of a document of this index", s)
 	}
 	id, err := strconv.ParseInt(s[1:], 16, 64)
 	return Hit{Grid: s[0] == 'g', ID: int(id)}, err
 }
 
-// inParts returns a name, and beside it the name parted where letters meet
-// digits, and where a capital follows a small letter: "OAuth2", "OAuth 2".
+// inParts returns a name and, where it differs, the name split where letters meet
+// digits and where a capital follows a small letter: "OAuth2", "OAuth 2".
 func inParts(name string) []string {
 	var b strings.Builder
 	var last rune

@@ -27,10 +27,10 @@ const (
 var errDamaged = errors.New("the search index is damaged")
 
 // Open opens the index in the folder dir, or makes it, to follow source. One
-// that is damaged or of another version is removed and built anew. Where that
-// cannot be (the folder cannot be written to, holds anything but an index, or
-// holds one that another process has open), it says so in the log, Run tries
-// again, and until then Search fails with ErrNotReady. Open itself fails only
+// that is damaged or of another version is removed and built anew. Where that is
+// not possible (the folder cannot be written to, holds something other than an
+// index, or holds one that another process has open), Open logs the reason, Run
+// tries again, and until then Search fails with ErrNotReady. Open itself fails only
 // where this process has the index open already.
 func Open(dir string, source Source, log zerolog.Logger) (*Index, error) {
 	m, err := newMapping()
@@ -45,8 +45,8 @@ func Open(dir string, source Source, log zerolog.Logger) (*Index, error) {
 	return x, nil
 }
 
-// Close waits for running searches and closes the index. Run should have
-// returned before.
+// Close waits for running searches and closes the index. Stop Run first: it ends
+// with ErrClosed otherwise.
 func (x *Index) Close() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -62,19 +62,19 @@ func (x *Index) Close() error {
 	return nil
 }
 
-// opened are the open indexes by the path that bleve knows them by, and reports
-// of its goroutines name. It has one register of such callbacks for all.
+// opened are the open indexes by the path that bleve knows them by and names when
+// one of its goroutines fails: it has one callback for all indexes.
 var opened sync.Map
 
 const reports = "pkgmetad"
 
 func init() {
-	bleve.Config.SetAnalysisQueueSize(1) // to index must not take the processors from who serves
+	bleve.Config.SetAnalysisQueueSize(1) // indexing must leave the processors to those who wait for answers
 	scorch.RegistryAsyncErrorCallbacks[reports] = func(err error, path string) {
 		if x, ok := opened.Load(path); ok {
 			x.(*Index).fail(err)
 		}
-		time.Sleep(100 * time.Millisecond) // bleve tries again at once, and for ever
+		time.Sleep(100 * time.Millisecond) // else bleve tries again at once, for ever
 	}
 }
 
@@ -82,27 +82,27 @@ func (x *Index) storePath() string { return filepath.Join(x.dir, storeFolder) }
 
 func options() map[string]any {
 	return map[string]any{
-		"unsafe_batch":           true, // a batch is waited for in write, which also hears of failures
+		"unsafe_batch":           true, // write waits for the batch, and learns of failures
 		"asyncErrorCallbackName": reports,
-		// With the default of 2,000 documents all of a common index is merged
-		// again and again while it is written to, which takes longer than all
-		// else; with fewer than these, searches have too many segments to ask.
+		// With bleve's default of 2,000 documents, most of an index is merged again
+		// and again while it is written to, which takes longer than everything else;
+		// with fewer than 1,000, searches have too many segments to ask.
 		"scorchMergePlanOptions": map[string]any{"FloorSegmentSize": 1000},
 		"bolt_timeout":           "100ms", // for another process to let go of it; Run tries again
 	}
 }
 
-// reopen opens the index by one of open and create, in place of none, and keeps
-// why it could not. It says so once for each reason. The caller holds mu, or
-// nobody else knows of the index yet.
+// reopen opens the index by one of open and create, where none is open, and keeps
+// the error if it cannot. It logs each reason once. The caller holds mu, or is the
+// only one that knows of the index yet.
 func (x *Index) reopen(by func() (bleve.Index, error)) {
-	before := x.trouble
-	x.index, x.trouble = by()
+	before := x.openErr
+	x.index, x.openErr = by()
 	switch {
-	case x.trouble == nil && before != nil:
+	case x.openErr == nil && before != nil:
 		x.log.Info().Str("path", x.dir).Msg("the search index is open now")
-	case x.trouble != nil && (before == nil || before.Error() != x.trouble.Error()):
-		x.log.Error().Err(x.trouble).Str("path", x.dir).Msg("the search index cannot be opened: " + advice(x.trouble) + "; until then there is no search, and all else works; it is tried again every minute at least")
+	case x.openErr != nil && (before == nil || before.Error() != x.openErr.Error()):
+		x.log.Error().Err(x.openErr).Str("path", x.dir).Msg("the search index cannot be opened: " + advice(x.openErr) + "; until then there is no search, and everything else works; opening it is tried again at least every minute")
 	}
 }
 
@@ -116,12 +116,12 @@ func (x *Index) open() (bleve.Index, error) {
 		return nil, err
 	}
 	index, err := x.openExisting()
-	if err == nil || isOfSystem(err) {
+	if err == nil || isSystemError(err) {
 		return index, err
 	}
 	cause := err
 	if index, err = x.create(); err != nil {
-		return nil, fmt.Errorf("%w (to be built anew, because it cannot be used: %w)", err, cause)
+		return nil, fmt.Errorf("%w (it was to be built anew because it cannot be used: %w)", err, cause)
 	}
 	x.log.Warn().Err(cause).Str("path", x.dir).Msg("the search index cannot be used and is built anew; searches find what has been indexed so far")
 	return index, nil
@@ -141,7 +141,7 @@ func (x *Index) openExisting() (index bleve.Index, err error) {
 	}
 	held, err := index.GetInternal(keyVersion)
 	if err == nil && string(held) != version {
-		err = fmt.Errorf("it is of version %q, this program knows %q", held, version)
+		err = fmt.Errorf("it is of version %q, and this program needs %q", held, version)
 	}
 	if err != nil {
 		_ = index.Close()
@@ -150,8 +150,8 @@ func (x *Index) openExisting() (index bleve.Index, err error) {
 	return index, nil
 }
 
-// errForeign is wrapped by the error of a folder that is not the index's alone.
-var errForeign = errors.New("nothing was changed, because the folder holds what is of no search index")
+// errForeign is wrapped by the error of a folder that holds other files as well.
+var errForeign = errors.New("nothing was changed, because the folder holds something that is not part of a search index")
 
 // create makes an empty index in place of what is in the folder.
 func (x *Index) create() (index bleve.Index, err error) {
@@ -169,7 +169,7 @@ func (x *Index) create() (index bleve.Index, err error) {
 		return nil
 	})
 	if err != nil {
-		_ = x.clear() // half an index takes room, and is of no use
+		_ = x.clear() // half an index only takes up room
 		return nil, err
 	}
 	return index, nil
@@ -204,8 +204,8 @@ func (x *Index) shut() error {
 }
 
 // repair does what an error of following calls for: an index that is damaged
-// is built anew; one that could not be written to is opened again as it stands
-// on the disk, so that what was not written does not pile up in memory.
+// is built anew; one that could not be written to is opened again as it is on the
+// disk, so that what was not written does not pile up in memory.
 func (x *Index) repair(cause error) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -213,18 +213,18 @@ func (x *Index) repair(cause error) error {
 		return ErrClosed
 	}
 	if err := x.shut(); err != nil {
-		x.log.Warn().Err(err).Msg("the search index did not close well")
+		x.log.Warn().Err(err).Msg("closing the search index failed")
 	}
 	if errors.Is(cause, errDamaged) || errors.Is(cause, scorch.ErrAsyncPanic) {
 		x.reopen(x.create)
 	} else {
 		x.reopen(x.open)
 	}
-	return x.trouble
+	return x.openErr
 }
 
-// verify checks the checksums of the files of the index, which bleve itself
-// only writes.
+// verify checks the checksums of the files of the index: bleve writes these but
+// does not read them.
 func (x *Index) verify(ctx context.Context) error {
 	return x.use(func(index bleve.Index) error {
 		inner, err := index.Advanced()
@@ -235,7 +235,7 @@ func (x *Index) verify(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		defer reader.Close() // until then no file goes away
+		defer reader.Close() // until then no file is removed
 		snapshot, ok := reader.(*scorch.IndexSnapshot)
 		if !ok {
 			return fmt.Errorf("a search index of another kind: %T", reader)
@@ -251,7 +251,7 @@ func (x *Index) verify(ctx context.Context) error {
 	})
 }
 
-// verifyFile checks the CRC-32 that ends a segment file, of all before it.
+// verifyFile checks the CRC-32 at the end of a segment file against the rest of it.
 func verifyFile(ctx context.Context, path string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -280,7 +280,7 @@ func verifyFile(ctx context.Context, path string) error {
 	return nil
 }
 
-// use lends the index to f, which it is not replaced under.
+// use calls f with the index, which is not replaced meanwhile.
 func (x *Index) use(f func(bleve.Index) error) error {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
@@ -288,12 +288,12 @@ func (x *Index) use(f func(bleve.Index) error) error {
 	case x.closed:
 		return ErrClosed
 	case x.index == nil:
-		return fmt.Errorf("%w: %w", ErrNotReady, x.trouble)
+		return fmt.Errorf("%w: %w", ErrNotReady, x.openErr)
 	}
 	return guard(func() error { return f(x.index) })
 }
 
-// guard turns a panic of bleve, which is how it meets a damaged file, into an
+// guard turns a panic of bleve, which is its answer to a damaged file, into an
 // error.
 func guard(f func() error) (err error) {
 	defer func() {

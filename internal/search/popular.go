@@ -9,10 +9,10 @@ import (
 	"github.com/blevesearch/bleve/v2/search/query"
 )
 
-// Many documents match a common word, and all but the most popular 20 are
-// sorted in vain. So each document has a term for every power of 4 that its
-// popularity reaches, and such a word is first asked for among a hundredth of
-// the documents: whatever matches there comes before whatever does not.
+// Many documents match a common word, and sorting all but the most popular 20 is
+// wasted. So each document has a term for every power of 4 that its popularity
+// reaches, and such a word is first looked up among the most popular hundredth of
+// the documents: what matches there comes before everything else.
 
 const steepness = 2 // bits of popularity for each term
 

@@ -21,7 +21,7 @@ type word struct {
 	stem string // "" for a stop word
 }
 
-// words takes a text apart as the index does.
+// words splits a text as the index does.
 func (x *Index) words(text string) []word {
 	var words []word
 	for _, token := range x.analyse("text", text) {
@@ -47,7 +47,7 @@ func (x *Index) analyse(analyzer, text string) []string {
 }
 
 // whole returns the normal form of a title, slug or query: its words with one
-// space between them; of a text without words, what there is of it.
+// space between them. A text without words is its own normal form, in lower case.
 func (x *Index) whole(text string) string {
 	if words := x.analyse("text", text); len(words) > 0 {
 		return strings.Join(words, " ")
@@ -58,13 +58,13 @@ func (x *Index) whole(text string) string {
 // A request is a query, read.
 type request struct {
 	whole string
-	// readings are the ways to read it, one of which has to match: its words,
-	// and these written as one.
+	// readings are the ways to read the query, one of which has to match: its
+	// words, and these written as one.
 	readings [][]word
 }
 
-// read takes a query apart. Nothing in it has a meaning but its words. Stop
-// words do not count where other words stand beside them.
+// read splits a query. Only its words have a meaning. Stop words do not count
+// beside other words.
 func (x *Index) read(q string) request {
 	n := 0
 	for i := range q {
@@ -94,13 +94,13 @@ func (x *Index) read(q string) request {
 	return r
 }
 
-// A step is some levels of matching, each a query that finds all that the one
-// before it finds, and what matches one way worse: a document's rank is the
-// first level that finds it, whatever else of it matches.
+// A step is a list of levels of matching. Each level is a query that finds what the
+// one before it finds, and also what matches in the next worse way: a document's
+// rank is the first level that finds it.
 type step []query.Query
 
-// steps returns the levels that answer r, the strictest first: the whole of it
-// is a title or slug; its words match; its words match with typos.
+// steps returns the levels that answer r, the strictest first: all of it is a title
+// or slug; its words match; its words match with typos.
 func (r request) steps() []step {
 	if r.whole == "" {
 		return nil
@@ -162,7 +162,7 @@ func (w word) ways() [][]query.Query {
 		if letters >= minTypo {
 			fuzzy := bleve.NewFuzzyQuery(w.text)
 			fuzzy.SetField(field)
-			fuzzy.SetFuzziness(1) // a letter too many, too few, another one, or two in each other's place
+			fuzzy.SetFuzziness(1) // a letter too many, too few or wrong, or two swapped
 			*typo = append(*typo, fuzzy)
 		}
 	}

@@ -4,9 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"math/rand/v2"
-	"pkgmetad/internal/record"
 	"slices"
 	"testing"
+
+	"pkgmetad/internal/record"
 )
 
 // Each package matches "forms" in one way in one field; the worse the way, the

@@ -1,21 +1,21 @@
 // Package search finds packages and grids by the words of a person.
 //
 // The index is bleve's, in a folder of its own beside the store. It holds
-// indexed words and ids alone; what is shown of a hit comes from the store. It
-// is a follower of the store's change feed like any other: with each batch of
-// documents it keeps the sequence that they bring it up to, and goes on from
-// there after a restart. So it can be thrown away at any time, and is, where it
-// is damaged or of another version: it builds itself anew.
+// only indexed words and ids; what is shown of a hit comes from the store. It
+// follows the store's feed of changes: with each batch of documents it keeps the
+// sequence that they bring it up to, and goes on from there after a restart. So it
+// can be deleted at any time, and an index that is damaged or of another version is
+// built again from the store.
 //
 //	search.go    Search, and what ranks the hits
 //	query.go     what a query means
 //	popular.go   a short cut for common words
 //	mapping.go   what is indexed, and how
-//	open.go      the folder: opening, verifying, building anew
-//	trouble.go   what keeps it from being opened, and what helps
+//	open.go      the folder: opening, verifying, rebuilding
+//	openerror.go why it cannot be opened, and what to do about that
 //	follow.go    following the store's packages
-//	digest.go    telling those of which nothing is indexed that is new
-//	taxonomy.go  following its categories and grids
+//	digest.go    skipping packages whose indexed texts have not changed
+//	categories.go, grids.go  following its categories and grids
 //
 // # Ranking
 //
@@ -27,9 +27,9 @@
 // popularity, then by id. A query with a word that is nowhere finds nothing:
 // what matches the other words is not what was asked for.
 //
-// That order is no matter of weights: each rank is a query of its own, and the
-// next one is only asked where the ranks before it do not fill the answer. No
-// frequency of a word, nor length of a text, can turn it around.
+// Weights play no part in that order: each rank is a query of its own, and the next
+// one is asked only where the ranks before it do not fill the answer. So neither
+// the frequency of a word nor the length of a text can change it.
 package search
 
 import (
@@ -88,23 +88,22 @@ type Index struct {
 	log     zerolog.Logger
 	mapping *mapping.IndexMappingImpl
 
-	sleep  func(context.Context, time.Duration) error // of a test, another than sleep
+	sleep  func(context.Context, time.Duration) error // sleep; tests have their own
 	cancel atomic.Pointer[context.CancelCauseFunc]    // ends the present follow; nil for none
 
 	mu      sync.RWMutex // held for reading while index is used, for writing while it is replaced
 	index   bleve.Index  // nil when closed, or when it could not be opened
-	trouble error        // why it could not
+	openErr error        // why it could not
 	closed  bool
 }
 
-// many is how many documents that match alike it is worth the while to sort at
-// once. Of more, the popular ones are asked for first: to sort a million takes
-// half a second.
+// many is how many documents of the same rank are sorted at once. Where there are
+// more, the popular ones are asked for first: sorting a million takes half a second.
 const many = 200
 
 // Search returns what a query finds, at most limit hits, the best first. Every
-// text is a query; one without words finds the title or slug that it is. Of a
-// long one the first 200 characters and 10 words are read.
+// text is a query; one without words finds the title or slug equal to it. Of a long
+// one, the first 200 characters and 10 words are read.
 func (x *Index) Search(ctx context.Context, q string, limit int) (hits []Hit, err error) {
 	err = x.use(func(index bleve.Index) error {
 		s := searching{ctx: ctx, index: index, limit: limit, many: max(many, limit+1), seen: map[Hit]bool{}}
@@ -144,8 +143,8 @@ func (s *searching) search(steps []step) error {
 }
 
 // rank adds what the levels find, the strictest first; count is how many the
-// last of them finds. It asks no level that finds nothing new, and to learn
-// which these are, halves them.
+// last of them finds. It skips levels that find nothing new; which these are it
+// learns by bisection.
 func (s *searching) rank(levels step, count int) error {
 	if count <= len(s.hits) || len(s.hits) >= s.limit {
 		return nil
@@ -168,7 +167,7 @@ func (s *searching) rank(levels step, count int) error {
 	return s.add(levels[0])
 }
 
-// addPopular adds those of what a level finds that are among the most popular.
+// addPopular adds what a level finds among the most popular documents.
 func (s *searching) addPopular(level query.Query) (err error) {
 	if s.popular == nil {
 		if s.popular, err = mostPopular(s.ctx, s.index); err != nil {
@@ -178,9 +177,9 @@ func (s *searching) addPopular(level query.Query) (err error) {
 	return s.add(bleve.NewConjunctionQuery(level, s.popular))
 }
 
-// add appends what a level finds and those before it did not, up to the limit.
-// It asks for no more than limit hits, though it finds those again: of the
-// first limit of them all, at least as many are new as the answer lacks.
+// add appends what a level finds that those before it did not, up to the limit.
+// It asks for limit hits, although earlier levels found some of these: among the
+// first limit hits of a level, at least as many are new as the answer lacks.
 func (s *searching) add(level query.Query) error {
 	r := bleve.NewSearchRequestOptions(level, s.limit, 0, false)
 	r.Score = bleve.ScoreNone

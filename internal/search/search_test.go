@@ -1,9 +1,10 @@
 package search
 
 import (
-	"pkgmetad/internal/record"
 	"strings"
 	"testing"
+
+	"pkgmetad/internal/record"
 
 	"go.uber.org/goleak"
 )

@@ -30,8 +30,8 @@ type token struct {
 // Body cuts the answer's document into what stands for itself and what does
 // not: names of members, and strings that are links. Cutting is all that it
 // does: the stretches joined are the document, whatever that holds.
-func (v view) Body() (tokens []token) {
-	body := v.Answer.Body
+func (d templateData) Body() (tokens []token) {
+	body := d.Answer.Body
 	done := 0 // up to here body is in tokens
 	emit := func(end int, t token) {
 		if end > done {
@@ -50,7 +50,7 @@ func (v view) Body() (tokens []token) {
 		if rest := bytes.TrimLeft(body[end:], " \t\r\n"); len(rest) > 0 && rest[0] == ':' {
 			emit(open, token{})
 			emit(end, token{Key: true})
-		} else if href, foreign := v.jsonLink(body[open:end]); href != "" {
+		} else if href, foreign := d.jsonLink(body[open:end]); href != "" {
 			emit(open+1, token{})
 			emit(end-1, token{Href: href, Foreign: foreign})
 		}
@@ -76,7 +76,7 @@ func stringEnd(body []byte, open int) int {
 // jsonLink returns where a JSON string leads that is the absolute address of
 // something on the web, and "" for any other. Links to this service lead to
 // the host that the page came from, by whatever name the reader knows it.
-func (v view) jsonLink(quoted []byte) (href string, foreign bool) {
+func (d templateData) jsonLink(quoted []byte) (href string, foreign bool) {
 	if !bytes.HasPrefix(quoted, []byte(`"http`)) && !bytes.HasPrefix(quoted, []byte(`"HTTP`)) {
 		return "", false // without the cost of reading it
 	}
@@ -84,7 +84,7 @@ func (v view) jsonLink(quoted []byte) (href string, foreign bool) {
 	if json.Unmarshal(quoted, &s) != nil {
 		return "", false
 	}
-	if path, own := v.own(s); own {
+	if path, own := d.own(s); own {
 		return path, false
 	}
 	return webURL(s), true

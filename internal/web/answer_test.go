@@ -7,8 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func answered(body string) view {
-	return view{Frame: Frame{Prefix: prefix, Answer: &Answer{Body: []byte(body), Base: "https://facts.example" + prefix}}}
+func answered(body string) templateData {
+	return templateData{Frame: Frame{Prefix: prefix, Answer: &Answer{Body: []byte(body), Base: "https://facts.example" + prefix}}}
 }
 
 func TestBody(t *testing.T) {

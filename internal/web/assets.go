@@ -65,5 +65,5 @@ func Assets() http.Handler {
 }
 
 // Style and Icon are the addresses of the assets.
-func (v view) Style() string { return v.Prefix + assetRoot + styleName }
-func (v view) Icon() string  { return v.Prefix + assetRoot + iconName }
+func (d templateData) Style() string { return d.Prefix + assetRoot + styleName }
+func (d templateData) Icon() string  { return d.Prefix + assetRoot + iconName }

@@ -14,7 +14,7 @@ func TestAssets(t *testing.T) {
 		h.ServeHTTP(w, httptest.NewRequest(method, path, nil))
 		return w
 	}
-	v := view{}
+	v := templateData{}
 	for path, mediaType := range map[string]string{v.Style(): "text/css; charset=utf-8", v.Icon(): "image/svg+xml"} {
 		w := ask("GET", path)
 		if w.Code != http.StatusOK || w.Body.Len() == 0 || w.Header().Get("Content-Type") != mediaType ||
@@ -51,7 +51,7 @@ func TestAssetsNeedNothing(t *testing.T) {
 
 func TestPagesReferToTheAssets(t *testing.T) {
 	for name, page := range samples(t) {
-		if !strings.Contains(page, `href="/facts`+(view{}).Style()+`"`) || !strings.Contains(page, `href="/facts`+(view{}).Icon()+`"`) {
+		if !strings.Contains(page, `href="/facts`+(templateData{}).Style()+`"`) || !strings.Contains(page, `href="/facts`+(templateData{}).Icon()+`"`) {
 			t.Errorf("%s does not refer to the assets", name)
 		}
 	}

@@ -26,7 +26,7 @@ func place(shares []share) []share {
 		if total > 0 {
 			part = 100 * float64(max(s.Count, 0)) / total
 		}
-		s.From, s.Width, s.Part = percent(at), percent(part), people(part)
+		s.From, s.Width, s.Part = percent(at), percent(part), wordedPercent(part)
 		at += part
 	}
 	return shares
@@ -37,9 +37,9 @@ func percent(p float64) string {
 	return strconv.FormatFloat(p, 'f', 3, 64) + "%"
 }
 
-// people writes a part of a whole: neither something for nothing, nor all for
+// wordedPercent writes a part of a whole: neither something for nothing, nor all for
 // less than that.
-func people(p float64) string {
+func wordedPercent(p float64) string {
 	switch {
 	case p <= 0:
 		return "0 %"

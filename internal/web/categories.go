@@ -21,7 +21,7 @@ type CategoriesPage struct {
 
 // Categories writes a list of categories.
 func Categories(w io.Writer, f Frame, p CategoriesPage) error {
-	return render(w, "categories", view{Frame: f, Section: inCategories, Page: p})
+	return render(w, "categories", templateData{Frame: f, Section: inCategories, Page: p})
 }
 
 // Name is the category's title or, where it has none, its slug.

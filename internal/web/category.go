@@ -16,7 +16,7 @@ type CategoryPage struct {
 
 // Category writes the page of a category.
 func Category(w io.Writer, f Frame, p CategoryPage) error {
-	return render(w, "category", view{Frame: f, clock: p.Clock, Section: inCategories, Page: p})
+	return render(w, "category", templateData{Frame: f, clock: p.Clock, Section: inCategories, Page: p})
 }
 
 // Name is the category's title or, where it has none, its slug.

@@ -18,7 +18,7 @@ type GridPage struct {
 
 // Grid writes the page of a grid.
 func Grid(w io.Writer, f Frame, p GridPage) error {
-	return render(w, "grid", view{Frame: f, clock: p.Clock, Section: inGrids, Page: p})
+	return render(w, "grid", templateData{Frame: f, clock: p.Clock, Section: inGrids, Page: p})
 }
 
 // Name is the grid's title or, where it has none, its slug.

@@ -22,7 +22,7 @@ type GridsPage struct {
 
 // Grids writes a list of grids.
 func Grids(w io.Writer, f Frame, p GridsPage) error {
-	return render(w, "grids", view{Frame: f, Section: inGrids, Page: p})
+	return render(w, "grids", templateData{Frame: f, Section: inGrids, Page: p})
 }
 
 // Name is the grid's title or, where it has none, its slug.

@@ -45,28 +45,28 @@ func breaks(s string) (parts []string) {
 
 // To returns the address of a page of this host: path below the prefix. An
 // absolute URL, as the API makes them, leads to its path on this host.
-func (v view) To(path string) string {
+func (d templateData) To(path string) string {
 	if webURL(path) != "" {
 		if u, err := url.Parse(path); err == nil {
 			return inside(u.RequestURI())
 		}
 	}
-	return inside(v.Prefix + "/" + strings.TrimLeft(path, "/"))
+	return inside(d.Prefix + "/" + strings.TrimLeft(path, "/"))
 }
 
 // own returns the path of an absolute URL of this service.
-func (v view) own(s string) (path string, ok bool) {
-	if v.Answer == nil || v.Answer.Base == "" || webURL(s) == "" {
+func (d templateData) own(s string) (path string, ok bool) {
+	if d.Answer == nil || d.Answer.Base == "" || webURL(s) == "" {
 		return "", false
 	}
-	rest, ok := strings.CutPrefix(s, v.Answer.Base)
+	rest, ok := strings.CutPrefix(s, d.Answer.Base)
 	if !ok || rest != "" && rest[0] != '/' && rest[0] != '?' && rest[0] != '#' {
 		return "", false // of another host whose name begins alike
 	}
 	if rest == "" || rest[0] != '/' {
 		rest = "/" + rest
 	}
-	path = v.Prefix + rest
+	path = d.Prefix + rest
 	return path, inside(path) == path
 }
 
@@ -80,8 +80,8 @@ func inside(path string) string {
 }
 
 // StatusOf returns the address of a package's status page.
-func (v view) StatusOf(slug string) string {
-	return v.To("/status/packages/" + url.PathEscape(slug) + "/")
+func (d templateData) StatusOf(slug string) string {
+	return d.To("/status/packages/" + url.PathEscape(slug) + "/")
 }
 
 // login is what GitHub lets people be called. Robots are called otherwise, and

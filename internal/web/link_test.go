@@ -52,14 +52,14 @@ func TestTo(t *testing.T) {
 		{"", "", "/"},
 	}
 	for _, test := range tests {
-		if got := (view{Frame: Frame{Prefix: test.prefix}}).To(test.path); got != test.want {
+		if got := (templateData{Frame: Frame{Prefix: test.prefix}}).To(test.path); got != test.want {
 			t.Errorf("%q below %q is %q, want %q", test.path, test.prefix, got, test.want)
 		}
 	}
 }
 
 func TestOwn(t *testing.T) {
-	v := view{Frame: Frame{Answer: &Answer{Base: "http://host.example"}}}
+	v := templateData{Frame: Frame{Answer: &Answer{Base: "http://host.example"}}}
 	for s, want := range map[string]string{
 		"http://host.example/a/?b#c":         "/a/?b#c",
 		"http://host.example":                "/",
@@ -76,7 +76,7 @@ func TestOwn(t *testing.T) {
 }
 
 func TestStatusOf(t *testing.T) {
-	if got := (view{Frame: Frame{Prefix: "/p"}}).StatusOf("a/../b?c"); got != "/p/status/packages/a%2F..%2Fb%3Fc/" {
+	if got := (templateData{Frame: Frame{Prefix: "/p"}}).StatusOf("a/../b?c"); got != "/p/status/packages/a%2F..%2Fb%3Fc/" {
 		t.Error(got)
 	}
 }

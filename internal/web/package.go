@@ -25,7 +25,7 @@ const (
 
 // Package writes the page of a package.
 func Package(w io.Writer, f Frame, p PackagePage) error {
-	return render(w, "package", view{Frame: f, clock: p.Clock, Section: inPackages, Page: p})
+	return render(w, "package", templateData{Frame: f, clock: p.Clock, Section: inPackages, Page: p})
 }
 
 func (p PackagePage) Name() string      { return name(&p.Record) }

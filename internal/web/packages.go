@@ -29,7 +29,7 @@ type ListPage struct {
 
 // Packages writes a list of packages.
 func Packages(w io.Writer, f Frame, p ListPage) error {
-	return render(w, "packages", view{Frame: f, clock: p.Clock, Section: inPackages, Page: p})
+	return render(w, "packages", templateData{Frame: f, clock: p.Clock, Section: inPackages, Page: p})
 }
 
 // Name is the package's title or, where it has none, its slug.
@@ -44,9 +44,9 @@ func (i Item) Spark() *spark { return newSpark(i.Record.Repo.Commits52) }
 func name(rec *record.Package) string { return cmp.Or(rec.Title, rec.Slug) }
 
 // Pages is what the links to the pages beside this one are made of.
-func (v view) Pages(p Pager) any {
+func (d templateData) Pages(p Pager) any {
 	return struct {
-		View  view
+		View  templateData
 		Pager Pager
-	}{v, p}
+	}{d, p}
 }

@@ -17,7 +17,7 @@ type PackageStatusPage struct {
 
 // PackageStatus writes the status page of a package.
 func PackageStatus(w io.Writer, f Frame, p PackageStatusPage) error {
-	return render(w, "packagestatus", view{Frame: f, clock: p.Clock, Section: inStatus, Page: p})
+	return render(w, "packagestatus", templateData{Frame: f, clock: p.Clock, Section: inStatus, Page: p})
 }
 
 // Name is the package's title or, where it has none, its slug.

@@ -10,5 +10,5 @@ type PlainPage struct {
 
 // Plain writes a heading, a sentence and the raw answer.
 func Plain(w io.Writer, f Frame, p PlainPage) error {
-	return render(w, "plain", view{Frame: f, Page: p})
+	return render(w, "plain", templateData{Frame: f, Page: p})
 }

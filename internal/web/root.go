@@ -10,5 +10,5 @@ type RootPage struct {
 
 // Root writes the first page.
 func Root(w io.Writer, f Frame, p RootPage) error {
-	return render(w, "root", view{Frame: f, Page: p})
+	return render(w, "root", templateData{Frame: f, Page: p})
 }

@@ -23,13 +23,13 @@ type SearchPage struct {
 
 // Search writes the search page.
 func Search(w io.Writer, f Frame, p SearchPage) error {
-	return render(w, "search", view{Frame: f, Section: inSearch, Page: p})
+	return render(w, "search", templateData{Frame: f, Section: inSearch, Page: p})
 }
 
 // searchForm is the form that asks.
 type searchForm struct{ Action, Query, Label string }
 
 // SearchForm returns the form with a query filled in.
-func (v view) SearchForm(query, label string) searchForm {
-	return searchForm{v.To("/api/v4/search/"), query, label}
+func (d templateData) SearchForm(query, label string) searchForm {
+	return searchForm{d.To("/api/v4/search/"), query, label}
 }

@@ -28,7 +28,7 @@ type StatusPage struct {
 
 // Status writes the status page.
 func Status(w io.Writer, f Frame, p StatusPage) error {
-	return render(w, "status", view{Frame: f, clock: Clock{p.Now, p.Zone}, Section: inStatus, Page: p})
+	return render(w, "status", templateData{Frame: f, clock: Clock{p.Now, p.Zone}, Section: inStatus, Page: p})
 }
 
 // shownPasses is how many passes are not folded.

@@ -55,38 +55,38 @@ type moment struct {
 }
 
 // When writes a time relative to now.
-func (v view) When(t time.Time) moment {
-	m := v.Day(t)
-	m.Text = distance(t, v.clock.Now)
+func (d templateData) When(t time.Time) moment {
+	m := d.Day(t)
+	m.Text = distance(t, d.clock.Now)
 	return m
 }
 
 // Ahead writes a time that something is to happen at, relative to now. Where
 // that has passed, it has yet to happen.
-func (v view) Ahead(t time.Time) moment {
-	m := v.When(t)
-	if d := t.Sub(v.clock.Now); d <= 0 {
+func (d templateData) Ahead(t time.Time) moment {
+	m := d.When(t)
+	if left := t.Sub(d.clock.Now); left <= 0 {
 		m.Text = "any moment now"
-	} else if d < time.Minute {
+	} else if left < time.Minute {
 		m.Text = "within a minute"
 	}
 	return m
 }
 
 // Day writes a time as its day.
-func (v view) Day(t time.Time) moment { return v.moment(t, time.DateOnly) }
+func (d templateData) Day(t time.Time) moment { return d.moment(t, time.DateOnly) }
 
 // Second writes a time to the second.
-func (v view) Second(t time.Time) moment { return v.moment(t, time.DateTime) }
+func (d templateData) Second(t time.Time) moment { return d.moment(t, time.DateTime) }
 
-func (v view) moment(t time.Time, layout string) moment {
-	t = t.In(v.clock.Zone)
+func (d templateData) moment(t time.Time, layout string) moment {
+	t = t.In(d.clock.Zone)
 	return moment{Text: t.Format(layout), Exact: t.Format("2006-01-02 15:04:05 MST"), ISO: t.Format(time.RFC3339)}
 }
 
 // Zone names the zone that times are in.
-func (v view) Zone() string {
-	return v.clock.Zone.String()
+func (d templateData) Zone() string {
+	return d.clock.Zone.String()
 }
 
 // distance says how long before or after now t is.

@@ -11,7 +11,7 @@ func TestNumbers(t *testing.T) {
 		{count(0, "commit"), "0 commits"}, {count(1, "commit"), "1 commit"}, {count(1200, "pass/passes"), "1,200 passes"}, {count(1, "pass/passes"), "1 pass"},
 		{size(1), "1 byte"}, {size(1023), "1,023 bytes"}, {size(1536), "1.5 KiB"}, {size(3_456_789), "3.3 MiB"}, {size(1 << 60), "1048576.0 TiB"},
 		{took(0), "0s"}, {took(0.0123), "12ms"}, {took(71.44), "1m11s"}, {took(5.25), "5.3s"}, {took(7200), "2h0m0s"},
-		{people(0), "0 %"}, {people(0.4), "< 1 %"}, {people(99.6), "> 99 %"}, {people(100), "100 %"}, {people(37.2), "37 %"},
+		{wordedPercent(0), "0 %"}, {wordedPercent(0.4), "< 1 %"}, {wordedPercent(99.6), "> 99 %"}, {wordedPercent(100), "100 %"}, {wordedPercent(37.2), "37 %"},
 	} {
 		if test.got != test.want {
 			t.Errorf("%q, want %q", test.got, test.want)
@@ -34,7 +34,7 @@ func TestDistance(t *testing.T) {
 }
 
 func TestAhead(t *testing.T) {
-	v := view{clock: clock}
+	v := templateData{clock: clock}
 	for d, want := range map[time.Duration]string{
 		-time.Hour: "any moment now", 0: "any moment now", time.Second: "within a minute", time.Minute: "in 1 minute", 26 * time.Hour: "in 26 hours",
 	} {

@@ -86,9 +86,9 @@ func parseTemplates(names ...string) map[string]*template.Template {
 	return pages
 }
 
-// view is what a template sees: the frame, the page and the methods for links
+// templateData is what a template sees: the frame, the page and the methods for links
 // and times.
-type view struct {
+type templateData struct {
 	Frame
 	clock   Clock
 	Section string
@@ -96,13 +96,13 @@ type view struct {
 }
 
 // render writes a page, all of it or, where its template fails, nothing.
-func render(w io.Writer, name string, v view) error {
-	if v.clock.Zone == nil {
-		v.clock.Zone = time.UTC
+func render(w io.Writer, name string, d templateData) error {
+	if d.clock.Zone == nil {
+		d.clock.Zone = time.UTC
 	}
 	var b bytes.Buffer
-	if err := templates[name].Execute(&b, v); err != nil {
-		return fmt.Errorf("render the page %q: %w", v.Title, err)
+	if err := templates[name].Execute(&b, d); err != nil {
+		return fmt.Errorf("render the page %q: %w", d.Title, err)
 	}
 	_, err := b.WriteTo(w)
 	return err
@@ -110,9 +110,9 @@ func render(w io.Writer, name string, v view) error {
 
 // table is what a template for rows needs beside them.
 type table struct {
-	View    view
+	View    templateData
 	Caption string
 	Rows    any
 }
 
-func (v view) Table(caption string, rows any) table { return table{v, caption, rows} }
+func (d templateData) Table(caption string, rows any) table { return table{d, caption, rows} }

@@ -54,7 +54,7 @@ func (x *Index) followGrids(ctx context.Context) error {
 	})
 }
 
-// gridsIndexed returns the documents that are grids.
+// gridsIndexed returns the ids of the documents that are grids.
 func (x *Index) gridsIndexed(ctx context.Context) (ids map[string]bool, err error) {
 	ids = map[string]bool{}
 	err = x.use(func(index bleve.Index) error {
@@ -70,25 +70,4 @@ func (x *Index) gridsIndexed(ctx context.Context) (ids map[string]bool, err erro
 		return nil
 	})
 	return ids, err
-}
-
-// A taxonomy is what the documents of packages hold of the categories.
-type taxonomy struct {
-	titles map[int]string
-	digest []byte
-}
-
-func (x *Index) categories() (t taxonomy, err error) {
-	categories, _, err := x.source.Categories(0, math.MaxInt32)
-	if err != nil {
-		return t, fmt.Errorf("read the categories of the store: %w", err)
-	}
-	t.titles = make(map[int]string, len(categories))
-	for _, c := range categories {
-		t.titles[c.ID] = c.Title
-	}
-	encoded, err := json.Marshal(t.titles) // sorts by key
-	sum := sha256.Sum256(encoded)
-	t.digest = sum[:]
-	return t, err
 }

@@ -1,0 +1,54 @@
+package search
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/blevesearch/bleve/v2"
+)
+
+// categories are what the documents of packages hold of the categories.
+type categories struct {
+	titles map[int]string // by id
+	digest []byte         // of the titles
+}
+
+func (x *Index) readCategories() (c categories, err error) {
+	all, _, err := x.source.Categories(0, math.MaxInt32)
+	if err != nil {
+		return c, fmt.Errorf("read the categories of the store: %w", err)
+	}
+	c.titles = make(map[int]string, len(all))
+	for _, category := range all {
+		c.titles[category.ID] = category.Title
+	}
+	encoded, err := json.Marshal(c.titles) // sorts by key
+	sum := sha256.Sum256(encoded)
+	c.digest = sum[:]
+	return c, err
+}
+
+// followCategories reads the categories again. Where a title differs from the one
+// in the documents, it goes back to the beginning of the feed and reports that: a
+// category's title is part of the documents of all its packages, and changes so
+// rarely that reading every package again does no harm.
+func (f *feed) followCategories(ctx context.Context) (again bool, err error) {
+	if f.categories, err = f.index.readCategories(); err != nil {
+		return false, err
+	}
+	held, err := f.index.internal(keyCategories)
+	if err != nil || slices.Equal(held, f.categories.digest) {
+		return false, err
+	}
+	// Deletions up to here are in the index; later ones will be in the feed.
+	f.position, f.kept = 0, 0
+	return true, f.index.write(ctx, func(b *bleve.Batch) {
+		b.SetInternal(keyCategories, f.categories.digest)
+		b.SetInternal(keyPosition, binary.BigEndian.AppendUint64(nil, 0))
+	})
+}
