@@ -108,10 +108,6 @@ type Options struct {
 	Activity  func() status.Activity // what the program is doing, for the status; nil for nothing; called concurrently
 
 	Location *time.Location // zone of the times that are served, and that Store's packages are rendered in; nil for UTC
-	// PagesChanged is when the settings that shape pages, such as MaxLimit, last
-	// changed: no page is dated before that.
-	PagesChanged time.Time
-
 	MaxLimit int            // the most that ?limit= may ask for; 0 for no cap
 
 	// PagesChanged is when the settings that shape pages and not records, such as

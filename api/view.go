@@ -157,9 +157,6 @@ func (a *api) respond(e *render.Encoder, rq *request, v view, suffix string) (er
 		rq.links.Tail += "?" + query{{"format", asked}}.encode()
 	}
 	rq.changed = a.store.Changed() // before anything is read: what is read is then no older
-	if a.pagesChanged.After(rq.changed) {
-		rq.changed = a.pagesChanged
-	}
 	return v.get(e, rq)
 }
 
