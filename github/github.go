@@ -65,7 +65,7 @@ func New(o Options) (*Client, error) {
 		UserAgent: o.UserAgent,
 		Token:     o.Token,
 		Timeout:   o.Timeout,
-		Transport: &transport{wire: o.Transport, limits: l, token: o.Token},
+		Transport: &transport{wire: upstream.Gunzip(o.Transport), limits: l, token: o.Token},
 	})
 	if err != nil {
 		return nil, err

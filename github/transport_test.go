@@ -206,3 +206,27 @@ func TestTimeoutAndCancel(t *testing.T) {
 		})
 	}
 }
+
+// TestCompressedRefusal: what GitHub says with a refusal is read below the
+// http.Client, where it has to be decoded already.
+func TestCompressedRefusal(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Accept-Encoding") != "gzip" {
+			t.Errorf("asked for the encoding %q", r.Header.Get("Accept-Encoding"))
+		}
+		w.Header().Set("Content-Encoding", "gzip")
+		w.WriteHeader(http.StatusForbidden)
+		z := gzip.NewWriter(w)
+		_, _ = z.Write([]byte(`{"message":"Resource protected by a wall"}`))
+		_ = z.Close()
+	}))
+	defer s.Close()
+	c, err := New(Options{BaseURL: s.URL, UserAgent: "pkgmetad/test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := c.Fetch(t.Context(), Question{Ref: Ref{"o", "n"}, Parts: PartRepository})
+	if a.Repository.Err == nil || !strings.Contains(a.Repository.Err.Error(), "protected by a wall") {
+		t.Errorf("%+v", a.Repository)
+	}
+}

@@ -48,9 +48,11 @@ func ParseBaseURL(s string) (*url.URL, error) {
 }
 
 // NewTransport returns a transport with bounds on everything a peer controls:
-// header bytes, handshake time, idle connections.
+// header bytes, handshake time, idle connections. It leaves compression to
+// [Gunzip].
 func NewTransport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.DisableCompression = true
 	t.MaxIdleConnsPerHost = 64
 	t.MaxResponseHeaderBytes = 64 << 10
 	t.ResponseHeaderTimeout = 30 * time.Second
@@ -58,8 +60,8 @@ func NewTransport() *http.Transport {
 }
 
 // NewClient returns an HTTP client that identifies itself, sends the token to
-// the origin of its base URL only, follows redirects on that origin only and
-// bounds every body.
+// the origin of its base URL only, follows redirects on that origin only, decodes
+// gzip and bounds every body, decoded.
 func NewClient(o Options) (*http.Client, *url.URL, error) {
 	base, err := ParseBaseURL(o.BaseURL)
 	if err != nil {
@@ -74,6 +76,7 @@ func NewClient(o Options) (*http.Client, *url.URL, error) {
 	if o.Transport == nil {
 		o.Transport = NewTransport()
 	}
+	o.Transport = Gunzip(o.Transport)
 	c := &http.Client{
 		Transport: &outgoing{o, base},
 		Timeout:   o.Timeout,
