@@ -29,7 +29,7 @@ func newConfigCommand() *cobra.Command {
 		Long: `Read the configuration and the catalogue that it names, and print every mistake
 with its file, line and column. Nothing is changed, and no request is made.
 
-Exit codes: 0 all is well, 1 there are mistakes.`,
+Exit codes: 0 no mistakes, 1 there are some.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := config.Load(path, os.Getenv)
@@ -46,7 +46,7 @@ Exit codes: 0 all is well, 1 there are mistakes.`,
 			for _, w := range cfg.Warnings {
 				fmt.Fprintln(cmd.ErrOrStderr(), "warning:", w)
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s: all is well, and so is the catalogue %s (%d packages)\n", path, cfg.Catalogue.Path, packages)
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: no mistakes, and none in the catalogue %s (%d packages)\n", path, cfg.Catalogue.Path, packages)
 			return nil
 		},
 	}

@@ -77,8 +77,15 @@ func (s *fakeStore) Wait(ctx context.Context, since uint64) error {
 	}
 }
 
+// timesRead says how often it has been read.
+func (s *fakeStore) timesRead() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reads
+}
+
 // change is a write of something served; fail says what reading fails with from now on.
-func (s *fakeStore) change() { s.fail(s.err) }
+func (s *fakeStore) change() { s.fail(nil) }
 
 func (s *fakeStore) fail(err error) {
 	s.mu.Lock()
@@ -219,8 +226,8 @@ func TestFollows(t *testing.T) {
 			t.Error("none was made at the start")
 		}
 		time.Sleep(time.Hour)
-		if s.reads != 1 {
-			t.Errorf("%d snapshots of one state", s.reads)
+		if s.timesRead() != 1 {
+			t.Errorf("%d snapshots of one state", s.timesRead())
 		}
 		for range 3 { // a short burst
 			s.change()
@@ -230,8 +237,8 @@ func TestFollows(t *testing.T) {
 			t.Errorf("one of %d was made while the store was changing", got)
 		}
 		time.Sleep(stillness)
-		if got := latest(); got != 103 || s.reads != 2 {
-			t.Errorf("after the store stood still the snapshot is of %d, the store of 103; %d were made", got, s.reads)
+		if got := latest(); got != 103 || s.timesRead() != 2 {
+			t.Errorf("after the store stood still the snapshot is of %d, the store of 103; %d were made", got, s.timesRead())
 		}
 	})
 }
@@ -263,8 +270,8 @@ func TestRetries(t *testing.T) {
 		time.Sleep(2 * stillness)
 		s.fail(nil)
 		time.Sleep(retryAfter - 5*time.Second)
-		if got := latest(); got != 100 || s.reads != 2 {
-			t.Errorf("tried %d times within a minute, the snapshot is of %d", s.reads, got)
+		if got := latest(); got != 100 || s.timesRead() != 2 {
+			t.Errorf("tried %d times within a minute, the snapshot is of %d", s.timesRead(), got)
 		}
 		time.Sleep(10 * time.Second)
 		if got := latest(); got != 102 {
@@ -296,8 +303,8 @@ func TestRests(t *testing.T) {
 			time.Sleep(stillness + time.Millisecond)
 		}
 		running.Wait()
-		if s.reads < 200 || s.reads > 360 {
-			t.Errorf("%d snapshots of a second each in an hour", s.reads)
+		if s.timesRead() < 200 || s.timesRead() > 360 {
+			t.Errorf("%d snapshots of a second each in an hour", s.timesRead())
 		}
 	})
 }
