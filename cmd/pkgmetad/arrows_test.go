@@ -22,16 +22,18 @@ const (
 // import. What a package does not list it does not import: so nothing imports
 // cmd, and cmd alone the simulator; tests are free.
 var rooms = map[string][]string{
-	"cmd/pkgmetad": {"api", "fetcher", "github", "internal/catalogue", "internal/config", "internal/importer", "internal/record",
-		"internal/render", "internal/search", "internal/sim", "internal/snapshot", "internal/status", "internal/strict", "internal/upstream", "pypi", "store"},
-	"api":                        {"internal/record", "internal/render", "internal/snapshot", "internal/status", "internal/web", "store"}, // never a client: reading causes no request
-	"fetcher":                    {"github", "internal/record", "internal/upstream", "pypi"},                                              // never the store: it declares what it needs of one
-	"github":                     {"internal/record", "internal/upstream"},
-	"pypi":                       {"internal/record", "internal/upstream"},
-	"store":                      {"internal/record"},
-	"internal/bench":             {"internal/record", "internal/render", "store"},
-	"internal/catalogue":         {"internal/durable", "internal/record", "internal/strict"}, // never the store: it knows files alone
-	"internal/config":            {"internal/strict", "internal/upstream"},
+	"cmd/pkgmetad": {"fetcher", "internal/catalogue", "internal/config", "internal/daemon", "internal/importer", "internal/record",
+		"internal/sim", "internal/strict", "internal/upstream", "store"},
+	"api":                {"internal/record", "internal/render", "internal/snapshot", "internal/status", "internal/web", "store"}, // never a client: reading causes no request
+	"fetcher":            {"github", "internal/record", "internal/upstream", "pypi"},                                              // never the store: it declares what it needs of one
+	"github":             {"internal/record", "internal/upstream"},
+	"pypi":               {"internal/record", "internal/upstream"},
+	"store":              {"internal/record"},
+	"internal/bench":     {"internal/record", "internal/render", "store"},
+	"internal/catalogue": {"internal/durable", "internal/record", "internal/strict"}, // never the store: it knows files alone
+	"internal/config":    {"internal/strict", "internal/upstream"},
+	"internal/daemon": {"api", "fetcher", "github", "internal/catalogue", "internal/config", "internal/record", "internal/render",
+		"internal/search", "internal/snapshot", "internal/status", "internal/strict", "internal/upstream", "pypi", "store"}, // the one that knows all that runs
 	"internal/durable":           {}, // a leaf
 	"internal/importer":          {"internal/durable", "internal/record", "internal/upstream"},
 	"internal/record":            {}, // a leaf
@@ -52,7 +54,7 @@ var keepers = map[string][]string{
 	"github.com/google/go-github":  {"github"},
 	"go.etcd.io/bbolt":             {"store", "internal/search"}, // bleve keeps the root of its index in one, and returns its errors
 	"github.com/blevesearch/bleve": {"internal/search"},
-	"github.com/robfig/cron":       {"cmd/pkgmetad", "internal/config"},
+	"github.com/robfig/cron":       {"internal/config", "internal/daemon"},
 	"github.com/spf13/cobra":       {"cmd/pkgmetad"},
 	"go.yaml.in/yaml":              {"internal/strict"},
 }
@@ -144,7 +146,7 @@ func TestArrowFaults(t *testing.T) {
 		{"github", "github.com/google/go-github/v61/github", nil},
 		{"cmd/pkgmetad", "go.etcd.io/bbolt/errors", []string{"cmd/pkgmetad imports go.etcd.io/bbolt/errors; only store and internal/search may"}},
 		{"api", "github.com/spf13/cobra", []string{"api imports github.com/spf13/cobra; only cmd/pkgmetad may"}},
-		{"fetcher", "github.com/robfig/cron/v3", []string{"fetcher imports github.com/robfig/cron/v3; only cmd/pkgmetad and internal/config may"}},
+		{"fetcher", "github.com/robfig/cron/v3", []string{"fetcher imports github.com/robfig/cron/v3; only internal/config and internal/daemon may"}},
 		{"internal/config", "go.yaml.in/yaml/v4", []string{"internal/config imports go.yaml.in/yaml/v4; only internal/strict may"}},
 		{"gitlab", "io", []string{"package gitlab is new here: add it, and what it may import, to " + house}},
 	} {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
 	"pkgmetad/internal/catalogue"
 	"pkgmetad/internal/config"
 

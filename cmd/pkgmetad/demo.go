@@ -73,19 +73,19 @@ func demo(ctx context.Context, listen string, stdout, stderr io.Writer) (err err
 		fmt.Fprintf(stdout, `
 pkgmetad demo: the real daemon over a simulated GitHub and PyPI. Ctrl-C stops it.
 
-  in a browser        http://%[1]s/
-  the API             http://%[1]s/api/v4/
-  the documented one  http://%[1]s/api/v4/packages/1609/
-  search              http://%[1]s/api/v4/search/?q=forms
-  how fresh it is     http://%[1]s/status/
+  in a browser        %[1]s/
+  the API             %[1]s/api/v4/
+  the documented one  %[1]s/api/v4/packages/1609/
+  search              %[1]s/api/v4/search/?q=forms
+  how fresh it is     %[1]s/status/
   all of it, a line each, and what changed since
-                      http://%[1]s/snapshot/packages.ndjson
-                      http://%[1]s/changes/?since=0
+                      %[1]s/snapshot/packages.ndjson
+                      %[1]s/changes/?since=0
 
   let a week pass     curl -X POST '%[2]s_sim/advance?days=7'
   what was asked      curl %[2]s_sim/stats
   break something     curl '%[2]s_sim/fault?repo=*&fault=502&times=20'
 
-`, reachable(address.String()), upstreams.url)
+`, cfg.HTTP.LinkBase(address.String()), upstreams.url)
 	})
 }

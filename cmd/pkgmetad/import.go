@@ -16,6 +16,7 @@ import (
 
 	"pkgmetad/internal/catalogue"
 	"pkgmetad/internal/config"
+	"pkgmetad/internal/daemon"
 	"pkgmetad/internal/importer"
 	"pkgmetad/internal/record"
 	"pkgmetad/internal/strict"
@@ -90,12 +91,12 @@ type importing struct {
 }
 
 func (i *importing) run(ctx context.Context) (err error) {
-	if dialDaemon(ctx, i.cfg) != nil {
+	if daemon.Dial(ctx, i.cfg) != nil {
 		return errors.New("the daemon runs and holds the store; stop it, import, and start it again")
 	}
 	// Opened first, and held to the end: two imports at once would be in each
 	// other's way, and an hour of reading must not end at a locked door.
-	st, err := openStore(i.cfg, false)
+	st, err := daemon.OpenStore(i.cfg)
 	if err != nil {
 		return err
 	}
@@ -199,7 +200,7 @@ func (i *importing) read(ctx context.Context, present *catalogue.Present, st *st
 
 func (i *importing) readSite(ctx context.Context) (*content, error) {
 	site := &importer.Site{
-		Root: i.source, UserAgent: userAgent(i.cfg.PyPI.Contact), Spool: i.cfg.Store.Path + ".import", StaleAfter: i.cfg.Refresh.StaleAfter,
+		Root: i.source, UserAgent: upstream.UserAgent(version, i.cfg.PyPI.Contact), Spool: i.cfg.Store.Path + ".import", StaleAfter: i.cfg.Refresh.StaleAfter,
 		Progress: func(list string, done, count int) { i.progress(list, int64(done), int64(count), false) },
 		Note:     i.note,
 	}

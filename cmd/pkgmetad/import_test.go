@@ -23,6 +23,7 @@ import (
 	"pkgmetad/api"
 	"pkgmetad/internal/catalogue"
 	"pkgmetad/internal/config"
+	"pkgmetad/internal/daemon"
 	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
@@ -107,7 +108,7 @@ func (p place) open() *store.Store {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	st, err := openStore(cfg, false)
+	st, err := daemon.OpenStore(cfg)
 	if err != nil {
 		p.t.Fatal(err)
 	}

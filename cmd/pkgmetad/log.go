@@ -3,9 +3,10 @@ package main
 import (
 	"io"
 	"os"
-	"pkgmetad/internal/config"
 	"sync"
 	"time"
+
+	"pkgmetad/internal/config"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/term"
@@ -39,19 +40,4 @@ func (l *lockedWriter) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.w.Write(p)
-}
-
-// cronLog hands what the scheduler has to say to the log.
-type cronLog struct{ log zerolog.Logger }
-
-func (c cronLog) Info(msg string, keysAndValues ...any) {
-	if msg == "skip" { // its word for it
-		c.log.Info().Msg("the last pass is still running; this tick is left out")
-		return
-	}
-	c.log.Debug().Fields(keysAndValues).Msg("schedule: " + msg)
-}
-
-func (c cronLog) Error(err error, msg string, keysAndValues ...any) {
-	c.log.Error().Err(err).Fields(keysAndValues).Msg("schedule: " + msg)
 }

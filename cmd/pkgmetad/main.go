@@ -2,9 +2,8 @@
 // from GitHub and PyPI on a schedule, keeps them in one database file, and
 // answers in the JSON shape that Django Packages documents.
 //
-// This package is the only one that knows all the others. It reads the command
-// line and the configuration, builds the parts, and starts and stops them in
-// order.
+// Each command has its file: it reads its flags and the configuration, and hands
+// over to the daemon or does its one job.
 package main
 
 import (

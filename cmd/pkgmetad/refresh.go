@@ -1,25 +1,20 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"time"
 
-	"github.com/rs/zerolog"
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"pkgmetad/fetcher"
 	"pkgmetad/internal/config"
+	"pkgmetad/internal/daemon"
 	"pkgmetad/internal/record"
-	"pkgmetad/internal/strict"
 )
 
 func newRefreshCommand() *cobra.Command {
@@ -45,7 +40,7 @@ Exit codes: 0 all done, 1 a package failed or had to be deferred for a limit.`,
 			if err != nil {
 				return failed(exitFailed, err)
 			}
-			return failed(exitFailed, refresh(cmd.Context(), cfg, refreshRequest{all, slugs}, cmd.OutOrStdout(), cmd.ErrOrStderr()))
+			return failed(exitFailed, refresh(cmd.Context(), cfg, daemon.Selection{All: all, Slugs: slugs}, cmd.OutOrStdout(), cmd.ErrOrStderr()))
 		},
 	}
 	addConfigFlag(cmd, &path)
@@ -54,20 +49,20 @@ Exit codes: 0 all done, 1 a package failed or had to be deferred for a limit.`,
 }
 
 // refresh has the pass run by whoever can, shows how it goes, and sums it up.
-func refresh(ctx context.Context, cfg *config.Config, request refreshRequest, stdout, stderr io.Writer) error {
+func refresh(ctx context.Context, cfg *config.Config, which daemon.Selection, stdout, stderr io.Writer) error {
 	watch := newWatcher(stderr)
 	var report record.Pass
 	var err error
-	if daemon := dialDaemon(ctx, cfg); daemon != nil {
-		report, err = refreshByDaemon(ctx, daemon, request, watch.progress)
+	if running := daemon.Dial(ctx, cfg); running != nil {
+		report, err = running.Refresh(ctx, which, watch.progress)
 	} else {
-		report, err = refreshHere(ctx, cfg, request, watch.progress, stderr)
+		report, err = daemon.Refresh(ctx, daemon.Options{Config: cfg, Version: version, Log: newLogger(cfg.Log, stderr)}, which, watch.progress)
 	}
 	watch.done()
 	if err != nil {
 		return err
 	}
-	for _, p := range watch.trouble {
+	for _, p := range watch.failed {
 		fmt.Fprintf(stderr, "%s %s: %s\n", p.Key, p.Outcome, p.Error)
 	}
 	fmt.Fprintln(stdout, summary(report))
@@ -82,70 +77,6 @@ func refresh(ctx context.Context, cfg *config.Config, request refreshRequest, st
 		return fmt.Errorf("%d of %d repositories and projects were deferred for a limit; run it again later, or leave it to the daemon", report.Deferred, report.Asked)
 	}
 	return nil
-}
-
-func refreshHere(ctx context.Context, cfg *config.Config, request refreshRequest, progress func(fetcher.Progress), stderr io.Writer) (report record.Pass, err error) {
-	log := newLogger(cfg.Log, stderr)
-	if log.GetLevel() == zerolog.InfoLevel {
-		log = log.Level(zerolog.WarnLevel)
-	}
-	passLog := log
-	if log.GetLevel() == zerolog.WarnLevel {
-		passLog = log.Level(zerolog.ErrorLevel) // the summary names what failed
-	}
-	p, err := openParts(cfg, passLog, false)
-	if err != nil {
-		return report, err
-	}
-	p.log = log
-	defer func() { err = errors.Join(err, p.store.Close()) }()
-	if err := p.syncCatalogue(); errors.Is(err, errStaleCatalogue) {
-		p.log.Error().Msg(err.Error())
-	} else if err != nil {
-		return report, err
-	}
-	return p.refresh(ctx, request, progress)
-}
-
-func refreshByDaemon(ctx context.Context, daemon *http.Client, request refreshRequest, progress func(fetcher.Progress)) (report record.Pass, err error) {
-	const gone = "the daemon went away before the pass ended: %w"
-	body, err := json.Marshal(request)
-	if err != nil {
-		return report, err
-	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://daemon/refresh", bytes.NewReader(body))
-	if err != nil {
-		return report, err
-	}
-	resp, err := daemon.Do(r)
-	if ctx.Err() != nil {
-		return record.Pass{Cancelled: true}, nil
-	}
-	if err != nil {
-		return report, fmt.Errorf("ask the daemon: %w", strict.Cause(err))
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
-		return report, fmt.Errorf("the daemon refused (%s): %s", resp.Status, bytes.TrimSpace(text))
-	}
-	for events := json.NewDecoder(bufio.NewReader(resp.Body)); ; {
-		var e refreshEvent
-		if err := events.Decode(&e); err != nil {
-			if ctx.Err() != nil {
-				return record.Pass{Cancelled: true}, nil
-			}
-			return report, fmt.Errorf(gone, err)
-		}
-		switch {
-		case e.Progress != nil:
-			progress(*e.Progress)
-		case e.Error != "":
-			return report, errors.New(e.Error)
-		case e.Report != nil:
-			return *e.Report, nil
-		}
-	}
 }
 
 // summary tells a person what a pass did.
@@ -176,23 +107,23 @@ func counted(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
-// watcher shows the progress of a pass where a person looks on.
+// watcher shows the progress of a pass on a terminal.
 type watcher struct {
 	w       io.Writer
 	visible bool
 	bar     *progressbar.ProgressBar
-	trouble []fetcher.Progress // packages with something to tell about, the first few
+	failed  []fetcher.Progress // sources that failed, are gone or were deferred: the first few
 }
 
-const maxTrouble = 20
+const maxFailed = 20
 
 func newWatcher(w io.Writer) *watcher {
 	return &watcher{w: w, visible: isTerminal(w)}
 }
 
 func (w *watcher) progress(p fetcher.Progress) {
-	if p.Error != "" && len(w.trouble) < maxTrouble {
-		w.trouble = append(w.trouble, p)
+	if p.Error != "" && len(w.failed) < maxFailed {
+		w.failed = append(w.failed, p)
 	}
 	if !w.visible {
 		return
@@ -200,7 +131,7 @@ func (w *watcher) progress(p fetcher.Progress) {
 	if w.bar == nil {
 		w.bar = progressbar.NewOptions(p.Total,
 			progressbar.OptionSetWriter(w.w), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
-			progressbar.OptionSetItsString("packages"), progressbar.OptionSetPredictTime(true),
+			progressbar.OptionSetItsString("sources"), progressbar.OptionSetPredictTime(true),
 			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
 	}
 	w.bar.ChangeMax(p.Total)

@@ -1,15 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
-	"net/url"
 	"os"
 	"text/tabwriter"
 	"time"
@@ -17,9 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"pkgmetad/internal/config"
+	"pkgmetad/internal/daemon"
 	"pkgmetad/internal/record"
-	"pkgmetad/internal/strict"
-	"pkgmetad/store"
 )
 
 func newShowCommand() *cobra.Command {
@@ -40,7 +34,7 @@ func newShowCommand() *cobra.Command {
 				return failed(exitFailed, err)
 			}
 			rec, err := lookUp(cmd.Context(), cfg, args[0])
-			if errors.Is(err, store.ErrNotFound) {
+			if errors.Is(err, record.ErrNotFound) {
 				err = fmt.Errorf("no package has the slug %q; slugs are those of the catalogue %s", args[0], cfg.Catalogue.Path)
 			}
 			if err != nil {
@@ -53,44 +47,24 @@ func newShowCommand() *cobra.Command {
 	return cmd
 }
 
-// lookUp gets a record from the daemon, or where none runs from the store.
-func lookUp(ctx context.Context, cfg *config.Config, slug string) (rec record.Package, err error) {
-	daemon := dialDaemon(ctx, cfg)
-	if daemon == nil {
-		if _, err := os.Stat(cfg.Store.Path); err != nil {
-			return rec, fmt.Errorf("there is no store yet: %w; serve or refresh make it", err)
-		}
-		st, err := openStore(cfg, false)
-		if err != nil {
-			return rec, err
-		}
-		rec, err = st.PackageBySlug(slug)
-		return rec, errors.Join(err, st.Close())
+// lookUp gets a record from the daemon or, where none runs, from the store.
+func lookUp(ctx context.Context, cfg *config.Config, slug string) (p record.Package, err error) {
+	if running := daemon.Dial(ctx, cfg); running != nil {
+		return running.Show(ctx, slug)
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://daemon/show/"+url.PathEscape(slug), nil)
+	if _, err := os.Stat(cfg.Store.Path); err != nil {
+		return p, fmt.Errorf("there is no store yet: %w; serve or refresh make it", err)
+	}
+	st, err := daemon.OpenStore(cfg)
 	if err != nil {
-		return rec, err
+		return p, err
 	}
-	resp, err := daemon.Do(r)
-	if err != nil {
-		return rec, fmt.Errorf("ask the daemon: %w", strict.Cause(err))
-	}
-	defer resp.Body.Close()
-	switch resp.StatusCode {
-	case http.StatusOK:
-		if err := json.NewDecoder(resp.Body).Decode(&rec); err != nil {
-			return rec, fmt.Errorf("the daemon's answer broke off: %w", err)
-		}
-		return rec, nil
-	case http.StatusNotFound:
-		return rec, store.ErrNotFound
-	}
-	text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
-	return rec, fmt.Errorf("the daemon failed (%s): %s", resp.Status, bytes.TrimSpace(text))
+	p, err = st.PackageBySlug(slug)
+	return p, errors.Join(err, st.Close())
 }
 
 func show(w io.Writer, cfg *config.Config, rec record.Package, now time.Time) error {
-	fmt.Fprintf(w, "%s\n\n", rendering(cfg).Record(&rec, 4))
+	fmt.Fprintf(w, "%s\n\n", daemon.Rendering(cfg).Record(&rec, 4))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "source\tstate\tlast attempt\tlast success\tnext due\tfailures")
 	sources := []struct {
@@ -115,16 +89,6 @@ func show(w io.Writer, cfg *config.Config, rec record.Package, now time.Time) er
 		}
 	}
 	return nil
-}
-
-// reachable returns an address on this machine for one that is listened on,
-// which may stand for all addresses.
-func reachable(listen string) string {
-	host, port, err := net.SplitHostPort(listen)
-	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
-		return net.JoinHostPort("localhost", port)
-	}
-	return listen
 }
 
 // moment writes a time and how far it is from now.

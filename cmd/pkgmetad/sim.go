@@ -1,11 +1,9 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -14,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pkgmetad/internal/config"
+	"pkgmetad/internal/daemon"
 	"pkgmetad/internal/sim"
 )
 
@@ -73,9 +72,9 @@ type simServer struct {
 }
 
 func startSim(listen string, world *sim.World) (*simServer, error) {
-	l, err := net.Listen("tcp", listen)
+	l, err := daemon.Listen(listen)
 	if err != nil {
-		return nil, explainListen(listen, err)
+		return nil, err
 	}
 	s := &simServer{
 		url:    "http://" + l.Addr().String() + "/",
@@ -88,9 +87,7 @@ func startSim(listen string, world *sim.World) (*simServer, error) {
 
 // stop ends the server and waits for it.
 func (s *simServer) stop() error {
-	grace, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	err := shutdown(grace, s.server)
+	err := s.server.Close()
 	if e := <-s.ended; !errors.Is(e, http.ErrServerClosed) {
 		err = errors.Join(err, e)
 	}

@@ -40,11 +40,3 @@ func commit() string {
 	}
 	return cmp.Or(revision, "unknown") + dirty
 }
-
-// userAgent names the program to the upstreams, with whom to write to.
-func userAgent(contact string) string {
-	if contact == "" {
-		return "pkgmetad/" + version
-	}
-	return "pkgmetad/" + version + " (+" + contact + ")"
-}

@@ -172,3 +172,12 @@ func noteMove(ctx context.Context, status int) {
 		m.Temporary++
 	}
 }
+
+// UserAgent names the program to an upstream, with whom to write to: an address or
+// a URL, "" for none.
+func UserAgent(version, contact string) string {
+	if contact == "" {
+		return "pkgmetad/" + version
+	}
+	return "pkgmetad/" + version + " (+" + contact + ")"
+}

@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"context"
@@ -99,4 +99,19 @@ func (s *scheduler) run(ctx context.Context) {
 	}
 	<-c.Stop().Done()
 	started.Wait()
+}
+
+// cronLog hands what the scheduler has to say to the log.
+type cronLog struct{ log zerolog.Logger }
+
+func (c cronLog) Info(msg string, keysAndValues ...any) {
+	if msg == "skip" { // its word for it
+		c.log.Info().Msg("the last pass is still running; this tick is left out")
+		return
+	}
+	c.log.Debug().Fields(keysAndValues).Msg("schedule: " + msg)
+}
+
+func (c cronLog) Error(err error, msg string, keysAndValues ...any) {
+	c.log.Error().Err(err).Fields(keysAndValues).Msg("schedule: " + msg)
 }

@@ -1,12 +1,13 @@
-package main
+package daemon
 
 import (
 	"context"
-	"pkgmetad/internal/config"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"pkgmetad/internal/config"
 
 	"github.com/rs/zerolog"
 )

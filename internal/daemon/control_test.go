@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"net/http"
@@ -54,11 +54,11 @@ func TestStoppedTerminalHoldsNothingUp(t *testing.T) {
 			world.AddRepo(&sim.Repo{FullName: "acme/" + name, Stars: 5, Commits: []sim.Commit{{At: time.Now().Add(-time.Hour), Author: "ada"}}})
 		}
 		transport := world.Transport()
-		gh, err := github.New(github.Options{BaseURL: "http://sim/", UserAgent: userAgent(""), Transport: transport})
+		gh, err := github.New(github.Options{BaseURL: "http://sim/", UserAgent: "pkgmetad/test", Transport: transport})
 		if err != nil {
 			t.Fatal(err)
 		}
-		py, err := pypi.New(pypi.Options{BaseURL: "http://sim/", UserAgent: userAgent(""), Transport: transport})
+		py, err := pypi.New(pypi.Options{BaseURL: "http://sim/", UserAgent: "pkgmetad/test", Transport: transport})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,10 +75,10 @@ func TestStoppedTerminalHoldsNothingUp(t *testing.T) {
 		if _, err := st.SyncCatalogue(c, time.Now()); err != nil {
 			t.Fatal(err)
 		}
-		p := &parts{cfg: config.Default(), store: st, fetcher: fetcher.New(fetcher.Options{Store: st, GitHub: gh, PyPI: py, Log: zerolog.Nop(), Policy: fetcher.Policy{StaleAfter: time.Hour, RetryMin: time.Minute, RetryMax: time.Hour}})}
+		r := &refresher{cfg: config.Default(), store: st, fetcher: fetcher.New(fetcher.Options{Store: st, GitHub: gh, PyPI: py, Log: zerolog.Nop(), Policy: fetcher.Policy{StaleAfter: time.Hour, RetryMin: time.Minute, RetryMax: time.Hour}})}
 
 		start := time.Now()
-		p.handleRefresh(&stopped{header: http.Header{}}, httptest.NewRequest("POST", "/refresh", strings.NewReader(`{"all":true}`)))
+		(&control{refresher: r}).handleRefresh(&stopped{header: http.Header{}}, httptest.NewRequest("POST", "/refresh", strings.NewReader(`{"all":true}`)))
 		if took := time.Since(start); took > 2*sendTimeout {
 			t.Errorf("it took %s", took)
 		}
@@ -102,7 +102,7 @@ func TestLongSocketPath(t *testing.T) {
 	}
 	cfg := config.Default()
 	cfg.Store.Path = filepath.Join(folder, "test.db")
-	c, err := listenControl(t.Context(), &parts{cfg: cfg})
+	c, err := listenControl(t.Context(), &refresher{cfg: cfg})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,16 +111,17 @@ func TestLongSocketPath(t *testing.T) {
 	if info, err := os.Stat(controlPath(cfg)); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the socket: %v, %v", info, err)
 	}
-	daemon := dialDaemon(t.Context(), cfg)
-	if daemon == nil {
+	client := Dial(t.Context(), cfg)
+	if client == nil {
 		t.Fatal("no answer from the socket")
 	}
-	if resp, err := daemon.Get("http://daemon/nothing"); err != nil || resp.StatusCode != http.StatusNotFound {
-		t.Errorf("%v, %v", resp, err)
-	} else {
-		resp.Body.Close()
+	if _, err := client.do(t.Context(), http.MethodGet, "nothing", nil); err != record.ErrNotFound {
+		t.Error(err)
 	}
-	if err := c.close(t.Context()); err != nil {
+	if err := c.shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := c.remove(); err != nil {
 		t.Error(err)
 	}
 	if err := <-served; err != http.ErrServerClosed {

@@ -1,0 +1,112 @@
+package daemon
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+
+	"pkgmetad/fetcher"
+	"pkgmetad/internal/config"
+	"pkgmetad/internal/record"
+	"pkgmetad/internal/strict"
+)
+
+// Client asks a running daemon through its control socket.
+type Client struct{ http *http.Client }
+
+// Dial returns a client of the daemon that serves cfg's store, or nil where none
+// does.
+func Dial(ctx context.Context, cfg *config.Config) *Client {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		address, done, err := socketAddress(controlPath(cfg))
+		if err != nil {
+			return nil, err
+		}
+		defer done()
+		return new(net.Dialer).DialContext(ctx, "unix", address)
+	}
+	conn, err := dial(ctx, "", "")
+	if err != nil {
+		return nil
+	}
+	_ = conn.Close()
+	return &Client{&http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}}
+}
+
+// Refresh has the daemon run a pass, calls progress after each source (some are left
+// out where the caller is slow), and returns the report. Cancelling ctx ends the
+// pass: the report says so, and the error is nil.
+func (c *Client) Refresh(ctx context.Context, which Selection, progress func(fetcher.Progress)) (report record.Pass, err error) {
+	body, err := json.Marshal(which)
+	if err != nil {
+		return report, err
+	}
+	resp, err := c.do(ctx, http.MethodPost, "refresh", body)
+	if ctx.Err() != nil {
+		return record.Pass{Cancelled: true}, nil
+	}
+	if err != nil {
+		return report, err
+	}
+	defer resp.Body.Close()
+	for events := json.NewDecoder(bufio.NewReader(resp.Body)); ; {
+		var e refreshEvent
+		if err := events.Decode(&e); err != nil {
+			if ctx.Err() != nil {
+				return record.Pass{Cancelled: true}, nil
+			}
+			return report, fmt.Errorf("the daemon went away before the pass ended: %w", err)
+		}
+		switch {
+		case e.Progress != nil:
+			progress(*e.Progress)
+		case e.Error != "":
+			return report, errors.New(e.Error)
+		case e.Report != nil:
+			return *e.Report, nil
+		}
+	}
+}
+
+// Show returns the package with that slug, or record.ErrNotFound.
+func (c *Client) Show(ctx context.Context, slug string) (p record.Package, err error) {
+	resp, err := c.do(ctx, http.MethodGet, "show/"+url.PathEscape(slug), nil)
+	if err != nil {
+		return p, err
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(&p); err != nil {
+		return p, fmt.Errorf("the daemon's answer broke off: %w", err)
+	}
+	return p, nil
+}
+
+// do sends a request. The answer is 200; any other is an error.
+func (c *Client) do(ctx context.Context, method, path string, body []byte) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(ctx, method, "http://daemon/"+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.http.Do(r)
+	if err != nil {
+		return nil, fmt.Errorf("ask the daemon: %w", strict.Cause(err))
+	}
+	switch resp.StatusCode {
+	case http.StatusOK:
+		return resp, nil
+	case http.StatusNotFound:
+		err = record.ErrNotFound
+	default:
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
+		err = fmt.Errorf("the daemon refused (%s): %s", resp.Status, bytes.TrimSpace(text))
+	}
+	_ = resp.Body.Close()
+	return nil, err
+}

@@ -1,0 +1,222 @@
+// Package daemon is pkgmetad at work: what runs between the start and the stop
+// of `pkgmetad serve`, and the one pass of `pkgmetad refresh`.
+//
+//	New     opens the store, takes the catalogue over, listens
+//	Run     serves, follows the store, and runs passes on schedule, until it is stopped
+//	Reload  takes the catalogue over again
+//	Stop    has Run end in order
+//
+// Other processes reach a daemon through its control socket: see [Dial].
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"pkgmetad/api"
+	"pkgmetad/internal/config"
+	"pkgmetad/internal/search"
+	"pkgmetad/internal/snapshot"
+)
+
+// Options is what a daemon is made from. All of it is required.
+type Options struct {
+	Config  *config.Config
+	Version string // of the program, for the User-Agent
+	Log     zerolog.Logger
+}
+
+// Daemon keeps a store fresh and serves it. Whoever made one calls Run once.
+type Daemon struct {
+	cfg       *config.Config
+	log       zerolog.Logger
+	refresher *refresher
+	scheduler *scheduler
+	listener  net.Listener
+	server    *http.Server
+	control   *control
+	snapshots *snapshot.Follower
+	index     *search.Index
+
+	running   context.Context // ends when the daemon has to stop; its cause says why
+	stop      context.CancelCauseFunc
+	reloading sync.Mutex
+}
+
+// errStopped is the cause of a stop that was asked for, as against one for a fault.
+var errStopped = errors.New("the daemon is stopping")
+
+// shutdownGrace is what requests that are being answered get to finish, at a stop.
+const shutdownGrace = 10 * time.Second
+
+// New opens the store, takes the catalogue over and listens; connections wait
+// until Run. It fails with ErrNoCatalogue where the catalogue file is bad and the
+// store holds no earlier catalogue to go on with.
+func New(o Options) (_ *Daemon, err error) {
+	d := &Daemon{cfg: o.Config, log: o.Log}
+	d.running, d.stop = context.WithCancelCause(context.Background())
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.release())
+		}
+	}()
+
+	if d.refresher, err = newRefresher(o, d.log, openAndRender); err != nil {
+		return nil, err
+	}
+	d.scheduler = &scheduler{schedule: d.cfg.Schedule.Cron, location: d.cfg.Schedule.TimeZone, log: d.log, job: d.refresher.passes}
+	d.warn()
+	if err := d.refresher.startCatalogue(); err != nil {
+		return nil, err
+	}
+	if d.listener, err = Listen(d.cfg.HTTP.Listen); err != nil {
+		return nil, err
+	}
+	if err := d.openFollowers(); err != nil {
+		return nil, err
+	}
+	handler, err := d.newAPI()
+	if err != nil {
+		return nil, err
+	}
+	d.server = api.NewServer(handler, d.log)
+	d.server.BaseContext = func(net.Listener) context.Context { return d.running } // whoever waits for a change is let go at a stop
+	if d.control, err = listenControl(d.running, d.refresher); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// openFollowers opens what keeps up with the store.
+func (d *Daemon) openFollowers() (err error) {
+	served := Rendering(d.cfg)
+	served.Base = d.cfg.HTTP.LinkBase(d.listener.Addr().String()) // the port that was free, if any would do
+	if d.snapshots, err = snapshot.New(d.cfg.Store.Path+".snapshot", d.refresher.store, served, d.log); err != nil {
+		return err
+	}
+	d.index, err = search.Open(d.cfg.Store.Path+".search", d.refresher.store, d.log)
+	return err
+}
+
+func (d *Daemon) newAPI() (http.Handler, error) {
+	pagesChanged, err := d.refresher.store.Dated("pages", fmt.Sprintf("max_limit=%d", d.cfg.HTTP.MaxLimit))
+	if err != nil {
+		return nil, err
+	}
+	return api.New(api.Options{
+		Store: d.refresher.store, Snapshots: d.snapshots, Searcher: searcher{d.index}, Activity: d.activity,
+		PublicURL: d.cfg.HTTP.PublicURL, TrustedProxies: d.cfg.HTTP.TrustedProxies,
+		Location: d.cfg.HTTP.TimeZone, MaxLimit: d.cfg.HTTP.MaxLimit, PagesChanged: pagesChanged,
+		MaxWaits: (d.cfg.HTTP.MaxConnections + 1) / 2, Log: d.log,
+	})
+}
+
+// Address returns where the API listens.
+func (d *Daemon) Address() net.Addr { return d.listener.Addr() }
+
+// Run serves, and runs a first pass at once and further ones on schedule. It
+// returns when the daemon was stopped and everything is closed: what has arrived
+// is stored, what was being answered has been answered. The error is nil unless a
+// listener broke or something could not be closed.
+func (d *Daemon) Run() error {
+	defer setGC(gcPercent)()
+	var others sync.WaitGroup
+	serve := func(s *http.Server, l net.Listener) {
+		others.Go(func() {
+			if err := s.Serve(l); err != http.ErrServerClosed {
+				d.stop(fmt.Errorf("serve %s: %w", l.Addr(), err))
+			}
+		})
+	}
+	serve(d.server, api.LimitListener(d.listener, d.cfg.HTTP.MaxConnections))
+	serve(d.control.server, d.control.listener)
+	d.log.Info().Str("listen", d.Address().String()).Msg("serving http://" + d.Address().String() + "/api/v4/")
+
+	others.Go(func() { d.snapshots.Run(d.running) })
+	others.Go(func() {
+		if err := d.index.Run(d.running); err != nil {
+			d.log.Error().Err(err).Msg("the search finds what it found so far, and nothing newer")
+		}
+	})
+	d.scheduler.run(d.running) // until the daemon is stopped and the pass has stored what arrived
+
+	err := d.shutdown()
+	others.Wait()
+	return errors.Join(d.fault(), err, d.release())
+}
+
+// Stop has Run end in order, and does not wait for it.
+func (d *Daemon) Stop() { d.stop(errStopped) }
+
+// fault returns what the daemon stopped for, nil where it was told to.
+func (d *Daemon) fault() error {
+	if cause := context.Cause(d.running); cause != errStopped {
+		return cause
+	}
+	return nil
+}
+
+// shutdown lets both servers finish what they answer.
+func (d *Daemon) shutdown() error {
+	grace, cancel := context.WithTimeout(context.Background(), shutdownGrace)
+	defer cancel()
+	return errors.Join(d.control.shutdown(grace), shutdown(grace, d.server))
+}
+
+// release closes what is open, the store last. A reload that has begun ends first.
+func (d *Daemon) release() error {
+	d.Stop()
+	d.reloading.Lock()
+	defer d.reloading.Unlock()
+	var errs []error
+	if d.control != nil {
+		errs = append(errs, d.control.remove())
+	}
+	if d.listener != nil {
+		_ = d.listener.Close() // the server has closed it, unless New failed
+	}
+	if d.index != nil {
+		errs = append(errs, d.index.Close())
+	}
+	if d.refresher != nil {
+		errs = append(errs, d.refresher.store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// warn tells what works, but not as well as it could.
+func (d *Daemon) warn() {
+	for _, w := range d.cfg.Warnings {
+		d.log.Warn().Msg(w)
+	}
+	if d.cfg.GitHub.Token.Empty() {
+		d.log.Warn().Msg("no GitHub token: GitHub answers 60 requests an hour, about 15 packages; with one (github.token_file or GITHUB_TOKEN) it answers 5000")
+	} else {
+		d.log.Info().Msg("GitHub token from " + d.cfg.GitHub.TokenSource)
+	}
+	if d.cfg.PyPI.Contact == "" {
+		d.log.Warn().Msg("pypi.contact is empty: GitHub and PyPI ask for a contact in the User-Agent, and block who has none first")
+	}
+}
+
+// searcher lets the API search the index.
+type searcher struct{ index *search.Index }
+
+func (s searcher) Search(ctx context.Context, query string, limit int) ([]api.Hit, error) {
+	found, err := s.index.Search(ctx, query, limit)
+	if errors.Is(err, search.ErrNotReady) || errors.Is(err, search.ErrClosed) {
+		err = fmt.Errorf("%w: %w", api.ErrNotReady, err)
+	}
+	hits := make([]api.Hit, len(found))
+	for i, hit := range found {
+		hits[i] = api.Hit(hit)
+	}
+	return hits, err
+}

@@ -1,0 +1,318 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"pkgmetad/fetcher"
+	"pkgmetad/internal/config"
+	"pkgmetad/internal/sim"
+)
+
+// trial is a configuration whose upstreams are simulated, and its catalogue.
+type trial struct {
+	t     *testing.T
+	world *sim.World
+	cfg   *config.Config
+	log   *lines
+}
+
+// lines collects a log.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer // guarded by mu
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func newTrial(t *testing.T) *trial {
+	world := sim.New(sim.Options{})
+	for _, name := range []string{"one", "two"} {
+		world.AddRepo(&sim.Repo{FullName: "acme/" + name, Stars: 5, Commits: []sim.Commit{{At: time.Now().Add(-time.Hour), Author: "ada"}}})
+	}
+	server := httptest.NewServer(world.Handler())
+	t.Cleanup(func() {
+		server.Close()
+		_ = world.Close()
+	})
+	folder := t.TempDir()
+	cfg := config.Default()
+	cfg.Store.Path = filepath.Join(folder, "test.db")
+	cfg.Store.LockWait = 100 * time.Millisecond
+	cfg.Catalogue.Path = filepath.Join(folder, "catalogue.yaml")
+	cfg.HTTP.Listen = "127.0.0.1:0"
+	cfg.GitHub.BaseURL, cfg.PyPI.BaseURL = server.URL+"/", server.URL+"/"
+	cfg.GitHub.Token = config.NewSecret("canary")
+	var err error
+	if cfg.Schedule.Cron, err = config.ParseSchedule("@yearly", time.UTC); err != nil {
+		t.Fatal(err)
+	}
+	x := &trial{t: t, world: world, cfg: cfg, log: new(lines)}
+	x.catalogue("packages: [{slug: one, repo_url: https://github.com/acme/one}]\n")
+	return x
+}
+
+func (x *trial) catalogue(text string) {
+	x.t.Helper()
+	if err := os.WriteFile(x.cfg.Catalogue.Path, []byte(text), 0o600); err != nil {
+		x.t.Fatal(err)
+	}
+}
+
+func (x *trial) options() Options {
+	return Options{Config: x.cfg, Version: "test", Log: zerolog.New(x.log)}
+}
+
+// start runs a daemon until the test ends. ended gives what Run returned.
+func (x *trial) start() (d *Daemon, ended <-chan error) {
+	x.t.Helper()
+	d, err := New(x.options())
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	end := make(chan error, 1)
+	var running sync.WaitGroup
+	running.Go(func() { end <- d.Run() })
+	x.t.Cleanup(func() { d.Stop(); running.Wait() })
+	return d, end
+}
+
+// stop stops a daemon, which has to end without an error.
+func (x *trial) stop(d *Daemon, ended <-chan error) {
+	x.t.Helper()
+	d.Stop()
+	if err := <-ended; err != nil {
+		x.t.Errorf("it ended with: %v", err)
+	}
+}
+
+// get asks the daemon for a path, and decodes what a 200 answers.
+func (x *trial) get(d *Daemon, path string) (status int, body map[string]any) {
+	x.t.Helper()
+	resp, err := http.Get("http://" + d.Address().String() + path)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusOK {
+		if err := json.NewDecoder(resp.Body).Decode(&body); err != nil {
+			x.t.Fatal(err)
+		}
+	}
+	return resp.StatusCode, body
+}
+
+// until asks the daemon for a path until what it answers holds.
+func (x *trial) until(d *Daemon, path string, holds func(map[string]any) bool) {
+	x.t.Helper()
+	var body map[string]any
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if _, body = x.get(d, path); body != nil && holds(body) {
+			return
+		}
+	}
+	x.t.Fatalf("%s never held; it answered %v", path, body)
+}
+
+func stars(n float64) func(map[string]any) bool {
+	return func(body map[string]any) bool { return body["repo_watchers"] == n }
+}
+
+// TestLife: a daemon fetches and serves, keeps what it knows over a restart, and
+// lets go of everything when it stops.
+func TestLife(t *testing.T) {
+	x := newTrial(t)
+	d, ended := x.start()
+	x.until(d, "/api/v4/packages/one/", stars(5))
+	x.until(d, "/status/", func(body map[string]any) bool { return len(body["passes"].([]any)) == 1 })
+	if _, err := New(x.options()); err == nil || !strings.Contains(err.Error(), "test.db") {
+		t.Errorf("a second daemon on the same store: %v", err)
+	}
+	x.stop(d, ended)
+	if _, err := os.Stat(controlPath(x.cfg)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the control socket is still there: %v", err)
+	}
+
+	d, ended = x.start()
+	if status, body := x.get(d, "/api/v4/packages/one/"); status != 200 || !stars(5)(body) {
+		t.Errorf("after a restart: %d, %v", status, body)
+	}
+	x.stop(d, ended)
+	if n := strings.Count(x.log.String(), "catalogue as before"); n != 1 {
+		t.Errorf("a restart reads an unchanged catalogue again:\n%s", x.log)
+	}
+}
+
+// TestStoppedBeforeItRuns: a signal may come while New works.
+func TestStoppedBeforeItRuns(t *testing.T) {
+	x := newTrial(t)
+	d, err := New(x.options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Stop()
+	if err := d.Run(); err != nil {
+		t.Errorf("it ended with: %v", err)
+	}
+	if s := x.world.Stats(); s.Requests != 0 {
+		t.Errorf("it made %d requests", s.Requests)
+	}
+	x.stop(x.start()) // all is let go
+}
+
+// TestFailedStart: what New had opened is closed again, and its error says what is wrong.
+func TestFailedStart(t *testing.T) {
+	x := newTrial(t)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	x.cfg.HTTP.Listen = taken.Addr().String()
+	if _, err := New(x.options()); err == nil || !strings.Contains(err.Error(), "another program uses this port") {
+		t.Errorf("its port is taken: %v", err)
+	}
+	x.cfg.HTTP.Listen = "127.0.0.1:0"
+	if err := os.Mkdir(controlPath(x.cfg), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(controlPath(x.cfg), "file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(x.options()); err == nil || !strings.Contains(err.Error(), "control socket") {
+		t.Errorf("a folder has the name of its socket: %v", err)
+	}
+	if err := os.RemoveAll(controlPath(x.cfg)); err != nil {
+		t.Fatal(err)
+	}
+	x.stop(x.start())
+}
+
+// TestCatalogueAtStart: a bad file is fatal only where there is nothing to go on with.
+func TestCatalogueAtStart(t *testing.T) {
+	x := newTrial(t)
+	const good, bad = "packages: [{slug: one}]\n", "packages: [{slug: one}, {slug: one}]\n"
+	x.catalogue(bad)
+	if _, err := New(x.options()); !errors.Is(err, ErrNoCatalogue) || !strings.Contains(err.Error(), "catalogue.yaml:1:") {
+		t.Errorf("a bad catalogue, the first one: %v", err)
+	}
+	x.catalogue(good)
+	x.stop(x.start())
+	x.catalogue(bad)
+	d, ended := x.start()
+	if status, _ := x.get(d, "/api/v4/packages/one/"); status != 200 {
+		t.Errorf("the earlier catalogue does not go on: %d", status)
+	}
+	x.stop(d, ended)
+	if !strings.Contains(x.log.String(), "stays as it was") {
+		t.Errorf("the log does not tell of the bad catalogue:\n%s", x.log)
+	}
+}
+
+// TestReload: a good catalogue is served and fetched, a bad one changes nothing.
+func TestReload(t *testing.T) {
+	x := newTrial(t)
+	d, ended := x.start()
+	x.until(d, "/api/v4/packages/one/", stars(5))
+	x.catalogue("packages: [{slug: two}, {slug: two}]\n")
+	if err := d.Reload(); err == nil || !strings.Contains(err.Error(), "stays as it was") || !strings.Contains(err.Error(), "catalogue.yaml:1:") {
+		t.Errorf("a bad catalogue: %v", err)
+	}
+	if status, _ := x.get(d, "/api/v4/packages/one/"); status != 200 {
+		t.Errorf("the earlier catalogue does not go on: %d", status)
+	}
+	x.catalogue("packages: [{slug: two, repo_url: https://github.com/acme/two}]\n")
+	if err := d.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	if status, _ := x.get(d, "/api/v4/packages/one/"); status != 404 {
+		t.Errorf("what is no longer listed is still served: %d", status)
+	}
+	if d.scheduler.resume.Load() == 0 {
+		t.Error("nobody asked for a pass over what is new")
+	}
+	x.until(d, "/snapshot/packages.ndjson", func(body map[string]any) bool { return body["slug"] == "two" })
+	x.stop(d, ended)
+	if err := d.Reload(); err != nil {
+		t.Errorf("a reload of a daemon that has stopped: %v", err)
+	}
+}
+
+// TestBrokenListener: a daemon that can no longer serve ends, and says why.
+func TestBrokenListener(t *testing.T) {
+	x := newTrial(t)
+	d, ended := x.start()
+	x.until(d, "/api/v4/packages/one/", stars(5))
+	_ = d.listener.Close()
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "serve 127.0.0.1:") {
+		t.Errorf("it ended with: %v", err)
+	}
+	x.stop(x.start())
+}
+
+// TestRefreshWithAndWithoutDaemon: both ends of a refresh on demand tell the same.
+func TestRefreshWithAndWithoutDaemon(t *testing.T) {
+	x := newTrial(t)
+	if Dial(t.Context(), x.cfg) != nil {
+		t.Error("somebody answers, and no daemon runs")
+	}
+	var told []string
+	progress := func(p fetcher.Progress) { told = append(told, string(p.Key)+" "+p.Outcome) }
+	report, err := Refresh(t.Context(), x.options(), Selection{}, progress)
+	if err != nil || report.Fresh != 1 || strings.Join(told, ", ") != "github.com/acme/one fresh" {
+		t.Errorf("without a daemon: %+v, %v; progress %q", report, err, told)
+	}
+
+	d, ended := x.start()
+	client := Dial(t.Context(), x.cfg)
+	told = nil
+	report, err = client.Refresh(t.Context(), Selection{Slugs: []string{"one"}}, progress)
+	if err != nil || report.Unchanged != 1 || strings.Join(told, ", ") != "github.com/acme/one unchanged" {
+		t.Errorf("by the daemon: %+v, %v; progress %q", report, err, told)
+	}
+	if _, err := client.Refresh(t.Context(), Selection{Slugs: []string{"nothing"}}, progress); err == nil || !strings.Contains(err.Error(), "nothing") {
+		t.Errorf("a package that is not there: %v", err)
+	}
+	if p, err := client.Show(t.Context(), "one"); err != nil || p.Repo.Stars != 5 {
+		t.Errorf("show: %+v, %v", p, err)
+	}
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	if report, err := client.Refresh(cancelled, Selection{All: true}, progress); err != nil || !report.Cancelled {
+		t.Errorf("cancelled: %+v, %v", report, err)
+	}
+	resp, err := client.http.Post("http://daemon/refresh", "application/json", strings.NewReader("{"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _ := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusBadRequest {
+		t.Errorf("half a request: %s: %s", resp.Status, text)
+	}
+	x.stop(d, ended)
+}

@@ -1,0 +1,85 @@
+package daemon
+
+import (
+	"context"
+	"time"
+
+	"pkgmetad/fetcher"
+	"pkgmetad/internal/record"
+	"pkgmetad/internal/status"
+)
+
+// Selection says what a refresh is of: everything, the named packages, or, where
+// it is zero, what is due.
+type Selection struct {
+	All   bool     `json:"all"`
+	Slugs []string `json:"slugs"`
+}
+
+// passes runs passes until nothing is due, and returns when to resume what a limit
+// deferred; zero for nothing.
+func (r *refresher) passes(ctx context.Context) (resume time.Time) {
+	for {
+		report, err := r.pass(ctx)
+		resume = report.Resume()
+		if err != nil || ctx.Err() != nil || resume.IsZero() || resume.After(time.Now()) {
+			return resume
+		}
+	}
+}
+
+// pass runs one pass over what is due.
+func (r *refresher) pass(ctx context.Context) (record.Pass, error) {
+	now := time.Now()
+	r.passSince.Store(&now)
+	defer r.passSince.Store(nil)
+	report, err := r.fetcher.Pass(ctx)
+	r.endPass(report, err)
+	return report, err
+}
+
+// refresh runs a pass on demand.
+func (r *refresher) refresh(ctx context.Context, which Selection, progress func(fetcher.Progress)) (report record.Pass, err error) {
+	switch {
+	case which.All:
+		report, err = r.fetcher.RefreshAll(ctx, progress)
+	case len(which.Slugs) > 0:
+		report, err = r.fetcher.Refresh(ctx, which.Slugs, progress)
+	default:
+		report, err = r.fetcher.RefreshDue(ctx, progress)
+	}
+	r.endPass(report, err)
+	return report, err
+}
+
+// endPass does what follows every pass: it stores the report, which /status/ shows,
+// and forgets the deletions that the feed has listed for long enough. Readers need
+// nothing from here: snapshot and search follow the store.
+func (r *refresher) endPass(report record.Pass, passErr error) {
+	now := time.Now()
+	if report.Asked > 0 || passErr != nil { // else nothing was due: no news
+		if err := r.store.LogPass(report, now.Add(-status.PassesShown)); err != nil {
+			r.log.Error().Err(err).Msg("/status/ will not list the pass that ended now")
+		}
+	}
+	if err := r.store.Forget(now.Add(-r.cfg.Store.KeepDeletions)); err != nil {
+		r.log.Error().Err(err).Msg("old deletions stay in the feed of changes until the next pass")
+	}
+}
+
+// activity tells /status/ what the store does not know: what runs, what comes next,
+// and what the upstreams allow.
+func (d *Daemon) activity() status.Activity {
+	r := d.refresher
+	a := status.Activity{NextTick: d.scheduler.next(time.Now())}
+	if since := r.passSince.Load(); since != nil {
+		a.RunningSince = *since
+	}
+	b := r.github.Budget()
+	gitHub := status.Budget{Name: "GitHub", Known: b.Known, Limit: b.Limit, Remaining: b.Remaining, Reset: b.Reset}
+	gitHub.HeldUntil, gitHub.Reason = r.github.Hold()
+	pyPI := status.Budget{Name: "PyPI"} // which tells of no limit until one is met
+	pyPI.HeldUntil, pyPI.Reason = r.pypi.Hold()
+	a.Budgets = []status.Budget{gitHub, pyPI}
+	return a
+}

@@ -1,0 +1,106 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"pkgmetad/fetcher"
+	"pkgmetad/github"
+	"pkgmetad/internal/config"
+	"pkgmetad/internal/record"
+	"pkgmetad/internal/render"
+	"pkgmetad/internal/upstream"
+	"pkgmetad/pypi"
+	"pkgmetad/store"
+)
+
+// refresher is what keeps a store fresh: the store, its catalogue, both clients
+// and the passes. The daemon has one, and so has a refresh without a daemon.
+type refresher struct {
+	cfg     *config.Config
+	log     zerolog.Logger
+	store   *store.Store
+	github  *github.Client
+	pypi    *pypi.Client
+	fetcher *fetcher.Fetcher
+
+	passSince atomic.Pointer[time.Time] // when the pass on schedule that runs now began; nil for none
+}
+
+// openMode says what opening a store does to records that were rendered under
+// other settings than those of the configuration.
+type openMode bool
+
+const (
+	openAsIs      openMode = false // they stay as they are, and others are rendered like them
+	openAndRender openMode = true  // they are rendered anew, which the readers' daemon alone may do
+)
+
+// OpenStore opens the store that cfg names, for a command to work on. Records stay
+// rendered as they are; a new store begins with the settings of cfg.
+func OpenStore(cfg *config.Config) (*store.Store, error) { return openStore(cfg, openAsIs) }
+
+func openStore(cfg *config.Config, mode openMode) (*store.Store, error) {
+	return store.Open(cfg.Store.Path, store.Options{
+		LockWait: cfg.Store.LockWait, MaxSize: int(cfg.Store.MaxSize), Refer: fetcher.Refer(cfg.GitHub.URLHost),
+		Render: render.New, Rendering: Rendering(cfg).Name(), Rerender: bool(mode),
+	})
+}
+
+// Rendering returns how the records of cfg's store are served.
+func Rendering(cfg *config.Config) render.Rendering {
+	return render.Rendering{Zone: cfg.HTTP.TimeZone, Base: cfg.HTTP.LinkBase(cfg.HTTP.Listen)}
+}
+
+// newRefresher opens the store and builds the clients and the fetcher. Close the
+// store when done.
+func newRefresher(o Options, fetchLog zerolog.Logger, mode openMode) (*refresher, error) {
+	cfg := o.Config
+	userAgent := upstream.UserAgent(o.Version, cfg.PyPI.Contact)
+	r := &refresher{cfg: cfg, log: o.Log}
+	var err error
+	if r.github, err = github.New(github.Options{
+		BaseURL: cfg.GitHub.BaseURL, Token: cfg.GitHub.Token.Reveal(), UserAgent: userAgent,
+		Timeout: cfg.GitHub.Timeout, Reserve: cfg.GitHub.Reserve,
+	}); err != nil {
+		return nil, err
+	}
+	if r.pypi, err = pypi.New(pypi.Options{BaseURL: cfg.PyPI.BaseURL, UserAgent: userAgent, Timeout: cfg.PyPI.Timeout}); err != nil {
+		return nil, err
+	}
+	if r.store, err = openStore(cfg, mode); err != nil {
+		return nil, err
+	}
+	r.fetcher = fetcher.New(fetcher.Options{
+		Store: r.store, GitHub: r.github, PyPI: r.pypi, Log: fetchLog,
+		Workers: cfg.Refresh.Workers, MaxSources: cfg.Refresh.MaxPackages, PendingWait: cfg.Refresh.PendingWait,
+		Policy: fetcher.Policy{StaleAfter: cfg.Refresh.StaleAfter, RetryMin: cfg.Refresh.RetryMin, RetryMax: cfg.Refresh.RetryMax},
+	})
+	return r, nil
+}
+
+// Refresh opens the store, runs the pass that is asked for, and closes the store:
+// a refresh where no daemon runs. One goroutine calls progress after each source.
+//
+// Progress and the report tell a person what failed, so the log repeats it only at
+// the levels debug and trace.
+func Refresh(ctx context.Context, o Options, which Selection, progress func(fetcher.Progress)) (report record.Pass, err error) {
+	fetchLog := o.Log
+	if level := o.Log.GetLevel(); level >= zerolog.InfoLevel {
+		o.Log = o.Log.Level(max(level, zerolog.WarnLevel))
+		fetchLog = o.Log.Level(max(level, zerolog.ErrorLevel))
+	}
+	r, err := newRefresher(o, fetchLog, openAsIs)
+	if err != nil {
+		return report, err
+	}
+	defer func() { err = errors.Join(err, r.store.Close()) }()
+	if err := r.startCatalogue(); err != nil {
+		return report, err
+	}
+	return r.refresh(ctx, which, progress)
+}
