@@ -316,3 +316,38 @@ func TestRefreshWithAndWithoutDaemon(t *testing.T) {
 	}
 	x.stop(d, ended)
 }
+
+// TestEnterpriseServer: the API of another host is asked about the repositories of
+// that host alone, in every form of their URL.
+func TestEnterpriseServer(t *testing.T) {
+	x := newTrial(t)
+	server := httptest.NewServer(http.StripPrefix("/api/v3", x.world.Handler()))
+	defer server.Close()
+	host := strings.TrimPrefix(server.URL, "http://")
+	name, _, _ := strings.Cut(host, ":")
+	for file, want := range map[string]map[string]float64{
+		"github: {base_url: " + server.URL + "/api/v3/}":                         {"web": 5, "public": 0},
+		"github: {base_url: " + server.URL + "/api/v3/, url_host: " + name + "}": {"ssh": 5, "web": 5, "public": 0},
+		"github: {base_url: " + server.URL + "/api/v3/, url_host: github.com}":   {"web": 0, "ssh": 0, "public": 5},
+	} {
+		path := filepath.Join(t.TempDir(), "config.yaml")
+		if err := os.WriteFile(path, []byte("store: {path: test.db}\ncatalogue: {path: c.yaml}\n"+file+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cfg, err := config.Load(path, func(string) string { return "" })
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.HTTP.Listen, cfg.PyPI.BaseURL = x.cfg.HTTP.Listen, x.cfg.PyPI.BaseURL
+		x.cfg = cfg
+		x.catalogue("packages: [{slug: web, repo_url: \"https://" + host + "/acme/one\"}, {slug: ssh, repo_url: \"git@" + name + ":acme/one.git\"}, {slug: public, repo_url: \"https://github.com/acme/one\"}]\n")
+		d, ended := x.start()
+		x.until(d, "/status/", func(body map[string]any) bool { return len(body["passes"].([]any)) == 1 })
+		for slug, n := range want {
+			if _, body := x.get(d, "/api/v4/packages/"+slug+"/"); !stars(n)(body) {
+				t.Errorf("%s: %s has %v stars, not %v", file, slug, body["repo_watchers"], n)
+			}
+		}
+		x.stop(d, ended)
+	}
+}
