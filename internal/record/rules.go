@@ -72,22 +72,22 @@ func LastFetched(p *Package, now time.Time) time.Time {
 	return oldest
 }
 
-// Follow returns the source that a package begins with once its URL resolves to
-// the key to instead of to that of old, which is nil for no source.
+// Follow returns the source that a package begins with when its URL has come to
+// resolve to key instead of old.Key. old is nil for no source.
 //
-// If to is the name that GitHub has already reported for old, the URL has caught up
+// If key is the name that GitHub has already reported for old, the URL has caught up
 // with a rename and the data is kept. Otherwise the source starts without data: what
 // is known about one repository must not be served under the URL of another. The
 // old data is kept as Former, in case the first answer shows that both names mean
 // the same repository.
-func Follow(old *Source, to Key) Source {
-	s := Source{Key: to, Status: Status{State: StateNew}}
+func Follow(old *Source, key Key) Source {
+	s := Source{Key: key, Status: Status{State: StateNew}}
 	if old == nil || old.Repo == nil {
 		return s
 	}
-	if renamed(old.Key, old.Repo.Name) == to {
+	if renamed(old.Key, old.Repo.Name) == key {
 		s = *old
-		s.Key, s.NextDue = to, time.Time{}
+		s.Key, s.NextDue = key, time.Time{}
 		return s
 	}
 	former := *old.Repo
