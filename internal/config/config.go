@@ -63,9 +63,9 @@ type Schedule struct {
 
 // Refresh bounds a pass.
 type Refresh struct {
-	StaleAfter  time.Duration `yaml:"stale_after"`  // age at which a repository or project is asked for again
-	Workers     int           `yaml:"workers"`      // repositories and projects asked for at once
-	MaxPackages int           `yaml:"max_packages"` // repositories and projects that a pass takes on at most
+	StaleAfter  time.Duration `yaml:"stale_after"`  // age at which a repository or project is fetched again
+	Workers     int           `yaml:"workers"`      // repositories and projects fetched at once
+	MaxPackages int           `yaml:"max_packages"` // repositories and projects that a pass fetches at most
 	RetryMin    time.Duration `yaml:"retry_min"`    // delay after a first failure
 	RetryMax    time.Duration `yaml:"retry_max"`    // the delay doubles up to this
 	PendingWait time.Duration `yaml:"pending_wait"` // for an answer that GitHub is still computing

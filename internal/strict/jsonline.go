@@ -331,7 +331,7 @@ func (o *Object) str() ([]byte, error) {
 			escaped = true
 			o.pos++
 		case c < ' ':
-			return nil, errors.New("a control character stands in text; write it as \\n, \\t or \\u00XX")
+			return nil, errors.New("text has a control character; write it as \\n, \\t or \\u00XX")
 		case c == '"':
 			o.pos++
 			if !escaped {

@@ -138,7 +138,7 @@ type secondDocument struct{ at Position }
 
 func (*secondDocument) Error() string { return "a second document" }
 
-// invalidEscape is what the parser says of half a surrogate pair.
+// invalidEscape is the parser's message for half a surrogate pair.
 const invalidEscape = "found invalid Unicode character escape code"
 
 // hasPairs reports whether the parser stopped at what may be a surrogate pair.
