@@ -2,11 +2,12 @@ package store
 
 import (
 	"bytes"
-	"pkgmetad/internal/record"
 	"time"
+
+	"pkgmetad/internal/record"
 )
 
-// syncCategoriesAndGrids takes over categories and grids.
+// syncCategoriesAndGrids makes the store hold exactly the categories and grids of c.
 func syncCategoriesAndGrids(w *writer, c record.Catalogue, now time.Time) error {
 	if err := syncItems(w, bucketCategories, c.Categories, now, func(category *record.Category) (int, *time.Time, *time.Time) {
 		return category.ID, &category.Created, &category.Modified
@@ -38,8 +39,8 @@ func syncItems[T any](w *writer, name []byte, items []T, now time.Time, fields f
 				*created = now
 			}
 		}
-		touch := modified.IsZero()
-		if touch {
+		undated := modified.IsZero()
+		if undated {
 			if *modified = *oldModified; !known {
 				*modified = now
 			}
@@ -52,7 +53,7 @@ func syncItems[T any](w *writer, name []byte, items []T, now time.Time, fields f
 		if bytes.Equal(fresh, value) {
 			continue
 		}
-		if touch && known {
+		if undated && known {
 			*modified = now
 			if fresh, err = encode(item); err != nil {
 				return err

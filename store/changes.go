@@ -9,8 +9,8 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// ErrForgotten is returned for a sequence that the feed cannot go on from: it
-// is older than the oldest deletion that is still known, or not of this store.
+// ErrForgotten is returned for a sequence that the feed cannot continue from: later
+// deletions have been forgotten, or it is not a sequence of this store.
 var ErrForgotten = errors.New("the feed does not reach back to this sequence")
 
 // Change is one entry of the feed: the last change of a package.
@@ -18,25 +18,25 @@ type Change struct {
 	Sequence uint64
 	Deleted  bool // the package left the catalogue; else it appeared or changed
 	ID       int
-	Slug     string    // of a package that is deleted; else Body tells
+	Slug     string    // if Deleted; else it is in Body
 	At       time.Time // UTC
-	Body     []byte    // a copy of what is served; nil where deleted
+	Body     []byte    // a copy of what is served; nil if Deleted
 }
 
 // Changes returns what changed after the sequence since, in the order of the
-// changes, at most limit entries, and the sequence to go on from; more says
-// whether that is worth doing at once. A package that changed several times
-// comes once, at its last change: a reader that applies all entries in order
-// holds exactly what is served.
+// changes, at most limit entries, and the sequence to continue from; more says
+// whether there are further entries already. A package that changed several times
+// is listed once, at its last change: a client that applies all entries in order
+// has exactly what is served.
 //
-// since 0 begins with nothing, and is always answered. Another one that the
-// feed does not reach back to, or that lies ahead of it, is an ErrForgotten.
+// since 0 starts from the beginning, and always works. Any other sequence that the
+// feed does not reach back to, or that is ahead of it, is an ErrForgotten.
 func (s *Store) Changes(since uint64, limit int) (changes []Change, next uint64, more bool, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
 		meta := tx.Bucket(bucketMeta)
 		sequence, floor := number(meta.Get(keySequence)), number(meta.Get(keyFloor))
 		if since != 0 && (since < floor || since > sequence) {
-			return fmt.Errorf("%w: it knows %d to %d, not %d", ErrForgotten, floor, sequence, since)
+			return fmt.Errorf("%w: it covers %d to %d, not %d", ErrForgotten, floor, sequence, since)
 		}
 		next = sequence
 		updates, deletions := tx.Bucket(bucketChanges).Cursor(), tx.Bucket(bucketDeletions).Cursor()
@@ -58,7 +58,7 @@ func (s *Store) Changes(since uint64, limit int) (changes []Change, next uint64,
 				dk, deletion = deletions.Next()
 				continue
 			}
-			p, err := s.find(tx, int(number(id)))
+			p, err := s.findServed(tx, int(number(id)))
 			if err != nil {
 				return err
 			}
@@ -70,12 +70,13 @@ func (s *Store) Changes(since uint64, limit int) (changes []Change, next uint64,
 	return changes, next, more, err
 }
 
-// Forget drops the deletions before a time from the feed. A reader that was away
-// for longer has to begin again. The packages themselves keep their ids and data.
+// Forget drops the deletions before a time from the feed. A client that was away
+// for longer has to start again. The packages themselves keep their ids and data.
 //
-// A package that has not changed since then takes a new place in the feed, behind
-// all that is forgotten: so that a reader who begins with nothing never comes by
-// a sequence that could be that of one who was away.
+// A package whose last change is not after the last of these deletions is moved to
+// the end of the feed. Otherwise a client that starts from the beginning and reads in
+// pages would be told to continue from a sequence that is refused, just as that of a
+// client that was away is.
 func (s *Store) Forget(before time.Time) error {
 	stale := func(tx *bolt.Tx) (keys [][]byte) {
 		c := tx.Bucket(bucketDeletions).Cursor()
@@ -84,7 +85,7 @@ func (s *Store) Forget(before time.Time) error {
 		}
 		return keys
 	}
-	var last []byte // the latest to forget
+	var last []byte // the key of the latest deletion to forget
 	if err := s.view(func(tx *bolt.Tx) error {
 		if keys := stale(tx); len(keys) > 0 {
 			last = keys[len(keys)-1]
@@ -95,7 +96,7 @@ func (s *Store) Forget(before time.Time) error {
 	}
 	for moved := true; moved; {
 		if err := s.write(func(w *writer) (err error) {
-			moved, err = s.moveUp(w, last)
+			moved, err = s.moveToEnd(w, last)
 			return err
 		}); err != nil {
 			return fmt.Errorf("forget old deletions: %w", err)
@@ -113,9 +114,9 @@ func (s *Store) Forget(before time.Time) error {
 	return nil
 }
 
-// moveUp gives packages whose last change is not after a sequence a later one,
-// at most syncChunk of them. When they changed stays as it is.
-func (s *Store) moveUp(w *writer, last []byte) (moved bool, err error) {
+// moveToEnd moves packages whose last change is not after the sequence last to the
+// end of the feed, at most syncChunk of them. The time of that change stays.
+func (s *Store) moveToEnd(w *writer, last []byte) (moved bool, err error) {
 	changes := w.Bucket(bucketChanges)
 	var keys, ids [][]byte
 	c := changes.Cursor()
@@ -126,7 +127,7 @@ func (s *Store) moveUp(w *writer, last []byte) (moved bool, err error) {
 		return false, err
 	}
 	for _, id := range ids {
-		p, err := s.find(w.Tx, int(number(id)))
+		p, err := s.findServed(w.Tx, int(number(id)))
 		if err != nil {
 			return false, err
 		}

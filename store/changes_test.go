@@ -206,7 +206,7 @@ func TestWait(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if err := s.Wait(ctx, s.Sequence()); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("it ended with %v", err)
+			t.Errorf("Wait ended with %v", err)
 		}
 		done := make(chan error)
 		since := s.Sequence()
@@ -257,7 +257,7 @@ func TestRenderingAnew(t *testing.T) {
 	must(t, s.Close())
 	s = open(t, path, store.Options{Render: render, Rendering: "b"}) // not told to render anew
 	if s.Sequence() != since {
-		t.Error("packages were rendered anew, unasked")
+		t.Error("packages were rendered again without Rerender")
 	}
 	must(t, s.Close())
 	s = open(t, path, store.Options{Render: render, Rendering: "b", Rerender: true})
@@ -275,7 +275,7 @@ func TestRenderingAnew(t *testing.T) {
 	} {
 		s = open(t, path, o)
 		if s.Sequence() != since {
-			t.Errorf("opened with %+v, packages were rendered anew", o)
+			t.Errorf("opened with %+v, packages were rendered again", o)
 		}
 		sync(t, s, entries("a", "b", "c"), t0)
 		put(t, s, fetched(get(t, s, "b"), 1, day(1), day(2)))

@@ -9,7 +9,7 @@ import (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// encode returns v as the file keeps it: checksum, then JSON.
+// encode returns v as it is stored: a checksum, then JSON.
 func encode(v any) ([]byte, error) {
 	body, err := json.Marshal(v)
 	if err != nil {
@@ -20,8 +20,8 @@ func encode(v any) ([]byte, error) {
 	return append(value, body...), nil
 }
 
-// decode reads what encode wrote into v. An error wraps errDamaged and names
-// the place that value stands in.
+// decode decodes what encode returned into v. An error wraps errDamaged and names
+// the place of the value.
 func decode(value []byte, v any, place string) error {
 	if len(value) < 4 || crc32.Checksum(value[4:], castagnoli) != binary.BigEndian.Uint32(value) {
 		return fmt.Errorf("%w: the checksum of %s does not match its value", errDamaged, place)
@@ -32,5 +32,5 @@ func decode(value []byte, v any, place string) error {
 	return nil
 }
 
-// place names where the value of an id stands.
+// place names the bucket and the id of a value for an error.
 func place(bucket []byte, id int) string { return fmt.Sprintf("%s/%d", bucket, id) }

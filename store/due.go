@@ -13,10 +13,10 @@ import (
 )
 
 // Due returns the sources that are due at now, and whether there are more than
-// limit of them: then it returns those that fell due first. Whatever is returned
-// is in the order of the last success, oldest first, and of sources alike in
-// that, those of one package stand together. Sources that are damaged are left out
-// and named in an error that wraps each; those returned beside it are good.
+// limit of them, in which case it returns those that fell due first. The result is
+// sorted by the last success, oldest first; sources with the same one are grouped
+// by package. Damaged sources are left out and reported in an error; the sources
+// returned with it are good.
 func (s *Store) Due(now time.Time, limit int) (sources []record.Source, more bool, err error) {
 	var found []dueSource
 	var damaged []error
@@ -27,7 +27,7 @@ func (s *Store) Due(now time.Time, limit int) (sources []record.Source, more boo
 			case err != nil:
 				damaged = append(damaged, fmt.Errorf("%s: %w", k[8:], err))
 			case !source.IsDue(now):
-				// due within the microsecond that the key leaves out
+				// Due later within the microsecond that the key is truncated to.
 			case len(found) >= limit:
 				more = true
 			default:
@@ -36,13 +36,13 @@ func (s *Store) Due(now time.Time, limit int) (sources []record.Source, more boo
 			return more
 		}
 		c := tx.Bucket(bucketDue).Cursor()
-		last, sane := timeKey(now), timeKey(now.Add(record.MaxAhead))
+		last, tooFar := timeKey(now), timeKey(now.Add(record.MaxAhead))
 		for k, _ := c.First(); k != nil && string(k[:8]) <= string(last); k, _ = c.Next() {
 			if take(k) {
 				return nil
 			}
 		}
-		for k, _ := c.Last(); k != nil && string(k[:8]) >= string(sane); k, _ = c.Prev() {
+		for k, _ := c.Last(); k != nil && string(k[:8]) >= string(tooFar); k, _ = c.Prev() {
 			if take(k) {
 				return nil
 			}
@@ -60,7 +60,7 @@ func (s *Store) Due(now time.Time, limit int) (sources []record.Source, more boo
 	return sources, more, err
 }
 
-// dueSource is a source, and the first of the packages that refer to it.
+// dueSource is a source, and the lowest id of the packages that refer to it.
 type dueSource struct {
 	record.Source
 	id int

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"reflect"
 	"time"
 
@@ -10,27 +11,26 @@ import (
 // ImportReport says what an import changed.
 type ImportReport struct {
 	SyncReport
-	Fetched int // packages of which the fetched half was taken over
+	Fetched int // packages whose fetched half was imported
 }
 
-// Import takes over a catalogue as SyncCatalogue does, and with it what another
-// site fetched: of each package, by its id, the documented fields of the fetched
-// half, Modified, LastFetched and the state of the sources. That half stays as it
-// is where it has been fetched here, and not earlier than there. Importing the
-// same again changes nothing.
+// Import syncs a catalogue as SyncCatalogue does, and imports what another site
+// fetched: for each package, by its id, the documented fields of the fetched half,
+// Modified, LastFetched and the state of the sources. What was fetched here stays if
+// it is as fresh or fresher. Importing the same again changes nothing.
 //
-// Where packages refer to one source and the other site knew different things of
-// it, all of them have what it fetched last.
+// If several packages refer to one source and the other site had different data for
+// each, all of them get what it fetched last.
 func (s *Store) Import(c record.Catalogue, packages []record.Package, now time.Time) (ImportReport, error) {
 	fetched := make(map[int]*record.Package, len(packages))
 	for i := range packages {
 		fetched[packages[i].ID] = &packages[i]
 	}
-	return s.takeOver(c, fetched, now)
+	return s.syncCatalogue(c, fetched, now)
 }
 
-// overlay takes over the fetched half of a package of another site into r and the
-// sources that r refers to, and reports whether that changed anything.
+// overlay copies the fetched half of another site's package into r and the sources
+// that r refers to, and reports whether that changed anything.
 func (w *writer) overlay(r *row, from *record.Package) (changed bool, err error) {
 	p, err := w.resolve(r)
 	if err != nil {
@@ -69,21 +69,20 @@ func (w *writer) overlay(r *row, from *record.Package) (changed bool, err error)
 	return changed || !reflect.DeepEqual(before, *r), nil
 }
 
-// learnImported is learn for what another site fetched, and reports whether that
+// learnImported is learn for data that another site fetched. It reports whether that
 // changed anything.
 func (w *writer) learnImported(learnt *record.Source, id int) (changed bool, err error) {
-	before := w.Bucket(bucketSources).Get([]byte(learnt.Key))
-	before = append([]byte(nil), before...)
+	before := bytes.Clone(w.Bucket(bucketSources).Get([]byte(learnt.Key)))
 	if err := w.learn(learnt, id); err != nil {
 		return false, err
 	}
-	return string(before) != string(w.Bucket(bucketSources).Get([]byte(learnt.Key))), nil
+	return !bytes.Equal(before, w.Bucket(bucketSources).Get([]byte(learnt.Key))), nil
 }
 
 func fetchedHere(s *record.Status) bool { return !s.LastAttempt.IsZero() && !s.Imported }
 
-// importedStatus is where a source stands that another site has asked. What this
-// site knew to compare answers with is of older data.
+// importedStatus returns the status of a source that another site has fetched. It has
+// no validators, since those stored here belong to older data.
 func importedStatus(from *record.Status) record.Status {
 	if from.LastSuccess.IsZero() {
 		return record.Status{State: record.StateNew, Imported: true}

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// lockHolder names the process that holds the lock on path, as far as the
-// kernel tells: ": process 4711 (pkgmetad)", or "" where it does not.
+// lockHolder returns the process that holds the lock on path, as it follows in a
+// message: ": process 4711 (pkgmetad)", or "" if the kernel does not report it.
 func lockHolder(path string) string {
 	var st syscall.Stat_t
 	if syscall.Stat(path, &st) != nil {

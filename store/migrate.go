@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"pkgmetad/internal/record"
 	"strings"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
+
+	"pkgmetad/internal/record"
 )
 
 // schema is the version of the layout that this program reads and writes.
@@ -24,14 +25,14 @@ func createBuckets(tx *bolt.Tx, names ...[]byte) error {
 	return nil
 }
 
-// addFeed gives each package that is there a change, and an empty served form,
-// which Open replaces: it is of no rendering.
+// addFeed adds a change and an empty served form for each existing package. Open then
+// renders the packages, since the file has no rendering.
 func addFeed(tx *bolt.Tx) error {
 	if err := createBuckets(tx, bucketServed, bucketChanges, bucketDeletions, bucketPasses); err != nil {
 		return err
 	}
-	// The sequence begins where no earlier file at this path can have ended: a
-	// reader of the feed that knew that one is told to begin again.
+	// The sequence begins where no earlier file at this path can have ended, so that
+	// a client that followed the feed of such a file is told to start again.
 	now := time.Now()
 	sequence := number(timeKey(now))
 	meta := tx.Bucket(bucketMeta)
@@ -52,9 +53,9 @@ func addFeed(tx *bolt.Tx) error {
 	return meta.Put(keySequence, key(int(sequence)))
 }
 
-// migrate brings the file to the present schema. What is large is moved in
-// chunks, each in a transaction of its own; a process that is killed meanwhile
-// leaves the rest to the next one.
+// migrate migrates the file to the current schema. Packages are migrated in chunks,
+// each in a transaction of its own. If the process is killed meanwhile, the next one
+// continues.
 func (s *Store) migrate() error {
 	var version uint64
 	if err := s.update(func(tx *bolt.Tx) (err error) {
@@ -98,8 +99,8 @@ func schemaOf(tx *bolt.Tx) (uint64, error) {
 	}
 }
 
-// beginMigration makes the buckets of the present schema. From here on an older
-// program refuses the file.
+// beginMigration creates the buckets of the current schema. Once it is committed, an
+// older program refuses the file.
 func (s *Store) beginMigration(tx *bolt.Tx, version uint64) error {
 	if version == 0 {
 		if err := createBuckets(tx, bucketMeta, bucketPackages, bucketTombstones, bucketSlugs, bucketDue, bucketCategories, bucketGrids, bucketMembers); err != nil {
@@ -111,7 +112,7 @@ func (s *Store) beginMigration(tx *bolt.Tx, version uint64) error {
 			return fmt.Errorf("migrate to schema 2: %w", err)
 		}
 	}
-	// Until schema 2 the due index was by package, and "sources" held the states.
+	// Up to schema 2 the due index was by package, and "sources" held the states.
 	for _, name := range [][]byte{bucketDue, bucketSources} {
 		if err := tx.DeleteBucket(name); err != nil && !errors.Is(err, bolterrors.ErrBucketNotFound) {
 			return err
@@ -127,14 +128,14 @@ func (s *Store) beginMigration(tx *bolt.Tx, version uint64) error {
 		}
 	}
 	return errors.Join(
-		meta.Delete(keyCatalogue), // to be taken over again
+		meta.Delete(keyCatalogue), // so that the catalogue is synced again
 		meta.Put(keyMigrating, key(0)),
 		meta.Put(keySchema, key(schema)),
 	)
 }
 
-// renderingSince3 returns the name that a rendering of schema 2 has now. There it
-// named a setting too that is in no record: http.max_limit.
+// renderingSince3 returns the current name of a rendering of schema 2, whose name
+// also contained a setting that no record depends on: http.max_limit.
 func renderingSince3(name string) string {
 	f := strings.SplitN(name, " ", 4) // version, time zone, limit, base
 	if len(f) != 4 {
@@ -143,10 +144,10 @@ func renderingSince3(name string) string {
 	return strings.Join([]string{"v" + f[0], f[1], f[3]}, " ")
 }
 
-// migrateChunk moves some packages of schema 2, each of which was kept with what
-// its own requests had brought: that goes to the sources. Where several packages
-// refer to one, the answer that wins stands. What is served stays as it was
-// rendered, so neither readers nor the feed notice.
+// migrateChunk migrates some packages of schema 2. There the fetched data was stored
+// with each package; it moves to the sources. If several packages refer to one
+// source, record.Wins decides. What is served stays as it was rendered, so that
+// nothing changes for clients or in the feed.
 func (s *Store) migrateChunk(tx *bolt.Tx) (done bool, err error) {
 	meta, packages := tx.Bucket(bucketMeta), tx.Bucket(bucketPackages)
 	last := meta.Get(keyMigrating)
@@ -165,7 +166,7 @@ func (s *Store) migrateChunk(tx *bolt.Tx) (done bool, err error) {
 	for i := range ids {
 		var p record.Package
 		if err := decode(values[i], &p, place(bucketPackages, int(number(ids[i])))); err != nil {
-			continue // damaged: the catalogue is taken over again, and mends it
+			continue // damaged: the next sync of the catalogue repairs it
 		}
 		if err := s.migratePackage(w, &p); err != nil {
 			return false, fmt.Errorf("package %s: %w", p.Slug, err)
@@ -182,12 +183,12 @@ func (s *Store) migratePackage(w *writer, p *record.Package) error {
 	}
 	if refs.Repo == "" {
 		r.Repo = &p.Repo
-	} else if err := w.settle(record.Source{Key: refs.Repo, Status: asked(p.GitHub), Repo: &p.Repo}, p.ID); err != nil {
+	} else if err := w.migrateSource(record.Source{Key: refs.Repo, Status: fetchable(p.GitHub), Repo: &p.Repo}, p.ID); err != nil {
 		return err
 	}
 	if refs.Project == "" {
 		r.Project = &p.Project
-	} else if err := w.settle(record.Source{Key: refs.Project, Status: asked(p.PyPI), Project: &p.Project}, p.ID); err != nil {
+	} else if err := w.migrateSource(record.Source{Key: refs.Project, Status: fetchable(p.PyPI), Project: &p.Project}, p.ID); err != nil {
 		return err
 	}
 	value, err := encode(r)
@@ -200,16 +201,17 @@ func (s *Store) migratePackage(w *writer, p *record.Package) error {
 	return putStates(w.Tx, p)
 }
 
-// asked is the state of a source that can be asked by now, whatever it was.
-func asked(s record.Status) record.Status {
+// fetchable returns the status of a source that can be fetched now, even if it could
+// not be fetched before.
+func fetchable(s record.Status) record.Status {
 	if !s.State.Fetchable() || s.State == "" {
 		return record.Status{State: record.StateNew}
 	}
 	return s
 }
 
-// settle stores what one of the packages that refer to a source knew of it.
-func (w *writer) settle(source record.Source, id int) error {
+// migrateSource stores what one of the packages that refer to a source had for it.
+func (w *writer) migrateSource(source record.Source, id int) error {
 	if err := w.refer(source.Key, id); err != nil {
 		return err
 	}

@@ -144,7 +144,7 @@ func TestOpenNamesHolderOfLock(t *testing.T) {
 		must(t, err)
 		want = append(want, "process "+strconv.Itoa(os.Getpid())+" ("+strings.TrimSpace(string(comm))+")")
 	} else {
-		t.Log("this kernel does not tell who holds a lock")
+		t.Log("the kernel does not report who holds a lock")
 	}
 	for _, want := range want {
 		if !strings.Contains(err.Error(), want) {

@@ -11,15 +11,15 @@ import (
 	"pkgmetad/internal/record"
 )
 
-// A row is a package as the file keeps it: what the catalogue declares, and which
-// sources it refers to.
+// A row is a package as it is stored: what the catalogue declares, and which sources
+// it refers to.
 type row struct {
 	record.Entry
 	RepoKey    record.Key `json:"repo_key,omitempty"`
 	ProjectKey record.Key `json:"project_key,omitempty"`
 
-	// Of a half without a key: why it has none, and what another site had fetched
-	// of it all the same.
+	// For a half without a key: why it has none, and any data that another site had
+	// fetched for it.
 	GitHub  record.State    `json:"github,omitempty"`
 	PyPI    record.State    `json:"pypi,omitempty"`
 	Repo    *record.Repo    `json:"repo,omitempty"`
@@ -47,7 +47,7 @@ func (r *row) keys() (keys []record.Key) {
 	return keys
 }
 
-// resolve returns the package of a row, with what its sources say.
+// resolve returns the package of a row, with the data of its sources.
 func (r *row) resolve(source func(record.Key) (*record.Source, error)) (record.Package, error) {
 	p := record.Package{
 		Entry: r.Entry, RepoKey: r.RepoKey, ProjectKey: r.ProjectKey,
@@ -58,14 +58,14 @@ func (r *row) resolve(source func(record.Key) (*record.Source, error)) (record.P
 	if r.RepoKey != "" {
 		s, err := source(r.RepoKey)
 		if err != nil {
-			return p, lost(r.RepoKey, err)
+			return p, missingSource(r.RepoKey, err)
 		}
 		p.GitHub, repo = s.Status, s.Repo
 	}
 	if r.ProjectKey != "" {
 		s, err := source(r.ProjectKey)
 		if err != nil {
-			return p, lost(r.ProjectKey, err)
+			return p, missingSource(r.ProjectKey, err)
 		}
 		p.PyPI, project = s.Status, s.Project
 	}
@@ -78,8 +78,9 @@ func (r *row) resolve(source func(record.Key) (*record.Source, error)) (record.P
 	return p, nil
 }
 
-// lost turns a source that a package refers to and that is not there into damage.
-func lost(key record.Key, err error) error {
+// missingSource turns an ErrNotFound for a source that a package refers to into an
+// errDamaged.
+func missingSource(key record.Key, err error) error {
 	if errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("%w: there is no %s/%s, which a package refers to", errDamaged, bucketSources, key)
 	}
@@ -99,8 +100,8 @@ func getPackage(tx *bolt.Tx, id int) (record.Package, error) {
 
 func (w *writer) resolve(r *row) (record.Package, error) { return r.resolve(w.source) }
 
-// putPackage writes a package in every form: its row, what readers get of it, and
-// the states of its sources.
+// putPackage writes a package in every form: its row, its served form, and the states
+// of its sources.
 func (w *writer) putPackage(r *row) error {
 	value, err := encode(r)
 	if err != nil {

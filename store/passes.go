@@ -4,13 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"pkgmetad/internal/record"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+
+	"pkgmetad/internal/record"
 )
 
-// LogPass keeps the report of a pass, and forgets the passes that began before
+// LogPass stores the report of a pass, and deletes those of passes that began before
 // since.
 func (s *Store) LogPass(pass record.Pass, since time.Time) error {
 	value, err := json.Marshal(pass)
@@ -42,7 +43,7 @@ func (s *Store) Passes(since time.Time) (passes []record.Pass, err error) {
 		c := tx.Bucket(bucketPasses).Cursor()
 		for k, v := c.Last(); k != nil && !timeOf(k).Before(since); k, v = c.Prev() {
 			var pass record.Pass
-			if json.Unmarshal(v, &pass) == nil { // else another version of this program kept it
+			if json.Unmarshal(v, &pass) == nil { // else another version of this program stored it
 				passes = append(passes, pass)
 			}
 		}

@@ -2,9 +2,11 @@ package store
 
 import (
 	"fmt"
-	"pkgmetad/internal/record"
+	"math"
 
 	bolt "go.etcd.io/bbolt"
+
+	"pkgmetad/internal/record"
 )
 
 // Package returns the live package with that id, or ErrNotFound.
@@ -30,8 +32,8 @@ func (s *Store) PackageBySlug(slug string) (rec record.Package, err error) {
 }
 
 // Packages returns up to limit live packages, highest id first, after skipping
-// offset of them, and how many there are in all. Both are taken from one
-// state of the store.
+// offset of them, and how many there are in all. Both are of the same state of the
+// store.
 func (s *Store) Packages(offset, limit int) (recs []record.Package, total int, err error) {
 	for {
 		order := *s.order.Load()
@@ -42,7 +44,7 @@ func (s *Store) Packages(offset, limit int) (recs []record.Package, total int, e
 			for i := total - 1 - max(0, offset); i >= 0 && len(recs) < limit; i-- {
 				rec, err := getPackage(tx, order[i])
 				if err == ErrNotFound {
-					complete = false // a sync took it away since the order was read
+					complete = false // a sync has removed it since the order was read
 					return nil
 				}
 				if err != nil {
@@ -76,7 +78,7 @@ func (s *Store) Grid(id int) (record.Grid, error) {
 
 // GridBySlug returns the grid with that slug, or ErrNotFound.
 func (s *Store) GridBySlug(slug string) (grid record.Grid, err error) {
-	grids, _, err := s.Grids(0, int(^uint(0)>>1))
+	grids, _, err := s.Grids(0, math.MaxInt)
 	for _, g := range grids {
 		if g.Slug == slug {
 			return g, nil
@@ -129,7 +131,7 @@ func page[T any](s *Store, bucket []byte, offset, limit int) (items []T, total i
 			}
 			var item T
 			if err := decode(v, &item, place(bucket, int(number(k)))); err != nil {
-				return fmt.Errorf("%w; it is written again when the catalogue is next taken over: at a SIGHUP, or the next start", err)
+				return fmt.Errorf("%w; it is written again when the catalogue is next loaded: on SIGHUP, or at the next start", err)
 			}
 			items = append(items, item)
 		}

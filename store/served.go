@@ -7,24 +7,25 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"pkgmetad/internal/record"
 	"runtime"
 	"slices"
 	"strings"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+
+	"pkgmetad/internal/record"
 )
 
-// Served is a live package as readers get it.
+// Served is a live package in its served form.
 type Served struct {
 	ID       int
 	Sequence uint64    // of its last change
-	Changed  time.Time // when that was, UTC
-	Body     []byte    // what Options.Render made of it
+	Changed  time.Time // time of that change, UTC
+	Body     []byte    // as rendered by Options.Render
 }
 
-// servedHead is the length of what stands before the body: checksum, sequence, time.
+// servedHead is the length of what precedes the body: checksum, sequence, time.
 const servedHead = 4 + 8 + 8
 
 func encodeServed(sequence uint64, changed time.Time, body []byte) []byte {
@@ -36,8 +37,8 @@ func encodeServed(sequence uint64, changed time.Time, body []byte) []byte {
 	return value
 }
 
-// getServed returns the served form of a package, with a body that lives as
-// long as the transaction.
+// getServed returns the served form of a package. Its body is valid as long as the
+// transaction.
 func getServed(tx *bolt.Tx, id int) (Served, error) {
 	value := tx.Bucket(bucketServed).Get(key(id))
 	if value == nil {
@@ -53,8 +54,8 @@ func decodeServed(id int, value []byte) (Served, error) {
 	return Served{ID: id, Sequence: number(value[4:12]), Changed: timeOf(value[12:20]), Body: value[servedHead:]}, nil
 }
 
-// putServed writes the served form of rec, if it is another than the one that
-// is stored, as a change of its own.
+// putServed writes the served form of rec, as a change of its own, if it differs from
+// the one that is stored.
 func putServed(w *writer, rec *record.Package) error {
 	body := w.render(rec)
 	if old, err := getServed(w.Tx, rec.ID); err == nil && bytes.Equal(old.Body, body) {
@@ -66,8 +67,8 @@ func putServed(w *writer, rec *record.Package) error {
 	return writeServed(w, rec.ID, w.now, body)
 }
 
-// writeServed writes the served form of a package that has no place in the feed,
-// and gives it the next one.
+// writeServed writes the served form of a package that is not in the feed, and adds
+// it at the end of the feed.
 func writeServed(w *writer, id int, changed time.Time, body []byte) error {
 	sequence := w.next()
 	if err := w.Bucket(bucketChanges).Put(key(int(sequence)), key(id)); err != nil {
@@ -86,7 +87,7 @@ func dropChange(w *writer, id int) error {
 	case err == ErrNotFound:
 		return nil
 	}
-	var stale [][]byte // its value is damaged and can't tell
+	var stale [][]byte // its value is damaged, and its sequence with it
 	c := changes.Cursor()
 	for k, v := c.First(); k != nil; k, v = c.Next() {
 		if number(v) == uint64(id) {
@@ -96,7 +97,7 @@ func dropChange(w *writer, id int) error {
 	return deleteKeys(changes, stale)
 }
 
-// dropServed takes a package out of what is served.
+// dropServed deletes the served form of a package, and adds the deletion to the feed.
 func dropServed(w *writer, rec *record.Package) error {
 	if err := dropChange(w, rec.ID); err != nil {
 		return err
@@ -108,36 +109,35 @@ func dropServed(w *writer, rec *record.Package) error {
 	return w.Bucket(bucketDeletions).Put(key(int(w.next())), value)
 }
 
-// restored returns the served form that value holds or, where that is damaged,
-// what the record gives: as of the last change of anything. The next fetch that
-// changes it mends it.
-func (s *Store) restored(tx *bolt.Tx, id int, value []byte) (Served, error) {
+// servedFrom returns the served form in value or, if that is damaged, renders it from
+// the record, dated with the last change of anything. A later fetch repairs it.
+func (s *Store) servedFrom(tx *bolt.Tx, id int, value []byte) (Served, error) {
 	p, err := decodeServed(id, value)
 	if err == nil {
 		return p, nil
 	}
-	rec, lost := getPackage(tx, id)
-	if lost != nil {
-		return Served{}, errors.Join(err, lost)
+	rec, recErr := getPackage(tx, id)
+	if recErr != nil {
+		return Served{}, errors.Join(err, recErr)
 	}
 	return Served{ID: id, Changed: s.Changed(), Body: s.render(&rec)}, nil
 }
 
-// find returns the served form of a package, as restored does.
-func (s *Store) find(tx *bolt.Tx, id int) (Served, error) {
+// findServed returns the served form of a package, as servedFrom does.
+func (s *Store) findServed(tx *bolt.Tx, id int) (Served, error) {
 	value := tx.Bucket(bucketServed).Get(key(id))
 	if value == nil {
 		return Served{}, ErrNotFound
 	}
-	return s.restored(tx, id, value)
+	return s.servedFrom(tx, id, value)
 }
 
-// Served hands the live package with that id to use, or returns ErrNotFound.
-// use runs inside a read transaction: it must not keep Body, nor wait for
+// Served passes the live package with that id to use, or returns ErrNotFound.
+// use runs inside a read transaction: it must neither keep Body nor wait for
 // anything.
 func (s *Store) Served(id int, use func(Served)) error {
 	return s.view(func(tx *bolt.Tx) error {
-		p, err := s.find(tx, id)
+		p, err := s.findServed(tx, id)
 		if err == nil {
 			use(p)
 		}
@@ -152,7 +152,7 @@ func (s *Store) ServedBySlug(slug string, use func(Served)) error {
 		if id == nil {
 			return ErrNotFound
 		}
-		p, err := s.find(tx, int(number(id)))
+		p, err := s.findServed(tx, int(number(id)))
 		if err == nil {
 			use(p)
 		}
@@ -160,12 +160,13 @@ func (s *Store) ServedBySlug(slug string, use func(Served)) error {
 	})
 }
 
-// ServedPage hands up to limit live packages, highest id first, after skipping
-// offset of them, to use. All is of one state of the store. begin is told how many
-// there are in all before the first of them, and again should that state have to
-// be read anew. use is bound as that of Served is.
+// ServedPage passes up to limit live packages, highest id first, after skipping
+// offset of them, to use. All are of the same state of the store. begin is called
+// before the first of them with the number of packages in all; if it is called
+// again, the page is read again, and what use was passed before is to be discarded.
+// use is restricted as that of Served is.
 func (s *Store) ServedPage(offset, limit int, begin func(total int), use func(Served)) error {
-	for range mostReads {
+	for range maxReads {
 		order := *s.order.Load()
 		complete := true
 		begin(len(order))
@@ -179,14 +180,14 @@ func (s *Store) ServedPage(offset, limit int, begin func(total int), use func(Se
 				if k != nil {
 					k, value = c.Prev()
 				}
-				if !bytes.Equal(k, want) { // the first, or one that the order does not know yet
+				if !bytes.Equal(k, want) { // the first, or k is not in the order yet
 					k, value = c.Seek(want)
 				}
 				if !bytes.Equal(k, want) {
-					complete = false // a sync took it away since the order was read
+					complete = false // a sync has removed it since the order was read
 					return nil
 				}
-				p, err := s.restored(tx, order[i], value)
+				p, err := s.servedFrom(tx, order[i], value)
 				if err != nil {
 					return err
 				}
@@ -198,18 +199,17 @@ func (s *Store) ServedPage(offset, limit int, begin func(total int), use func(Se
 			return err
 		}
 	}
-	return fmt.Errorf("%w: a package that is listed is not there", errDamaged)
+	return fmt.Errorf("%w: a package that is listed does not exist", errDamaged)
 }
 
-// mostReads is how often a page is read before the order that it goes by counts
-// as wrong: a sync takes packages away a chunk at a time.
-const mostReads = 1000
+// maxReads is how often a page is read before the order of the packages counts as
+// wrong. More than once is normal, since a sync removes packages a chunk at a time.
+const maxReads = 1000
 
-// EachServed hands every live package, lowest id first, to use, all of one
-// state, and returns the sequence of that state and its time. An error of use
-// ends it. use is bound as that of Served is, but may write to a local file:
-// while it runs, the store's file cannot give back the pages that writers
-// replace.
+// EachServed passes every live package, lowest id first, to use. All are of the same
+// state of the store, whose sequence and time it returns. It stops at an error of
+// use. use is restricted as that of Served is, but may write to a local file:
+// meanwhile, the store's file cannot reuse the pages that writers replace.
 func (s *Store) EachServed(use func(Served) error) (sequence uint64, changed time.Time, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
 		meta := tx.Bucket(bucketMeta)
@@ -217,7 +217,7 @@ func (s *Store) EachServed(use func(Served) error) (sequence uint64, changed tim
 		n := 0
 		c := tx.Bucket(bucketServed).Cursor()
 		for k, v := c.First(); k != nil; k, v = c.Next() {
-			p, err := s.restored(tx, int(number(k)), v)
+			p, err := s.servedFrom(tx, int(number(k)), v)
 			if err == nil {
 				err = use(p)
 			}
@@ -225,7 +225,7 @@ func (s *Store) EachServed(use func(Served) error) (sequence uint64, changed tim
 				return err
 			}
 			if n++; n%64 == 0 {
-				runtime.Gosched() // as in Put
+				runtime.Gosched() // so that requests need not wait for the CPU
 			}
 		}
 		return nil
@@ -233,8 +233,8 @@ func (s *Store) EachServed(use func(Served) error) (sequence uint64, changed tim
 	return sequence, changed, err
 }
 
-// chooseRendering finds out how packages are rendered: as they were when the file
-// was last written, unless the options want them rendered anew.
+// chooseRendering sets how packages are rendered: as when the file was last written,
+// unless the options ask for rendering them again.
 func (s *Store) chooseRendering(o Options) error {
 	var stored []byte
 	if err := s.view(func(tx *bolt.Tx) error {
@@ -249,30 +249,30 @@ func (s *Store) chooseRendering(o Options) error {
 	}
 	var err error
 	if s.render, err = o.Render(name); err != nil {
-		return fmt.Errorf("render packages as %q: %w; start the daemon once, which renders them anew", name, err)
+		return fmt.Errorf("render packages as %q: %w; start the daemon once, which renders them again", name, err)
 	}
 	if stored != nil && name == string(stored) {
 		return nil
 	}
 	if stored != nil || len(*s.order.Load()) > 0 {
 		if err := s.rerender(); err != nil {
-			return fmt.Errorf("render the packages anew: %w", err)
+			return fmt.Errorf("render the packages again: %w", err)
 		}
 	}
 	return s.update(func(tx *bolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyRendering, []byte(name)) })
 }
 
-// rerender makes the served form of every package anew. All of them have changed
-// then for those who follow them or ask by date, even those whose body is the
-// same: the links in it may begin with another address. A process that is killed
-// meanwhile leaves the rest to the next one.
+// rerender renders the served form of every package again. Each counts as changed,
+// for the feed and for requests by date, even if its body is the same: the links
+// served with it may have another base. If the process is killed meanwhile, the
+// next one starts over.
 func (s *Store) rerender() error {
 	for ids := range slices.Chunk(*s.order.Load(), syncChunk) {
 		if err := s.write(func(w *writer) error {
 			for _, id := range ids {
 				p, err := getPackage(w.Tx, id)
 				if err != nil {
-					continue // damaged: it is served as before
+					continue // damaged: its old form stays
 				}
 				if err := dropChange(w, id); err != nil {
 					return err
@@ -289,8 +289,8 @@ func (s *Store) rerender() error {
 	return nil
 }
 
-// Dated returns since when a setting that shapes answers has had this value: now,
-// where it had another one when it was last asked for.
+// Dated records the value of a setting that answers depend on, and returns since when
+// it has had this value: now, if it had another one at the last call.
 func (s *Store) Dated(name, value string) (since time.Time, err error) {
 	at := append([]byte("dated "), name...)
 	err = s.update(func(tx *bolt.Tx) error {
@@ -308,7 +308,7 @@ func (s *Store) Dated(name, value string) (since time.Time, err error) {
 	return since, nil
 }
 
-// renderPlain is the rendering of a store that was not told another one.
+// renderPlain is the rendering of a store that is opened without Options.Render.
 func renderPlain(rec *record.Package) []byte {
 	version, lastCommit := "", time.Time{}
 	if rec.Project.Version != nil {

@@ -19,7 +19,7 @@ var states = []record.State{
 }
 
 // A value of the states bucket holds, for GitHub and then for PyPI: the state's
-// number, the last success and the begin of the failures, as 1, 8 and 8 bytes.
+// number, the last success and the start of the failures, in 1, 8 and 8 bytes.
 const stateLen = 1 + 8 + 8
 
 func putStates(tx *bolt.Tx, p *record.Package) error {
@@ -37,8 +37,8 @@ func putStates(tx *bolt.Tx, p *record.Package) error {
 }
 
 // Summary counts packages by the state of each source and by the age of its last
-// success at now, in classes of the bounds, which ascend. It lists at most
-// limit sources that fail.
+// success at now, grouped by the bounds, which ascend. It lists at most limit
+// failing sources.
 func (s *Store) Summary(now time.Time, bounds []time.Duration, limit int) (sum record.Summary, err error) {
 	sum.GitHub, sum.PyPI = newSummary(bounds), newSummary(bounds)
 	var failing []record.Failing
@@ -81,7 +81,7 @@ func newSummary(bounds []time.Duration) record.SourceSummary {
 func count(sum *record.SourceSummary, state record.State, success, now time.Time, bounds []time.Duration) {
 	sum.States[state]++
 	switch {
-	case !state.Fetchable() || state == record.StateGone || state == record.StateBlocked: // nothing fresher is to be had
+	case !state.Fetchable() || state == record.StateGone || state == record.StateBlocked: // nothing fresher is available
 	case success.IsZero():
 		sum.Never++
 	default:
@@ -90,7 +90,7 @@ func count(sum *record.SourceSummary, state record.State, success, now time.Time
 	}
 }
 
-// micros reads a time of which 0 stands for none.
+// micros reads a time, of which 0 is the zero time.
 func micros(b []byte) time.Time {
 	if n := binary.BigEndian.Uint64(b); n != 0 {
 		return time.UnixMicro(int64(n)).UTC()

@@ -1,50 +1,51 @@
 // Package store keeps package records in one bbolt file.
 //
-// What a repository or a project said is kept once, by its [record.Key], and each
-// package refers to the sources that its URLs name. Who owns what: what the
-// catalogue declares is written by [Store.SyncCatalogue] alone, what sources said
-// by [Store.Put] alone; [Store.Import] is both at once. Which of two answers about
-// a source stands is decided by [record.Wins], whoever brings them.
+// The data of a repository or a project is stored once, by its [record.Key], and
+// each package refers to the sources that its URLs name. What the catalogue declares
+// is written only by [Store.SyncCatalogue], the data of sources only by [Store.Put];
+// [Store.Import] writes both. Which of two answers about a source is kept is decided
+// by [record.Wins], whoever writes them.
 //
 // Readers get copies. No transaction of this package outlives the call that
-// opened it: a reader that lingered would keep a growing writer waiting, and
+// opened it: a long reader would block a writer that has to grow the file, and
 // that writer every reader after it.
 //
-// What readers get of a package is rendered when it is written
-// ([Options.Render]) and kept beside the record: to serve it is to copy it, and
-// whether a write changed it is a comparison of bytes. Each such change takes
-// the next number of the sequence, and the feed ([Store.Changes]) tells them in
+// The served form of a package is rendered when the package is written
+// ([Options.Render]) and stored beside it, so that serving it is copying bytes, and
+// comparing bytes shows whether a write has changed it. Each such change takes the
+// next number of the sequence, and the feed ([Store.Changes]) lists the changes in
 // that order.
 //
 // # Layout of the file
 //
 //	meta        "schema"      -> version of this layout
-//	            "migrating"   -> id of the last package that a migration has moved
+//	            "migrating"   -> id of the last package that an unfinished migration has moved
 //	            "sequence"    -> of the last change of anything served
 //	            "changed"     -> time of that change
-//	            "floor"       -> the feed knows all deletions after this sequence
-//	            "rendering"   -> name of the rendering that the served packages are of
-//	            "catalogue"   -> Catalogue.Digest of the last one taken over
+//	            "floor"       -> the feed has all deletions after this sequence
+//	            "rendering"   -> name of the rendering that the served packages have
+//	            "catalogue"   -> Catalogue.Digest of the last one synced
 //	            "dated NAME"  -> time ‖ value                (see Dated)
 //	sources     Key           -> record.Source               (that a live package refers to)
 //	references  Key ‖ 0 ‖ id  -> nothing                     (the live packages that refer to a source)
-//	due         time ‖ Key    -> nothing                     (when each source is to be asked)
+//	due         time ‖ Key    -> nothing                     (when each source is due)
 //	packages    id            -> row                         (live packages: what is declared, and which sources they refer to)
-//	served      id            -> sequence ‖ time ‖ body      (live packages as readers get them, and when that last changed)
+//	served      id            -> sequence ‖ time ‖ body      (live packages as they are served, and when that last changed)
 //	states      id            -> two states                  (what Summary counts; see states.go)
 //	changes     sequence      -> id                          (the last change of each live package)
-//	deletions   sequence      -> time ‖ id ‖ slug            (packages that left the catalogue, for as long as the feed tells)
-//	tombstones  id            -> tombstone                   (packages that left the catalogue, with what their sources said)
-//	slugs       slug          -> id                          (of both, so that a slug keeps its id)
+//	deletions   sequence      -> time ‖ id ‖ slug            (packages that left the catalogue, for as long as the feed lists them)
+//	tombstones  id            -> tombstone                   (packages that left the catalogue, with the data of their sources)
+//	slugs       slug          -> id                          (of live packages and tombstones, so that a slug keeps its id)
 //	categories  id            -> Category
 //	grids       id            -> Grid
 //	members     grid ‖ title ‖ 0 ‖ id -> nothing             (a grid's packages in the order it lists them)
-//	passes      time          -> record.Pass                 (reports of the passes, by when they began)
+//	passes      time          -> record.Pass                 (reports of the passes, by their start)
 //
 // Numbers and times are 8 bytes big-endian, so that keys sort as numbers; a
 // time is microseconds since 1970 in UTC. Sources, rows, categories, grids and
-// tombstones are JSON; they and the served packages follow a CRC-32C of 4 bytes
-// that covers them: bbolt itself does not notice a flipped bit in its data.
+// tombstones are JSON. They and the served packages are preceded by a CRC-32C of 4
+// bytes, because bbolt itself does not detect a flipped bit in its data. Passes are
+// JSON without a checksum.
 package store
 
 import (
@@ -54,7 +55,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"pkgmetad/internal/record"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -63,6 +63,8 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
+
+	"pkgmetad/internal/record"
 )
 
 var (
@@ -91,7 +93,8 @@ var (
 	keyCatalogue = []byte("catalogue")
 )
 
-// ErrNotFound is returned for a package, grid or category that is not there.
+// ErrNotFound is returned for a package, grid, category or source that does not
+// exist.
 var ErrNotFound = record.ErrNotFound
 
 // ErrContradiction is returned for a catalogue whose ids or slugs clash.
@@ -99,24 +102,23 @@ var ErrContradiction = errors.New("the catalogue contradicts itself")
 
 // Options configures [Open].
 type Options struct {
-	// LockWait bounds the wait for another process to let go of the file; 0 means 5 s.
+	// LockWait is how long to wait for another process to release the file; 0 means 5 s.
 	LockWait time.Duration
-	// MaxSize, in bytes, is the size that the file may grow to; 0 means no bound.
+	// MaxSize is the size, in bytes, that the file may grow to; 0 means no limit.
 	MaxSize int
-	// Refer tells which sources an entry refers to. It is asked when the catalogue
-	// is taken over, and when a file of an older schema is opened. Nil means that
-	// no URL can be asked.
+	// Refer returns the sources that an entry refers to. It is called when the
+	// catalogue is synced, and when a file of an older schema is opened. Nil means
+	// that no URL can be fetched.
 	Refer func(record.Entry) record.References
-	// Render returns the rendering of that name: a function that makes of a package
-	// what readers get, which depends on the package and the name alone. It fails on
+	// Render returns the rendering of that name: a function that returns the served
+	// form of a package, which depends only on the package and the name. It fails on
 	// a name that it does not know. Nil means the documented fields in plain JSON,
 	// whatever the name.
 	Render func(name string) (func(*record.Package) []byte, error)
-	// Rendering is the name of the rendering that a new file begins with.
+	// Rendering is the name of the rendering for a new file.
 	Rendering string
-	// Rerender has packages that were rendered under another name, or one that
-	// Render does not know, rendered anew. Without it, the file's own rendering
-	// stays in use.
+	// Rerender makes Open render the packages again if the file has another rendering
+	// than Rendering. Without it, the file's own rendering stays in use.
 	Rerender bool
 }
 
@@ -129,15 +131,15 @@ type Store struct {
 	render func(*record.Package) []byte
 
 	version version               // of what is served
-	order   atomic.Pointer[[]int] // ids of the live packages, ascending; replaced whole by a sync
-	synced  atomic.Bool           // a catalogue has been taken over, now or in an earlier run
-	damaged atomic.Bool           // a damaged value was met
+	order   atomic.Pointer[[]int] // ids of the live packages, ascending; a sync replaces the slice
+	synced  atomic.Bool           // a catalogue has been synced, now or in an earlier run
+	damaged atomic.Bool           // a damaged value was found
 	syncing sync.Mutex            // held by SyncCatalogue and Import
 }
 
-// Open opens the database at path, or makes it, and brings it to the present
-// schema in one transaction. It fails, with a message for the operator, where
-// the file is held by another process, is not a database of this program, is
+// Open opens the database at path, which it creates if it does not exist, and
+// migrates it to the current schema. It fails, with a message for the operator, if
+// the file is locked by another process, is not a database of this program, is
 // damaged, or was written by a newer version.
 func Open(path string, o Options) (*Store, error) {
 	if o.LockWait == 0 {
@@ -189,9 +191,9 @@ func Open(path string, o Options) (*Store, error) {
 	return s, nil
 }
 
-// mapSize is how much of the file is mapped from the start. It is address
-// space, not memory, and so generous: a file that outgrows it is mapped anew, for
-// which bbolt waits until the last reader, the writer of a snapshot too, is done.
+// mapSize returns the number of bytes to map from the start. It is address space,
+// not memory, and so generous: a file that outgrows it is mapped again, for which
+// bbolt waits until the last reader is done, even one that writes a snapshot.
 func mapSize(path string) int {
 	size := 0
 	if info, err := os.Stat(path); err == nil {
@@ -215,7 +217,8 @@ const (
 	notOurs      = "this is not a database of pkgmetad, or its first pages are damaged; nothing was changed: move it away, or restore a backup"
 )
 
-// explainOpen says what stands in the way and what to do about it.
+// explainOpen returns the error for the operator: why the store cannot be opened,
+// and what to do about it.
 func explainOpen(path string, waited time.Duration, err error) error {
 	var advice string
 	switch {
@@ -232,18 +235,18 @@ func explainOpen(path string, waited time.Duration, err error) error {
 	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrVersionMismatch):
 		advice = notOurs
 	case errors.Is(err, errDamaged), errors.Is(err, bolterrors.ErrChecksum):
-		advice = "nothing was changed: move the file away and restore a backup; without one, an empty store fills itself again from the catalogue"
+		advice = "nothing was changed: move the file away and restore a backup; without one, an empty store is filled again from the catalogue"
 	default:
 		info, statErr := os.Stat(path)
 		if statErr != nil || info.Size() == 0 || info.Size() >= smallestFile {
 			return fmt.Errorf("open the store %s: %w", path, err)
 		}
-		advice = notOurs // too short for a database; bbolt has no error of its own for that
+		advice = notOurs // too short for a database, for which bbolt has no specific error
 	}
 	return fmt.Errorf("open the store %s: %w; %s", path, err, advice)
 }
 
-// load reads what is kept in memory.
+// load reads what the Store keeps in memory.
 func (s *Store) load(tx *bolt.Tx) error {
 	meta := tx.Bucket(bucketMeta)
 	s.version.publish(number(meta.Get(keySequence)), timeOf(meta.Get(keyChanged)))
@@ -252,7 +255,8 @@ func (s *Store) load(tx *bolt.Tx) error {
 	return err
 }
 
-// loadOrder goes by the feed's entries, which are far smaller than the records.
+// loadOrder reads the ids from the feed, whose entries are far smaller than the
+// records.
 func (s *Store) loadOrder(tx *bolt.Tx) error {
 	ids := []int{}
 	c := tx.Bucket(bucketChanges).Cursor()
@@ -265,7 +269,7 @@ func (s *Store) loadOrder(tx *bolt.Tx) error {
 	return nil
 }
 
-// Close waits for running transactions and lets go of the file.
+// Close waits for running transactions and releases the file.
 func (s *Store) Close() error {
 	if err := s.db.Close(); err != nil {
 		return fmt.Errorf("close the store %s: %w", s.path, err)
@@ -276,20 +280,20 @@ func (s *Store) Close() error {
 // Path returns the path that the store was opened with.
 func (s *Store) Path() string { return s.path }
 
-// Ready returns nil when the store answers, its file is still the one at its
-// path, and a catalogue has been taken over, now or in an earlier run.
+// Ready returns nil if the store can be read, its file is still the one at its
+// path, and a catalogue has been synced, now or in an earlier run.
 func (s *Store) Ready() error {
 	if !s.synced.Load() {
-		return errors.New("the catalogue has not been taken over yet")
+		return errors.New("the catalogue has not been loaded into the store yet")
 	}
 	if err := s.view(func(tx *bolt.Tx) error { return nil }); err != nil {
 		return err
 	}
-	// Locks follow the inode: were the file moved away, another process could
-	// open a new one at its path and both would believe that they own it.
+	// Locks follow the inode: if the file is moved away, another process can open a
+	// new one at its path, and both believe that they own it.
 	named, err := os.Stat(s.path)
 	if err != nil {
-		return fmt.Errorf("the store's file is not at its path any more: %w; put it back, or restart to begin a new one", err)
+		return fmt.Errorf("the store's file is not at its path any more: %w; put it back, or restart to create a new one", err)
 	}
 	if !os.SameFile(s.file, named) {
 		return fmt.Errorf("the file at %s is not the one that is open; restart to use it", s.path)
@@ -300,7 +304,7 @@ func (s *Store) Ready() error {
 // errDamaged is wrapped by every error that stems from unreadable pages or values.
 var errDamaged = errors.New("the store is damaged")
 
-// guard turns a panic of bbolt, which is how it meets a damaged page, into an error.
+// guard turns a panic of bbolt, which panics on a damaged page, into an error.
 func guard(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -316,13 +320,13 @@ func (s *Store) view(f func(*bolt.Tx) error) error {
 	return err
 }
 
-// noteDamage has the next start take the catalogue over again where a value was
-// found damaged: that mends what the catalogue can.
+// noteDamage makes the next start sync the catalogue again if a value was found to be
+// damaged: that repairs what the catalogue declares.
 func (s *Store) noteDamage(err error) {
 	if err == nil || !errors.Is(err, errDamaged) || !s.damaged.CompareAndSwap(false, true) {
 		return
 	}
-	_ = s.update(func(tx *bolt.Tx) error { // where it fails, SIGHUP still mends it
+	_ = s.update(func(tx *bolt.Tx) error { // if it fails, SIGHUP still syncs the catalogue
 		if meta := tx.Bucket(bucketMeta); meta != nil {
 			return meta.Delete(keyCatalogue)
 		}
@@ -330,12 +334,12 @@ func (s *Store) noteDamage(err error) {
 	})
 }
 
-// update runs f in a read-write transaction. When the commit itself fails its
-// outcome is unknown: what f wrote may be there or not.
+// update runs f in a read-write transaction. If the commit itself fails, it is
+// unknown whether what f wrote is stored.
 func (s *Store) update(f func(*bolt.Tx) error) error {
 	err := guard(func() error { return s.db.Update(f) })
 	if errors.Is(err, syscall.ENOSPC) {
-		return fmt.Errorf("%w; make room on the disk, reading goes on meanwhile", err)
+		return fmt.Errorf("%w; make room on the disk, reads still work meanwhile", err)
 	}
 	if errors.Is(err, bolterrors.ErrMaxSizeReached) {
 		return fmt.Errorf("%w; raise store.max_size", err)
@@ -343,8 +347,8 @@ func (s *Store) update(f func(*bolt.Tx) error) error {
 	return err
 }
 
-// deleteKeys deletes keys that a cursor came by: to delete under a cursor
-// makes it skip one where the transaction has written to the page before.
+// deleteKeys deletes keys that were collected with a cursor. Deleting while it moves
+// makes the cursor skip a key where the transaction has written to the page before.
 func deleteKeys(bucket *bolt.Bucket, keys [][]byte) error {
 	for _, k := range keys {
 		if err := bucket.Delete(k); err != nil {

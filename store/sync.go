@@ -5,39 +5,41 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"pkgmetad/internal/record"
 	"slices"
 	"strings"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+
+	"pkgmetad/internal/record"
 )
 
-// SyncReport says what taking over a catalogue changed.
+// SyncReport counts what a sync of the catalogue changed.
 type SyncReport struct {
 	Added, Changed, Restored, Removed, Unchanged int      // packages
-	Problems                                     []string // sources that cannot be asked, each told once
+	Problems                                     []string // URLs that cannot be fetched, of packages that were added or changed
 }
 
-// syncChunk is how many packages one transaction of a sync takes over: a
-// smaller catalogue is taken over at once, of a larger one each chunk is.
+// syncChunk is how many packages one transaction writes at most, in a sync and
+// wherever else all packages are written.
 const syncChunk = 10_000
 
-// SyncCatalogue takes over what the catalogue declares. New packages appear
-// and are due at once; changed ones keep their fetched half, and a source whose
-// URL changed is due at once; missing ones become tombstones, and come back
-// with their fetched half. A package without an id gets the lowest that is
-// higher than any ever used, and keeps it. now is the time of change.
+// SyncCatalogue makes the store hold what the catalogue declares. New packages
+// appear and are due at once; changed ones keep their fetched half, and a source
+// whose URL changed is due at once; missing ones become tombstones, which keep
+// their fetched half for when they come back. A package without an id gets the
+// lowest that is higher than any ever used, and keeps it. now is the time of change.
 //
-// Ids that contradict each other are an ErrContradiction that lists them all; nothing is
-// changed then.
+// A large catalogue takes several transactions. Where one fails, those before it
+// stay, and the next sync does the rest. Ids or slugs that clash are an
+// ErrContradiction that lists them all; nothing is changed then.
 func (s *Store) SyncCatalogue(c record.Catalogue, now time.Time) (SyncReport, error) {
-	report, err := s.takeOver(c, nil, now)
+	report, err := s.syncCatalogue(c, nil, now)
 	return report.SyncReport, err
 }
 
-// takeOver is SyncCatalogue and, with fetched halves by id, Import.
-func (s *Store) takeOver(c record.Catalogue, fetched map[int]*record.Package, now time.Time) (report ImportReport, err error) {
+// syncCatalogue is SyncCatalogue and, with fetched halves by id, Import.
+func (s *Store) syncCatalogue(c record.Catalogue, fetched map[int]*record.Package, now time.Time) (report ImportReport, err error) {
 	s.syncing.Lock()
 	defer s.syncing.Unlock()
 	now = now.UTC().Truncate(time.Microsecond)
@@ -46,114 +48,115 @@ func (s *Store) takeOver(c record.Catalogue, fetched map[int]*record.Package, no
 	if err != nil {
 		return report, err
 	}
-	t := takeover{Store: s, fetched: fetched, now: now, unreferred: map[record.Key]bool{}}
+	cs := catalogueSync{Store: s, fetched: fetched, now: now, unreferred: map[record.Key]bool{}}
 	defer func() {
-		if err != nil { // what it did before it broke off has still been done
+		if err != nil { // what was committed before the error stays
 			err = errors.Join(err, s.view(s.loadOrder))
 		}
 	}()
 	declared := idsOf(packages)
 	for _, step := range []func() error{
-		func() error { return t.begin(c) },
-		func() error { return t.takeOverPackages(packages) },
-		func() error { return t.buryMissing(declared) },
-		t.dropUnreferenced,
-		func() error { return t.finish(declared, c.Digest) },
+		func() error { return cs.begin(c) },
+		func() error { return cs.syncPackages(packages) },
+		func() error { return cs.removeMissing(declared) },
+		cs.dropUnreferenced,
+		func() error { return cs.finish(declared, c.Digest) },
 	} {
 		if err := step(); err != nil {
-			return t.report, err
+			return cs.report, err
 		}
 	}
-	return t.report, nil
+	return cs.report, nil
 }
 
-// A takeover is one run of takeOver: its steps, each in one or more transactions.
-type takeover struct {
+// A catalogueSync is one run of syncCatalogue. Each of its steps takes one or more
+// transactions.
+type catalogueSync struct {
 	*Store
-	fetched    map[int]*record.Package // by id, what another site fetched
+	fetched    map[int]*record.Package // what another site fetched, by id
 	now        time.Time
-	unreferred map[record.Key]bool // sources that a package has ceased to refer to
+	unreferred map[record.Key]bool // sources that a package no longer refers to
 	report     ImportReport
 }
 
-// begin takes over categories and grids. Until all else has followed, the
-// catalogue counts as none that was taken over.
-func (t *takeover) begin(c record.Catalogue) error {
-	err := t.write(func(w *writer) error {
+// begin syncs categories and grids. It clears the digest of the catalogue, which
+// finish sets: a sync that is interrupted has to be repeated.
+func (cs *catalogueSync) begin(c record.Catalogue) error {
+	err := cs.write(func(w *writer) error {
 		if err := w.Bucket(bucketMeta).Delete(keyCatalogue); err != nil {
 			return err
 		}
-		return syncCategoriesAndGrids(w, c, t.now)
+		return syncCategoriesAndGrids(w, c, cs.now)
 	})
 	if err != nil {
-		return fmt.Errorf("take over categories and grids: %w", err)
+		return fmt.Errorf("sync categories and grids: %w", err)
 	}
 	return nil
 }
 
-func (t *takeover) takeOverPackages(packages []record.Entry) error {
+func (cs *catalogueSync) syncPackages(packages []record.Entry) error {
 	for chunk := range slices.Chunk(packages, syncChunk) {
 		var part ImportReport
-		err := t.write(func(w *writer) error {
+		err := cs.write(func(w *writer) error {
 			part = ImportReport{}
 			for i := range chunk {
-				if err := t.takeOverPackage(w, chunk[i], &part); err != nil {
+				if err := cs.syncPackage(w, chunk[i], &part); err != nil {
 					return fmt.Errorf("package %s: %w", chunk[i].Slug, err)
 				}
 			}
-			maps.Copy(t.unreferred, w.unreferred)
+			maps.Copy(cs.unreferred, w.unreferred)
 			return w.updateReferring()
 		})
 		if err != nil {
-			return fmt.Errorf("take over the catalogue: %w", err)
+			return fmt.Errorf("sync the catalogue: %w", err)
 		}
-		t.report.add(part)
+		cs.report.add(part)
 	}
 	return nil
 }
 
-// buryMissing turns the live packages that are not declared into tombstones.
-func (t *takeover) buryMissing(declared []int) error {
-	missing := slices.DeleteFunc(slices.Clone(*t.order.Load()), func(id int) bool { return has(declared, id) })
+// removeMissing turns the live packages that are not declared into tombstones.
+func (cs *catalogueSync) removeMissing(declared []int) error {
+	missing := slices.DeleteFunc(slices.Clone(*cs.order.Load()), func(id int) bool { return has(declared, id) })
 	for chunk := range slices.Chunk(missing, syncChunk) {
-		err := t.write(func(w *writer) error {
+		err := cs.write(func(w *writer) error {
 			for _, id := range chunk {
-				if err := w.bury(id, t.now); err != nil {
+				if err := w.removePackage(id, cs.now); err != nil {
 					return fmt.Errorf("package %d: %w", id, err)
 				}
 			}
-			maps.Copy(t.unreferred, w.unreferred)
+			maps.Copy(cs.unreferred, w.unreferred)
 			return nil
 		})
 		if err != nil {
 			return fmt.Errorf("remove what left the catalogue: %w", err)
 		}
-		t.report.Removed += len(chunk)
-		// At once, not at the end: a page waits for an order without them.
-		left := slices.DeleteFunc(slices.Clone(*t.order.Load()), func(id int) bool { return has(chunk, id) })
-		t.order.Store(&left)
+		cs.report.Removed += len(chunk)
+		// Now, not at the end: ServedPage retries until the order lacks them.
+		left := slices.DeleteFunc(slices.Clone(*cs.order.Load()), func(id int) bool { return has(chunk, id) })
+		cs.order.Store(&left)
 	}
 	return nil
 }
 
-func (t *takeover) dropUnreferenced() error {
-	if len(t.unreferred) == 0 {
+func (cs *catalogueSync) dropUnreferenced() error {
+	if len(cs.unreferred) == 0 {
 		return nil
 	}
-	err := t.write(func(w *writer) error { return w.dropUnreferenced(t.unreferred) })
+	err := cs.write(func(w *writer) error { return w.dropUnreferenced(cs.unreferred) })
 	if err != nil {
 		return fmt.Errorf("remove the sources that no package refers to: %w", err)
 	}
 	return nil
 }
 
-func (t *takeover) finish(declared []int, digest []byte) error {
-	t.order.Store(&declared)
-	t.synced.Store(true)
+func (cs *catalogueSync) finish(declared []int, digest []byte) error {
+	cs.order.Store(&declared)
+	cs.synced.Store(true)
 	if len(digest) == 0 {
 		return nil
 	}
-	return t.update(func(tx *bolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyCatalogue, digest) })
+	return cs.update(func(tx *bolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyCatalogue, digest) })
 }
 
 func idsOf(entries []record.Entry) []int {
@@ -165,10 +168,10 @@ func idsOf(entries []record.Entry) []int {
 	return ids
 }
 
-// CatalogueDigest returns the Digest of the catalogue that was last taken over
-// whole; nil where it had none, or another change was begun since.
+// CatalogueDigest returns the Digest of the catalogue that was last synced; nil if
+// it had none, or if a later sync was not completed.
 func (s *Store) CatalogueDigest() (digest []byte) {
-	_ = s.view(func(tx *bolt.Tx) error { // whoever cannot read it takes the catalogue over again, and hears why
+	_ = s.view(func(tx *bolt.Tx) error { // without it the catalogue is synced again, which reports the error
 		digest = bytes.Clone(tx.Bucket(bucketMeta).Get(keyCatalogue))
 		return nil
 	})
@@ -184,10 +187,10 @@ func (r *ImportReport) add(part ImportReport) {
 	r.Problems = append(r.Problems, part.Problems...)
 }
 
-// assignIDs returns the entries with an id each.
+// assignIDs returns the entries with an id each, or an ErrContradiction.
 func (s *Store) assignIDs(entries []record.Entry) ([]record.Entry, error) {
 	entries = slices.Clone(entries)
-	owner := make(map[int]string, len(entries)) // id -> slug, of this catalogue
+	owner := make(map[int]string, len(entries)) // id -> slug, in this catalogue
 	declared := make(map[string]bool, len(entries))
 	var problems []error
 	highest := 0
@@ -226,7 +229,7 @@ func (s *Store) assignIDs(entries []record.Entry) ([]record.Entry, error) {
 			}
 			e.ID = int(number(known))
 			if other, taken := owner[e.ID]; taken {
-				problems = append(problems, fmt.Errorf("the package %s declares the id %d, which %s was given when it had none; declare another one for either", other, e.ID, e.Slug))
+				problems = append(problems, fmt.Errorf("the package %s declares the id %d, which %s was given when it declared none; declare another id for one of them", other, e.ID, e.Slug))
 			}
 			owner[e.ID] = e.Slug
 		}
@@ -247,27 +250,27 @@ func (s *Store) assignIDs(entries []record.Entry) ([]record.Entry, error) {
 	return entries, nil
 }
 
-// takeOverPackage takes over one entry, which has an id, with what was fetched of
-// it elsewhere, if anything was.
-func (t *takeover) takeOverPackage(w *writer, e record.Entry, report *ImportReport) error {
-	known, err := t.known(w, &e)
+// syncPackage syncs one entry, which has an id, and imports what another site has
+// fetched for it, if anything.
+func (cs *catalogueSync) syncPackage(w *writer, e record.Entry, report *ImportReport) error {
+	old, err := cs.findPrior(w, &e)
 	if err != nil {
 		return err
 	}
 	if e.Created.IsZero() {
-		e.Created = known.row.Created
+		e.Created = old.row.Created
 	}
 	if e.Created.IsZero() {
-		e.Created = t.now
+		e.Created = cs.now
 	}
 	e.Created = e.Created.UTC().Truncate(time.Microsecond)
 
-	next, problems, err := t.nextRow(w, e, known)
+	next, problems, err := cs.nextRow(w, e, old)
 	if err != nil {
 		return err
 	}
 	imported := false
-	if fetched := t.fetched[e.ID]; fetched != nil {
+	if fetched := cs.fetched[e.ID]; fetched != nil {
 		if imported, err = w.overlay(&next, fetched); err != nil {
 			return err
 		}
@@ -275,61 +278,61 @@ func (t *takeover) takeOverPackage(w *writer, e record.Entry, report *ImportRepo
 	if imported {
 		report.Fetched++
 	}
-	sameEntry := known.live && record.SameEntry(&known.row.Entry, &e)
-	if sameEntry && !imported && next.sameSources(&known.row) {
+	sameEntry := old.live && record.SameEntry(&old.row.Entry, &e)
+	if sameEntry && !imported && next.sameSources(&old.row) {
 		report.Unchanged++
 		return nil
 	}
-	if !sameEntry || !next.sameSources(&known.row) {
+	if !sameEntry || !next.sameSources(&old.row) {
 		for _, problem := range problems {
 			report.Problems = append(report.Problems, e.Slug+": "+problem)
 		}
 	}
 	switch {
-	case known.restored:
+	case old.restored:
 		report.Restored++
-	case !known.live:
+	case !old.live:
 		report.Added++
 	case sameEntry:
-		report.Unchanged++ // only what was fetched, or how its sources are seen
+		report.Unchanged++ // only imported data, or what its URLs resolve to
 	default:
 		report.Changed++
 	}
 	var replaced *row
-	if known.live {
-		replaced = &known.row
+	if old.live {
+		replaced = &old.row
 	}
 	return w.replacePackage(replaced, &next)
 }
 
-// known is what the store knows of an entry before it is taken over.
-type known struct {
+// prior is what the store holds about an entry before it is synced.
+type prior struct {
 	row           row
-	repo, project *record.Source // that the row refers to; nil for none, or one that is damaged
-	live          bool           // it is a live package under the entry's id
-	restored      bool           // it had left the catalogue
+	repo, project *record.Source // that the row refers to; nil if there is none, or if it is damaged
+	live          bool           // the row is a live package with the entry's id
+	restored      bool           // the row is from a tombstone
 }
 
-// known looks up what is known of the entry: the live package with its id, else
-// one that left the catalogue, else one that the catalogue gives another id.
-func (t *takeover) known(w *writer, e *record.Entry) (k known, err error) {
+// findPrior looks up what the store holds about the entry: the live package with its
+// id, else what findFormer returns.
+func (cs *catalogueSync) findPrior(w *writer, e *record.Entry) (p prior, err error) {
 	r, err := getRow(w.Tx, e.ID)
 	if err == nil {
-		k = known{row: r, live: true}
-		k.repo, k.project, err = w.sourcesOf(&r)
-		return k, err
+		p = prior{row: r, live: true}
+		p.repo, p.project, err = w.sourcesOf(&r)
+		return p, err
 	}
 	if errors.Is(err, errDamaged) {
 		err = errors.Join(w.purgeKeys(e.ID), purgeSlug(w.Tx, e.ID))
 	}
 	if err != nil && err != ErrNotFound {
-		return k, err
+		return p, err
 	}
-	return t.former(w, e)
+	return cs.findFormer(w, e)
 }
 
-// sourcesOf returns the sources that r refers to. One that is damaged is nil:
-// what it said is lost, and asked for again.
+// sourcesOf returns the sources that r refers to. One that is damaged is nil: its
+// data is lost, and fetched again.
 func (w *writer) sourcesOf(r *row) (repo, project *record.Source, err error) {
 	get := func(key record.Key) *record.Source {
 		if key == "" {
@@ -344,59 +347,59 @@ func (w *writer) sourcesOf(r *row) (repo, project *record.Source, err error) {
 	return get(r.RepoKey), get(r.ProjectKey), err
 }
 
-// nextRow returns the row that the entry comes to, and sees to it that the sources
-// exist that it refers to.
-func (t *takeover) nextRow(w *writer, e record.Entry, k known) (next row, problems []string, err error) {
-	refs := t.refer(e)
+// nextRow returns the new row of an entry, and makes sure that the sources exist
+// that it refers to.
+func (cs *catalogueSync) nextRow(w *writer, e record.Entry, old prior) (next row, problems []string, err error) {
+	refs := cs.refer(e)
 	next = row{
 		Entry: e, RepoKey: refs.Repo, ProjectKey: refs.Project, GitHub: refs.GitHub, PyPI: refs.PyPI,
-		Modified: k.row.Modified, LastFetched: k.row.LastFetched,
+		Modified: old.row.Modified, LastFetched: old.row.LastFetched,
 	}
-	sameRepo := sameAddress(k.row.RepoURL, e.RepoURL) || refs.Repo != "" && refs.Repo == k.row.RepoKey
-	sameProject := sameAddress(k.row.PyPIURL, e.PyPIURL) || refs.Project != "" && refs.Project == k.row.ProjectKey
+	sameRepo := sameAddress(old.row.RepoURL, e.RepoURL) || refs.Repo != "" && refs.Repo == old.row.RepoKey
+	sameProject := sameAddress(old.row.PyPIURL, e.PyPIURL) || refs.Project != "" && refs.Project == old.row.ProjectKey
 
-	// What another site had fetched by a URL that can be asked by now, and the
-	// other way round, stays with the URL.
-	said := record.Source{Repo: k.row.Repo, Project: k.row.Project}
-	if k.repo != nil {
-		said.Repo = k.repo.Repo
+	// As long as a URL stays the same, so does its data, even if the URL can be
+	// fetched now and could not before, or the other way round.
+	kept := record.Source{Repo: old.row.Repo, Project: old.row.Project}
+	if old.repo != nil {
+		kept.Repo = old.repo.Repo
 	}
-	if k.project != nil {
-		said.Project = k.project.Project
+	if old.project != nil {
+		kept.Project = old.project.Project
 	}
 	if refs.Repo == "" && sameRepo {
-		next.Repo = said.Repo
+		next.Repo = kept.Repo
 	}
 	if refs.Project == "" && sameProject {
-		next.Project = said.Project
+		next.Project = kept.Project
 	}
 	if refs.Repo != "" {
-		begin := record.Follow(k.repo, refs.Repo)
-		if k.repo == nil && sameRepo {
-			begin.Repo = k.row.Repo
+		first := record.Follow(old.repo, refs.Repo)
+		if old.repo == nil && sameRepo {
+			first.Repo = old.row.Repo
 		}
-		if err := w.adopt(refs.Repo, k.repo, begin, e.ID); err != nil {
+		if err := w.adopt(refs.Repo, old.repo, first, e.ID); err != nil {
 			return next, nil, err
 		}
 	}
 	if refs.Project != "" {
-		begin := record.Follow(nil, refs.Project)
-		if k.project == nil && sameProject {
-			begin.Project = k.row.Project
+		first := record.Follow(nil, refs.Project)
+		if old.project == nil && sameProject {
+			first.Project = old.row.Project
 		}
-		if err := w.adopt(refs.Project, k.project, begin, e.ID); err != nil {
+		if err := w.adopt(refs.Project, old.project, first, e.ID); err != nil {
 			return next, nil, err
 		}
 	}
-	for _, key := range k.row.keys() {
-		if k.live && key != next.RepoKey && key != next.ProjectKey {
+	for _, key := range old.row.keys() {
+		if old.live && key != next.RepoKey && key != next.ProjectKey {
 			if err := w.unrefer(key, e.ID); err != nil {
 				return next, nil, err
 			}
 		}
 	}
-	if !k.live || !record.SameEntry(&k.row.Entry, &e) {
-		next.Modified = t.now
+	if !old.live || !record.SameEntry(&old.row.Entry, &e) {
+		next.Modified = cs.now
 	}
 	if !sameRepo || !sameProject {
 		next.LastFetched = time.Time{}
@@ -404,15 +407,15 @@ func (t *takeover) nextRow(w *writer, e record.Entry, k known) (next row, proble
 		if err != nil {
 			return next, nil, err
 		}
-		next.LastFetched = record.LastFetched(&p, t.now)
+		next.LastFetched = record.LastFetched(&p, cs.now)
 	}
 	return next, refs.Problems, nil
 }
 
-// adopt notes that the package with the id refers to the source with the key. old
-// is the source that it referred to so far, nil for none; begin is what becomes of
-// the source where there is none yet.
-func (w *writer) adopt(key record.Key, old *record.Source, begin record.Source, id int) error {
+// adopt makes the package with the id refer to the source with the key. old is the
+// source that it referred to before, nil for none. If there is no source with the
+// key yet, it becomes old, where that has the same key, or else initial.
+func (w *writer) adopt(key record.Key, old *record.Source, initial record.Source, id int) error {
 	if err := w.refer(key, id); err != nil {
 		return err
 	}
@@ -420,28 +423,28 @@ func (w *writer) adopt(key record.Key, old *record.Source, begin record.Source, 
 	if errors.Is(err, errDamaged) {
 		err = errors.Join(w.purgeDue(key), ErrNotFound)
 	}
-	kept := old != nil && old.Key == key // by a tombstone, where it is not live itself
+	same := old != nil && old.Key == key // if not in the store, it is from a tombstone
 	switch {
-	case errors.Is(err, ErrNotFound) && kept:
+	case errors.Is(err, ErrNotFound) && same:
 		return w.putSource(nil, old)
 	case errors.Is(err, ErrNotFound):
-		return w.putSource(nil, &begin)
+		return w.putSource(nil, &initial)
 	case err != nil:
 		return err
-	case kept && old != live && record.Wins(old, live, time.Now()):
+	case same && old != live && record.Wins(old, live, time.Now()):
 		return w.learn(old, id)
 	}
 	return nil
 }
 
-// sameSources reports whether two rows refer to the same sources, and see alike
-// why they do not refer to one.
+// sameSources reports whether two rows refer to the same sources and, where they
+// refer to none, for the same reason.
 func (r *row) sameSources(other *row) bool {
 	return r.RepoKey == other.RepoKey && r.ProjectKey == other.ProjectKey && r.GitHub == other.GitHub && r.PyPI == other.PyPI
 }
 
-// sameAddress reports whether two URLs that cannot be asked are the same but for
-// case and form.
+// sameAddress reports whether two URLs, which need not be ones that can be fetched,
+// are the same apart from case and form.
 func sameAddress(a, b *string) bool {
 	plain := func(url *string) string {
 		if url == nil {
@@ -453,7 +456,7 @@ func sameAddress(a, b *string) bool {
 	return plain(a) == plain(b)
 }
 
-// replacePackage writes next in place of old, nil for none, with all its keys.
+// replacePackage writes next in place of old, which is nil for none, in all buckets.
 func (w *writer) replacePackage(old, next *row) error {
 	if old != nil {
 		if err := dropMembers(w.Tx, old); err != nil {
@@ -476,25 +479,26 @@ func (w *writer) replacePackage(old, next *row) error {
 	return w.putPackage(next)
 }
 
-// dropSlug forgets that rec's slug is rec's, unless it is another's by now.
-func dropSlug(tx *bolt.Tx, rec *row) error {
+// dropSlug deletes r's slug, unless it belongs to another package by now.
+func dropSlug(tx *bolt.Tx, r *row) error {
 	slugs := tx.Bucket(bucketSlugs)
-	if number(slugs.Get([]byte(rec.Slug))) != uint64(rec.ID) {
+	if number(slugs.Get([]byte(r.Slug))) != uint64(r.ID) {
 		return nil
 	}
-	return slugs.Delete([]byte(rec.Slug))
+	return slugs.Delete([]byte(r.Slug))
 }
 
-func dropMembers(tx *bolt.Tx, rec *row) error {
-	for _, grid := range rec.Grids {
-		if err := tx.Bucket(bucketMembers).Delete(memberKey(grid, rec)); err != nil {
+func dropMembers(tx *bolt.Tx, r *row) error {
+	for _, grid := range r.Grids {
+		if err := tx.Bucket(bucketMembers).Delete(memberKey(grid, r)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// purgeKeys removes the keys of a package whose row can't tell them any more.
+// purgeKeys deletes a package's references and memberships, where its row is damaged
+// and does not say which those are.
 func (w *writer) purgeKeys(id int) error {
 	for _, name := range [][]byte{bucketReferences, bucketMembers} {
 		var keys [][]byte
@@ -516,7 +520,7 @@ func (w *writer) purgeKeys(id int) error {
 	return nil
 }
 
-// purgeSlug forgets every slug that leads to id.
+// purgeSlug deletes every slug that leads to id.
 func purgeSlug(tx *bolt.Tx, id int) error {
 	var slugs [][]byte
 	c := tx.Bucket(bucketSlugs).Cursor()
@@ -529,11 +533,11 @@ func purgeSlug(tx *bolt.Tx, id int) error {
 }
 
 // memberKey orders a grid's packages by title. Bytes of UTF-8 sort as code points.
-func memberKey(grid int, rec *row) []byte {
-	title := rec.Title
+func memberKey(grid int, r *row) []byte {
+	title := r.Title
 	if len(title) > 4096 {
-		title = title[:4096] // bbolt bounds a key
+		title = title[:4096] // bbolt limits the length of a key
 	}
 	k := append(key(grid), strings.ReplaceAll(title, "\x00", "")...)
-	return append(append(k, 0), key(rec.ID)...)
+	return append(append(k, 0), key(r.ID)...)
 }

@@ -7,19 +7,21 @@ import (
 	"pkgmetad/internal/record"
 )
 
-// A tombstone is a package that left the catalogue. It keeps all that was known,
-// so that a package which comes back does so with its data.
+// A tombstone is a package that left the catalogue. It keeps all that was known
+// about the package, in case it comes back.
 type tombstone struct {
 	record.Package
 	Deleted time.Time `json:"deleted"`
 }
 
-// former returns what is known of a package that is not live under its id: what
-// it had when it was last in the catalogue, under this id or, where it had another
-// one, under its slug; else what it has under another id, which is about to be
-// buried. A tombstone of another slug under this id makes way: the id is e's now.
-// One under another id stays, so that no other package is ever given that id.
-func (t *takeover) former(w *writer, e *record.Entry) (k known, err error) {
+// findFormer looks up what the store holds about an entry that is not live under its
+// id: the tombstone with its id or, if the entry had another id, with its slug; else
+// the live package with its slug and another id, which this sync is about to remove.
+//
+// A tombstone under the entry's id is deleted, even one of another slug, since the
+// id is the entry's now. One under another id stays, so that no other package is
+// ever given that id.
+func (cs *catalogueSync) findFormer(w *writer, e *record.Entry) (p prior, err error) {
 	ids := []int{e.ID}
 	if id := w.Bucket(bucketSlugs).Get([]byte(e.Slug)); id != nil {
 		ids = append(ids, int(number(id)))
@@ -30,53 +32,54 @@ func (t *takeover) former(w *writer, e *record.Entry) (k known, err error) {
 		if value == nil {
 			continue
 		}
-		var buried tombstone
-		match := decode(value, &buried, place(bucketTombstones, id)) == nil && buried.Slug == e.Slug
+		var found tombstone
+		match := decode(value, &found, place(bucketTombstones, id)) == nil && found.Slug == e.Slug
 		if id == e.ID {
 			if !match {
 				err = purgeSlug(w.Tx, e.ID)
 			}
 			if err = errors.Join(err, tombstones.Delete(key(id))); err != nil {
-				return k, err
+				return p, err
 			}
 		}
 		if match {
-			return t.exhume(&buried.Package), nil
+			return cs.fromTombstone(&found.Package), nil
 		}
 	}
 	if len(ids) == 2 {
 		if r, err := getRow(w.Tx, ids[1]); err == nil && r.Slug == e.Slug {
-			k = known{row: r}
-			k.repo, k.project, err = w.sourcesOf(&r)
-			return k, err
+			p = prior{row: r}
+			p.repo, p.project, err = w.sourcesOf(&r)
+			return p, err
 		}
 	}
-	return known{}, nil
+	return prior{}, nil
 }
 
-// exhume returns what a tombstone knows, as of the keys that its URLs come to now.
-func (t *takeover) exhume(p *record.Package) known {
-	refs := t.refer(p.Entry)
-	k := known{restored: true, row: row{
+// fromTombstone returns what a tombstone holds, with the keys that its URLs resolve
+// to now.
+func (cs *catalogueSync) fromTombstone(p *record.Package) prior {
+	refs := cs.refer(p.Entry)
+	old := prior{restored: true, row: row{
 		Entry: p.Entry, RepoKey: refs.Repo, ProjectKey: refs.Project, GitHub: refs.GitHub, PyPI: refs.PyPI,
 		Modified: p.Modified, LastFetched: p.LastFetched,
 	}}
 	if refs.Repo != "" && p.GitHub.State.Fetchable() {
-		k.repo = &record.Source{Key: refs.Repo, Status: p.GitHub, Repo: &p.Repo}
+		old.repo = &record.Source{Key: refs.Repo, Status: p.GitHub, Repo: &p.Repo}
 	} else {
-		k.row.Repo = &p.Repo
+		old.row.Repo = &p.Repo
 	}
 	if refs.Project != "" && p.PyPI.State.Fetchable() {
-		k.project = &record.Source{Key: refs.Project, Status: p.PyPI, Project: &p.Project}
+		old.project = &record.Source{Key: refs.Project, Status: p.PyPI, Project: &p.Project}
 	} else {
-		k.row.Project = &p.Project
+		old.row.Project = &p.Project
 	}
-	return k
+	return old
 }
 
-// bury turns a live package into a tombstone: one that is damaged into an empty
-// one, which keeps its id from being given to another package.
-func (w *writer) bury(id int, now time.Time) error {
+// removePackage turns a live package into a tombstone. One that is damaged becomes an
+// empty tombstone, so that its id is not given to another package.
+func (w *writer) removePackage(id int, now time.Time) error {
 	r, err := getRow(w.Tx, id)
 	if errors.Is(err, errDamaged) {
 		if err := w.purgeKeys(id); err != nil {
@@ -92,7 +95,7 @@ func (w *writer) bury(id int, now time.Time) error {
 	}
 	p, err := r.resolve(func(key record.Key) (*record.Source, error) {
 		s, err := w.source(key)
-		if err == ErrNotFound || errors.Is(err, errDamaged) { // what it said is lost
+		if err == ErrNotFound || errors.Is(err, errDamaged) { // its data is lost
 			s, err = &record.Source{Key: key, Status: record.Status{State: record.StateNew}}, nil
 		}
 		return s, err

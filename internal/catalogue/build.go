@@ -7,8 +7,8 @@ import (
 	"pkgmetad/internal/strict"
 )
 
-// builder puts a catalogue together from entries in any order. It checks what
-// takes more than one entry to know: ids and slugs given twice, and references.
+// builder builds a catalogue from entries in any order. It checks what concerns
+// more than one entry: ids and slugs given twice, and references.
 type builder struct {
 	problems   *strict.Problems
 	cat        record.Catalogue
@@ -23,11 +23,11 @@ type packageRefs struct {
 	grids    []ref
 }
 
-// entryIndex knows the entries of one kind.
+// entryIndex indexes the entries of one kind.
 type entryIndex struct {
-	list   string // the key that the entries stand under, in YAML
+	list   string // the key of their list, in YAML
 	kind   string
-	bySlug map[string]entryID // its position is the slug's
+	bySlug map[string]entryID // with the position of the slug
 	byID   map[int]strict.Position
 }
 
@@ -43,12 +43,13 @@ func newBuilder(ps *strict.Problems) *builder {
 	}
 }
 
-func (x *entryIndex) label(e entry, slug string) string {
+// label returns the name of an entry for use in a message.
+func (x *entryIndex) label(e place, slug string) string {
 	return x.list + "[" + strict.ItemLabel(e.item, slug) + "]"
 }
 
-// add enters an entry, and reports whether it may go into the catalogue.
-func (x *entryIndex) add(e entry, id entryID, slug entrySlug, needsID bool, ps *strict.Problems) bool {
+// add indexes an entry, and reports whether it may go into the catalogue.
+func (x *entryIndex) add(e place, id entryID, slug entrySlug, needsID bool, ps *strict.Problems) bool {
 	label := func() string { return x.label(e, slug.text) }
 	switch {
 	case !slug.given:
@@ -56,7 +57,7 @@ func (x *entryIndex) add(e entry, id entryID, slug entrySlug, needsID bool, ps *
 	case slug.text == "": // reported where it was read
 	default:
 		if earlier, twice := x.bySlug[slug.text]; twice {
-			ps.Add(slug.at, label()+".slug", "is the slug of the %s on line %d already; keep one of the two", x.kind, earlier.at.Line)
+			ps.Add(slug.at, label()+".slug", "is already the slug of the %s on line %d; keep one of the two", x.kind, earlier.at.Line)
 		} else {
 			x.bySlug[slug.text] = entryID{n: id.n, at: slug.at}
 		}
@@ -67,7 +68,7 @@ func (x *entryIndex) add(e entry, id entryID, slug entrySlug, needsID bool, ps *
 	case id.n == 0: // not given, or reported where it was read
 	default:
 		if earlier, twice := x.byID[id.n]; twice {
-			ps.Add(id.at, label()+".id", "%d is the id of the %s on line %d already; give each its own", id.n, x.kind, earlier.Line)
+			ps.Add(id.at, label()+".id", "%d is already the id of the %s on line %d; give each its own", id.n, x.kind, earlier.Line)
 		} else {
 			x.byID[id.n] = id.at
 		}
@@ -75,8 +76,8 @@ func (x *entryIndex) add(e entry, id entryID, slug entrySlug, needsID bool, ps *
 	return slug.text != ""
 }
 
-// missing reports a key that an entry needs, unless the entry or the key was
-// found to be of the wrong form.
+// missing reports a key that an entry lacks, unless a problem with the entry or the
+// key has been reported already.
 func (x *entryIndex) missing(at strict.Position, label, key string, ps *strict.Problems) {
 	if !ps.Has(label, label+"."+key) {
 		ps.Add(at, label+"."+key, "is missing; every %s needs one", x.kind)
@@ -93,7 +94,8 @@ func (x *entryIndex) resolve(r ref) (id int, ok bool) {
 	return r.id, ok
 }
 
-// titleOr returns the title that is declared, be it empty, or else the slug.
+// titleOr returns the title, if one is declared, even an empty one, or else the
+// slug.
 func titleOr(title *string, slug entrySlug) string {
 	if title == nil {
 		return slug.text
@@ -102,7 +104,7 @@ func titleOr(title *string, slug entrySlug) string {
 }
 
 func (b *builder) addCategory(c *fileCategory) {
-	if b.categories.add(c.entry, c.ID, c.Slug, true, b.problems) {
+	if b.categories.add(c.place, c.ID, c.Slug, true, b.problems) {
 		b.cat.Categories = append(b.cat.Categories, record.Category{
 			ID: c.ID.n, Slug: c.Slug.text, Title: titleOr(c.Title, c.Slug), TitlePlural: c.TitlePlural,
 			Description: c.Description, ShowPyPI: c.ShowPyPI, Created: c.Created, Modified: c.Modified,
@@ -111,7 +113,7 @@ func (b *builder) addCategory(c *fileCategory) {
 }
 
 func (b *builder) addGrid(g *fileGrid) {
-	if b.grids.add(g.entry, g.ID, g.Slug, true, b.problems) {
+	if b.grids.add(g.place, g.ID, g.Slug, true, b.problems) {
 		b.cat.Grids = append(b.cat.Grids, record.Grid{
 			ID: g.ID.n, Slug: g.Slug.text, Title: titleOr(g.Title, g.Slug), Description: g.Description,
 			IsLocked: g.IsLocked, Header: g.Header, Created: g.Created, Modified: g.Modified,
@@ -120,7 +122,7 @@ func (b *builder) addGrid(g *fileGrid) {
 }
 
 func (b *builder) addPackage(p *filePackage) {
-	if b.packages.add(p.entry, p.ID, p.Slug, false, b.problems) {
+	if b.packages.add(p.place, p.ID, p.Slug, false, b.problems) {
 		b.cat.Packages = append(b.cat.Packages, record.Entry{
 			ID: p.ID.n, Slug: p.Slug.text, Title: titleOr(p.Title, p.Slug),
 			RepoURL: p.RepoURL, PyPIURL: p.PyPIURL, DocumentationURL: p.DocumentationURL, Created: p.Created,
@@ -141,7 +143,7 @@ func (b *builder) finish() record.Catalogue {
 				continue
 			}
 			if k := slices.Index(p.Grids, id); k >= 0 {
-				b.problems.Add(r.at, "packages["+strict.KeyLabel(p.Slug)+"].grids", "entry %d names grid %s, which the list has already; keep one of the two", j+1, r)
+				b.problems.Add(r.at, "packages["+strict.KeyLabel(p.Slug)+"].grids", "entry %d names grid %s, which the list already has; keep one of the two", j+1, r)
 				continue
 			}
 			p.Grids = append(p.Grids, id)
@@ -150,7 +152,8 @@ func (b *builder) finish() record.Catalogue {
 	return b.cat
 }
 
-// id resolves a package's reference, or reports that there is no such entry.
+// id resolves a package's reference. It returns 0 for the zero ref, and for one that
+// names no entry, which it reports.
 func (b *builder) id(x *entryIndex, r ref, slug, key string) int {
 	if r == (ref{}) {
 		return 0

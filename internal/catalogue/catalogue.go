@@ -1,7 +1,7 @@
-// Package catalogue reads and writes catalogue files: the packages that people
-// want to be kept fresh, and what these are sorted by. A file is YAML, JSON, or
-// JSON lines, as its name says. It yields a [record.Catalogue], in which URLs
-// stand as they were written.
+// Package catalogue reads and writes catalogue files, which declare the packages to
+// keep fresh and the categories and grids that they are in. A file is YAML, JSON, or
+// JSON lines, according to its name. It is read into a [record.Catalogue], which
+// has the URLs as they were written.
 package catalogue
 
 import (
@@ -12,16 +12,15 @@ import (
 	"pkgmetad/internal/strict"
 )
 
-// maxYAML bounds a YAML catalogue, in bytes. It is room for 30,000 packages. While
-// it is read, a YAML file takes about thirty times its size in memory: one of 8 MiB
-// takes 240 MiB, and 0.6 seconds. JSON lines are read one by one, and have no such
-// bound.
+// maxYAML bounds a YAML catalogue, in bytes: enough for 30,000 packages. Reading a
+// YAML file takes about thirty times its size in memory: 240 MiB, and 0.6 seconds,
+// for one of 8 MiB. JSON lines are read one by one, and have no such limit.
 const maxYAML = 8 << 20
 
 // maxShown is how many problems of a catalogue are listed.
 const maxShown = 50
 
-// format is a form that a catalogue file may have.
+// format is the format of a catalogue file.
 type format int
 
 const (
@@ -30,7 +29,7 @@ const (
 	linesFormat
 )
 
-// formatOf returns the format that a file's name stands for.
+// formatOf returns the format that the extension of a file's name stands for.
 func formatOf(path string) (f format, ok bool) {
 	switch strings.ToLower(filepath.Ext(path)) {
 	case ".yaml", ".yml":
@@ -43,7 +42,7 @@ func formatOf(path string) (f format, ok bool) {
 	return 0, false
 }
 
-// NamesFormat reports whether the name of a file says that it is a catalogue.
+// NamesFormat reports whether the name of a file has the extension of a catalogue.
 func NamesFormat(path string) bool {
 	_, ok := formatOf(path)
 	return ok

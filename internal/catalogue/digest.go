@@ -6,11 +6,11 @@ import (
 	"os"
 )
 
-// Digest names the content of a catalogue file as this very program understands
-// it; nil if the file or the program cannot be read. urls names how its URLs are
-// read, such as the host that repository URLs carry: where that differs, the same
-// file means something else. A catalogue with the digest of the one that the store
-// has taken over need not be read again.
+// Digest returns a hash of a catalogue file, of the running program and of urls; nil
+// if the file or the program cannot be read. Another program may read the same file
+// differently, and so does one with other settings for URLs, such as the host of
+// repository URLs, which the caller passes as urls. A catalogue with the digest of
+// the one that the store has need not be read again.
 func Digest(path, urls string) []byte {
 	program, err := os.Executable()
 	if err != nil {

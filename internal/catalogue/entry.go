@@ -12,7 +12,7 @@ import (
 // filePackage, fileCategory and fileGrid are the entries of a catalogue as a
 // file declares them, in YAML and in NDJSON alike.
 type filePackage struct {
-	entry
+	place
 	ID               entryID     `yaml:"id"`
 	Slug             entrySlug   `yaml:"slug"`
 	Title            *string     `yaml:"title"`
@@ -25,7 +25,7 @@ type filePackage struct {
 }
 
 type fileCategory struct {
-	entry
+	place
 	ID          entryID   `yaml:"id"`
 	Slug        entrySlug `yaml:"slug"`
 	Title       *string   `yaml:"title"`
@@ -37,7 +37,7 @@ type fileCategory struct {
 }
 
 type fileGrid struct {
-	entry
+	place
 	ID          entryID   `yaml:"id"`
 	Slug        entrySlug `yaml:"slug"`
 	Title       *string   `yaml:"title"`
@@ -48,16 +48,17 @@ type fileGrid struct {
 	Modified    time.Time `yaml:"modified"`
 }
 
-// entry is where an entry of a catalogue stands.
-type entry struct {
+// place is where an entry of a catalogue is in its file.
+type place struct {
 	at   strict.Position
-	item int // of its list, from 1
+	item int // number in its list, from 1
 }
 
 // SetPlace implements [strict.Placed].
-func (e *entry) SetPlace(at strict.Position, item int) { e.at, e.item = at, item }
+func (p *place) SetPlace(at strict.Position, item int) { p.at, p.item = at, item }
 
-// entryID is an id that a catalogue declares; 0: none, or a bad one.
+// entryID is an id that a catalogue declares; n is 0 without one, or if it is not
+// valid.
 type entryID struct {
 	n     int
 	at    strict.Position
@@ -86,7 +87,8 @@ func checkID(n int) error {
 	return nil
 }
 
-// entrySlug is a slug that a catalogue declares; "": none, or a bad one.
+// entrySlug is a slug that a catalogue declares; text is "" without one, or if it is
+// not valid.
 type entrySlug struct {
 	text  string
 	at    strict.Position

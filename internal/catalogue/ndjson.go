@@ -6,14 +6,14 @@ import (
 	"pkgmetad/internal/strict"
 )
 
-// readLines reads one entry a line: a package, or what the object's kind says.
+// readLines reads one entry a line: a package, unless its kind says otherwise.
 func readLines(src io.Reader, b *builder) {
 	r := linesReader{b: b}
 	strict.ReadLines(src, emptyLines, b.problems, r.read)
 }
 
 // linesReader adds the entries of JSON lines to a catalogue. It counts those of
-// each kind, to name the ones without a slug.
+// each kind, since messages name one without a slug by its number.
 type linesReader struct {
 	b                           *builder
 	categories, grids, packages int
@@ -27,24 +27,24 @@ func (r *linesReader) read(o *strict.Object) {
 	switch {
 	case ok && kind == "package":
 		var p filePackage
-		r.decode(o, &p, &p.entry, &r.b.packages, &r.packages)
+		r.decode(o, &p, &p.place, &r.b.packages, &r.packages)
 		r.b.addPackage(&p)
 	case ok && kind == "category":
 		var c fileCategory
-		r.decode(o, &c, &c.entry, &r.b.categories, &r.categories)
+		r.decode(o, &c, &c.place, &r.b.categories, &r.categories)
 		r.b.addCategory(&c)
 	case ok && kind == "grid":
 		var g fileGrid
-		r.decode(o, &g, &g.entry, &r.b.grids, &r.grids)
+		r.decode(o, &g, &g.place, &r.b.grids, &r.grids)
 		r.b.addGrid(&g)
 	default:
 		r.b.problems.Add(o.Place("kind"), "kind", "is not a kind of entry; write package, category or grid, or leave it out for a package")
 	}
 }
 
-// decode fills dst from an object that is the next entry of an index. e is the
-// entry within dst.
-func (r *linesReader) decode(o *strict.Object, dst any, e *entry, x *entryIndex, count *int) {
+// decode fills dst from an object, which is the next entry of an index. e is the
+// place within dst.
+func (r *linesReader) decode(o *strict.Object, dst any, e *place, x *entryIndex, count *int) {
 	*count++
 	e.SetPlace(o.At, *count)
 	o.Decode(dst, "kind", func() string {

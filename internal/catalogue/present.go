@@ -10,7 +10,7 @@ import (
 	"pkgmetad/internal/record"
 )
 
-// Present is the catalogue file as it stands before it is replaced.
+// Present is the present catalogue file, before an import replaces it.
 type Present struct {
 	Exists    bool
 	Catalogue record.Catalogue // if it exists and can be read
@@ -30,7 +30,7 @@ func ReadPresent(path string) *Present {
 	return p
 }
 
-// maxNamed is how many of the packages that would vanish are named.
+// maxNamed is how many of the packages that would vanish an error names.
 const maxNamed = 5
 
 // Guard refuses a catalogue that lacks packages of the present one, and any
@@ -38,7 +38,7 @@ const maxNamed = 5
 func (p *Present) Guard(next record.Catalogue) error {
 	const advice = "nothing was changed; --replace lets the import replace it, and keeps it as .bak"
 	if p.Err != nil {
-		return fmt.Errorf("the present catalogue cannot be read, so there is no telling what would be lost with it: %w\n%s", p.Err, advice)
+		return fmt.Errorf("the present catalogue cannot be read, so it is unknown what would be lost with it: %w\n%s", p.Err, advice)
 	}
 	vanishing := missing(p.Catalogue, next)
 	if len(vanishing) == 0 {
@@ -51,8 +51,8 @@ func (p *Present) Guard(next record.Catalogue) error {
 	return fmt.Errorf("%d packages of the present catalogue %s are not in SOURCE and would vanish: %s; %s", len(vanishing), p.path, strings.Join(named, ", "), advice)
 }
 
-// missing returns the slugs of the packages of one catalogue that the next one
-// has neither by slug nor by id.
+// missing returns the slugs of the packages in from that next has neither by slug
+// nor by id.
 func missing(from, next record.Catalogue) (slugs []string) {
 	hasID, hasSlug := make(map[int]bool, len(next.Packages)), make(map[string]bool, len(next.Packages))
 	for i := range next.Packages {

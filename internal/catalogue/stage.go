@@ -17,16 +17,16 @@ import (
 	"pkgmetad/internal/record"
 )
 
-// Staged is a catalogue file that stands, synced, beside the place that it is
-// meant for. It is used by one goroutine.
+// Staged is a new catalogue file, written and synced beside the file that it is to
+// replace. It is not safe for concurrent use.
 type Staged struct {
-	path      string // that it is meant for
-	temporary string // where it is; "" if path has this very content already
+	path      string // of the file to replace
+	temporary string // of the new file; "" if the file at path has its content already
 }
 
-// Stage writes c beside path, in the format that the name stands for as in
-// [Load]. It fails, and leaves nothing, if the file would not read back as the
-// same catalogue. Call [Staged.Discard] when done.
+// Stage writes c to a file beside path, in the format that path stands for in
+// [Load]. If that would not load as the same catalogue, Stage fails and leaves no
+// file. Call [Staged.Discard] when done.
 func Stage(path string, c record.Catalogue) (*Staged, error) {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target // a link stays a link
@@ -38,7 +38,7 @@ func Stage(path string, c record.Catalogue) (*Staged, error) {
 	return s, nil
 }
 
-// Unchanged is a [Staged] for a file that stands in its place as it is to be.
+// Unchanged returns a [Staged] for a file that is to stay as it is.
 func Unchanged(path string) *Staged { return &Staged{path: path} }
 
 func stage(path string, c record.Catalogue) (*Staged, error) {
@@ -58,8 +58,8 @@ func stage(path string, c record.Catalogue) (*Staged, error) {
 	return s, err
 }
 
-// check makes sure that the new file reads back, and reports whether it is the
-// same as the one in its place. It takes the mode from that one.
+// check makes sure that the new file loads as what it was written from, and reports
+// whether it is the same as the file to replace. It gives it the mode of that file.
 func (s *Staged) check(packages int, write writer) (same bool, err error) {
 	if err := readsBack(s.temporary, packages, write); err != nil {
 		return false, err
@@ -77,13 +77,13 @@ func (s *Staged) check(packages int, write writer) (same bool, err error) {
 	return sameContent(s.path, s.temporary)
 }
 
-// Path returns where the new content is now.
+// Path returns the path of the file with the new content.
 func (s *Staged) Path() string { return cmp.Or(s.temporary, s.path) }
 
 // Changes reports whether Commit would change anything.
 func (s *Staged) Changes() bool { return s.temporary != "" }
 
-// Commit puts the file in its place. The file that stood there is kept as
+// Commit puts the new file in its place. The file that it replaces is kept as
 // path.bak.
 func (s *Staged) Commit() error {
 	if s.temporary == "" {
@@ -100,7 +100,7 @@ func (s *Staged) Commit() error {
 	return nil
 }
 
-// Discard removes the new file, unless it is in its place.
+// Discard removes the new file, unless it has been committed.
 func (s *Staged) Discard() {
 	if s.temporary != "" {
 		_ = os.Remove(s.temporary)
@@ -108,9 +108,9 @@ func (s *Staged) Discard() {
 	}
 }
 
-// readsBack makes sure that the file at path loads, and that what it loads as is
-// written alike. A text that no format can carry, and sheer size, are found here
-// rather than by a daemon that does not start.
+// readsBack makes sure that the file at path loads, and that writing the result
+// gives the same file. Text that a format cannot represent, or a file that is too
+// large, is found here rather than by a daemon that does not start.
 func readsBack(path string, packages int, write writer) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -157,7 +157,7 @@ func sameContent(path, other string) (bool, error) {
 	return c.same(), nil
 }
 
-// comparison is a writer that compares what it is given with what it reads.
+// comparison is a writer that compares what is written to it with what it reads.
 type comparison struct {
 	with    *bufio.Reader
 	buf     []byte
@@ -172,7 +172,7 @@ func (c *comparison) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// same reports whether all that was written is all that there is to read.
+// same reports whether exactly what there is to read has been written.
 func (c *comparison) same() bool {
 	_, err := c.with.ReadByte()
 	return !c.differs && err == io.EOF

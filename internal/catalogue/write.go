@@ -14,10 +14,10 @@ import (
 	"pkgmetad/internal/record"
 )
 
-// writer writes a catalogue in one format, so that it loads as the same one.
+// writer writes a catalogue in one format, such that it loads as the same one.
 type writer func(io.Writer, record.Catalogue) error
 
-// writerFor returns the writer of the format that a file's name stands for.
+// writerFor returns the writer for the format that a file's name stands for.
 func writerFor(path string) (writer, error) {
 	f, ok := formatOf(path)
 	if !ok {
@@ -27,15 +27,15 @@ func writerFor(path string) (writer, error) {
 }
 
 // declaration is an entry as a catalogue declares it: its keys in order, and
-// their values. A key whose value is the zero value is left out.
-type declaration []declared
+// their values.
+type declaration []keyValue
 
-type declared struct {
+type keyValue struct {
 	key   string
 	value any
 }
 
-func (d *declaration) add(key string, value any) { *d = append(*d, declared{key, value}) }
+func (d *declaration) add(key string, value any) { *d = append(*d, keyValue{key, value}) }
 
 // addUnlessZero adds a value unless it is the zero value.
 func addUnlessZero[T comparable](d *declaration, key string, value T) {
@@ -64,8 +64,8 @@ type section struct {
 	entries iter.Seq[declaration]
 }
 
-// sections returns the three lists of a catalogue, each in the order of the ids;
-// packages without one come last, in the order of their slugs.
+// sections returns the three lists of a catalogue, each ordered by id. Packages
+// without an id come last, ordered by slug.
 func sections(c record.Catalogue) [3]section {
 	return [3]section{
 		{"categories", "category", inOrder(c.Categories, func(x record.Category) (int, string) { return x.ID, x.Slug }, declareCategory)},
@@ -80,7 +80,7 @@ func inOrder[T any](items []T, key func(T) (id int, slug string), declare func(*
 		x, slugX := key(a)
 		y, slugY := key(b)
 		if (x == 0) != (y == 0) {
-			return cmp.Compare(y, x) // without an id: last
+			return cmp.Compare(y, x) // no id: last
 		}
 		return cmp.Or(cmp.Compare(x, y), cmp.Compare(slugX, slugY))
 	})
@@ -225,8 +225,8 @@ func appendObject(b []byte, kind string, d declaration) []byte {
 	return append(b, '}')
 }
 
-// appendValue appends a value in JSON, which YAML reads as well, but text without
-// quotes where plain, if not nil, reports that it may.
+// appendValue appends a value as JSON, which is YAML as well. In YAML, plain is not
+// nil: it reports which text to write without quotes, and times have none either.
 func appendValue(b []byte, value any, plain func(string) bool) []byte {
 	switch v := value.(type) {
 	case int:
@@ -257,8 +257,8 @@ func appendValue(b []byte, value any, plain func(string) bool) []byte {
 	panic(fmt.Sprintf("appendValue: a catalogue declares no %T", value))
 }
 
-// appendQuoted appends text in double quotes. What cannot be seen, or what JSON
-// and YAML read differently, becomes an escape that both know.
+// appendQuoted appends text in double quotes. What is not printable, or what JSON
+// and YAML read differently, becomes an escape that both have.
 func appendQuoted(b []byte, s string) []byte {
 	b = append(b, '"')
 	for _, r := range s {
@@ -279,7 +279,7 @@ func appendQuoted(b []byte, s string) []byte {
 }
 
 // plainYAML reports whether text may stand in YAML without quotes and is read as
-// that same text. In doubt it does not.
+// that same text. In doubt it is false.
 func plainYAML(s string) bool {
 	return len(s) < 200 && plainText.MatchString(s) && !otherYAML.MatchString(s)
 }

@@ -9,7 +9,8 @@ import (
 	"pkgmetad/internal/strict"
 )
 
-// ByteSize is a number of bytes; a file may write it like 2GiB.
+// ByteSize is a number of bytes, written in a file as such or with a unit, like
+// 2GiB.
 type ByteSize int64
 
 var (

@@ -18,18 +18,18 @@ import (
 	"pkgmetad/internal/upstream"
 )
 
-// check checks what each value means, and fills in the derived fields.
+// check validates the values of a configuration, and sets its derived fields.
 type check struct {
 	cfg       *Config
 	positions map[any]strict.Position // of each value given, by the pointer to it
-	folder    string                  // that relative paths are relative to
+	folder    string                  // the base of relative paths
 	env       func(string) string
 	ps        *strict.Problems
 }
 
-// problem reports the value that field points to, at the place where it is
-// given, or else where its section is. If the decoder has already reported the
-// value, that is enough.
+// problem reports the value that field points to, at its position or, if it is not
+// given, at that of its section. It does nothing if the decoder has already reported
+// the value.
 func (c *check) problem(field, section any, key, format string, args ...any) {
 	at, given := c.positions[field]
 	if given && c.ps.HasOnLine(key, at.Line) {
@@ -62,7 +62,7 @@ func (c *check) store() {
 	between(c, &s.LockWait, "store.lock_wait", time.Millisecond, 10*time.Minute)
 	between(c, &s.KeepDeletions, "store.keep_deletions", time.Hour, 10*365*24*time.Hour)
 	if s.MaxSize != 0 && s.MaxSize < 1<<20 {
-		c.problem(&s.MaxSize, nil, "store.max_size", "is less than 1MiB, too small to work with; write 2GiB, or 0 for no bound")
+		c.problem(&s.MaxSize, nil, "store.max_size", "is less than 1MiB, too small to work with; write 2GiB, or 0 for no limit")
 	}
 }
 
@@ -100,7 +100,7 @@ func (c *check) refresh() {
 		if _, given := c.positions[field]; !given {
 			field, key = &r.RetryMin, "refresh.retry_min"
 		}
-		c.problem(field, r, key, "the shortest delay, %s, is longer than the longest, %s; write retry_min below retry_max", shown(r.RetryMin), shown(r.RetryMax))
+		c.problem(field, r, key, "the shortest delay, %s, is longer than the longest, %s; write retry_min below retry_max", format(r.RetryMin), format(r.RetryMax))
 	}
 }
 
@@ -123,12 +123,12 @@ func (c *check) pypi() {
 	p := &c.cfg.PyPI
 	c.url(&p.BaseURL, "pypi.base_url", "https://pypi.org/")
 	between(c, &p.Timeout, "pypi.timeout", time.Millisecond, 10*time.Minute)
-	if !goodContact(p.Contact) {
+	if !isContact(p.Contact) {
 		c.problem(&p.Contact, nil, "pypi.contact", "is neither a mail address nor a URL; write ops@example.org or https://example.org/about")
 	}
 }
 
-// path makes a required path absolute.
+// path checks a required path and makes it absolute.
 func (c *check) path(field *string, section any, key, example string) {
 	switch {
 	case *field == "":
@@ -147,8 +147,8 @@ func (c *check) absolute(path string) string {
 	return filepath.Join(c.folder, path)
 }
 
-// url checks and completes the address of a service, and returns it; nil if it is
-// no good. What holds an @ may hold a password, so it is never repeated.
+// url checks and normalises the URL of a service, and returns it; nil if it is not
+// valid. A URL with an @ may contain a password, so it is never repeated.
 func (c *check) url(field *string, key, example string) *url.URL {
 	if strings.Contains(*field, "@") {
 		c.problem(field, nil, key, "must not carry user information; write it like %s", example)
@@ -157,7 +157,7 @@ func (c *check) url(field *string, key, example string) *url.URL {
 	u, err := upstream.ParseBaseURL(*field)
 	var ue *url.Error
 	if errors.As(err, &ue) {
-		err = ue.Err // it need not repeat the URL
+		err = ue.Err // without the URL
 	}
 	if err == nil && u.Port() != "" && !isPort(u.Port()) {
 		err = errors.New("its port is not a number up to 65535")
@@ -178,12 +178,13 @@ func (c *check) oneOf(field *string, key string, allowed ...string) {
 
 func between[T cmp.Ordered](c *check, field *T, key string, low, high T) {
 	if *field < low || *field > high {
-		c.problem(field, nil, key, "%s is out of range; write a value from %s to %s", shown(*field), shown(low), shown(high))
+		c.problem(field, nil, key, "%s is out of range; write a value from %s to %s", format(*field), format(low), format(high))
 	}
 }
 
-// shown writes a number, or a duration without the zeros that Go gives it.
-func shown(v any) string {
+// format formats a number, or a duration without the trailing zero units of
+// Duration.String.
+func format(v any) string {
 	switch v := v.(type) {
 	case int:
 		return strconv.Itoa(v)
@@ -200,8 +201,8 @@ func shown(v any) string {
 	return ""
 }
 
-// CheckListen returns what is wrong with an address to listen on, which is
-// host:port or :port, or nil.
+// CheckListen returns an error unless address, which is host:port or :port, is one
+// to listen on.
 func CheckListen(address string) error {
 	host, port, err := net.SplitHostPort(address)
 	switch {
@@ -228,8 +229,9 @@ func isPort(s string) bool {
 	return err == nil
 }
 
-// goodContact reports whether s can stand in the comment of a User-Agent.
-func goodContact(s string) bool {
+// isContact reports whether s is a mail address or a URL that may be put into the
+// comment of a User-Agent, or "".
+func isContact(s string) bool {
 	if s == "" {
 		return true
 	}

@@ -1,20 +1,20 @@
-// Package config reads the configuration file that config.example.yaml documents:
-// its defaults, the checks of every value, and the secret that the file names
-// but does not hold.
+// Package config reads the configuration file that config.example.yaml documents.
+// It fills in defaults, checks every value, and reads the GitHub token, which the
+// file names but does not contain.
 package config
 
 import (
 	"net/netip"
 	"path/filepath"
 	"time"
-	_ "time/tzdata" // zones are named in the configuration, and a container may have none
+	_ "time/tzdata" // the configuration names time zones, and a container may lack their data
 
 	"github.com/robfig/cron/v3"
 
 	"pkgmetad/internal/strict"
 )
 
-// Config is the whole configuration, as config.example.yaml documents it.
+// Config is the configuration, as config.example.yaml documents it.
 // Fields with a yaml tag are the keys of the file; the others are derived.
 type Config struct {
 	Store     Store     `yaml:"store"`
@@ -26,14 +26,14 @@ type Config struct {
 	PyPI      PyPI      `yaml:"pypi"`
 	Log       Log       `yaml:"log"`
 
-	Warnings []string // what works, but should be seen to
+	Warnings []string // about what works but should be fixed, for the log
 }
 
 // Store says where the records are kept.
 type Store struct {
 	Path     string        `yaml:"path"`      // the bbolt file, absolute once loaded
-	LockWait time.Duration `yaml:"lock_wait"` // how long to wait for another process to let go of it; above 0
-	MaxSize  ByteSize      `yaml:"max_size"`  // the file never grows beyond this; 0 for no bound
+	LockWait time.Duration `yaml:"lock_wait"` // how long to wait for another process to release the file; above 0
+	MaxSize  ByteSize      `yaml:"max_size"`  // the file never grows beyond this; 0 for no limit
 
 	KeepDeletions time.Duration `yaml:"keep_deletions"` // how long the feed of changes lists a package that left the catalogue
 }
@@ -41,10 +41,10 @@ type Store struct {
 // HTTP is the read-only API.
 type HTTP struct {
 	Listen         string         `yaml:"listen"`          // host:port
-	PublicURL      string         `yaml:"public_url"`      // as clients see it, without a slash at the end; "" to go by the request
+	PublicURL      string         `yaml:"public_url"`      // as clients see it, without a slash at the end; "" to derive it from each request
 	TimeZone       *time.Location `yaml:"time_zone"`       // of the times served
-	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"` // whose X-Forwarded headers count
-	MaxLimit       int            `yaml:"max_limit"`       // records a page at most; 0 for no bound
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"` // whose X-Forwarded headers are trusted
+	MaxLimit       int            `yaml:"max_limit"`       // records per page at most; 0 for no limit
 	MaxConnections int            `yaml:"max_connections"` // open at once
 }
 
@@ -55,7 +55,7 @@ type Catalogue struct {
 
 // Schedule says when a pass starts.
 type Schedule struct {
-	Refresh  string         `yaml:"refresh"`   // cron specification
+	Refresh  string         `yaml:"refresh"`   // cron expression
 	TimeZone *time.Location `yaml:"time_zone"` // that Refresh is read in
 
 	Cron cron.Schedule // Refresh in TimeZone
@@ -63,27 +63,27 @@ type Schedule struct {
 
 // Refresh bounds a pass.
 type Refresh struct {
-	StaleAfter  time.Duration `yaml:"stale_after"`  // age at which a repository or project is asked for again
-	Workers     int           `yaml:"workers"`      // repositories and projects asked for at once
-	MaxPackages int           `yaml:"max_packages"` // repositories and projects that a pass takes on at most
+	StaleAfter  time.Duration `yaml:"stale_after"`  // age at which a repository or project is fetched again
+	Workers     int           `yaml:"workers"`      // repositories and projects fetched at once
+	MaxPackages int           `yaml:"max_packages"` // repositories and projects that a pass fetches at most
 	RetryMin    time.Duration `yaml:"retry_min"`    // delay after a first failure
-	RetryMax    time.Duration `yaml:"retry_max"`    // that the doubling delay stops at
+	RetryMax    time.Duration `yaml:"retry_max"`    // the delay doubles up to this
 	PendingWait time.Duration `yaml:"pending_wait"` // for an answer that GitHub is still computing
 }
 
 // GitHub is the upstream for repositories.
 type GitHub struct {
 	BaseURL   string        `yaml:"base_url"`   // ends in a slash once loaded
-	URLHost   string        `yaml:"url_host"`   // host, maybe with a port, of the repository URLs that this API is asked about; lower case and never "" once loaded
+	URLHost   string        `yaml:"url_host"`   // host, optionally with a port, of the repository URLs that this API is asked about; lower case and never "" once loaded
 	TokenFile string        `yaml:"token_file"` // absolute once loaded; "" for none
 	Reserve   int           `yaml:"reserve"`    // requests of the hourly limit that are left to others
 	Timeout   time.Duration `yaml:"timeout"`    // for one request
 
 	Token       Secret // empty: anonymous
-	TokenSource string // where Token is from, for a log; "" where there is none
+	TokenSource string // where Token is from, for the log; "" if there is none
 }
 
-// PyPI is the upstream for releases.
+// PyPI is the upstream for projects.
 type PyPI struct {
 	BaseURL string        `yaml:"base_url"` // ends in a slash once loaded
 	Contact string        `yaml:"contact"`  // mail address or URL for the User-Agent of both clients; "" for none
@@ -96,8 +96,8 @@ type Log struct {
 	Format string `yaml:"format"` // auto, json or console
 }
 
-// Default returns the defaults, which config.example.yaml repeats. The paths that
-// have none are "".
+// Default returns the defaults, which config.example.yaml repeats. The required
+// paths have none and are "".
 func Default() *Config {
 	return &Config{
 		Store: Store{LockWait: 5 * time.Second, KeepDeletions: 30 * 24 * time.Hour},
@@ -125,10 +125,10 @@ func Default() *Config {
 const maxSize = 1 << 20
 
 // Load reads the configuration file at path. env looks up an environment
-// variable, as [os.Getenv] does; it may be nil for none. Relative paths in the
-// file are relative to the file's folder. The error is a [*strict.FileError] that
-// lists every problem. The configuration beside it is nil, or holds what could be
-// read, so that the caller can look for more that is wrong.
+// variable, as [os.Getenv] does; nil means that there are none. Relative paths in
+// the file are relative to the file's folder. The error is a [*strict.FileError]
+// that lists every problem. The configuration returned with it is nil, or holds what
+// could be read, so that the caller can look for further problems.
 func Load(path string, env func(string) string) (*Config, error) {
 	var ps strict.Problems
 	data := strict.ReadFile(path, maxSize, "a configuration; name the right file", &ps)

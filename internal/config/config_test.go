@@ -285,8 +285,8 @@ func TestContact(t *testing.T) {
 		"Ops <ops@example.org>": false, "ops": false, "ftp://example.org": false, "https://u:p@example.org": false,
 		"a@b\r\nX: y": false, "https://example.org/(x)": false, "https://": false,
 	} {
-		if got := goodContact(contact); got != want {
-			t.Errorf("goodContact(%q) = %t", contact, got)
+		if got := isContact(contact); got != want {
+			t.Errorf("isContact(%q) = %t", contact, got)
 		}
 	}
 }

@@ -2,9 +2,9 @@ package config
 
 import "net"
 
-// LinkBase returns what stands before the links of what is no answer to one request,
-// such as the snapshot: the public URL or, without one, the address that the API
-// listens on, as this machine reaches it.
+// LinkBase returns the base URL of the links in what does not answer a particular
+// request, such as the snapshot: the public URL or, without one, the URL of the
+// address that the API listens on, as seen from this machine.
 func (h HTTP) LinkBase(listen string) string {
 	if h.PublicURL != "" {
 		return h.PublicURL

@@ -14,10 +14,9 @@ import (
 
 const cronForms = "five fields (minute hour day-of-month month day-of-week), @hourly, @daily, @weekly, @monthly, @yearly or @every 5m"
 
-// ParseSchedule reads a standard cron specification of five fields or a
-// descriptor such as @hourly or @every 5m, in the given zone (nil for UTC). In
-// the day of the week, Sunday is 0 and 7. A schedule it returns always has a next
-// time.
+// ParseSchedule reads a standard cron expression of five fields or a descriptor
+// such as @hourly or @every 5m, in the given zone (nil for UTC). In the day of the
+// week, Sunday is 0 or 7. A schedule that never fires is an error.
 func ParseSchedule(spec string, loc *time.Location) (cron.Schedule, error) {
 	if loc == nil {
 		loc = time.UTC
@@ -57,8 +56,8 @@ func ParseSchedule(spec string, loc *time.Location) (cron.Schedule, error) {
 // maxEvery is the longest interval that a schedule may have.
 const maxEvery = 365 * 24 * time.Hour
 
-// parseEvery takes the place of the library's own reading, which rounds to
-// seconds and turns zero into one second.
+// parseEvery replaces the library's own parser, which rounds to seconds and turns
+// zero into one second.
 func parseEvery(args []string) (cron.Schedule, error) {
 	if len(args) != 1 {
 		return nil, errors.New("@every needs one duration; write @every 5m")
@@ -91,8 +90,8 @@ func parseStandard(spec string) (s cron.Schedule, err error) {
 // also write Sunday as 7, and ranges such as MON-SUN that end with it.
 const sunday = 7
 
-// daysOfWeek returns a day-of-week field in terms of the library, which is left
-// to complain about what makes no sense.
+// daysOfWeek returns a day-of-week field with the days as the library counts them.
+// What is not valid is left for the library to report.
 func daysOfWeek(field string) string {
 	parts := strings.Split(field, ",")
 	for i, part := range parts {
@@ -101,7 +100,8 @@ func daysOfWeek(field string) string {
 	return strings.Join(parts, ",")
 }
 
-// daysOfPart does it for one part of a list: a day or a range, maybe with a step.
+// daysOfPart does so for one part of a list: a day or a range, optionally with a
+// step.
 func daysOfPart(part string) string {
 	days, stepText, hasStep := strings.Cut(part, "/")
 	step, err := strconv.Atoi(stepText)
@@ -109,13 +109,13 @@ func daysOfPart(part string) string {
 		step, err = 1, nil
 	}
 	if err != nil || step < 1 {
-		return "*/" + stepText // it is the step that is wrong
+		return "*/" + stepText // for the library to report the step
 	}
-	step = min(step, sunday) // a longer one leaves the first day alone, as this does
+	step = min(step, sunday) // any longer step selects only the first day as well
 	firstText, lastText, isRange := strings.Cut(days, "-")
 	if !isRange {
 		if days == "7" {
-			return "0" // with a step too: no day follows it
+			return "0" // even with a step, since no day follows it
 		}
 		return part
 	}

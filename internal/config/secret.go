@@ -10,9 +10,9 @@ import (
 const hidden = "***"
 
 // Secret is text that no log, error or dump shows: however it is printed or
-// marshalled, it is ***. Only [Secret.Reveal] gives the text.
+// marshalled, it is ***. Only [Secret.Reveal] returns the text.
 type Secret struct {
-	// A pointer, because fmt calls no methods on unexported fields of other types:
+	// A pointer, because fmt does not call the methods of values in unexported fields:
 	// it then prints an address.
 	text *string
 }

@@ -16,8 +16,8 @@ const noSecrets = "secrets do not belong in this file; use github.token_file, GI
 
 var secretName = regexp.MustCompile(`(?i)token|secret|passw|api_?key|credential|private_?key`)
 
-// secretAdvice says what to do about a key, of none that exist, which sounds like
-// it holds a secret.
+// secretAdvice returns the message for a key that does not exist but whose name is
+// that of a secret; "" for any other.
 func secretAdvice(key string) string {
 	if secretName.MatchString(key) {
 		return noSecrets
@@ -28,11 +28,11 @@ func secretAdvice(key string) string {
 const maxTokenSize = 64 << 10
 
 // tokenLike matches GitHub's tokens: those with a prefix, and the old ones, which
-// are plain hexadecimal.
+// are 40 hexadecimal digits.
 var tokenLike = regexp.MustCompile(`^(gh[pousr]_|github_pat_|[0-9a-f]{40}$)`)
 
 // token finds the GitHub token: in github.token_file, else in GITHUB_TOKEN, else
-// in the credential that systemd's LoadCredential= provides, else there is none.
+// in the credential that systemd's LoadCredential= provides.
 func (c *check) token() {
 	switch {
 	case c.cfg.GitHub.TokenFile != "":
@@ -101,7 +101,7 @@ func (c *check) readToken(path, source string) (text, message string) {
 	case err != nil:
 		return "", "cannot be read: " + strict.Cause(err).Error()
 	case len(data) > maxTokenSize:
-		return "", "is too large for a token; name the file that holds the token alone"
+		return "", "is too large for a token; name the file that holds only the token"
 	}
 	if info != nil && info.Mode().IsRegular() && info.Mode().Perm()&0o004 != 0 {
 		c.cfg.Warnings = append(c.cfg.Warnings, source+": "+strict.Quote(path)+" can be read by everybody on this machine; chmod 600 it")
@@ -116,9 +116,9 @@ func cleanToken(s string) (text, message string) {
 	case s == "":
 		return "", "is empty; put the token there, or leave the key out to go without one"
 	case strings.ContainsAny(s, "\r\n"):
-		return "", "has more than one line; keep the token alone"
+		return "", "has more than one line; keep only the token"
 	case strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return "", "has blanks or characters that no token has; keep the token alone"
+		return "", "has blanks or characters that no token has; keep only the token"
 	}
 	return s, ""
 }

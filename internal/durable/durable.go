@@ -1,11 +1,11 @@
 // Package durable writes files so that they survive a kill and a power cut: a
-// file is whole or not there, and it is on the disk when a function returns.
+// file is complete or does not exist, and it is on disk when a function returns.
 //
-// A file is written under a temporary name beside its place, synced, renamed, and
-// then its folder is synced. The temporary name is always the same, so that what a
-// kill leaves behind is overwritten the next time and does not pile up; nothing
-// here is for several writers of one path. Errors are those of package os, which
-// name the operation and the path.
+// A file is written under a temporary name in the same folder, synced and renamed,
+// and then the folder is synced. The temporary name is always the same, so that
+// what a kill leaves behind is overwritten the next time and does not pile up. A
+// path must therefore not have several writers at once. Errors are those of package
+// os, which name the operation and the path.
 package durable
 
 import (
@@ -17,9 +17,9 @@ import (
 	"path/filepath"
 )
 
-// WriteFile puts a file in its place, over the one that may stand there: a reader
-// finds the old one or the new one, whole. mode is less the umask. Where it fails
-// before the rename, the old file stays and nothing is left over.
+// WriteFile writes a file, in place of any that exists at path: a reader finds
+// either the old one or the new one, complete. mode is before the umask. If it fails
+// before the rename, the old file stays and no temporary file is left.
 func WriteFile(path string, mode fs.FileMode, write func(io.Writer) error) error {
 	temporary := path + ".tmp"
 	if err := Create(temporary, mode, write); err != nil {
@@ -27,14 +27,14 @@ func WriteFile(path string, mode fs.FileMode, write func(io.Writer) error) error
 	}
 	err := Rename(temporary, path)
 	if err != nil {
-		_ = os.Remove(temporary) // gone if it was renamed
+		_ = os.Remove(temporary) // fails if it was renamed, which is fine
 	}
 	return err
 }
 
-// Create makes a file of its own, in place of any that was left under that name,
-// and syncs it. Use it for a file that [Rename] puts in its place later, after a
-// look at it. mode is less the umask. Where it fails there is no file.
+// Create writes a new file, in place of any that was left at path, and syncs it. Use
+// it for a file that is checked before [Rename] moves it into place. mode is before
+// the umask. If it fails, there is no file.
 func Create(path string, mode fs.FileMode, write func(io.Writer) error) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -57,7 +57,7 @@ func Create(path string, mode fs.FileMode, write func(io.Writer) error) error {
 	return err
 }
 
-// Rename moves a synced file within its folder, over the one that may stand there,
+// Rename moves a synced file within its folder, in place of any that exists at to,
 // and syncs the folder.
 func Rename(from, to string) error {
 	if err := os.Rename(from, to); err != nil {
@@ -66,7 +66,8 @@ func Rename(from, to string) error {
 	return SyncFolder(filepath.Dir(to))
 }
 
-// Copy puts a copy of the file at from in its place at to, with the same mode.
+// Copy writes a copy of the file at from to the path to, with the same mode, as
+// [WriteFile] does.
 func Copy(from, to string) error {
 	source, err := os.Open(from)
 	if err != nil {
@@ -83,8 +84,8 @@ func Copy(from, to string) error {
 	})
 }
 
-// SyncFolder makes the names in a folder outlive a power cut: what was created,
-// renamed or removed there.
+// SyncFolder makes what was created, renamed or removed in a folder survive a power
+// cut.
 func SyncFolder(path string) error {
 	folder, err := os.Open(path)
 	if err != nil {

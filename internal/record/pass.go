@@ -2,28 +2,28 @@ package record
 
 import "time"
 
-// Tally counts what became of questions, by repository or project.
+// Tally counts the sources that a pass took on, by outcome.
 type Tally struct {
-	Asked     int `json:"asked"`     // of which each is one of the following
-	Fresh     int `json:"fresh"`     // answered with something
-	Unchanged int `json:"unchanged"` // answered: as known
-	Pending   int `json:"pending"`   // a part is being computed there; the old value stays
+	Asked     int `json:"asked"`     // the sum of the following
+	Fresh     int `json:"fresh"`     // answered with data
+	Unchanged int `json:"unchanged"` // answered that nothing changed
+	Pending   int `json:"pending"`   // a part is still being computed upstream; the old value stays
 	Failed    int `json:"failed"`
 	Gone      int `json:"gone"`      // not found, or taken down
-	Deferred  int `json:"deferred"`  // not asked for a limit; due when it ends
+	Deferred  int `json:"deferred"`  // not asked because of a rate limit; due when it ends
 	Abandoned int `json:"abandoned"` // cancelled; still due
 }
 
-// Use is what a pass asked of one upstream, and what that cost.
+// Use is what a pass asked one upstream for, and what that cost.
 type Use struct {
 	Tally
 	Requests  int       `json:"requests"`            // HTTP requests, redirects included
 	Charged   int       `json:"charged_requests"`    // of these, those that count against a budget
-	HeldUntil time.Time `json:"held_until,omitzero"` // nothing is asked until then
-	Reason    string    `json:"reason,omitempty"`    // of the hold
+	HeldUntil time.Time `json:"held_until,omitzero"` // no requests are made until then
+	Reason    string    `json:"reason,omitempty"`    // why
 }
 
-// Pass is the report of one pass, as it is kept and as the status tells it.
+// Pass is the report of one pass, as it is stored and as the status shows it.
 type Pass struct {
 	Started         time.Time `json:"started"` // UTC
 	DurationSeconds float64   `json:"duration_seconds"`
@@ -32,7 +32,7 @@ type Pass struct {
 	PyPI            Use       `json:"pypi"`
 	Left            int       `json:"left,omitempty"`      // sources that it did not get to; still due
 	More            bool      `json:"more,omitempty"`      // there was more to do than one pass takes
-	Cancelled       bool      `json:"cancelled,omitempty"` // it ended before its end
+	Cancelled       bool      `json:"cancelled,omitempty"` // it was stopped early
 	Error           string    `json:"error,omitempty"`     // what could not be read or stored
 }
 
@@ -41,8 +41,8 @@ func (p *Pass) Duration() time.Duration {
 	return time.Duration(p.DurationSeconds * float64(time.Second))
 }
 
-// Resume returns when it is worth going on with what the pass deferred or did
-// not get to: zero when there is no such thing.
+// Resume returns when to continue with what the pass deferred or did not get to:
+// a time in the past for at once, zero if nothing is left.
 func (p *Pass) Resume() time.Time {
 	if p.More {
 		return p.Started
@@ -54,7 +54,7 @@ func (p *Pass) Resume() time.Time {
 	return at
 }
 
-// Hold notes until when nothing is asked, and why: the latest time counts.
+// Hold records until when no requests are made, and why. The latest time counts.
 func (u *Use) Hold(until time.Time, reason string) {
 	if until.After(u.HeldUntil) {
 		u.HeldUntil, u.Reason = until, reason

@@ -1,10 +1,9 @@
-// Package record holds what pkgmetad knows: packages as the catalogue declares
-// them, what GitHub and PyPI said of the repositories and projects behind them,
-// and where asking those stands. It is a leaf: it knows neither how an answer is
-// got nor how it is stored or served.
+// Package record holds the types of the domain: packages as the catalogue
+// declares them, what GitHub and PyPI returned about the repositories and projects
+// behind them, and the fetch status of each. It is a leaf: it does not know how
+// data is fetched, stored or served.
 //
-// The rules that need nothing but these values live here too (rules.go), each
-// once.
+// The rules that depend on nothing but these values live here too (rules.go).
 package record
 
 import (
@@ -12,26 +11,27 @@ import (
 	"time"
 )
 
-// ErrNotFound says that a package, grid, category or source is not there.
+// ErrNotFound is returned for a package, grid, category or source that does not
+// exist.
 var ErrNotFound = errors.New("not found")
 
 // Entry is the half of a record that a person declares in the catalogue. Its
-// URLs are kept exactly as written; null and "" are different things.
+// URLs are kept exactly as written; null and "" differ.
 type Entry struct {
 	ID               int       `json:"id"` // positive, never reused for another slug
 	Slug             string    `json:"slug"`
 	Title            string    `json:"title"`
 	Category         int       `json:"category,omitempty"` // id of a Category; 0 for none
-	Grids            []int     `json:"grids,omitempty"`    // ids, in the order that the record is served with
+	Grids            []int     `json:"grids,omitempty"`    // ids, in the order in which they are served
 	RepoURL          *string   `json:"repo_url"`
 	PyPIURL          *string   `json:"pypi_url"`
 	DocumentationURL *string   `json:"documentation_url"`
 	Created          time.Time `json:"created"` // UTC, microseconds
 }
 
-// What an id and a slug may be.
+// The largest id, and the longest slug.
 const (
-	MaxID   = 1<<53 - 1 // what every JSON reader can hold
+	MaxID   = 1<<53 - 1 // every JSON reader represents integers up to this exactly
 	MaxSlug = 255       // bytes
 )
 
@@ -71,18 +71,18 @@ type Grid struct {
 	Modified    time.Time `json:"modified"`
 }
 
-// Catalogue is everything that people declare. In a Catalogue handed to
-// [Store.SyncCatalogue] an Entry.ID of 0 means "not given", and so does a zero
+// Catalogue is everything that people declare. In a Catalogue passed to
+// Store.SyncCatalogue an Entry.ID of 0 means "not given", and so does a zero
 // Created or Modified.
 type Catalogue struct {
 	Categories []Category
 	Grids      []Grid
 	Packages   []Entry
 
-	Digest []byte // names this catalogue for [Store.CatalogueDigest]; nil for no name
+	Digest []byte // identifies this catalogue for Store.CatalogueDigest; nil if unknown
 }
 
-// Repo is what GitHub said of the repository, last time it said it.
+// Repo is what GitHub last returned about a repository.
 type Repo struct {
 	Name         string     `json:"name,omitempty"` // canonical owner/name, learnt from GitHub; "" until then
 	ID           int64      `json:"id,omitempty"`   // GitHub's database id of the repository
@@ -96,7 +96,7 @@ type Repo struct {
 	Commits      int        `json:"commits,omitempty"`      // commits on the default branch
 }
 
-// Release is what PyPI said of the project, last time it said it.
+// Project is what PyPI last returned about a project.
 type Project struct {
 	Name             string    `json:"name,omitempty"`    // as PyPI writes it
 	Version          *string   `json:"version,omitempty"` // the latest, in PyPI's own spelling; nil while unknown
@@ -115,61 +115,61 @@ type Version struct {
 	Yanked   bool       `json:"y,omitempty"`
 }
 
-// State says where one source of a record stands.
+// State is the outcome so far of fetching one source.
 type State string
 
 const (
 	StateNone        State = "none"        // the catalogue names no such source
-	StateUnsupported State = "unsupported" // it names one that cannot be asked
-	StateNew         State = "new"         // never asked yet
+	StateUnsupported State = "unsupported" // it names one that cannot be fetched
+	StateNew         State = "new"         // not fetched yet
 	StateOK          State = "ok"
-	StatePending     State = "pending" // answered but for a part that is being computed there
-	StateFailed      State = "failed"  // the last attempt failed; the data is of the last success
-	StateGone        State = "gone"    // not found there; the data is of the last success
-	StateBlocked     State = "blocked" // taken down there; the data is of the last success
+	StatePending     State = "pending" // answered, except for a part that the upstream is still computing
+	StateFailed      State = "failed"  // the last attempt failed; the data is from the last success
+	StateGone        State = "gone"    // not found upstream; the data is from the last success
+	StateBlocked     State = "blocked" // taken down upstream; the data is from the last success
 )
 
-// Fetchable reports whether the source is ever asked.
+// Fetchable reports whether the source is ever fetched.
 func (s State) Fetchable() bool {
 	return s != StateNone && s != StateUnsupported
 }
 
-// Status says where asking one source stands. Times are UTC.
+// Status is the fetch status of one source. Times are UTC.
 type Status struct {
 	State        State             `json:"state"`
 	LastAttempt  time.Time         `json:"last_attempt,omitzero"`
 	LastSuccess  time.Time         `json:"last_success,omitzero"`
 	NextDue      time.Time         `json:"next_due,omitzero"`      // zero: due at once
-	Failures     int               `json:"failures,omitempty"`     // consecutive attempts that were no success
-	FailingSince time.Time         `json:"failing_since,omitzero"` // the first of these; zero where there are none
-	Imported     bool              `json:"imported,omitempty"`     // the attempts were another site's
+	Failures     int               `json:"failures,omitempty"`     // consecutive attempts without success
+	FailingSince time.Time         `json:"failing_since,omitzero"` // time of the first of them; zero if there are none
+	Imported     bool              `json:"imported,omitempty"`     // the attempts were made by another site
 	Pending      int               `json:"pending,omitempty"`      // consecutive attempts that found a part still being computed
-	LastError    string            `json:"last_error,omitempty"`   // of the last attempt, for a person; "" after a success
-	Note         string            `json:"note,omitempty"`         // a lasting limitation, such as a list too long to get
-	Tags         map[string]string `json:"tags,omitempty"`         // validators (ETags) by the name that the source's client gives each answer
+	LastError    string            `json:"last_error,omitempty"`   // of the last attempt, for people; "" after a success
+	Note         string            `json:"note,omitempty"`         // a lasting limitation, such as a list too long to fetch
+	Tags         map[string]string `json:"tags,omitempty"`         // validators (ETags), by the client's name for each response
 	Serial       int64             `json:"serial,omitempty"`       // PyPI's last serial
 }
 
-// Source is one repository or one project: what it said, and where asking it
-// stands. It is the unit of work: it is asked once, however many packages refer
-// to it, and each of them has what it said.
+// Source is one repository or one project: its data and its fetch status. It is
+// the unit of work: it is fetched once, however many packages refer to it, and all
+// of them share its data.
 type Source struct {
 	Key Key `json:"key"`
 	Status
-	Repo    *Repo    `json:"repo,omitempty"`    // what a repository said; nil until it has
-	Project *Project `json:"project,omitempty"` // what a project said; nil until it has
+	Repo    *Repo    `json:"repo,omitempty"`    // data of a repository; nil until the first answer
+	Project *Project `json:"project,omitempty"` // data of a project; nil until the first answer
 
-	// Former is what was known of the repository that a package referred to
-	// before its URL came to lead here. Nothing of it is served, unless this
-	// turns out to be the same repository; see [Follow].
+	// Former is the data of the repository that a package referred to before its
+	// URL was changed to this one. None of it is served, unless this turns out to
+	// be the same repository; see [Follow].
 	Former *Repo `json:"former,omitempty"`
 }
 
-// Package is all that is known of one package: what the catalogue declares, and
-// what the sources that it refers to have said.
+// Package is all that is known about one package: what the catalogue declares, and
+// the data and status of the sources that it refers to.
 type Package struct {
 	Entry
-	RepoKey    Key     `json:"repo_key,omitempty"`    // of the repository that RepoURL names; "" for none that can be asked
+	RepoKey    Key     `json:"repo_key,omitempty"`    // of the repository that RepoURL names; "" if none can be fetched
 	ProjectKey Key     `json:"project_key,omitempty"` // of the project that PyPIURL names, likewise
 	Repo       Repo    `json:"repo"`
 	Project    Project `json:"release"`
@@ -177,17 +177,17 @@ type Package struct {
 	PyPI       Status  `json:"pypi"`
 
 	Modified    time.Time `json:"modified"`              // when anything served, LastFetched aside, last changed
-	LastFetched time.Time `json:"last_fetched,omitzero"` // all of the fetched half is at least as fresh as this
+	LastFetched time.Time `json:"last_fetched,omitzero"` // all of the fetched half is at least this fresh
 }
 
-// References is what the URLs of an entry come to.
+// References is what the URLs of an entry refer to.
 type References struct {
-	Repo, Project Key      // "" where there is nothing to ask
-	GitHub, PyPI  State    // of what has no key: StateNone for no URL, StateUnsupported for one that cannot be asked
-	Problems      []string // a sentence for each URL that cannot be asked
+	Repo, Project Key      // "" if there is nothing to fetch
+	GitHub, PyPI  State    // why there is no key: StateNone without a URL, StateUnsupported for a URL that cannot be fetched; else ""
+	Problems      []string // a sentence for each URL that cannot be fetched
 }
 
-// Sources returns what the sources say that p refers to, the repository first.
+// Sources returns the sources that p refers to, the repository first.
 func (p *Package) Sources() (sources []Source) {
 	if p.RepoKey != "" {
 		sources = append(sources, Source{Key: p.RepoKey, Status: p.GitHub, Repo: &p.Repo})

@@ -6,15 +6,14 @@ import (
 	"time"
 )
 
-// Wins reports whether what was learnt of a source replaces what is stored of
-// it: the one rule for a pass, an import, and whoever else writes.
+// Wins reports whether what was learnt about a source replaces what is stored
+// about it. A pass, an import and any other writer follow this one rule:
 //
-//   - The later success wins. An attempt without one never undoes a success that
-//     came meanwhile.
+//   - The later success wins. A failed attempt never undoes a success.
 //   - Between equals the later attempt wins, then what was fetched here over what
 //     another site fetched, then the new over the old.
-//   - A time that lies ahead of now was read from a wrong clock and counts as none,
-//     so that it cannot keep later answers out.
+//   - A time after now comes from a wrong clock and counts as none, so that it
+//     cannot keep later answers out.
 func Wins(learnt, stored *Source, now time.Time) bool {
 	past := func(t time.Time) time.Time {
 		if t.After(now) {
@@ -31,31 +30,31 @@ func Wins(learnt, stored *Source, now time.Time) bool {
 	return !learnt.Imported || stored.Imported || stored.LastSuccess.IsZero()
 }
 
-// SameServed reports whether a and b say the same of what is served of a source.
-// What is kept beside the documented fields, such as the state of the source, is
-// no part of that. This is what "changed" means, wherever something has changed.
+// SameServed reports whether a and b agree in all that is served of a source.
+// Fields that are only stored, such as the state, do not count. A source has
+// "changed" where this is false.
 func SameServed(a, b *Source) bool {
-	x, y := orNothing(a.Repo), orNothing(b.Repo)
+	x, y := orZero(a.Repo), orZero(b.Repo)
 	return x.Stars == y.Stars && x.Forks == y.Forks && x.Description == y.Description &&
 		slices.Equal(x.Participants, y.Participants) && slices.Equal(x.Commits52, y.Commits52) && sameTime(x.LastCommit, y.LastCommit) &&
-		SameText(orNothing(a.Project).Version, orNothing(b.Project).Version)
+		SameText(orZero(a.Project).Version, orZero(b.Project).Version)
 }
 
-func orNothing[T any](said *T) *T {
-	if said == nil {
+func orZero[T any](p *T) *T {
+	if p == nil {
 		return new(T)
 	}
-	return said
+	return p
 }
 
 // LastFetched returns the time that all of the fetched half of p is at least as
 // fresh as: the older of the last successes of its sources. A source that is gone
-// or blocked has no say in it, since nothing fresher is to be had. It is zero
+// or blocked does not count, since nothing fresher is available. The result is zero
 // until each of the others has answered once.
 //
-// It does not go back behind what p has: a source that returns from being gone
-// makes nothing staler. Only a time ahead of now, of a clock that was wrong, gives
-// way. Where p has come to refer to another source, clear p.LastFetched first.
+// It is never earlier than p.LastFetched: a source that reappears after it was gone
+// makes nothing staler. Only a p.LastFetched after now, from a wrong clock, is
+// replaced. Where p now refers to another source, clear p.LastFetched first.
 func LastFetched(p *Package, now time.Time) time.Time {
 	var oldest time.Time
 	counted := false
@@ -73,22 +72,22 @@ func LastFetched(p *Package, now time.Time) time.Time {
 	return oldest
 }
 
-// Follow returns the source that a package refers to once its URL leads to
-// another key than that of old. nil stands for no source.
+// Follow returns the source that a package begins with when its URL has come to
+// resolve to key instead of old.Key. old is nil for no source.
 //
-// Where the key is the name that GitHub has already given old, the URL has caught
-// up with a rename and the data stays. Everything else begins anew: nothing that
-// was said of one repository is served under the address of another. What was
-// known goes along as Former, for the case that the first answer shows the same
-// repository under both names.
-func Follow(old *Source, to Key) Source {
-	s := Source{Key: to, Status: Status{State: StateNew}}
+// If key is the name that GitHub has already reported for old, the URL has caught up
+// with a rename and the data is kept. Otherwise the source starts without data: what
+// is known about one repository must not be served under the URL of another. The
+// old data is kept as Former, in case the first answer shows that both names mean
+// the same repository.
+func Follow(old *Source, key Key) Source {
+	s := Source{Key: key, Status: Status{State: StateNew}}
 	if old == nil || old.Repo == nil {
 		return s
 	}
-	if renamed(old.Key, old.Repo.Name) == to {
+	if renamed(old.Key, old.Repo.Name) == key {
 		s = *old
-		s.Key, s.NextDue = to, time.Time{}
+		s.Key, s.NextDue = key, time.Time{}
 		return s
 	}
 	former := *old.Repo
@@ -96,8 +95,8 @@ func Follow(old *Source, to Key) Source {
 	return s
 }
 
-// renamed returns the key of the repository that is called fullName,
-// owner/name, on the host of key.
+// renamed returns the key of the repository fullName, which is owner/name, on the
+// host of key; "" if fullName is of another form.
 func renamed(key Key, fullName string) Key {
 	host, _, _, _ := key.Repo()
 	owner, name, ok := strings.Cut(fullName, "/")
@@ -107,11 +106,11 @@ func renamed(key Key, fullName string) Key {
 	return RepoKey(host, owner, name)
 }
 
-// MaxAhead is further than any due time lies ahead. What is due later than
-// that was computed under a clock that was wrong, and counts as due now.
+// MaxAhead bounds how far ahead a due time may be. One beyond that was computed
+// with a wrong clock, and counts as due now.
 const MaxAhead = 45 * 24 * time.Hour
 
-// IsDue reports whether the source is to be asked at now.
+// IsDue reports whether the source is due at now.
 func (s *Status) IsDue(now time.Time) bool {
 	return s.State.Fetchable() && (!s.NextDue.After(now) || s.NextDue.After(now.Add(MaxAhead)))
 }

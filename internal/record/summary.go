@@ -6,15 +6,20 @@ import "time"
 type Summary struct {
 	Packages     int
 	GitHub, PyPI SourceSummary
-	Failing      []Failing // at most as many as were asked for: failed before gone and blocked, then those that began last
-	AllFailing   int       // how many sources there are of which Failing may hold a part
+	Failing      []Failing // at most as many as the caller asked for: failed before gone and blocked, then the most recent first
+	AllFailing   int       // how many there are in all
 }
 
-// SourceSummary is about one source of all packages.
+// SourceSummary counts the repositories, or the projects, of all packages.
 type SourceSummary struct {
 	States map[State]int
-	Ages   []int // of the last successes, but of those gone or blocked: how many are younger than each bound, and not than the one before; then the older ones
-	Never  int   // sources that ought to have answered and never did
+
+	// Ages counts by the age of the last success: for each bound those younger than
+	// it, but not younger than the bound before, and at the end those older than
+	// all bounds. What is gone or blocked is not counted.
+	Ages []int
+
+	Never int // fetchable ones without any success, other than those gone or blocked
 }
 
 // Failing is a source that failed, is gone or blocked.
@@ -22,5 +27,5 @@ type Failing struct {
 	ID    int // of the package
 	PyPI  bool
 	State State
-	Since time.Time // the first of the attempts that failed
+	Since time.Time // the first of the consecutive failures
 }

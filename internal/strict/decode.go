@@ -13,13 +13,13 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// decoder fills Go values from a YAML tree by their yaml tags. It reports a key
-// that no field has, that comes twice, or whose value is of the wrong type, and
-// goes on to the end.
+// decoder fills Go values from a YAML tree by their yaml tags. It reports keys that
+// are unknown, given twice, or have a value of the wrong type, and continues to
+// the end.
 type decoder struct {
 	Options
 	problems *Problems
-	known    []string // full name of every key there is
+	known    []string // full names of all keys
 }
 
 // decode fills dst, a pointer to a struct, from root.
@@ -29,11 +29,11 @@ func decode(root *yaml.Node, dst any, o Options, ps *Problems) {
 	d.value(root, v, placeOf(root), nil)
 }
 
-// keyPath names a value; it becomes text only where there is a problem.
+// keyPath is the full name of a value. It is formatted only for a problem.
 type keyPath struct {
 	parent *keyPath
 	key    string
-	item   int // of a list, from 1; 0: a key
+	item   int // number in its list, from 1; 0 for a key
 	node   *yaml.Node
 }
 
@@ -51,8 +51,8 @@ func (p *keyPath) String() string {
 
 var plainKey = regexp.MustCompile(`^[-A-Za-z0-9_.]{1,60}$`)
 
-// KeyLabel returns a key as a message names it: an odd one in quotes, so that it
-// does not break the line.
+// KeyLabel returns a key for use in a message: an unusual one in quotes, so that it
+// cannot break the line.
 func KeyLabel(key string) string {
 	if plainKey.MatchString(key) {
 		return key
@@ -60,8 +60,8 @@ func KeyLabel(key string) string {
 	return Quote(key)
 }
 
-// ItemLabel returns the name of an item of a list in a message: its slug, or its
-// place in the list, from 1, where it has none.
+// ItemLabel returns the name of a list item for use in a message: its slug, or its
+// number in the list, from 1, if it has none.
 func ItemLabel(item int, slug string) string {
 	if slug != "" {
 		return KeyLabel(slug)
@@ -69,7 +69,8 @@ func ItemLabel(item int, slug string) string {
 	return fmt.Sprintf("#%d", item)
 }
 
-// Quote repeats a value of the file in a message, 60 characters of it at most.
+// Quote returns a value of the file in quotes for use in a message, cut to 60
+// characters.
 func Quote(s string) string {
 	if r := []rune(s); len(r) > 60 {
 		s = string(r[:60]) + "…"
@@ -89,8 +90,8 @@ func slugOf(n *yaml.Node) string {
 	return ""
 }
 
-// Placed is a value that wants to know where it stands in the file and, if it is
-// an item of a list, which one it is, from 1.
+// Placed is a value that needs its position in the file and its number in the
+// list, from 1; 0 if it is not in a list.
 type Placed interface{ SetPlace(at Position, item int) }
 
 func (d *decoder) value(n *yaml.Node, v reflect.Value, at Position, path *keyPath) {
@@ -111,13 +112,13 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, at Position, path *keyPat
 			d.problems.Add(at, path.String(), "%s", err)
 		}
 	case isScalar && s.Kind == NullKind && path != nil:
-		// An empty section or list: all that is in it is commented out.
+		// An empty section or list, such as one with every line commented out.
 	case v.Kind() == reflect.Struct:
 		d.mapping(n, v, at, path)
 	case v.Kind() == reflect.Slice:
 		d.sequence(n, v, at, path)
 	default:
-		panic("no way to decode into " + v.Type().String())
+		panic("cannot decode into " + v.Type().String())
 	}
 }
 
@@ -127,15 +128,15 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, at Position, path *keyP
 		d.problems.Add(at, path.String(), "needs the keys %s below it, not %s", strings.Join(fields.keys, ", "), describe(n))
 		return
 	}
-	lines := make(map[string]int, len(n.Content)/2) // that a key was first given on
+	lines := make(map[string]int, len(n.Content)/2) // of the first occurrence of each key
 	for key, value := range pairs(n) {
 		keyAt, child := placeOf(key), &keyPath{parent: path, key: key.Value}
 		if line, twice := lines[key.Value]; twice {
-			d.problems.Add(keyAt, child.String(), "is given on line %d already; keep one of the two", line)
+			d.problems.Add(keyAt, child.String(), "is already given on line %d; keep one of the two", line)
 			continue
 		}
 		lines[key.Value] = keyAt.Line
-		field, known := fields.of(v, key.Value)
+		field, known := fields.lookup(v, key.Value)
 		if !known {
 			d.problems.Add(keyAt, child.String(), "%s", d.unknownKey(key.Value, fields.keys))
 			continue
@@ -153,7 +154,7 @@ func (d *decoder) sequence(n *yaml.Node, v reflect.Value, at Position, path *key
 		d.problems.Add(at, path.String(), "needs a list, each entry on a line that starts with \"- \", not %s", describe(n))
 		return
 	}
-	// At its full length at once: recorded pointers must stay good.
+	// At full length from the start: pointers to the items are recorded.
 	v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))
 	for i, item := range n.Content {
 		d.value(item, v.Index(i), placeOf(item), &keyPath{parent: path, item: i + 1, node: item})
@@ -173,7 +174,7 @@ func pairs(n *yaml.Node) func(yield func(key, value *yaml.Node) bool) {
 
 func isMapping(n *yaml.Node) bool { return n.Kind == yaml.MappingNode }
 
-// isEmpty reports whether nothing at all stands in the place of a value.
+// isEmpty reports whether the value is missing, as after a bare "key:".
 func isEmpty(n *yaml.Node) bool {
 	s, ok := scalarOf(n)
 	return ok && s.Kind == NullKind && s.Text == ""
@@ -191,7 +192,7 @@ func describe(n *yaml.Node) string {
 	return "a list"
 }
 
-// settable reports whether a pointer is of a type that SetScalar knows.
+// settable reports whether dst is of a type that SetScalar supports.
 func settable(dst any) bool {
 	switch dst.(type) {
 	case ScalarUnmarshaler, *string, **string, *int, *bool, *time.Duration, *time.Time, **time.Location, *netip.Prefix:

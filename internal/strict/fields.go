@@ -5,16 +5,16 @@ import (
 	"sync"
 )
 
-// fields are the keys of a struct: the yaml tags of its fields, in their order.
+// fields are the keys of a struct, which are the yaml tags of its fields.
 type fields struct {
-	keys  []string
-	index map[string]int // of the field of each key
+	keys  []string       // in the order of the fields
+	index map[string]int // key -> index of its field
 }
 
-var allFields sync.Map // from reflect.Type to *fields, each computed once
+var fieldsCache sync.Map // reflect.Type -> *fields
 
 func fieldsOf(t reflect.Type) *fields {
-	if known, ok := allFields.Load(t); ok {
+	if known, ok := fieldsCache.Load(t); ok {
 		return known.(*fields)
 	}
 	f := &fields{index: make(map[string]int)}
@@ -24,12 +24,12 @@ func fieldsOf(t reflect.Type) *fields {
 			f.index[tag] = i
 		}
 	}
-	allFields.Store(t, f)
+	fieldsCache.Store(t, f)
 	return f
 }
 
-// of returns the field of v that has the key.
-func (f *fields) of(v reflect.Value, key string) (field reflect.Value, known bool) {
+// lookup returns the field of v that has the key.
+func (f *fields) lookup(v reflect.Value, key string) (field reflect.Value, known bool) {
 	i, known := f.index[key]
 	if !known {
 		return reflect.Value{}, false

@@ -14,14 +14,14 @@ import (
 const maxLine = 1 << 20
 
 // ReadLines reads JSON lines from src: one flat object on each line, whose values
-// are plain or lists of plain ones. It calls object for each in turn, with a value
-// that is good until object returns. Blank lines are skipped. Where no line holds
-// anything, whenEmpty is the problem.
+// are scalars or lists of scalars. It calls object for each in turn; the Object is
+// valid until that call returns. Blank lines are skipped. If there are no other
+// lines, it adds the problem whenEmpty.
 //
-// It does without encoding/json, which lets a duplicate key and a key in other
-// case pass, and stops at the first mistake of a line without its column.
+// It does not use encoding/json, which accepts duplicate keys and keys in another
+// case, and stops at the first mistake on a line without giving its column.
 func ReadLines(src io.Reader, whenEmpty string, ps *Problems, object func(*Object)) {
-	in := bufio.NewReaderSize(src, maxLine+2) // and a line end
+	in := bufio.NewReaderSize(src, maxLine+2) // with the line ending
 	var o Object
 	blank := true
 	for number := 1; ; number++ {
@@ -65,17 +65,17 @@ func skipLine(in *bufio.Reader) error {
 
 // Object is a flat JSON object (RFC 8259) on a line of its own.
 type Object struct {
-	At Position // of its brace
+	At Position // of its opening brace
 
 	line   int
 	text   []byte
-	i      int // next byte; on an error, where it is
+	pos    int // index of the next byte; after an error, of the mistake
 	fields []field
 }
 
 // field is a key of an object and its value.
 type field struct {
-	key    []byte // good until the next line
+	key    []byte // valid until the next line
 	keyAt  Position
 	twice  bool   // an earlier field has the same key
 	value  Scalar // unless isList
@@ -83,7 +83,7 @@ type field struct {
 	list   []Scalar // value.At is where it starts
 }
 
-// maxFields bounds the keys of an object. No entry has a quarter of that.
+// maxFields bounds the keys of an object. No entry has more than a quarter of that.
 const maxFields = 64
 
 // find returns the first field with a key, or nil.
@@ -111,8 +111,8 @@ func (o *Object) Text(key string) (text string, ok bool) {
 func (o *Object) Place(key string) Position { return o.find(key).value.At }
 
 // Decode fills dst, a pointer to a struct with yaml tags, from the object. skip
-// is a key that the caller sees to itself. Problems are named after the object, as
-// name returns it, and the key.
+// is a key that the caller handles itself. Problems are added under the key
+// NAME.KEY, where name returns NAME, the name of the object.
 func (o *Object) Decode(dst any, skip string, name func() string, ps *Problems) {
 	v := reflect.ValueOf(dst).Elem()
 	known := fieldsOf(v.Type())
@@ -134,7 +134,7 @@ func (f *field) decode(known *fields, v reflect.Value, skip string) (at Position
 	if f.twice {
 		return f.keyAt, "is given twice on this line; keep one of the two"
 	}
-	to, ok := known.of(v, string(f.key))
+	to, ok := known.lookup(v, string(f.key))
 	if !ok {
 		d := decoder{}
 		return f.keyAt, d.unknownKey(string(f.key), append(known.keys[:len(known.keys):len(known.keys)], skip))
@@ -170,16 +170,16 @@ func (f *field) decodeList(to reflect.Value) (at Position, message string) {
 
 func (o *Object) at(i int) Position { return Position{o.line, i + 1} }
 
-// read reads the object on a line, or adds what is wrong with it.
+// read reads the object on a line. If it cannot, it adds a problem and returns false.
 func (o *Object) read(number int, line []byte, ps *Problems) bool {
-	o.line, o.text, o.i, o.fields = number, line, 0, o.fields[:0]
+	o.line, o.text, o.pos, o.fields = number, line, 0, o.fields[:0]
 	o.At = o.at(max(bytes.IndexByte(line, '{'), 0))
 	if i := invalidUTF8(line); i >= 0 {
 		ps.Add(o.at(i), "", notUTF8)
 		return false
 	}
 	if err := o.scan(); err != nil {
-		ps.Add(o.at(o.i), "", "is not a JSON object on a line of its own: %s", err)
+		ps.Add(o.at(o.pos), "", "is not a JSON object on a line of its own: %s", err)
 		return false
 	}
 	return true
@@ -187,39 +187,39 @@ func (o *Object) read(number int, line []byte, ps *Problems) bool {
 
 // scan reads the one object in o.text into o.fields.
 func (o *Object) scan() error {
-	if o.next() != '{' {
+	if o.peek() != '{' {
 		return errors.New("it does not start with {")
 	}
-	o.i++
-	if o.next() == '}' {
-		o.i++
+	o.pos++
+	if o.peek() == '}' {
+		o.pos++
 	} else {
 		for more := true; more; {
 			if err := o.field(); err != nil {
 				return err
 			}
-			switch o.next() {
+			switch o.peek() {
 			case ',':
 			case '}':
 				more = false
 			default:
 				return errors.New("a comma or } is missing here")
 			}
-			o.i++
+			o.pos++
 		}
 	}
-	if o.next() != 0 || o.i < len(o.text) {
+	if o.peek() != 0 || o.pos < len(o.text) {
 		return errors.New("something follows the object; start a new line for each object")
 	}
 	return nil
 }
 
-// next skips blanks and returns the byte that follows them; 0 at the end.
-func (o *Object) next() byte {
-	for o.i < len(o.text) {
-		switch c := o.text[o.i]; c {
+// peek skips blanks and returns the byte at o.pos; 0 at the end.
+func (o *Object) peek() byte {
+	for o.pos < len(o.text) {
+		switch c := o.text[o.pos]; c {
 		case ' ', '\t', '\r', '\n':
-			o.i++
+			o.pos++
 		default:
 			return c
 		}
@@ -231,10 +231,10 @@ func (o *Object) field() error {
 	if len(o.fields) == maxFields {
 		return fmt.Errorf("more than %d keys", maxFields)
 	}
-	if o.next() != '"' {
+	if o.peek() != '"' {
 		return errors.New("a key in double quotes is missing here")
 	}
-	f := field{keyAt: o.at(o.i)}
+	f := field{keyAt: o.at(o.pos)}
 	var err error
 	if f.key, err = o.str(); err != nil {
 		return err
@@ -244,14 +244,14 @@ func (o *Object) field() error {
 			f.twice = true
 		}
 	}
-	if o.next() != ':' {
+	if o.peek() != ':' {
 		return errors.New("a colon is missing here")
 	}
-	o.i++
-	if o.next() != '[' {
+	o.pos++
+	if o.peek() != '[' {
 		f.value, err = o.scalar()
 	} else {
-		f.value.At, f.isList = o.at(o.i), true
+		f.value.At, f.isList = o.at(o.pos), true
 		f.list, err = o.array()
 	}
 	o.fields = append(o.fields, f)
@@ -259,34 +259,34 @@ func (o *Object) field() error {
 }
 
 func (o *Object) array() (list []Scalar, err error) {
-	o.i++
-	if o.next() == ']' {
-		o.i++
+	o.pos++
+	if o.peek() == ']' {
+		o.pos++
 		return nil, nil
 	}
 	for {
-		o.next()
+		o.peek()
 		item, err := o.scalar()
 		if err != nil {
 			return nil, err
 		}
 		list = append(list, item)
-		c := o.next()
+		c := o.peek()
 		if c != ',' && c != ']' {
 			return nil, errors.New("a comma or ] is missing here")
 		}
-		o.i++
+		o.pos++
 		if c == ']' {
 			return list, nil
 		}
 	}
 }
 
-// scalar reads the plain value at o.i.
+// scalar reads the scalar at o.pos.
 func (o *Object) scalar() (Scalar, error) {
-	v := Scalar{At: o.at(o.i)}
-	if o.i < len(o.text) {
-		switch o.text[o.i] {
+	v := Scalar{At: o.at(o.pos)}
+	if o.pos < len(o.text) {
+		switch o.text[o.pos] {
 		case '"':
 			b, err := o.str()
 			v.Text = string(b)
@@ -295,11 +295,11 @@ func (o *Object) scalar() (Scalar, error) {
 			return v, errors.New("an object or a list within a value has no place here")
 		}
 	}
-	start := o.i
-	for o.i < len(o.text) && isWordByte(o.text[o.i]) {
-		o.i++
+	start := o.pos
+	for o.pos < len(o.text) && isWordByte(o.text[o.pos]) {
+		o.pos++
 	}
-	word := o.text[start:o.i]
+	word := o.text[start:o.pos]
 	switch string(word) {
 	case "null":
 		v.Kind = NullKind
@@ -310,7 +310,7 @@ func (o *Object) scalar() (Scalar, error) {
 		if isDecimal(word) && word[0] != '+' {
 			v.Kind = IntegerKind
 		} else if !json.Valid(word) {
-			o.i = start
+			o.pos = start
 			return v, errors.New("a value is missing here: text in double quotes, a number, true, false, null or a list")
 		}
 	}
@@ -322,29 +322,29 @@ func isWordByte(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '-' || c == '+' || c == '.'
 }
 
-// str reads the string at o.i, which is a quote.
+// str reads the string whose opening quote is at o.pos.
 func (o *Object) str() ([]byte, error) {
-	start, escaped := o.i, false
-	for o.i++; o.i < len(o.text); o.i++ {
-		switch c := o.text[o.i]; {
+	start, escaped := o.pos, false
+	for o.pos++; o.pos < len(o.text); o.pos++ {
+		switch c := o.text[o.pos]; {
 		case c == '\\':
 			escaped = true
-			o.i++
+			o.pos++
 		case c < ' ':
-			return nil, errors.New("a control character stands in text; write it as \\n, \\t or \\u00XX")
+			return nil, errors.New("text has a control character; write it as \\n, \\t or \\u00XX")
 		case c == '"':
-			o.i++
+			o.pos++
 			if !escaped {
-				return o.text[start+1 : o.i-1], nil
+				return o.text[start+1 : o.pos-1], nil
 			}
 			var text string
-			if err := json.Unmarshal(o.text[start:o.i], &text); err != nil {
-				o.i = start
+			if err := json.Unmarshal(o.text[start:o.pos], &text); err != nil {
+				o.pos = start
 				return nil, errors.New("text has an escape that JSON does not know")
 			}
 			return []byte(text), nil
 		}
 	}
-	o.i = start
+	o.pos = start
 	return nil, errors.New("text without its closing quote")
 }

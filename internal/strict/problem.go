@@ -1,10 +1,10 @@
 // Package strict reads the files that people write, YAML and JSON lines, into Go
-// structs. It converts nothing silently, refuses what has no place in such
-// files, reads on after a mistake, and reports every mistake with its line and
+// structs. It converts nothing silently, rejects features that such files do not
+// need, continues after a mistake, and reports every mistake with its line and
 // column and with what to write instead.
 //
-// It is the only package that knows a YAML parser. What a value means is the
-// business of its callers, who add their own findings to the same [Problems].
+// It is the only package that uses a YAML parser. Checking what values mean is up
+// to its callers, who add problems of their own to the same [Problems].
 package strict
 
 import (
@@ -36,7 +36,7 @@ type FileError struct {
 	More     int // mistakes beyond those listed
 }
 
-// Error gives one line to each problem: file:line:column: key: message.
+// Error returns one line for each problem: file:line:column: key: message.
 func (e *FileError) Error() string {
 	lines := make([]string, 0, len(e.Problems)+1)
 	for _, p := range e.Problems {
@@ -55,16 +55,16 @@ func (e *FileError) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// MaxProblems bounds how many problems of a file are remembered.
+// MaxProblems is how many problems of a file are kept; more are only counted.
 const MaxProblems = 1000
 
 // Problems collects what is wrong in a file. The zero value is ready to use.
 type Problems struct {
 	list []Problem
-	more int // not remembered
+	more int // not kept
 }
 
-// Add adds a problem of the key at a place; key may be "".
+// Add adds a problem with the key at a position; key may be "".
 func (ps *Problems) Add(at Position, key, format string, args ...any) {
 	if len(ps.list) == MaxProblems {
 		ps.more++
@@ -86,8 +86,8 @@ func (ps *Problems) HasOnLine(key string, line int) bool {
 	return slices.ContainsFunc(ps.list, func(p Problem) bool { return p.Key == key && p.Line == line })
 }
 
-// Err returns a [*FileError] that lists the problems by position, show of them
-// at most, or nil if there are none.
+// Err returns a [*FileError] that lists the problems by position, at most show of
+// them, or nil if there are none.
 func (ps *Problems) Err(file string, show int) error {
 	if len(ps.list) == 0 {
 		return nil
@@ -102,7 +102,7 @@ func (ps *Problems) Err(file string, show int) error {
 	return &FileError{File: file, Problems: ps.list[:listed], More: ps.more + len(ps.list) - listed}
 }
 
-// Open opens a file for reading, or adds why it cannot be opened and returns nil.
+// Open opens a file for reading. If it cannot, it adds a problem and returns nil.
 func Open(path string, ps *Problems) *os.File {
 	f, err := os.Open(path)
 	if err != nil {
@@ -117,9 +117,9 @@ func Open(path string, ps *Problems) *os.File {
 	return f
 }
 
-// ReadFile reads a file of at most limit bytes. Where it is larger, advice ends
-// the message: "is larger than 1 MiB, too large for" and advice. The result is
-// nil if a problem was added.
+// ReadFile reads a file of at most limit bytes. If it cannot, it adds a problem and
+// returns nil. advice completes the message about a larger file: "is larger than
+// 1 MiB, too large for ADVICE".
 func ReadFile(path string, limit int64, advice string, ps *Problems) []byte {
 	f := Open(path, ps)
 	if f == nil {

@@ -12,11 +12,11 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// Kind is the type that a plain value has by the rules of YAML or JSON.
+// Kind is the type of a scalar by the rules of YAML or JSON.
 type Kind int
 
 const (
-	TextKind Kind = iota // times too
+	TextKind Kind = iota // including times
 	IntegerKind
 	FloatKind
 	BoolKind
@@ -27,33 +27,33 @@ func (k Kind) String() string {
 	return [...]string{"text", "a number", "a number", "true or false", "nothing"}[k]
 }
 
-// Scalar is one plain value as a file has it.
+// Scalar is one value in a file that is neither a list nor a mapping.
 type Scalar struct {
 	Kind Kind
 	Text string // without quotes and escapes
 	At   Position
 
-	bare bool // text without quotes
+	bare bool // unquoted text
 }
 
-// ScalarUnmarshaler is a type with a form of its own. UnmarshalScalar leaves it
-// as it was on an error, which says what to write instead and repeats nothing
-// that may be a secret.
+// ScalarUnmarshaler is a type with a syntax of its own. On an error, UnmarshalScalar
+// leaves the value unchanged. The error says what to write instead, and does not
+// repeat anything that may be a secret.
 type ScalarUnmarshaler interface {
 	UnmarshalScalar(Scalar) error
-	Wanted() string // the form, as it follows "needs" in a message
+	Wanted() string // names the syntax, to follow "needs" in a message
 }
 
 // kinds are the kinds of unquoted values that are not text, by the tag that the
 // parser gives them.
 var kinds = map[string]Kind{"!!null": NullKind, "!!bool": BoolKind, "!!int": IntegerKind, "!!float": FloatKind}
 
-// scalarOf returns the plain value of a node, if it is one.
+// scalarOf returns the value of a node, if it is a scalar.
 func scalarOf(n *yaml.Node) (s Scalar, ok bool) {
 	if n.Kind != yaml.ScalarNode {
 		return Scalar{}, false
 	}
-	kind := kinds[n.Tag] // of all others: text
+	kind := kinds[n.Tag] // text for any other tag
 	return Scalar{Kind: kind, Text: n.Value, At: placeOf(n), bare: kind == TextKind && n.Style == 0}, true
 }
 
@@ -93,7 +93,7 @@ func SetScalar(dst any, s Scalar) error {
 	panic(fmt.Sprintf("SetScalar: %T is not settable", dst))
 }
 
-// assign leaves *dst, which may hold a default, as it is where the conversion fails.
+// assign leaves *dst, which may hold a default, unchanged if the conversion fails.
 func assign[T any](dst *T, convert func() (T, error)) error {
 	v, err := convert()
 	if err == nil {
@@ -102,7 +102,7 @@ func assign[T any](dst *T, convert func() (T, error)) error {
 	return err
 }
 
-// Wanted names what SetScalar stores in dst, as it follows "needs" in a message.
+// Wanted names what SetScalar accepts for dst, to follow "needs" in a message.
 func Wanted(dst any) string {
 	switch dst := dst.(type) {
 	case ScalarUnmarshaler:
@@ -123,7 +123,7 @@ func Wanted(dst any) string {
 	return "text"
 }
 
-// AsText returns the value if it is text, be it "".
+// AsText returns the value if it is text, which may be "".
 func (s Scalar) AsText() (string, error) {
 	switch {
 	case s.Kind == TextKind:
@@ -154,7 +154,7 @@ func isDecimal[T string | []byte](s T) bool {
 // AsInt returns the value if it is a whole number in plain decimal digits.
 func (s Scalar) AsInt() (int, error) {
 	switch {
-	case isDecimal(s.Text) && (s.Kind == IntegerKind || s.Kind == FloatKind || s.bare): // a float if it is large
+	case isDecimal(s.Text) && (s.Kind == IntegerKind || s.Kind == FloatKind || s.bare): // YAML makes a large one a float
 		n, err := strconv.ParseInt(s.Text, 10, 64)
 		if err != nil {
 			return 0, errors.New("is out of range; write a smaller number")
@@ -186,7 +186,7 @@ func (s Scalar) asDuration() (time.Duration, error) {
 	return d, nil
 }
 
-// asTime reads RFC 3339 or a date; UTC, cut to microseconds.
+// asTime reads RFC 3339 or a date. The result is in UTC, truncated to microseconds.
 func (s Scalar) asTime() (time.Time, error) {
 	t, err := time.Parse(time.RFC3339, s.Text)
 	if err != nil {
@@ -196,7 +196,7 @@ func (s Scalar) asTime() (time.Time, error) {
 		return time.Time{}, errors.New("needs a time; write it like 2012-12-26T09:29:30Z, or as a date like 2012-12-26")
 	}
 	t = t.UTC().Truncate(time.Microsecond)
-	// The zero time means "not given", and JSON knows no year above 9999.
+	// The zero time means "not given", and time.Time has no JSON form for years above 9999.
 	if y := t.Year(); y < 1970 || y > 9999 {
 		return time.Time{}, errors.New("needs a time between the years 1970 and 9999")
 	}
@@ -225,14 +225,14 @@ func (s Scalar) asPrefix() (netip.Prefix, error) {
 	return p, nil
 }
 
-// ErrTooLong is the error of [ParseDuration] for a duration too long to be
-// represented, which is 292 years.
+// ErrTooLong is the error of [ParseDuration] for a duration too long for a
+// time.Duration, which holds 292 years.
 var ErrTooLong = errors.New("the duration is too long")
 
 var durationForm = regexp.MustCompile(`^[-+]?(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$`)
 
-// ParseDuration is [time.ParseDuration] with an error of its own for what is a
-// duration but too long.
+// ParseDuration is [time.ParseDuration], except that the error for a duration that
+// is too long is ErrTooLong.
 func ParseDuration(text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	if err != nil && durationForm.MatchString(text) {

@@ -2,8 +2,8 @@ package strict
 
 import "strings"
 
-// unknownKey says what to do about a key that does not exist. siblings are the
-// keys that do exist in its place.
+// unknownKey returns the message for a key that does not exist. siblings are the
+// keys that exist in its place.
 func (d *decoder) unknownKey(key string, siblings []string) string {
 	closest, distance := nearest(key, siblings)
 	if distance > 1 && d.KeyAdvice != nil {
@@ -35,8 +35,8 @@ func tolerated(key string) int {
 	return max(2, len(key)/3)
 }
 
-// nearest returns the candidate with the smallest edit distance to s.
-// It returns none for an s too long to be a key.
+// nearest returns the candidate with the smallest edit distance to s, or "" if s
+// is too long for a key.
 func nearest(s string, candidates []string) (best string, distance int) {
 	distance = len(s) + 1
 	if len(s) > 60 {

@@ -14,8 +14,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// maxNesting bounds how deep a YAML file may nest: the parser recurses for each
-// level. Real files nest four levels deep.
+// maxNesting bounds the levels of nesting in a YAML file, since the parser recurses
+// for each. Real files have four.
 const maxNesting = 32
 
 // maxMarks bounds the line ends, commas and opening brackets in a YAML file. Every
@@ -23,26 +23,26 @@ const maxNesting = 32
 // read. The largest catalogue of ordinary entries has half as many.
 const maxMarks = 600_000
 
-// Options are about one kind of file.
+// Options describe one kind of file.
 type Options struct {
-	// WhenEmpty says what to write into a file that says nothing.
+	// WhenEmpty is the message for an empty file. It says what to write.
 	WhenEmpty string
-	// KeyAdvice, if not nil, says what to do about a key that does not exist and
-	// that no existing key resembles; "" for nothing in particular.
+	// KeyAdvice, if not nil, returns the message for a key that does not exist and
+	// resembles no existing key; "" for the default message.
 	KeyAdvice func(key string) string
-	// Positions, if not nil, receives where each value stands, by the pointer to
+	// Positions, if not nil, receives the position of each value, by the pointer to
 	// the value.
 	Positions map[any]Position
 }
 
 // DecodeYAML fills dst, a pointer to a struct with yaml tags, from the one
-// document in data. What is wrong goes to ps. It reports whether the file is a
-// mapping with keys that could be read, whatever else is wrong with it: then dst
-// holds all that made sense, and its other fields are as they were.
+// document in data, and adds the mistakes to ps. It reports whether the file is a
+// mapping whose keys could be read, whatever else is wrong with it: then dst holds
+// all values that are valid, and its other fields are unchanged.
 func DecodeYAML(data []byte, dst any, o Options, ps *Problems) (ok bool) {
 	defer func() {
-		// The parser panics where it finds itself in a state that it thinks
-		// impossible. A file must not end the program.
+		// The parser panics in states that it considers impossible. A file must not
+		// crash the program.
 		if r := recover(); r != nil {
 			ok = false
 			ps.Add(Position{1, 1}, "", "the YAML parser gave up on this file; simplify it, indent with spaces, quote text with special characters")
@@ -56,7 +56,8 @@ func DecodeYAML(data []byte, dst any, o Options, ps *Problems) (ok bool) {
 	return isMapping(root)
 }
 
-// parse returns the root of the one document in data, or nil and the problem.
+// parse returns the root of the one document in data. If there is a problem, it adds
+// it and returns nil.
 func parse(data []byte, whenEmpty string, ps *Problems) *yaml.Node {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	if !checkUTF8(data, ps) {
@@ -137,7 +138,7 @@ type secondDocument struct{ at Position }
 
 func (*secondDocument) Error() string { return "a second document" }
 
-// invalidEscape is what the parser says of half a surrogate pair.
+// invalidEscape is the parser's message for half a surrogate pair.
 const invalidEscape = "found invalid Unicode character escape code"
 
 // hasPairs reports whether the parser stopped at what may be a surrogate pair.
@@ -152,20 +153,20 @@ func hasPairs(err error) bool {
 var escape = regexp.MustCompile(`(?s)\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|.)`)
 
 // joinPairs replaces JSON's surrogate pairs by YAML's escape of the same character.
-// That is two bytes shorter, so what follows on such a line is reported two columns
-// too far to the left.
+// That is two bytes shorter, so the columns reported for the rest of such a line are
+// too low by two.
 func joinPairs(data []byte) []byte {
 	return escape.ReplaceAllFunc(data, func(match []byte) []byte {
 		if len(match) != len(`\ud83d\ude00`) {
 			return match
 		}
-		high, _ := strconv.ParseUint(string(match[2:6]), 16, 16) // the pattern has made sure of the digits
+		high, _ := strconv.ParseUint(string(match[2:6]), 16, 16) // the pattern matches hexadecimal digits only
 		low, _ := strconv.ParseUint(string(match[8:12]), 16, 16)
 		return fmt.Appendf(nil, `\U%08x`, utf16.DecodeRune(rune(high), rune(low)))
 	})
 }
 
-// limits bounds the nesting, and lets every alias pass: unsupported reports it.
+// limits bounds the nesting, and accepts every alias, since unsupported reports it.
 type limits struct{}
 
 var errTooDeep = fmt.Errorf("is nested more than %d levels deep; these files need four", maxNesting)
@@ -200,8 +201,8 @@ const (
 	noComplexKeys = "keys that start with ? are not supported; write key: value"
 )
 
-// unsupported reports the parts of YAML that these files have no use for, one
-// on a line.
+// unsupported reports the features of YAML that these files do not need, at most
+// one on a line.
 type unsupported struct {
 	ps       *Problems
 	found    bool
@@ -233,7 +234,7 @@ func (u *unsupported) check(n *yaml.Node) {
 }
 
 // checkKey checks the form of one key. In a block mapping all keys start in the
-// mapping's own column, unless a ? stands before them.
+// mapping's own column, unless a ? precedes them.
 func (u *unsupported) checkKey(mapping, key *yaml.Node) {
 	switch {
 	case key.Tag == "!!merge":
@@ -245,7 +246,7 @@ func (u *unsupported) checkKey(mapping, key *yaml.Node) {
 	}
 }
 
-// parseErrors says in plainer words what the parser complains about.
+// parseErrors maps the parser's messages to plainer ones.
 var parseErrors = map[string]string{
 	"block sequence entries are not allowed in this context":       "a list entry is not allowed here; start the list on a line of its own",
 	"could not find expected ':'":                                  "a colon is missing after this key",
@@ -257,8 +258,8 @@ var parseErrors = map[string]string{
 	"did not find expected hexadecimal number":                     "an escape in the text lacks its hexadecimal digits",
 	"did not find expected key":                                    "a key is missing here, or the line is indented too far or not far enough",
 	"did not find expected node content":                           "a value is missing here",
-	"found a tab character that violates indentation":              "a tab stands in the indentation",
-	"found a tab character where an indentation space is expected": "a tab stands in the indentation",
+	"found a tab character that violates indentation":              "there is a tab in the indentation",
+	"found a tab character where an indentation space is expected": "there is a tab in the indentation",
 	invalidEscape: "the text has an escape that stands for no character",
 	"found unexpected content after document-end marker": "something follows the end of the document",
 	"found unexpected document indicator":                "the text has no closing quote",
@@ -268,8 +269,8 @@ var parseErrors = map[string]string{
 	"mapping values are not allowed in this context":     "a colon after a key is not allowed here",
 }
 
-// addParseError adds what made the parser stop. It never repeats what the file
-// says, which may be a secret that somebody put there.
+// addParseError adds the error that stopped the parser. It never repeats text of the
+// file, which may be a secret that somebody put there.
 func addParseError(err error, data []byte, ps *Problems) {
 	var le *yaml.LoadError
 	if !errors.As(err, &le) {
@@ -292,14 +293,14 @@ func addParseError(err error, data []byte, ps *Problems) {
 	case le.ContextMsg == "while scanning a tag", le.ContextMsg == "while parsing a tag", le.Message == "found undefined tag handle":
 		ps.Add(firstOn(line, at, '!'), "", "%s", noTags)
 		return
-	case le.Stage == yaml.ReaderStage: // it knows the offset alone
-		at, message = positionAt(data, le.Mark.Index), "a control character stands here"
+	case le.Stage == yaml.ReaderStage: // its errors have only an offset
+		at, message = positionAt(data, le.Mark.Index), "there is a control character here"
 	case atEnd && le.ContextMark.Line > 0: // something was never closed: point to where it begins
 		at = Position{le.ContextMark.Line, le.ContextMark.Column}
 	case le.Message == "found character that cannot start any token":
 		message = "no value can start with this character"
 		if strings.HasPrefix(after(line, at), "\t") {
-			message = "a tab stands in the indentation"
+			message = "there is a tab in the indentation"
 		}
 	case !known:
 		message = "the parser cannot read it from here on"
@@ -319,7 +320,7 @@ func lineOf(data []byte, number int) (line []byte, atEnd bool) {
 	return line, len(bytes.TrimSpace(data)) == 0
 }
 
-// after returns what stands on a line from a place on.
+// after returns the text of a line from a position on.
 func after(line []byte, at Position) string {
 	if text := []rune(string(line)); at.Column <= len(text) {
 		return string(text[at.Column-1:])
@@ -327,8 +328,8 @@ func after(line []byte, at Position) string {
 	return ""
 }
 
-// firstOn returns where c first stands on the line of a place: the parser stops
-// at the second star of an unquoted */5 * * * *.
+// firstOn returns the position of the first c on the line, or at if there is none:
+// the parser stops at the second star of an unquoted */5 * * * *.
 func firstOn(line []byte, at Position, c byte) Position {
 	if i := bytes.IndexByte(line, c); i >= 0 {
 		return Position{at.Line, utf8.RuneCount(line[:i]) + 1}
@@ -336,7 +337,7 @@ func firstOn(line []byte, at Position, c byte) Position {
 	return at
 }
 
-// positionAt returns the place of a byte of data.
+// positionAt returns the position of the byte at an offset in data.
 func positionAt(data []byte, offset int) Position {
 	before := data[:min(offset, len(data))]
 	line := before[bytes.LastIndexByte(before, '\n')+1:]
@@ -369,7 +370,7 @@ func checkUTF8(data []byte, ps *Problems) bool {
 
 const notUTF8 = "is not UTF-8 from here on; save the file as UTF-8 text"
 
-// invalidUTF8 returns where data stops being UTF-8, or -1.
+// invalidUTF8 returns the offset of the first byte of data that is not UTF-8, or -1.
 func invalidUTF8(data []byte) int {
 	if utf8.Valid(data) {
 		return -1

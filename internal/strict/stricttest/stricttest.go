@@ -15,8 +15,8 @@ import (
 )
 
 // Golden loads every file of a folder. Each must fail with the text in the file of
-// its name with .want added, in which the folder is left out of paths, and must not
-// repeat the word CANARY. UPDATE_GOLDEN=1 writes those files instead.
+// the same name plus .want, in which paths lack the folder, and the text must not
+// contain the word CANARY. UPDATE_GOLDEN=1 writes those files instead.
 func Golden(t *testing.T, folder string, load func(path string) error) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(folder, "*"))
@@ -32,14 +32,14 @@ func Golden(t *testing.T, folder string, load func(path string) error) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			err := load(path)
 			if err == nil {
-				t.Fatal("loads, but is a file with a mistake")
+				t.Fatal("loads, although it has a mistake")
 			}
 			if !errors.As(err, new(*strict.FileError)) {
 				t.Errorf("the error is a %T", err)
 			}
 			got := strings.ReplaceAll(err.Error(), folder+string(filepath.Separator), "") + "\n"
 			if strings.Contains(got, "CANARY") {
-				t.Errorf("the secret shows in: %s", got)
+				t.Errorf("the secret appears in: %s", got)
 			}
 			if os.Getenv("UPDATE_GOLDEN") != "" {
 				if err := os.WriteFile(path+".want", []byte(got), 0o644); err != nil {
@@ -61,7 +61,7 @@ func Golden(t *testing.T, folder string, load func(path string) error) {
 	}
 }
 
-// Seed adds the files of a folder for Golden to a corpus.
+// Seed adds the files of a folder for Golden to a fuzz corpus.
 func Seed(f *testing.F, folder string) {
 	f.Helper()
 	files, err := filepath.Glob(filepath.Join(folder, "*"))
@@ -89,7 +89,7 @@ func OneLineEach(t *testing.T, err error) {
 		t.Fatalf("the error is a %T: %v", err, err)
 	}
 	if strings.Count(err.Error(), "\n")+1 != len(file.Problems)+min(file.More, 1) {
-		t.Errorf("a problem of more than one line:\n%s", err)
+		t.Errorf("a problem takes more than one line:\n%s", err)
 	}
 }
 
