@@ -15,6 +15,8 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"pkgmetad/internal/upstream"
 )
 
@@ -65,23 +67,20 @@ func broken(ctx context.Context, resp *http.Response, err error) *upstream.Error
 	e := &upstream.Error{Outcome: upstream.Failed, URL: upstream.Redact(resp.Request.URL), Status: resp.StatusCode, Err: err}
 	var (
 		shape  malformed
-		syntax *json.SyntaxError
-		typ    *json.UnmarshalTypeError
+		syntax *jsontext.SyntacticError
 	)
 	switch {
 	case ctx.Err() != nil:
 		return upstream.Classify(ctx, resp.Request.URL, err)
 	case errors.As(err, &shape):
 		e.Message = "broken answer: " + err.Error()
-	case errors.As(err, &typ):
-		e.Message = oneLine(fmt.Sprintf("broken answer: %q holds a JSON %s", typ.Field, typ.Value), 200)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		e.Message, e.Quick = "broken answer: it ends in the middle", true
 	case errors.As(err, &syntax):
-		e.Message = "broken answer: not JSON: " + syntax.Error()
+		e.Message = "broken answer: not JSON: " + oneLine(syntax.Err.Error(), 200)
 		if media, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type")); err == nil && !strings.Contains(media, "json") {
 			e.Message = "broken answer: not JSON but " + oneLine(media, 60)
 		}
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		e.Message, e.Quick = "broken answer: it ends in the middle", true
 	default:
 		return upstream.Classify(ctx, resp.Request.URL, err)
 	}

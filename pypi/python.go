@@ -62,7 +62,7 @@ func admitsPython3(specifiers string) (bool, error) {
 	if len(specifiers) > maxSpecifiers || strings.TrimSpace(specifiers) == "*" {
 		return false, errSpecifiers
 	}
-	probes := slices.Clone(minors)
+	var probes []pep440.Version // those named first: they often satisfy, and a check is not cheap
 	bare, bare3 := false, false
 	specifiers = specifier.ReplaceAllStringFunc(longNumber.ReplaceAllStringFunc(specifiers, shorten), func(s string) string {
 		m := specifier.FindStringSubmatch(s)
@@ -94,7 +94,7 @@ func admitsPython3(specifiers string) (bool, error) {
 	case bare: // likewise "2.7, 3.6"
 		return true, nil
 	}
-	return slices.ContainsFunc(probes, set.Check), nil
+	return slices.ContainsFunc(probes, set.Check) || slices.ContainsFunc(minors, set.Check), nil
 }
 
 var (
