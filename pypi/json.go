@@ -6,6 +6,8 @@ import (
 	"io"
 	"math"
 
+	"pkgmetad/internal/upstream"
+
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -17,11 +19,7 @@ type reader struct {
 	name []byte // of the latest member; reused
 }
 
-// newReader returns a reader that takes what PyPI may send: where a member stands
-// twice its caller sees both, and bytes that are not UTF-8 become U+FFFD.
-func newReader(r io.Reader) *reader {
-	return &reader{Decoder: jsontext.NewDecoder(r, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))}
-}
+func newReader(body io.Reader) *reader { return &reader{Decoder: upstream.NewJSONDecoder(body)} }
 
 // document reads the object that is the whole answer, see object.
 func (r *reader) document(member func(name []byte) error) error {
@@ -83,7 +81,7 @@ func (r *reader) array(what string, element func() error) error {
 func (r *reader) enter(begin jsontext.Kind, what string) (found bool, err error) {
 	kind := r.PeekKind()
 	if kind != begin && kind != 'n' && kind != jsontext.KindInvalid {
-		return false, malformed(fmt.Sprintf("%q holds a JSON %s", what, kindName(kind)))
+		return false, malformed(fmt.Sprintf("%q holds a JSON %s", what, upstream.KindName(kind)))
 	}
 	_, err = r.ReadToken()
 	return kind == begin && err == nil, err
@@ -118,7 +116,7 @@ func (r *reader) field(s *string) (err error) {
 func (r *reader) required(s *string, what string) error {
 	text, other, err := r.text()
 	if err == nil && other != 0 {
-		return malformed(fmt.Sprintf("%q holds a JSON %s", what, kindName(other)))
+		return malformed(fmt.Sprintf("%q holds a JSON %s", what, upstream.KindName(other)))
 	}
 	*s = text
 	return err
@@ -177,20 +175,4 @@ func (r *reader) number(n *int64) error {
 func (r *reader) flag(b *bool) error {
 	*b = r.PeekKind() == 't'
 	return r.SkipValue()
-}
-
-func kindName(k jsontext.Kind) string {
-	switch k {
-	case '"':
-		return "string"
-	case '0':
-		return "number"
-	case 't', 'f':
-		return "bool"
-	case '{':
-		return "object"
-	case '[':
-		return "array"
-	}
-	return "null"
 }
