@@ -222,6 +222,44 @@ func (r *rig) ask(path string, fields map[string]any) {
 	}
 }
 
+// TestSharedSources: three packages of one repository and one project cost what one
+// costs, in a pass and on demand, and all three are served what was learnt.
+func TestSharedSources(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := map[int]int64{}
+		for _, packages := range []int{1, 3} {
+			world := sim.New(sim.Options{})
+			pair(world, "shared", nil)
+			r := newRig(t, world, nil)
+			// However people write the same thing, it is one source.
+			repos := []string{"https://github.com/acme/shared", "git@github.com:ACME/Shared.git", "http://www.github.com/acme/shared/tree/main"}
+			projects := []string{"https://pypi.org/project/shared/", "https://pypi.python.org/pypi/Shared", "https://pypi.org/project/SHARED"}
+			var c record.Catalogue
+			for n := range packages {
+				c.Packages = append(c.Packages, record.Entry{ID: n + 1, Slug: fmt.Sprintf("package-%d", n), RepoURL: &repos[n], PyPIURL: &projects[n]})
+			}
+			if _, err := r.store.SyncCatalogue(c, time.Now()); err != nil {
+				t.Fatal(err)
+			}
+			if report := r.pass(); report.Asked != 2 || report.Fresh != 2 {
+				t.Errorf("%d packages: %+v", packages, report)
+			}
+			if report := r.refresh("package-0"); report.Asked != 2 {
+				t.Errorf("%d packages, on demand: %+v", packages, report)
+			}
+			asked[packages] = world.Stats().Requests
+			for n := range packages {
+				if p := r.get(fmt.Sprintf("package-%d", n)); p.Repo.Stars != 42 || p.Project.Latest != "0.10" {
+					t.Errorf("%s: %+v, %+v", p.Slug, p.Repo, p.Project)
+				}
+			}
+		}
+		if asked[1] != asked[3] || asked[1] == 0 {
+			t.Errorf("one package: %d requests, three of the same sources: %d", asked[1], asked[3])
+		}
+	})
+}
+
 func TestHalvesDoNotTouchEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := sim.New(sim.Options{})
