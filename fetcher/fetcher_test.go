@@ -249,7 +249,7 @@ func TestSharedSources(t *testing.T) {
 			}
 			asked[packages] = world.Stats().Requests
 			for n := range packages {
-				if p := r.get(fmt.Sprintf("package-%d", n)); p.Repo.Stars != 42 || p.Project.Latest != "0.10" {
+				if p := r.get(fmt.Sprintf("package-%d", n)); p.Repo.Stars != 42 || p.Project.Version == nil || *p.Project.Version != "0.10" {
 					t.Errorf("%s: %+v, %+v", p.Slug, p.Repo, p.Project)
 				}
 			}
