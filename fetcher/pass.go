@@ -3,8 +3,9 @@ package fetcher
 import (
 	"container/heap"
 	"context"
-	"pkgmetad/internal/record"
 	"time"
+
+	"pkgmetad/internal/record"
 
 	"golang.org/x/sync/semaphore"
 )

@@ -41,7 +41,7 @@ type Client struct {
 	http      *http.Client
 	base      *url.URL
 	userAgent string
-	limits    limits
+	gate      *upstream.Gate
 }
 
 // New returns a client for the PyPI at o.BaseURL. It fails where that is not
@@ -57,7 +57,7 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("PyPI's base URL: %w", err)
 	}
-	return &Client{http: hc, base: base, userAgent: o.UserAgent}, nil
+	return &Client{http: hc, base: base, userAgent: o.UserAgent, gate: upstream.NewGate("PyPI")}, nil
 }
 
 // Answer is what became of a question about one project.
@@ -130,11 +130,13 @@ func (c *Client) Fetch(ctx context.Context, q Question) Answer {
 	return a
 }
 
-// Hold returns when PyPI may be asked again and why not now. The time is zero
-// when it may be asked at once.
-func (c *Client) Hold() (time.Time, string) {
-	return c.limits.gate.Hold()
-}
+// Hold returns why PyPI is not asked now, and until when; its Until is zero where it
+// may be.
+func (c *Client) Hold() upstream.Hold { return c.gate.Hold() }
+
+// Fault returns what is wrong with PyPI as a whole, until it answers again; "" where
+// nothing is.
+func (c *Client) Fault() string { return c.gate.Fault() }
 
 // ask sends one GET, unless the gate is closed, and returns an answer with
 // status 200, 304, 404 or 410, whose body the caller closes. Every other
@@ -144,9 +146,6 @@ func (c *Client) ask(ctx context.Context, ref, accept, etag string) (resp *http.
 	if ctx.Err() != nil {
 		return nil, 0, upstream.Classify(ctx, u, ctx.Err())
 	}
-	if until, reason := c.limits.gate.Hold(); !until.IsZero() {
-		return nil, 0, &upstream.Error{Outcome: upstream.Limited, URL: upstream.Redact(u), Message: "not asked: " + reason, RetryAt: until}
-	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return nil, 0, upstream.Classify(ctx, u, err)
@@ -155,19 +154,26 @@ func (c *Client) ask(ctx context.Context, ref, accept, etag string) (resp *http.
 	if etag != "" {
 		req.Header.Set("If-None-Match", etag)
 	}
-	began := time.Now()
+	permit, hold, err := c.gate.Admit(ctx)
+	if err != nil {
+		return nil, 0, upstream.Classify(ctx, u, err)
+	}
+	if !hold.Until.IsZero() {
+		return nil, 0, &upstream.Error{Outcome: upstream.Limited, URL: upstream.Redact(u), Message: "not asked: " + hold.Reason, RetryAt: hold.Until}
+	}
 	resp, err = c.http.Do(req)
 	sent = max(1, hops(resp))
 	if err != nil {
+		c.gate.Unanswered(ctx, permit, err)
 		return nil, sent, upstream.Classify(ctx, u, err)
 	}
 	switch resp.StatusCode {
 	case http.StatusOK, http.StatusNotModified, http.StatusNotFound, http.StatusGone:
-		c.limits.answered(began)
+		c.gate.Answered(permit)
 		return resp, sent, nil
 	}
 	defer resp.Body.Close()
-	return nil, sent, c.refusal(resp, began)
+	return nil, sent, c.refusal(resp, permit)
 }
 
 // hops counts the requests that led to resp: redirects link back to the

@@ -160,7 +160,7 @@ func TestFetchOutcomes(t *testing.T) {
 			if a.Outcome != tt.outcome || a.Requests != tt.requests || len(w.seen) != tt.requests {
 				t.Errorf("outcome %q after %d requests, %d seen; want %q after %d (%v)", a.Outcome, a.Requests, len(w.seen), tt.outcome, tt.requests, a.Err)
 			}
-			if until, _ := c.Hold(); until.IsZero() == tt.held {
+			if until := c.Hold().Until; until.IsZero() == tt.held {
 				t.Errorf("held until %v; want held: %v", until, tt.held)
 			}
 			if tt.message == "" {

@@ -20,9 +20,9 @@ import (
 	"pkgmetad/internal/upstream"
 )
 
-// refusal names an answer that is neither a value nor "not found", and closes
-// the gate where it speaks for every request. began is when it was asked for.
-func (c *Client) refusal(resp *http.Response, began time.Time) *upstream.Error {
+// refusal names an answer that is neither a value nor "not found", and tells the
+// gate of it, which closes where it speaks for every request.
+func (c *Client) refusal(resp *http.Response, permit upstream.Permit) *upstream.Error {
 	e := &upstream.Error{Outcome: upstream.Failed, URL: upstream.Redact(resp.Request.URL), Status: resp.StatusCode}
 	now := time.Now()
 	until := upstream.RetryAfter(resp.Header, now)
@@ -32,10 +32,10 @@ func (c *Client) refusal(resp *http.Response, began time.Time) *upstream.Error {
 	switch code := resp.StatusCode; {
 	case code == http.StatusTooManyRequests:
 		e.Outcome, e.Message = upstream.Limited, "PyPI asks for fewer requests"
-		e.RetryAt = c.limits.refused(began, until, e.Message)
+		e.RetryAt = c.gate.Refused(permit, until, e.Message, false)
 	case code == http.StatusServiceUnavailable && !until.IsZero():
 		e.Outcome, e.Message = upstream.Limited, "PyPI is unavailable and says when to come back"
-		e.RetryAt = c.limits.refused(began, until, e.Message)
+		e.RetryAt = c.gate.Refused(permit, until, e.Message, false)
 	case code == http.StatusBadGateway, code == http.StatusServiceUnavailable, code == http.StatusGatewayTimeout:
 		e.Message, e.Quick = "PyPI is unavailable", true
 	case code >= 500:
@@ -51,6 +51,13 @@ func (c *Client) refusal(resp *http.Response, began time.Time) *upstream.Error {
 		e.Outcome, e.Message = upstream.Blocked, "PyPI withholds the project for legal reasons: "+said(resp)
 	default:
 		e.Message = "an answer that PyPI is not known to give: " + said(resp)
+	}
+	switch e.Outcome {
+	case upstream.Limited:
+	case upstream.Blocked:
+		c.gate.Answered(permit)
+	default:
+		c.gate.Failed(permit, resp.StatusCode, fmt.Sprintf("%s (HTTP %d)", e.Message, resp.StatusCode))
 	}
 	return e
 }

@@ -15,17 +15,22 @@ import (
 // Due returns the sources that are due at now, and whether there are more than
 // limit of them, in which case it returns those that fell due first. The result is
 // sorted by the last success, oldest first; sources with the same one are grouped
-// by package. Damaged sources are left out and reported in an error; the sources
+// by package. It passes over the sources that skip, unless nil, says so of, without
+// reading them. Damaged sources are left out and reported in an error; the sources
 // returned with it are good.
-func (s *Store) Due(now time.Time, limit int) (sources []record.Source, more bool, err error) {
+func (s *Store) Due(now time.Time, limit int, skip func(record.Key) bool) (sources []record.Source, more bool, err error) {
 	var found []dueSource
 	var damaged []error
 	err = s.view(func(tx *bolt.Tx) error {
 		take := func(k []byte) (full bool) {
-			source, err := getSource(tx, record.Key(k[8:]))
+			key := record.Key(k[8:])
+			if skip != nil && skip(key) {
+				return false
+			}
+			source, err := getSource(tx, key)
 			switch {
 			case err != nil:
-				damaged = append(damaged, fmt.Errorf("%s: %w", k[8:], err))
+				damaged = append(damaged, fmt.Errorf("%s: %w", key, err))
 			case !source.IsDue(now):
 				// Due later within the microsecond that the key is truncated to.
 			case len(found) >= limit:

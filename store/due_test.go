@@ -34,7 +34,7 @@ func TestDueOrderAndLimit(t *testing.T) {
 		{"those due first", day(8), 6, "EeBbAa", true},
 		{"none", day(8), 0, "", true},
 	} {
-		recs, more, err := s.Due(test.now, test.limit)
+		recs, more, err := s.Due(test.now, test.limit, nil)
 		if got := names(recs); err != nil || got != test.want || more != test.more {
 			t.Errorf("%s: %q %t %v, want %q %t", test.name, got, more, err, test.want, test.more)
 		}
@@ -63,7 +63,7 @@ func TestDueOfOneSource(t *testing.T) {
 			rec := get(t, s, "a")
 			rec.GitHub, rec.PyPI = test.github, test.pypi
 			put(t, s, rec)
-			recs, more, err := s.Due(day(2), 2)
+			recs, more, err := s.Due(day(2), 2, nil)
 			if err != nil || more || (len(recs) > 0) != test.want {
 				t.Errorf("due: %v %t %v, want %t", names(recs), more, err, test.want)
 			}

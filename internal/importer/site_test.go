@@ -89,7 +89,7 @@ func TestWaits(t *testing.T) {
 		{"503 with a date", refuse(503, "Retry-After", "Sat, 01 Jan 2000 00:05:00 GMT"), 1, 5 * time.Minute, 5 * time.Minute, ""},
 		{"429 without", refuse(429), 3, 1, 7 * time.Second, ""},
 		{"a date that is past", refuse(500, "Retry-After", "Fri, 31 Dec 1999 00:05:00 GMT"), 1, 0, 0, ""},
-		{"an absurd wait", refuse(429, "Retry-After", "86400"), 1, 0, 0, "not before 2000-01-02T00:00:00Z"},
+		{"an absurd wait", refuse(429, "Retry-After", "86400"), 1, 0, 0, "not before 2000-01-01T01:00:00Z"},
 		{"500 for ever", refuse(500), 100, 1, 127 * time.Second, "the site failed (HTTP 500)"},
 		{"502 a while", refuse(502), 5, 1, 31 * time.Second, ""},
 		{"reset", broken(io.ErrUnexpectedEOF), 2, 1, 3 * time.Second, ""},

@@ -52,6 +52,7 @@ type Budget struct {
 	Reset     time.Time `json:"reset,omitzero"`
 	HeldUntil time.Time `json:"held_until,omitzero"` // nothing is asked until then
 	Reason    string    `json:"reason,omitempty"`    // of the hold
+	Fault     string    `json:"fault,omitempty"`     // what is wrong with the upstream or the credential; "" where nothing is
 }
 
 // Failing is a source of a package that does not answer.
