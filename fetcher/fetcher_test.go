@@ -428,6 +428,89 @@ func TestRetryAfterIsObeyed(t *testing.T) {
 	})
 }
 
+// TestOutage: an upstream that fails as a whole is asked a few times, not once for
+// every source, and the log has one line when it begins and one when it is over.
+func TestOutage(t *testing.T) {
+	for _, fault := range []sim.Fault{sim.Reset, sim.BadGateway, sim.HTML, sim.Truncated} {
+		t.Run(string(fault), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				world := sim.New(sim.Options{})
+				for i := range 60 {
+					pair(world, fmt.Sprintf("p%02d", i), nil)
+				}
+				world.SetProjectFault(nil, sim.ProjectJSON, fault, 1<<30)
+				r := newRig(t, world, nil)
+				lines := func(text string) int { return strings.Count(r.log.String(), text) }
+				report := r.pass()
+				if report.GitHub.Fresh != 60 || report.PyPI.Requests > 25 || report.PyPI.Failed > 15 || report.PyPI.Fault == "" || report.Resume().IsZero() {
+					t.Fatalf("%+v", report)
+				}
+				failed := lines("failed, the data of the last success stays")
+				asked := report.PyPI.Requests
+				for range 30 { // a pass whenever the hold is over
+					time.Sleep(time.Until(report.Resume()))
+					report = r.pass()
+					asked += report.PyPI.Requests
+				}
+				if asked > 25+2*30 || lines(`"level":"error"`) != 1 || lines("failed, the data of the last success stays") > failed+30 {
+					t.Errorf("%d requests, and this log:\n%s", asked, r.log)
+				}
+				if p := r.get("p07").PyPI; p.Failures > 3 {
+					t.Errorf("an outage is laid at the door of a source: %+v", p)
+				}
+				world.ClearFaults()
+				time.Sleep(time.Until(report.Resume()))
+				if report = r.pass(); report.PyPI.Fault != "" || lines("PyPI answers again") != 1 {
+					t.Errorf("it is over: %+v\n%s", report, r.log)
+				}
+			})
+		})
+	}
+}
+
+// TestRefusedToken: the log says so as an error, once.
+func TestRefusedToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := sim.New(sim.Options{})
+		pair(world, "alpha", nil)
+		world.SetFault(nil, "", sim.Unauthorized, 1<<30)
+		r := newRig(t, world, nil)
+		for range 5 {
+			report := r.pass()
+			if report.GitHub.Fault == "" || report.GitHub.Failed != 0 {
+				t.Fatalf("%+v", report)
+			}
+			time.Sleep(time.Until(report.Resume()))
+		}
+		if n := strings.Count(r.log.String(), `"level":"error"`); n != 1 || !strings.Contains(r.log.String(), "github.token_file") {
+			t.Errorf("%d errors:\n%s", n, r.log)
+		}
+		world.ClearFaults()
+		if report := r.pass(); report.GitHub.Fault != "" || report.GitHub.Fresh != 1 || !strings.Contains(r.log.String(), "GitHub answers again") {
+			t.Errorf("with a good token: %+v\n%s", report, r.log)
+		}
+	})
+}
+
+// TestPersonMayProbe: what a hold keeps from a pass a person may still ask for.
+func TestPersonMayProbe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := sim.New(sim.Options{})
+		pair(world, "alpha", nil)
+		world.SetProjectFault(nil, sim.ProjectJSON, sim.TooManyAbsurd, 1)
+		r := newRig(t, world, nil)
+		if held := r.pass().PyPI.HeldUntil; held.IsZero() || time.Until(held) > time.Hour {
+			t.Fatalf("held until %s", held)
+		}
+		if report := r.pass(); report.PyPI.Asked != 0 {
+			t.Errorf("a pass asks all the same: %+v", report)
+		}
+		if report := r.refresh("alpha"); report.PyPI.Fresh != 1 || !report.PyPI.HeldUntil.IsZero() {
+			t.Errorf("a person: %+v", report)
+		}
+	})
+}
+
 func TestBudgetOutPyPIGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := sim.New(sim.Options{Limit: 60})

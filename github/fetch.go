@@ -217,6 +217,9 @@ func (f *fetch) get(path, tag string, v any) (a answered, e *upstream.Error) {
 	}
 	f.count(c)
 	e = upstream.Classify(f.ctx, c.url, err)
+	if c.permit != nil {
+		defer func() { f.client.limits.gate.Settle(*c.permit, e) }()
+	}
 	if e == nil || e.Err == nil {
 		return a, e // a value, or an error that our transport made
 	}

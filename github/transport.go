@@ -20,6 +20,7 @@ type call struct {
 	url               *url.URL // the last one asked
 	more              bool     // the last answer links to a next page
 	requests, charged int
+	permit            *upstream.Permit // of an answer with a value, whose use is not known yet
 }
 
 type callKey struct{}
@@ -72,7 +73,11 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		defer upstream.DrainAndClose(resp.Body)
 		return nil, t.classify(resp, c, p)
 	}
-	t.limits.gate.Answered(p.gate)
+	if resp.StatusCode < 300 {
+		c.permit = &p.gate // until its body has been read
+	} else {
+		t.limits.gate.Answered(p.gate)
+	}
 	// go-github itself refuses requests once it has read that none remain, until
 	// the reset, by its own clock. Without that header it leaves the budget to us.
 	resp.Header.Del("X-RateLimit-Reset")

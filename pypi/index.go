@@ -15,12 +15,13 @@ import (
 // simple/{name}/ in its JSON form (PEP 691). It completes a, which holds the
 // count of requests so far.
 func (c *Client) askIndex(ctx context.Context, a Answer, normal string, asked *url.URL) Answer {
-	resp, sent, err := c.ask(ctx, "simple/"+normal+"/", "application/vnd.pypi.simple.v1+json", "")
+	resp, permit, sent, err := c.ask(ctx, "simple/"+normal+"/", "application/vnd.pypi.simple.v1+json", "")
 	a.Requests += sent
 	if err != nil {
 		return a.failed(err)
 	}
 	defer resp.Body.Close()
+	c.gate.Answered(permit)
 	notFound := &upstream.Error{URL: upstream.Redact(asked), Status: http.StatusNotFound}
 	switch resp.StatusCode {
 	case http.StatusNotFound, http.StatusGone:

@@ -56,7 +56,7 @@ type Hold struct {
 func NewGate(name string) *Gate { return &Gate{name: name} }
 
 // A Permit allows one request. Whoever has one gives it back by exactly one of
-// Answered, Failed, Refused and Release.
+// Answered, Failed, Unanswered, Refused, Settle and Release.
 type Permit struct {
 	closings int // of the gate when it was given
 	probe    bool
@@ -99,7 +99,7 @@ func (g *Gate) Admit(ctx context.Context) (p Permit, hold Hold, err error) {
 	}
 }
 
-// Answered notes that the request of p was answered, and opens the gate unless it
+// Answered notes that the request of p got an answer of use, and opens the gate unless it
 // has been closed since.
 func (g *Gate) Answered(p Permit) {
 	g.mu.Lock()
@@ -111,9 +111,9 @@ func (g *Gate) Answered(p Permit) {
 	g.endProbe(p)
 }
 
-// Failed notes that the request of p brought no answer, or one of those statuses by
-// which a server says that it fails; status is 0 for none. failure says how, the same
-// in the same words. Enough of them close the gate.
+// Failed notes that the request of p brought no answer, then status is 0, or one that
+// is of no use. failure says why, the same in the same words. Enough of them in a row
+// close the gate.
 func (g *Gate) Failed(p Permit, status int, failure string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -128,7 +128,7 @@ func (g *Gate) Failed(p Permit, status int, failure string) {
 		enough = outageStatuses
 	}
 	if p.closings == g.closings && (p.probe || g.failures >= enough) {
-		g.close(p, time.Time{}, g.name+" does not answer: "+failure, true)
+		g.close(p, time.Time{}, g.name+" fails: "+failure, true)
 	}
 	g.endProbe(p)
 }
@@ -153,6 +153,21 @@ func (g *Gate) Refused(p Permit, until time.Time, reason string, fault bool) tim
 	g.close(p, until, reason, fault)
 	g.endProbe(p)
 	return g.hold.Until
+}
+
+// Settle notes what the answer to the request of p turned out to be when it was
+// read; e is nil where it was of use.
+func (g *Gate) Settle(p Permit, e *Error) {
+	switch {
+	case e == nil:
+		g.Answered(p)
+	case e.Outcome == Failed:
+		g.Failed(p, e.Status, e.Message)
+	case e.Outcome == Canceled:
+		g.Release(p)
+	default:
+		g.Answered(p)
+	}
 }
 
 // Release gives a permit back whose request says nothing of the upstream: it was not

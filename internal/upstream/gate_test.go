@@ -138,14 +138,14 @@ func TestGateOutage(t *testing.T) {
 			t.Fatalf("held too early: %+v", hold)
 		}
 		fail(1, 502, "bad gateway")
-		const why = "Sim does not answer: bad gateway"
+		const why = "Sim fails: bad gateway"
 		g.held(time.Minute, why)
 		time.Sleep(time.Minute)
 		if g.Fault() != why {
 			t.Errorf("nobody has asked since, and the fault is %q", g.Fault())
 		}
 		g.Failed(g.admit(), 0, "connection refused") // one failure is enough of a probe
-		g.held(2*time.Minute, "Sim does not answer: connection refused")
+		g.held(2*time.Minute, "Sim fails: connection refused")
 		time.Sleep(2 * time.Minute)
 		g.Answered(g.admit())
 		if g.Fault() != "" || g.Hold() != (upstream.Hold{}) {
