@@ -178,15 +178,15 @@ func TestPackagePage(t *testing.T) {
 func TestEmptyPages(t *testing.T) {
 	all := samples(t)
 	for name, want := range map[string]string{
-		"package zero":     "How many commits there were is unknown: GitHub has not told yet",
-		"package empty":    "How many commits there were is unknown: there is no repository",
+		"package zero":     "The number of commits is unknown: GitHub has not provided it yet",
+		"package empty":    "The number of commits is unknown: there is no repository",
 		"packages empty":   "There is no package here: the list ends at number 3.",
 		"grids empty":      "There is no grid here.",
 		"grid empty":       "compares no package yet",
 		"categories empty": "There is no category here.",
 		"search empty":     "Type a part of a name",
 		"search none":      "Nothing was found for",
-		"status empty":     "Nothing fails.",
+		"status empty":     "Nothing is failing.",
 	} {
 		if !strings.Contains(all[name], want) {
 			t.Errorf("%s does not say %q", name, want)
