@@ -55,37 +55,8 @@ func (b *bench) startNginx(ctx context.Context, answers []answer, snapshot strin
 		return nil, nil
 	}
 	folder, root := b.path("nginx"), b.path("nginx/files")
-	if err := os.RemoveAll(folder); err != nil {
+	if err := writeFiles(folder, root, answers, snapshot); err != nil {
 		return nil, err
-	}
-	for _, dir := range []string{"temp", "files/pages", "files/snapshot"} {
-		if err := os.MkdirAll(filepath.Join(folder, dir), 0o700); err != nil {
-			return nil, err
-		}
-	}
-	for _, a := range answers {
-		if a.File != "" {
-			continue
-		}
-		u, err := url.Parse(a.Path)
-		if err != nil {
-			return nil, err
-		}
-		name := filepath.Join(root, u.Path, "body")
-		if u.RawQuery != "" {
-			name = filepath.Join(root, "pages", u.Query().Get("limit")+"-"+u.Query().Get("offset"))
-		}
-		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
-			return nil, err
-		}
-		if err := os.WriteFile(name, a.Body, 0o600); err != nil {
-			return nil, err
-		}
-	}
-	for _, suffix := range []string{"", ".gz"} { // links, so that the page cache holds the files once
-		if err := os.Link(snapshot+suffix, filepath.Join(root, snapshotPath)+suffix); err != nil {
-			return nil, err
-		}
 	}
 	address, err := freeAddress()
 	if err != nil {
@@ -104,4 +75,42 @@ func (b *bench) startNginx(ctx context.Context, answers []answer, snapshot strin
 		return nil, err
 	}
 	return p, p.waitFor(ctx, strings.SplitN(answers[0].Path, "?", 2)[0])
+}
+
+// writeFiles fills the folder of nginx and, below it, root, the folder of the files
+// that it serves.
+func writeFiles(folder, root string, answers []answer, snapshot string) error {
+	if err := os.RemoveAll(folder); err != nil {
+		return err
+	}
+	for _, dir := range []string{"temp", "files/pages", "files/snapshot"} {
+		if err := os.MkdirAll(filepath.Join(folder, dir), 0o700); err != nil {
+			return err
+		}
+	}
+	for _, a := range answers {
+		if a.File != "" {
+			continue
+		}
+		u, err := url.Parse(a.Path)
+		if err != nil {
+			return err
+		}
+		name := filepath.Join(root, u.Path, "body")
+		if u.RawQuery != "" {
+			name = filepath.Join(root, "pages", u.Query().Get("limit")+"-"+u.Query().Get("offset"))
+		}
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			return err
+		}
+		if err := os.WriteFile(name, a.Body, 0o600); err != nil {
+			return err
+		}
+	}
+	for _, suffix := range []string{"", ".gz"} { // links, so that the page cache holds the files once
+		if err := os.Link(snapshot+suffix, filepath.Join(root, snapshotPath)+suffix); err != nil {
+			return err
+		}
+	}
+	return nil
 }
