@@ -372,7 +372,7 @@ func TestIndexFails(t *testing.T) {
 			source.idle()
 			wantIDs(t, x, "alpha", 1)
 			if anew := source.reads == 1; anew != (kind == scorch.ErrAsyncPanic) {
-				t.Errorf("built anew: %t", anew)
+				t.Errorf("rebuilt: %t", anew)
 			}
 			source.put(pkg(2, "beta", "", 1))
 			source.idle()

@@ -134,7 +134,7 @@ func checkElement(t *testing.T, e element, ids map[string]bool) {
 		}
 	}
 	if _, scrolls := e.attr["tabindex"]; scrolls && e.name == "div" && e.attr["aria-label"] == "" && e.attr["aria-labelledby"] == "" {
-		t.Error("a box that takes the focus has no name")
+		t.Error("a focusable box has no accessible name")
 	}
 }
 
@@ -147,10 +147,10 @@ func TestHostileTextStaysText(t *testing.T) {
 	}
 	page := all["package hostile"]
 	if !strings.Contains(page, scriptURL) {
-		t.Error("an address that is no link is not shown")
+		t.Error("an address that may not be a link is not shown as text")
 	}
 	if strings.Contains(page, "https://github.com/..") || strings.Contains(page, "https://github.com/dependabot") {
-		t.Error("a participant who is no login is linked to")
+		t.Error("a participant whose name is not a login has a link")
 	}
 }
 
