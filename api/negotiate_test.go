@@ -65,9 +65,9 @@ func TestNegotiate(t *testing.T) {
 		{[]string{",,application/json; indent=2,"}, "", 2, nil},
 	}
 	for _, test := range tests {
-		want := form{indent: test.indent}
+		want := representation{indent: test.indent}
 		if test.indent == page {
-			want = form{html: true}
+			want = representation{html: true}
 		}
 		got, err := negotiate(test.accept, test.format)
 		if got != want || err != test.want {

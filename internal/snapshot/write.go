@@ -21,7 +21,7 @@ func (f *Follower) writePackages(ctx context.Context, path string) (sequence uin
 	}
 	err = writeFile(path, func(w io.Writer) error {
 		out := bufio.NewWriterSize(w, 1<<20)
-		links := render.Links{Base: f.base, Tail: "/"}
+		links := render.Links{Base: f.base, Suffix: "/"}
 		var line []byte
 		var err error
 		sequence, changed, err = f.store.EachServed(func(p store.Served) error {
