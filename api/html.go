@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 	"pkgmetad/internal/record"
 	"pkgmetad/internal/render"
 	"pkgmetad/internal/web"
+	"pkgmetad/store"
 )
 
 // pageIndent is how many spaces a level the JSON on a page is indented by.
@@ -155,12 +157,18 @@ func (a *api) packagePage(w io.Writer, rq *request, f web.Frame) error {
 		return err
 	}
 	p := web.PackagePage{Clock: a.clock(), Record: rec, JSON: packagePath(rec.ID) + "?format=json", Status: packageStatusPath(rec.Slug)}
-	if c, err := a.store.Category(rec.Category); err == nil {
+	switch c, err := a.store.Category(rec.Category); {
+	case err == nil:
 		p.Category = web.Link{Title: cmp.Or(c.Title, c.Slug), Path: categoryPath(c.ID)}
+	case !errors.Is(err, store.ErrNotFound): // the catalogue may give it none
+		return err
 	}
 	for _, id := range rec.Grids {
-		if g, err := a.store.Grid(id); err == nil {
+		switch g, err := a.store.Grid(id); {
+		case err == nil:
 			p.Grids = append(p.Grids, web.Link{Title: cmp.Or(g.Title, g.Slug), Path: gridPath(id)})
+		case !errors.Is(err, store.ErrNotFound): // it has just been deleted
+			return err
 		}
 	}
 	f.Title = cmp.Or(rec.Title, rec.Slug)
@@ -195,9 +203,14 @@ func (a *api) gridPage(w io.Writer, rq *request, f web.Frame) error {
 	}
 	var recs []record.Package
 	for _, id := range ids {
-		if rec, err := a.store.Package(id); err == nil { // else it has just been deleted
-			recs = append(recs, rec)
+		rec, err := a.store.Package(id)
+		if errors.Is(err, store.ErrNotFound) {
+			continue // it has just been deleted
 		}
+		if err != nil {
+			return err
+		}
+		recs = append(recs, rec)
 	}
 	f.Title = cmp.Or(g.Title, g.Slug)
 	return web.Grid(w, f, web.GridPage{Clock: a.clock(), Grid: g, Items: items(recs), JSON: gridPath(g.ID) + "?format=json"})

@@ -15,16 +15,16 @@ type page struct {
 }
 
 // newPage reads a page from a query. A limit below 1 or an offset below 0 counts
-// as missing. A limit in the query is capped at maxLimit, unless that is 0.
+// as missing. The limit is capped at maxLimit, unless that is 0.
 func newPage(q query, maxLimit int) page {
 	p := page{limit: big.NewInt(pageSize), offset: new(big.Int)}
 	if s, ok := q.get("limit"); ok {
 		if n, ok := parseInt(s); ok && n.Sign() > 0 {
 			p.limit = n
-			if most := big.NewInt(int64(maxLimit)); maxLimit > 0 && n.Cmp(most) > 0 {
-				p.limit = most
-			}
 		}
+	}
+	if most := big.NewInt(int64(maxLimit)); maxLimit > 0 && p.limit.Cmp(most) > 0 {
+		p.limit = most
 	}
 	if s, ok := q.get("offset"); ok {
 		if n, ok := parseInt(s); ok && n.Sign() > 0 {

@@ -68,24 +68,9 @@ func (a *api) results(rq *request) (found []result, err error) {
 		return nil, err
 	}
 	for _, hit := range hits {
-		var r result
-		if hit.Grid {
-			var g record.Grid
-			g, err = a.store.Grid(hit.ID)
-			r.grid = &g
-			if ids, err := a.store.GridPackages(hit.ID); err == nil {
-				r.compared = len(ids)
-			}
-		} else {
-			var p record.Package
-			p, err = a.store.Package(hit.ID)
-			r.pkg = &p
-			if c, err := a.store.Category(p.Category); err == nil {
-				r.category = c.Title
-			}
-		}
+		r, err := a.result(hit)
 		if errors.Is(err, store.ErrNotFound) {
-			continue
+			continue // deleted since it was indexed
 		}
 		if err != nil {
 			return nil, err
@@ -93,6 +78,27 @@ func (a *api) results(rq *request) (found []result, err error) {
 		found = append(found, r)
 	}
 	return found, nil
+}
+
+// result reads what a hit stands for. Its error may be store.ErrNotFound.
+func (a *api) result(hit Hit) (r result, err error) {
+	if hit.Grid {
+		g, err := a.store.Grid(hit.ID)
+		if err != nil {
+			return r, err
+		}
+		ids, err := a.store.GridPackages(hit.ID)
+		return result{grid: &g, compared: len(ids)}, err
+	}
+	p, err := a.store.Package(hit.ID)
+	if err != nil {
+		return r, err
+	}
+	c, err := a.store.Category(p.Category)
+	if errors.Is(err, store.ErrNotFound) { // the catalogue may give it none
+		err = nil
+	}
+	return result{pkg: &p, category: c.Title}, err
 }
 
 func (a *api) getSearch(e *render.Encoder, rq *request) error {

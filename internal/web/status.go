@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"fmt"
 	"io"
 	"time"
 
@@ -45,6 +46,19 @@ func (p StatusPage) PassRows() folded[passRow] {
 
 // passRow is a pass with what the template shows of it.
 type passRow struct{ record.Pass }
+
+// Unfinished says what the pass did not get to; "" where it was finished.
+func (r passRow) Unfinished() string {
+	switch {
+	case r.Cancelled && r.Left > 0:
+		return fmt.Sprintf("Stopped early, with %d left.", r.Left)
+	case r.Cancelled:
+		return "Stopped early."
+	case r.More:
+		return "More was due than one pass takes; another one followed."
+	}
+	return ""
+}
 
 // Totals are the totals of each source, with its name.
 func (p StatusPage) Totals() []sourcePicture {
