@@ -612,6 +612,40 @@ func TestImportTellsTheZone(t *testing.T) {
 	}
 }
 
+// TestImportSameHost: a site whose links carry an internal address is imported with
+// the flag that the failure names, and nothing goes to that address.
+func TestImportSameHost(t *testing.T) {
+	internal := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("%s of the internal host was asked for", r.URL)
+	}))
+	defer internal.Close()
+	documented := documentedSite(t)
+	want := bodies(t, documented)
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Header.Del("Accept-Encoding")
+		r.Host = strings.TrimPrefix(internal.URL, "http://") // which the links carry
+		documented.Config.Handler.ServeHTTP(w, r)
+	}))
+	defer site.Close()
+	p := newPlace(t, "catalogue.yaml")
+	said := p.imports(1, site.URL+"/api/v4/")
+	if !strings.Contains(said, "leads to another host than") || !strings.Contains(said, "add --same-host") || !strings.Contains(said, internal.URL+"/api/v4/") {
+		t.Errorf("it says: %s", said)
+	}
+	if said := p.imports(0, "--same-host", site.URL+"/api/v4/"); !strings.HasPrefix(said, "imported 46 packages, 8 grids, 3 categories") {
+		t.Errorf("it says: %s", said)
+	}
+	if diff := cmp.Diff(want, p.served()); diff != "" {
+		t.Errorf("-source +imported:\n%s", diff)
+	}
+	if said := p.imports(2, "--same-host", p.path("catalogue.yaml")); !strings.Contains(said, "SOURCE is a file") {
+		t.Errorf("it says: %s", said)
+	}
+	if said := p.imports(0, "--help"); !strings.Contains(said, "--same-host") {
+		t.Errorf("the help says: %s", said)
+	}
+}
+
 func TestImportUsage(t *testing.T) {
 	p := newPlace(t, "catalogue.yaml")
 	for _, args := range [][]string{

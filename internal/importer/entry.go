@@ -11,10 +11,11 @@ import (
 	"time"
 )
 
-// decoder reads the documented JSON of one entry. An error says what is wrong
-// with the entry; the id and the slug beside it are as far as they could be read.
+// decoder reads the documented JSON of one entry. Beside an error, which says what is
+// wrong with the entry, it returns what could be read of the id and the slug.
 type decoder struct {
-	site       *site // that links must lead to; nil for any
+	origin     *origin // of the site that is read; nil for a file
+	otherHost  bool    // an entry was rejected because of the host in one of its links
 	staleAfter time.Duration
 	zone       *Zone
 }
@@ -271,11 +272,12 @@ func (d *decoder) record(data []byte) (rec record.Package, err error) {
 	return rec, c.err
 }
 
-// id returns the id that a link to an entry of a collection stands for.
+// id returns the id in a link to an entry of a collection.
 func (c *check) id(key, link, collection string) int {
-	id, err := c.d.site.id(link, collection)
+	id, err := c.d.origin.id(link, collection)
 	if err != nil {
-		c.fail("%s: %s %w", key, shortQuote(link), err)
+		c.d.otherHost = c.d.otherHost || errors.Is(err, errOtherHost)
+		c.fail("%s: %s %w", key, quoteLink(link), err)
 	}
 	return id
 }

@@ -51,9 +51,10 @@ func TestSenseless(t *testing.T) {
 		{"packages", p.with("participants", []int{1}), "package 3: participants is number, not text; skipped"},
 		{"packages", p.with("pypi_version", 1.0), "package 3: pypi_version is number, not text; skipped"},
 		{"packages", p.with("category", 1), "package 3: category is number, not text; skipped"},
-		{"packages", p.with("category", "https://other.test/api/v4/categories/1/"), `package 3: category: "https://other.test/api/v4/categories/1/" is no link to site.test; skipped`},
-		{"packages", p.with("category", root+"grids/1/"), `package 3: category: "https://site.test/api/v4/grids/1/" is no link to one of its categories; skipped`},
-		{"packages", p.with("grids", []string{root + "grids/one/"}), `package 3: grids: "https://site.test/api/v4/grids/one/" is no link to one of its grids; skipped`},
+		{"packages", p.with("category", "https://other.test/api/v4/categories/1/"), `package 3: category: "https://other.test/api/v4/categories/1/" leads to another host than site.test; skipped`},
+		{"packages", p.with("category", "https://ops:canary@site.test/api/v4/categories/1/"), `package 3: category: "https://ops:xxxxx@site.test/api/v4/categories/1/" contains a user name or password; skipped`},
+		{"packages", p.with("category", root+"grids/1/"), `package 3: category: "https://site.test/api/v4/grids/1/" is not a link to one of the categories; skipped`},
+		{"packages", p.with("grids", []string{root + "grids/one/"}), `package 3: grids: "https://site.test/api/v4/grids/one/" is not a link to one of the grids; skipped`},
 		{"packages", p.with("grids", []string{root + "grids/1/", root + "grids/1/"}), "package 3: grids has grid 1 twice; skipped"},
 		{"packages", p.with("grids", missing), "package 3: grids is missing; skipped"},
 		{"packages", p.with("created", "yesterday"), `package 3: created is "yesterday": no time like 2012-12-26T09:29:30.670172Z; skipped`},
@@ -101,7 +102,7 @@ func TestSkippedCategory(t *testing.T) {
 }
 
 func TestLinks(t *testing.T) {
-	home := &site{"https", "site.test"}
+	home := &origin{scheme: "https", host: "site.test"}
 	for link, want := range map[string]int{
 		root + "categories/1/": 1, root + "categories/17": 17, root + "categories/17.json": 17, root + "categories/17.json/": 17,
 		root + "categories/17/?format=json": 17, "http://site.test/categories/5/": 5, "http://SITE.TEST:80/x/categories/5/": 5,
@@ -115,7 +116,7 @@ func TestLinks(t *testing.T) {
 			t.Errorf("%s: %d, %v; want %d", link, got, err, want)
 		}
 	}
-	if id, err := (*site)(nil).id("https://anywhere.test/api/v4/categories/3/", "categories"); id != 3 || err != nil {
+	if id, err := (*origin)(nil).id("https://anywhere.test/api/v4/categories/3/", "categories"); id != 3 || err != nil {
 		t.Errorf("from a file: %d, %v", id, err)
 	}
 }
@@ -206,7 +207,7 @@ func FuzzRecord(f *testing.F) {
 			t.Errorf("taken: %+v", rec)
 		}
 		served := render.Rendering{Zone: time.UTC, Base: "https://site.test"}.Record(&rec, 0)
-		again, err := (&decoder{site: &site{"https", "site.test"}, staleAfter: time.Hour, zone: new(Zone)}).record(served)
+		again, err := (&decoder{origin: &origin{scheme: "https", host: "site.test"}, staleAfter: time.Hour, zone: new(Zone)}).record(served)
 		if err != nil {
 			t.Fatalf("what is served is not taken: %v\n%s", err, served)
 		}

@@ -82,13 +82,13 @@ type collector struct {
 	packages   taken[record.Package]
 }
 
-func newCollector(site *site, staleAfter time.Duration) *collector {
+func newCollector(from *origin, staleAfter time.Duration) *collector {
 	c := &collector{
 		categories: newTaken("category", func(c *record.Category) (int, string) { return c.ID, c.Slug }),
 		grids:      newTaken("grid", func(g *record.Grid) (int, string) { return g.ID, g.Slug }),
 		packages:   newTaken("package", func(p *record.Package) (int, string) { return p.ID, p.Slug }),
 	}
-	c.decoder = decoder{site: site, staleAfter: staleAfter, zone: &c.Zone}
+	c.decoder = decoder{origin: from, staleAfter: staleAfter, zone: &c.Zone}
 	return c
 }
 

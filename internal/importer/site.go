@@ -21,6 +21,11 @@ type Site struct {
 	Spool      string        // a folder for the pages until all of them are there; its parent exists
 	StaleAfter time.Duration // age at which a record that comes from there is due
 
+	// SameHost ignores the host in the site's links: their paths are followed on the
+	// host of Root. It is for a site whose links carry an address that cannot be
+	// reached from here, such as an internal one.
+	SameHost bool
+
 	Transport http.RoundTripper                  // the wire; nil for the network
 	Progress  func(list string, done, count int) // told of each page; may be nil
 	Note      func(sentence string)              // told of waits, and of what is resumed or read again; may be nil
@@ -50,8 +55,8 @@ func (s *Site) Read(ctx context.Context) (*Collection, error) {
 	if sentence != "" {
 		s.note(sentence)
 	}
-	home := &site{root.Scheme, root.Host}
-	w := &walk{Site: s, collector: newCollector(home, s.StaleAfter), fetcher: fetcher, spool: spool, home: home, seen: make(map[string]bool)}
+	from := &origin{scheme: root.Scheme, host: root.Host, anyHost: s.SameHost}
+	w := &walk{Site: s, collector: newCollector(from, s.StaleAfter), fetcher: fetcher, spool: spool, origin: from, seen: make(map[string]bool)}
 	collection, err := w.all(ctx, root)
 	if ctx.Err() != nil {
 		return nil, errors.New("stopped; run the same command again, and it goes on from here")
@@ -76,7 +81,7 @@ type walk struct {
 	*collector
 	fetcher *fetcher
 	spool   *spool
-	home    *site
+	origin  *origin
 	seen    map[string]bool // URLs of this reading of a list
 }
 
@@ -95,6 +100,10 @@ func (w *walk) all(ctx context.Context, root *url.URL) (*Collection, error) {
 		}
 	}
 	w.checkReferences()
+	if w.otherHost {
+		w.Warnings = append(w.Warnings, fmt.Sprintf(
+			"entries were skipped because their links lead to another host than %s; if both hosts are the same service, import again with --same-host", w.origin.host))
+	}
 	return w.finish(), nil
 }
 
@@ -123,22 +132,21 @@ func (w *walk) lists(ctx context.Context, root *url.URL) (lists apiRoot, err err
 // link to http, and what was asked for safely is not asked for in the clear.
 func (w *walk) follow(from *url.URL, link string) (*url.URL, error) {
 	u, err := from.Parse(link)
-	if err != nil || !w.home.owns(u) || u.User != nil {
-		return nil, refusal{fmt.Errorf("GET %s: links to %s, away from %s://%s; not followed%s", from, shortQuote(link), w.home.scheme, w.home.host, otherAddress(u))}
+	if err != nil {
+		err = errors.New("is not a URL")
+	} else {
+		err = w.origin.check(u)
 	}
-	u.Scheme, u.Host, u.Fragment = w.home.scheme, w.home.host, ""
+	if err != nil {
+		err = fmt.Errorf("GET %s: its link %s %w and was not followed", from, quoteLink(link), err)
+		if errors.Is(err, errOtherHost) {
+			err = fmt.Errorf("%w; if both hosts are the same service, import from the address in its links, %s, or add --same-host to follow their paths on %s",
+				err, u.ResolveReference(&url.URL{Path: "../"}), w.origin.host)
+		}
+		return nil, refusal{err}
+	}
+	u.Scheme, u.Host, u.Fragment = w.origin.scheme, w.origin.host, ""
 	return u, nil
-}
-
-// otherAddress advises where to import from, should the site that a list's link
-// leads to be the one that was asked: a service may have a public address, and be
-// asked by an internal one.
-func otherAddress(u *url.URL) string {
-	if u == nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {
-		return ""
-	}
-	root := u.ResolveReference(&url.URL{Path: "../"})
-	return fmt.Sprintf(". If that is the same service, import it by the address that its links have (its http.public_url, where it is a pkgmetad): %s", root)
 }
 
 // load hands the page at u to read, from the spool or else from the site. What

@@ -165,12 +165,12 @@ func TestRefusals(t *testing.T) {
 		{"broken JSON", 1, func() *http.Response { return answer(200, "application/json", `{"packages":`) }, `starts with "{\"packages\":"`},
 		{"foreign lists", 1, func() *http.Response {
 			return answerJSON(map[string]string{"packages": "https://evil.test/", "grids": "https://evil.test/", "categories": "https://evil.test/"})
-		}, `links to "https://evil.test/", away from https://site.test; not followed. If`},
+		}, `its link "https://evil.test/" leads to another host than site.test and was not followed; if`},
 		{"redirect elsewhere", 1, func() *http.Response { return answer(302, "text/html", "", "Location", "https://evil.test/") }, "the answer redirects to https://evil.test, away from the configured https://site.test"},
-		{"foreign next", 2, func() *http.Response { return list("https://evil.test/api/v4/categories/?offset=3", aCategory(1)) }, "not followed"},
-		{"another port", 2, func() *http.Response { return list("https://site.test:8443/api/v4/categories/?offset=3", aCategory(1)) }, "not followed"},
-		{"no web", 2, func() *http.Response { return list("file:///etc/passwd", aCategory(1)) }, "not followed"},
-		{"a password", 2, func() *http.Response { return list("https://u:p@site.test/", aCategory(1)) }, "not followed"},
+		{"foreign next", 2, func() *http.Response { return list("https://evil.test/api/v4/categories/?offset=3", aCategory(1)) }, "was not followed"},
+		{"another port", 2, func() *http.Response { return list("https://site.test:8443/api/v4/categories/?offset=3", aCategory(1)) }, "was not followed"},
+		{"no web", 2, func() *http.Response { return list("file:///etc/passwd", aCategory(1)) }, "was not followed"},
+		{"a password", 2, func() *http.Response { return list("https://u:p@site.test/", aCategory(1)) }, "was not followed"},
 		{"loop", 2, func() *http.Response { return list(root+"categories/?limit=100", aCategory(1)) }, "the pages lead back to this one"},
 		{"no end", 2, func() *http.Response { return list(root + "categories/?offset=3") }, "without entries, and yet names a next one"},
 		{"no count", 2, func() *http.Response { return answerJSON(map[string]any{"results": []int{}}) }, "is no page of a list"},
@@ -235,20 +235,59 @@ func TestLinksElsewhere(t *testing.T) {
 	f.linkBase = "https://public.test"
 	s := f.site(t)
 	_, err := s.Read(t.Context())
-	if want := "If that is the same service, import it by the address that its links have (its http.public_url, where it is a pkgmetad): https://public.test/api/v4/"; err == nil || !strings.HasSuffix(err.Error(), want) {
+	if want := `GET https://site.test/api/v4/: its link "https://public.test/api/v4/categories/" leads to another host than site.test and was not followed; ` +
+		"if both hosts are the same service, import from the address in its links, https://public.test/api/v4/, or add --same-host to follow their paths on site.test"; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %q", err, want)
 	}
 	f.linkBase = ""
 	if c, err := s.Read(t.Context()); err != nil || len(c.Records) != 7 {
 		t.Errorf("the next run: %v", err)
 	}
-	for _, link := range []string{"ftp://public.test/packages/", "https://u:p@public.test/packages/", "https:///packages/"} {
+	for _, link := range []string{"ftp://public.test/packages/", "https://u:canary@public.test/packages/", "https:///packages/"} {
 		f.fault = func(int, *http.Request) (*http.Response, error) {
 			return answerJSON(map[string]string{"packages": link, "grids": link, "categories": link}), nil
 		}
-		if _, err := f.site(t).Read(t.Context()); err == nil || strings.Contains(err.Error(), "http.public_url") {
-			t.Errorf("%s: %v", link, err)
+		for _, sameHost := range []bool{false, true} {
+			s := f.site(t)
+			s.SameHost = sameHost
+			if _, err := s.Read(t.Context()); err == nil || strings.Contains(err.Error(), "--same-host") || strings.Contains(err.Error(), "canary") {
+				t.Errorf("%s, same host %t: %v", link, sameHost, err)
+			}
 		}
+	}
+}
+
+// TestSameHost: the paths of links to an internal host are followed on the host that
+// was given, and nothing else is asked. Without the option, entries with such links
+// are skipped, and a warning names it.
+func TestSameHost(t *testing.T) {
+	whole := newFakeSite(t, 7)
+	want, err := whole.site(t).Read(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newFakeSite(t, 7)
+	f.linkBase = "http://app.internal:8000"
+	s := f.site(t)
+	s.SameHost = true
+	for i, p := range f.lists["packages"] {
+		f.lists["packages"][i] = p.(entry).with("category", f.linkBase+"/api/v4/categories/1/",
+			"grids", []string{f.linkBase + "/api/v4/grids/2/", "https://other.internal/api/v4/grids/1/"})
+	}
+	got, err := s.Read(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, want, got)
+	if !slices.Equal(f.requests, whole.requests) {
+		t.Errorf("it asked for %q, want %q", f.requests, whole.requests)
+	}
+
+	f.linkBase = ""
+	c, err := f.site(t).Read(t.Context())
+	warning := "entries were skipped because their links lead to another host than site.test; if both hosts are the same service, import again with --same-host"
+	if err != nil || c.Skipped != 7 || !slices.Equal(c.Warnings, []string{warning}) {
+		t.Errorf("%v, %d skipped, %q", err, c.Skipped, c.Warnings)
 	}
 }
 
