@@ -101,7 +101,7 @@ type importing struct {
 
 func (i *importing) run(ctx context.Context) (err error) {
 	if daemon.Dial(ctx, i.cfg) != nil {
-		return errors.New("the daemon runs and holds the store; stop it, import, and start it again")
+		return errors.New("the daemon is running and holds the store; stop it, import, and start it again")
 	}
 	// Opened first, and held to the end: two imports at once would be in each
 	// other's way, and an hour of reading must not end at a locked door.
@@ -160,7 +160,7 @@ func (i *importing) takeOver(c *content, file *catalogue.Staged, st *store.Store
 		return fmt.Errorf("%w; the records are in the store: import again", err)
 	}
 	if err := c.forget(); err != nil {
-		fmt.Fprintf(i.stderr, "warning: the pages that were read cannot be cleared away: %v\n", err)
+		fmt.Fprintf(i.stderr, "warning: the pages that were read cannot be removed: %v\n", err)
 	}
 	i.listed(report.Problems, "; the package is served, and this half of it never fetched")
 	fmt.Fprintln(i.stdout, i.summary(c, writes, st.Sequence() != sequence))
@@ -249,7 +249,7 @@ func (i *importing) tell(c *importer.Collection) {
 		fmt.Fprintln(i.stderr, "warning:", w)
 	}
 	if !c.Zone.Is(i.cfg.HTTP.TimeZone) {
-		fmt.Fprintf(i.stderr, "hint: SOURCE writes its times in another zone than http.time_zone (%s); to serve the same bytes, set it to %s\n", i.cfg.HTTP.TimeZone, &c.Zone)
+		fmt.Fprintf(i.stderr, "hint: the times of SOURCE are in a different zone from http.time_zone (%s); to serve the same bytes, set it to %s\n", i.cfg.HTTP.TimeZone, &c.Zone)
 	}
 }
 
@@ -291,10 +291,10 @@ func (c *content) complaint() error {
 	}
 	var errs []error
 	if parts != nil {
-		errs = append(errs, errors.New(strings.Join(parts, " and ")+", as they make no sense; all else is imported"))
+		errs = append(errs, errors.New(strings.Join(parts, " and ")+" because they are invalid; everything else is imported"))
 	}
 	if c.Unsettled != nil {
-		errs = append(errs, fmt.Errorf("%s may be missing, as the warning says; all that was listed is imported: run the same command again", strings.Join(c.Unsettled, " and ")))
+		errs = append(errs, fmt.Errorf("%s may be missing, as the warning says; everything listed is imported: run the same command again", strings.Join(c.Unsettled, " and ")))
 	}
 	return errors.Join(errs...)
 }

@@ -345,7 +345,7 @@ func TestImportSnapshot(t *testing.T) {
 
 	p := newPlace(t, "catalogue.yaml")
 	write(t, p.path("cut"), zipped[:len(zipped)/2])
-	if said := p.imports(1, p.path("cut")); !strings.Contains(said, "breaks off in line") {
+	if said := p.imports(1, p.path("cut")); !strings.Contains(said, "cannot be read: ") {
 		t.Errorf("a file cut short: %s", said)
 	}
 	if _, err := os.Stat(p.path("catalogue.yaml")); err == nil {
@@ -416,7 +416,7 @@ func TestImportGuards(t *testing.T) {
 	write(t, p.path("none.ndjson"), `{"slug":"x"}`+"\n"+`{"slug":"x"}`)
 	p.untouched(func() { p.imports(1, p.path("none.ndjson")) })
 	write(t, p.path("what.txt"), "hello")
-	if said := p.imports(1, p.path("what.txt")); !strings.Contains(said, "is no snapshot") || !strings.Contains(said, ".ndjson") {
+	if said := p.imports(1, p.path("what.txt")); !strings.Contains(said, "is not a snapshot") || !strings.Contains(said, ".ndjson") {
 		t.Errorf("it says: %s", said)
 	}
 	p.imports(1, p.path("nowhere"))
@@ -462,7 +462,7 @@ func TestImportReadsAgain(t *testing.T) {
 	}
 	write(t, p.path("catalogue.yaml"), string(own))
 	asked = 0
-	if said := p.imports(0, source); asked != 4 || strings.Contains(said, "going on") {
+	if said := p.imports(0, source); asked != 4 || strings.Contains(said, "resuming") {
 		t.Errorf("after %d requests it says: %s", asked, said)
 	}
 
@@ -473,7 +473,7 @@ func TestImportReadsAgain(t *testing.T) {
 	if err := os.Mkdir(q.path("sub"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if said := q.imports(0, source); asked != 4 || !strings.Contains(said, "going on with the import") {
+	if said := q.imports(0, source); asked != 4 || !strings.Contains(said, "resuming the import") {
 		t.Errorf("after %d requests it says: %s", asked, said)
 	}
 }
@@ -492,9 +492,9 @@ func TestImportUnsettled(t *testing.T) {
 	p := newPlace(t, "catalogue.yaml")
 	said := p.imports(1, site.URL+"/api/v4/")
 	for _, want := range []string{
-		"warning: packages changed in each of 3 readings, or the site miscounts them (the last time it counted 47 and listed 46): some may be missing; import again\n",
+		"warning: packages changed each of the 3 times they were read, or the site miscounts them (the last time it counted 47 and listed 46): some may be missing; import again\n",
 		"imported 46 packages",
-		"pkgmetad: packages may be missing, as the warning says; all that was listed is imported: run the same command again\n",
+		"pkgmetad: packages may be missing, as the warning says; everything listed is imported: run the same command again\n",
 	} {
 		if !strings.Contains(said, want) {
 			t.Errorf("it does not say %q:\n%s", want, said)
@@ -559,13 +559,13 @@ func TestImportGoesOn(t *testing.T) {
 	p := newPlace(t, "catalogue.yaml")
 	var out bytes.Buffer
 	args := []string{"import", "-c", p.path("config.yaml"), stalling.URL + "/api/v4/"}
-	if code := run(ctx, args, &out, &out); code != 1 || out.String() != "pkgmetad: stopped; run the same command again, and it goes on from here\n" {
+	if code := run(ctx, args, &out, &out); code != 1 || out.String() != "pkgmetad: stopped; run the same command again to resume\n" {
 		t.Fatalf("exit code %d:\n%s", code, &out)
 	}
 	if _, err := os.Stat(p.path("catalogue.yaml")); err == nil {
 		t.Error("a stopped import wrote a catalogue")
 	}
-	if said := p.imports(0, args[3]); !strings.Contains(said, "going on with the import that was begun at") || len(asked) != 5 {
+	if said := p.imports(0, args[3]); !strings.Contains(said, "resuming the import begun at") || len(asked) != 5 {
 		t.Errorf("after %q it says:\n%s", asked, said)
 	}
 	if diff := cmp.Diff(want, p.served()); diff != "" {
