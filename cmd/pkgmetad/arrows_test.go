@@ -40,7 +40,7 @@ var rooms = map[string][]string{
 	"internal/render":            {"internal/record"},
 	"internal/search":            {"internal/record", "store"},
 	"internal/sim":               {}, // no type of the clients: it must not share their mistakes
-	"internal/snapshot":          {"internal/render", "store"},
+	"internal/snapshot":          {"internal/durable", "internal/render", "store"},
 	"internal/status":            {"internal/record"},
 	"internal/strict":            {},                                     // a leaf
 	"internal/strict/stricttest": {"internal/strict"},                    // for tests
