@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"pkgmetad/internal/record"
 
@@ -41,7 +42,7 @@ func (s *Store) Packages(offset, limit int) (recs []record.Package, total int, e
 		err = s.view(func(tx *bolt.Tx) error {
 			for i := total - 1 - max(0, offset); i >= 0 && len(recs) < limit; i-- {
 				rec, err := getPackage(tx, order[i])
-				if err == ErrNotFound {
+				if errors.Is(err, ErrNotFound) {
 					complete = false // a sync took it away since the order was read
 					return nil
 				}

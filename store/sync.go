@@ -322,7 +322,7 @@ func (t *takeover) known(w *writer, e *record.Entry) (k known, err error) {
 	if errors.Is(err, errDamaged) {
 		err = errors.Join(w.purgeKeys(e.ID), purgeSlug(w.Tx, e.ID))
 	}
-	if err != nil && err != ErrNotFound {
+	if err != nil && !errors.Is(err, ErrNotFound) {
 		return k, err
 	}
 	return t.former(w, e)
@@ -336,7 +336,7 @@ func (w *writer) sourcesOf(r *row) (repo, project *record.Source, err error) {
 			return nil
 		}
 		s, sourceErr := w.source(key)
-		if sourceErr != nil && sourceErr != ErrNotFound && !errors.Is(sourceErr, errDamaged) {
+		if sourceErr != nil && !errors.Is(sourceErr, ErrNotFound) && !errors.Is(sourceErr, errDamaged) {
 			err = sourceErr
 		}
 		return s
