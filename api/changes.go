@@ -100,7 +100,7 @@ func (a *api) waitForChanges(rq *request, since uint64, limit int, wait time.Dur
 			return entries, next, more, err
 		}
 		switch err := a.wait(ctx, next); {
-		case err == errWaiting:
+		case errors.Is(err, errWaiting):
 			return nil, 0, false, err
 		case err != nil: // the time is over, the server stops, or the client has gone
 			return entries, next, more, nil

@@ -91,7 +91,7 @@ func (f *fetcher) try(ctx context.Context, u *url.URL) ([]byte, error) {
 	if err != nil {
 		return nil, f.broken(ctx, u, err)
 	}
-	defer upstream.DrainAndClose(resp.Body)
+	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		return nil, refused(u, resp)
 	}

@@ -53,6 +53,6 @@ func advice(err error) string {
 // isError is like errors.Is, and also recognises system errors of which bleve
 // passes on only the text.
 func isError(err, target error) bool {
-	_, system := target.(syscall.Errno)
+	system := errors.As(target, new(syscall.Errno))
 	return errors.Is(err, target) || system && strings.Contains(err.Error(), target.Error())
 }
