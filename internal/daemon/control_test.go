@@ -116,7 +116,7 @@ func TestLongSocketPath(t *testing.T) {
 	if client == nil {
 		t.Fatal("no answer from the socket")
 	}
-	if _, err := client.do(t.Context(), http.MethodGet, "nothing", nil); err != record.ErrNotFound {
+	if _, err := client.do(t.Context(), http.MethodGet, "nothing", nil); !errors.Is(err, record.ErrNotFound) {
 		t.Error(err)
 	}
 	if err := c.shutdown(t.Context()); err != nil {
