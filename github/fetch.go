@@ -238,7 +238,7 @@ func (f *fetch) get(path, tag string, v any) (a answered, e *upstream.Error) {
 // v does not declare. A body without a value leaves v as it is.
 func decode(body io.Reader, v any) error {
 	err := json.UnmarshalDecode(upstream.NewJSONDecoder(body), v)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) { // jsontext tells a cut body by another error
 		return nil
 	}
 	return err

@@ -34,7 +34,7 @@ func (r *reader) document(member func(name []byte) error) error {
 	switch {
 	case err == nil, errors.As(err, new(*jsontext.SyntacticError)):
 		return malformed("something follows the JSON object")
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return nil
 	}
 	return err

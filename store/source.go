@@ -120,7 +120,7 @@ func (w *writer) learn(learnt *record.Source, aside int) error {
 	if errors.Is(err, errDamaged) {
 		known, err = &record.Source{Key: learnt.Key}, w.purgeDue(learnt.Key)
 	}
-	if err == ErrNotFound {
+	if errors.Is(err, ErrNotFound) {
 		return nil // no package refers to it any more
 	}
 	if err != nil {
@@ -268,7 +268,7 @@ func (w *writer) dropUnreferenced(keys map[record.Key]bool) error {
 		if errors.Is(err, errDamaged) {
 			source, err = &record.Source{Key: key}, w.purgeDue(key)
 		}
-		if err == ErrNotFound {
+		if errors.Is(err, ErrNotFound) {
 			continue
 		}
 		if err == nil {

@@ -130,7 +130,7 @@ func (d *Daemon) Run() error {
 	var others sync.WaitGroup
 	serve := func(s *http.Server, l net.Listener) {
 		others.Go(func() {
-			if err := s.Serve(l); err != http.ErrServerClosed {
+			if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 				d.stop(fmt.Errorf("serve %s: %w", l.Addr(), err))
 			}
 		})
@@ -157,7 +157,7 @@ func (d *Daemon) Stop() { d.stop(errStopped) }
 
 // fault returns what the daemon stopped for, nil where it was told to.
 func (d *Daemon) fault() error {
-	if cause := context.Cause(d.running); cause != errStopped {
+	if cause := context.Cause(d.running); !errors.Is(cause, errStopped) {
 		return cause
 	}
 	return nil
