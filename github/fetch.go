@@ -237,8 +237,9 @@ func (f *fetch) get(path, tag string, v any) (a answered, e *upstream.Error) {
 // decode reads the JSON value that body holds into v, in one pass and skipping what
 // v does not declare. A body without a value leaves v as it is.
 func decode(body io.Reader, v any) error {
-	err := json.UnmarshalDecode(upstream.NewJSONDecoder(body), v)
-	if errors.Is(err, io.EOF) { // jsontext tells a cut body by another error
+	d := upstream.NewJSONDecoder(body)
+	err := json.UnmarshalDecode(d, v)
+	if errors.Is(err, io.EOF) && d.InputOffset() == 0 {
 		return nil
 	}
 	return err
