@@ -414,7 +414,7 @@ func TestWhatIsServedIsDescribed(t *testing.T) {
 // optional are the members that an object of an answer may lack.
 var optional = []string{
 	"left", "more", "cancelled",
-	"age_under_seconds", "running_since", "next_tick", "limit_requests", "reset", "held_until", "reason",
+	"age_under_seconds", "running_since", "next_tick", "limit_requests", "reset", "held_until", "reason", "waiting", "fault",
 	"failing_since", "error", "last_attempt", "last_success", "next_due",
 }
 

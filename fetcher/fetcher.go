@@ -32,6 +32,10 @@ type Store interface {
 	// says so of. An error beside sources names those that could not be read; the
 	// ones returned are good.
 	Due(now time.Time, limit int, skip func(record.Key) bool) (sources []record.Source, more bool, err error)
+	// Reschedule makes sources due whose times cannot be right at now, or are further
+	// ahead than longest allows in their state, and returns how many. limits names
+	// what longest returns.
+	Reschedule(now time.Time, longest func(record.State) time.Duration, limits string) (int, error)
 	// SourcesAfter returns up to limit sources with a key above the given one, by
 	// key. An error beside sources is as with Due.
 	SourcesAfter(key record.Key, limit int) ([]record.Source, error)
@@ -120,10 +124,23 @@ func (f *Fetcher) RefreshDue(ctx context.Context, progress func(Progress)) (reco
 	defer done()
 
 	p := f.newPass(ctx, progress)
+	if err := f.reschedule(); err != nil {
+		return p.finish(err)
+	}
 	sources, more, readErr := f.Store.Due(time.Now(), f.MaxSources, p.mustWait())
 	err = p.run(jobsOf(sources))
 	p.report.More = more && !p.report.Cancelled
 	return p.finish(errors.Join(readErr, err))
+}
+
+// reschedule makes due what a clock that was ahead, or a policy that has changed,
+// would have wait for too long.
+func (f *Fetcher) reschedule() error {
+	n, err := f.Store.Reschedule(time.Now(), f.Policy.longest, f.Policy.limits())
+	if n > 0 {
+		f.Log.Warn().Int("sources", n).Msg("due at once: they were asked at a time that is still ahead, or are due later than the settings allow; was the clock wrong, or refresh.stale_after or retry_max lowered?")
+	}
+	return err
 }
 
 // RefreshAll is RefreshDue for every source, due or not.

@@ -206,6 +206,9 @@ func (w *writer) putSource(old, source *record.Source) error {
 	}
 	kept := *source
 	w.sources[source.Key] = &kept
+	if source.LastAttempt.After(w.attempted) {
+		w.attempted = source.LastAttempt
+	}
 	return w.Bucket(bucketSources).Put([]byte(source.Key), value)
 }
 
