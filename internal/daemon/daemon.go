@@ -127,6 +127,7 @@ func (d *Daemon) Address() net.Addr { return d.listener.Addr() }
 // listener broke or something could not be closed.
 func (d *Daemon) Run() error {
 	defer setGC(gcPercent)()
+	defer setMemoryLimit()()
 	var others sync.WaitGroup
 	serve := func(s *http.Server, l net.Listener) {
 		others.Go(func() {

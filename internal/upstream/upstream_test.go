@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -107,6 +109,69 @@ func TestBodyIsBounded(t *testing.T) {
 			t.Errorf("bound %d: read %d, %v", max, n, err)
 		}
 	}
+}
+
+// TestLargeBodies: few bodies are large at once, and small ones do not wait for them.
+func TestLargeBodies(t *testing.T) {
+	const size = 4 << 20
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/small" {
+			_, _ = io.WriteString(w, "small")
+			return
+		}
+		_, _ = w.Write(make([]byte, size))
+	}))
+	defer s.Close()
+	c, _, err := upstream.NewClient(upstream.Options{BaseURL: s.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := func(path string) io.ReadCloser {
+		t.Helper()
+		resp, err := c.Get(s.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.Body
+	}
+	var read atomic.Int64 // of large bodies, in bytes
+	var all sync.WaitGroup
+	hold := make(chan struct{})
+	held := make(chan struct{}, 8)
+	for range 8 {
+		all.Go(func() {
+			body := open("/large")
+			defer body.Close()
+			for n := int64(0); n < 2<<20; { // and no further until all may go on
+				got, err := io.CopyN(io.Discard, body, 1<<16)
+				if n += got; err != nil {
+					t.Error(err)
+					return
+				}
+				read.Add(got)
+			}
+			held <- struct{}{}
+			<-hold
+			if _, err := io.Copy(io.Discard, body); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	<-held
+	<-held
+	body := open("/small")
+	if text, err := io.ReadAll(body); string(text) != "small" || err != nil {
+		t.Errorf("%q, %v", text, err)
+	}
+	_ = body.Close()
+	if n := read.Load(); n > 2*(2<<20)+6*(1<<20)+8*(1<<16) {
+		t.Errorf("%d bytes of large bodies were read", n)
+	}
+	if len(held) > 0 {
+		t.Error("more than two bodies are large at once")
+	}
+	close(hold)
+	all.Wait()
 }
 
 func TestRetryAfter(t *testing.T) {
