@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -82,8 +83,8 @@ type Options struct {
 
 // Fetcher runs passes. It is safe for concurrent use.
 type Fetcher struct {
-	Options
-	long chan struct{} // holds a token while a pass over many sources runs
+	options atomic.Pointer[Options]
+	long    chan struct{} // holds a token while a pass over many sources runs
 
 	faultsMu sync.Mutex
 	faults   map[string]string // of the upstreams, as last logged
@@ -91,13 +92,20 @@ type Fetcher struct {
 
 // New returns a Fetcher over o.
 func New(o Options) *Fetcher {
+	f := &Fetcher{long: make(chan struct{}, 1), faults: map[string]string{}}
+	f.Configure(o)
+	return f
+}
+
+// Configure replaces the options. A pass that runs keeps those that it began with.
+func (f *Fetcher) Configure(o Options) {
 	if o.Workers <= 0 {
 		o.Workers = 8
 	}
 	if o.MaxSources <= 0 {
 		o.MaxSources = 10_000
 	}
-	return &Fetcher{Options: o, long: make(chan struct{}, 1), faults: map[string]string{}}
+	f.options.Store(&o)
 }
 
 // Pass refreshes the sources that are due, those with the oldest success
@@ -124,10 +132,10 @@ func (f *Fetcher) RefreshDue(ctx context.Context, progress func(Progress)) (reco
 	defer done()
 
 	p := f.newPass(ctx, progress)
-	if err := f.reschedule(); err != nil {
+	if err := p.reschedule(); err != nil {
 		return p.finish(err)
 	}
-	sources, more, readErr := f.Store.Due(time.Now(), f.MaxSources, p.mustWait())
+	sources, more, readErr := p.Store.Due(time.Now(), p.MaxSources, p.mustWait())
 	err = p.run(jobsOf(sources))
 	p.report.More = more && !p.report.Cancelled
 	return p.finish(errors.Join(readErr, err))
@@ -135,10 +143,10 @@ func (f *Fetcher) RefreshDue(ctx context.Context, progress func(Progress)) (reco
 
 // reschedule makes due what a clock that was ahead, or a policy that has changed,
 // would have wait for too long.
-func (f *Fetcher) reschedule() error {
-	n, err := f.Store.Reschedule(time.Now(), f.Policy.longest, f.Policy.limits())
+func (p *pass) reschedule() error {
+	n, err := p.Store.Reschedule(time.Now(), p.Policy.longest, p.Policy.limits())
 	if n > 0 {
-		f.Log.Warn().Int("sources", n).Msg("due at once: they were asked at a time that is still ahead, or are due later than the settings allow; was the clock wrong, or refresh.stale_after or retry_max lowered?")
+		p.Log.Warn().Int("sources", n).Msg("due at once: they were asked at a time that is still ahead, or are due later than the settings allow; was the clock wrong, or refresh.stale_after or retry_max lowered?")
 	}
 	return err
 }
@@ -155,7 +163,7 @@ func (f *Fetcher) RefreshAll(ctx context.Context, progress func(Progress)) (reco
 	var last record.Key
 	var damaged error
 	for ctx.Err() == nil {
-		sources, err := f.Store.SourcesAfter(last, f.MaxSources)
+		sources, err := p.Store.SourcesAfter(last, p.MaxSources)
 		damaged = errors.Join(damaged, err)
 		if len(sources) == 0 {
 			break
@@ -172,11 +180,12 @@ func (f *Fetcher) RefreshAll(ctx context.Context, progress func(Progress)) (reco
 // other pass. A slug that the store does not know, or that has no source to ask,
 // is an error, and then nothing is asked.
 func (f *Fetcher) Refresh(ctx context.Context, slugs []string, progress func(Progress)) (record.Pass, error) {
+	p := f.newPass(upstream.Insist(ctx), progress) // a person asks
 	var sources []record.Source
 	var problems []error
 	seen := map[record.Key]bool{}
 	for _, slug := range slugs {
-		found, err := f.Store.Sources(slug)
+		found, err := p.Store.Sources(slug)
 		switch {
 		case errors.Is(err, record.ErrNotFound):
 			err = fmt.Errorf("no package has the slug %q; the catalogue declares them, and a running daemon reads it again on SIGHUP", slug)
@@ -196,7 +205,6 @@ func (f *Fetcher) Refresh(ctx context.Context, slugs []string, progress func(Pro
 	if len(problems) > 0 {
 		return record.Pass{}, errors.Join(problems...)
 	}
-	p := f.newPass(upstream.Insist(ctx), progress) // a person asks
 	return p.finish(p.run(jobsOf(sources)))
 }
 

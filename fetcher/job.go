@@ -34,26 +34,26 @@ type job struct {
 }
 
 // ask puts the job's question. beside is where further requests may run.
-func (f *Fetcher) ask(ctx context.Context, j *job, beside func(func()) bool) {
+func (p *pass) ask(ctx context.Context, j *job, beside func(func()) bool) {
 	if _, ok := j.prev.Key.Project(); ok {
-		a := f.askPyPI(ctx, j)
+		a := p.askPyPI(ctx, j)
 		if before := j.answer.Project; before != nil {
 			a.Requests += before.Requests
 		}
 		j.answer.Project = &a
 		return
 	}
-	a := f.askGitHub(ctx, j, beside)
+	a := p.askGitHub(ctx, j, beside)
 	if before := j.answer.Repo; before != nil {
 		a = combine(*before, a)
 	}
 	j.answer.Repo = &a
 }
 
-func (f *Fetcher) askGitHub(ctx context.Context, j *job, beside func(func()) bool) (a github.Answer) {
+func (p *pass) askGitHub(ctx context.Context, j *job, beside func(func()) bool) (a github.Answer) {
 	defer func() {
 		if v := recover(); v != nil {
-			a = refused(j.parts, f.bug(j, v))
+			a = refused(j.parts, p.bug(j, v))
 		}
 	}()
 	q := github.Question{Ref: reference(&j.prev), Parts: j.parts, Known: github.Validators(j.prev.Tags), Beside: beside}
@@ -66,7 +66,7 @@ func (f *Fetcher) askGitHub(ctx context.Context, j *job, beside func(func()) boo
 			q.Ref = before.Ref
 		}
 	}
-	return f.GitHub.Fetch(ctx, q)
+	return p.GitHub.Fetch(ctx, q)
 }
 
 // believeAgain is how long an answer that is older than what is known is taken
@@ -74,10 +74,10 @@ func (f *Fetcher) askGitHub(ctx context.Context, j *job, beside func(func()) boo
 // another one.
 const believeAgain = 7 * 24 * time.Hour
 
-func (f *Fetcher) askPyPI(ctx context.Context, j *job) (a pypi.Answer) {
+func (p *pass) askPyPI(ctx context.Context, j *job) (a pypi.Answer) {
 	defer func() {
 		if v := recover(); v != nil {
-			a = pypi.Answer{Outcome: upstream.Failed, Err: f.bug(j, v)}
+			a = pypi.Answer{Outcome: upstream.Failed, Err: p.bug(j, v)}
 		}
 	}()
 	name, _ := j.prev.Key.Project()
@@ -85,13 +85,13 @@ func (f *Fetcher) askPyPI(ctx context.Context, j *job) (a pypi.Answer) {
 	if time.Since(j.prev.LastSuccess) > believeAgain {
 		q.Serial = 0
 	}
-	return f.PyPI.Fetch(ctx, q)
+	return p.PyPI.Fetch(ctx, q)
 }
 
 // bug keeps a fault of this program that one source brings out from ending
 // the work on all others.
-func (f *Fetcher) bug(j *job, v any) *upstream.Error {
-	f.Log.Error().Str("key", string(j.prev.Key)).Str("stack", string(debug.Stack())).Msgf("a fault in pkgmetad itself, please report it: %v", v)
+func (p *pass) bug(j *job, v any) *upstream.Error {
+	p.Log.Error().Str("key", string(j.prev.Key)).Str("stack", string(debug.Stack())).Msgf("a fault in pkgmetad itself, please report it: %v", v)
 	return &upstream.Error{Outcome: upstream.Failed, Message: fmt.Sprintf("a fault in pkgmetad itself: %v", v)}
 }
 

@@ -18,7 +18,8 @@ const (
 // pass is one run over some sources. All of its fields belong to the goroutine
 // that runs it, but for room.
 type pass struct {
-	*Fetcher
+	Options  // as they were when it began
+	fetcher  *Fetcher
 	ctx      context.Context
 	progress func(Progress)
 	report   record.Pass
@@ -39,9 +40,10 @@ type pass struct {
 }
 
 func (f *Fetcher) newPass(ctx context.Context, progress func(Progress)) *pass {
+	o := f.options.Load()
 	return &pass{
-		Fetcher: f, ctx: ctx, progress: progress, patience: f.PendingWait,
-		room: semaphore.NewWeighted(int64(f.Workers)), written: make(chan error), report: record.Pass{Started: time.Now().UTC()},
+		Options: *o, fetcher: f, ctx: ctx, progress: progress, patience: o.PendingWait,
+		room: semaphore.NewWeighted(int64(o.Workers)), written: make(chan error), report: record.Pass{Started: time.Now().UTC()},
 	}
 }
 

@@ -141,7 +141,8 @@ func (p *pass) finish(err error) (record.Pass, error) {
 
 // logFault writes a line when an upstream as a whole begins to fail, when it fails in
 // another way, and when it answers again; not at each pass in between.
-func (f *Fetcher) logFault(name string, use *record.Use) {
+func (p *pass) logFault(name string, use *record.Use) {
+	f := p.fetcher
 	f.faultsMu.Lock()
 	before := f.faults[name]
 	f.faults[name] = use.Fault
@@ -149,9 +150,9 @@ func (f *Fetcher) logFault(name string, use *record.Use) {
 	switch {
 	case use.Fault == before:
 	case use.Fault == "":
-		f.Log.Info().Str("upstream", name).Msg(name + " answers again")
+		p.Log.Info().Str("upstream", name).Msg(name + " answers again")
 	default:
-		f.Log.Error().Str("upstream", name).Int("waiting", use.Waiting+use.Deferred).Time("hold", use.HeldUntil).Msg(use.Fault)
+		p.Log.Error().Str("upstream", name).Int("waiting", use.Waiting+use.Deferred).Time("hold", use.HeldUntil).Msg(use.Fault)
 	}
 }
 
