@@ -1,6 +1,10 @@
 package config
 
-import "net"
+import (
+	"net"
+	"net/netip"
+	"strings"
+)
 
 // LinkBase returns the base URL of the links in what does not answer a particular
 // request, such as the snapshot: the public URL or, without one, the URL of the
@@ -14,4 +18,26 @@ func (h HTTP) LinkBase(listen string) string {
 		return "http://" + net.JoinHostPort("localhost", port)
 	}
 	return "http://" + listen
+}
+
+// HostWarning returns what to tell the operator of a daemon that listens on an
+// address, host:port, which other machines can reach, while nothing says what host
+// the links in its answers have; "" for nothing.
+func (h HTTP) HostWarning(listen string) string {
+	if h.PublicURL != "" || !reachable(listen) {
+		return ""
+	}
+	return "http.public_url is empty, and " + listen + " can be reached from other machines: the links in an answer have whatever host its request names, which anybody can choose, and a shared cache may hand them to others; set http.public_url to the address that clients use"
+}
+
+// reachable reports whether other machines may reach an address that is listened on.
+func reachable(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	if err != nil {
+		return false // a socket in the file system
+	}
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return !ip.Unmap().IsLoopback()
+	}
+	return !strings.EqualFold(host, "localhost")
 }
