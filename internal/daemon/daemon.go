@@ -24,6 +24,7 @@ import (
 	"pkgmetad/internal/config"
 	"pkgmetad/internal/search"
 	"pkgmetad/internal/snapshot"
+	"pkgmetad/internal/status"
 )
 
 // Options is what a daemon is made from. All of it is required.
@@ -238,4 +239,13 @@ func (s searcher) Search(ctx context.Context, query string, limit int) ([]api.Hi
 		hits[i] = api.Hit(hit)
 	}
 	return hits, err
+}
+
+func (s searcher) State() status.Search {
+	x := s.index.State()
+	state := status.Search{State: string(x.Standing), Since: x.Since, Sequence: x.Sequence}
+	if x.Err != nil {
+		state.LastError = x.Err.Error()
+	}
+	return state
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -185,4 +186,40 @@ func TestLogRequests(t *testing.T) {
 			t.Errorf("log_requests %t:\n%s", want, log)
 		}
 	}
+}
+
+// TestSearchTellsItsState: the status and the answers of the search say whether it
+// finds all there is.
+func TestSearchTellsItsState(t *testing.T) {
+	search := func(d *Daemon) (int, string) {
+		resp, err := http.Get("http://" + d.Address().String() + "/api/v4/search/?q=one")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return resp.StatusCode, resp.Header.Get("Pkgmetad-Search")
+	}
+	state := func(want string) func(map[string]any) bool {
+		return func(body map[string]any) bool { return body["search"].(map[string]any)["state"] == want }
+	}
+	x := newTrial(t)
+	folder := x.cfg.Store.Path + ".search"
+	if err := os.WriteFile(folder, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d, ended := x.start()
+	x.until(d, "/status/", state("unavailable"))
+	if status, told := search(d); status != 503 || told != "" {
+		t.Errorf("without an index: %d, %q", status, told)
+	}
+	x.stop(d, ended)
+	if err := os.Remove(folder); err != nil {
+		t.Fatal(err)
+	}
+	d, ended = x.start()
+	x.until(d, "/status/", state("current"))
+	if status, told := search(d); status != 200 || told != "current" {
+		t.Errorf("with one: %d, %q", status, told)
+	}
+	x.stop(d, ended)
 }
