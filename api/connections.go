@@ -249,7 +249,7 @@ func (cs *connections) refusedRequest() {
 // tell says, at most once a minute, that clients want more than they get.
 func (cs *connections) tell() {
 	if line := cs.news(); line != nil { // written without the lock: whoever reads the log may be slow
-		line.Msg("clients want more connections than http.max_connections or http.max_connections_per_address allow: the longest idle ones are closed, and who is busy with all its share is refused; the counts are those since the last such line, at most one a minute")
+		line.Msg("clients want more connections than http.max_connections or http.max_connections_per_address allow: the longest idle ones are closed for new ones, and an address that has its share and none idle is refused; counted since the last such line, at most one a minute")
 	}
 }
 
