@@ -9,7 +9,9 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -222,4 +224,45 @@ func TestSearchTellsItsState(t *testing.T) {
 		t.Errorf("with one: %d, %q", status, told)
 	}
 	x.stop(d, ended)
+}
+
+// TestShutdownOfBoth: what holds the control socket takes no time from the API, which
+// accepts nobody from the beginning of a stop.
+func TestShutdownOfBoth(t *testing.T) {
+	cfg := config.Default()
+	cfg.Store.Path = filepath.Join(t.TempDir(), "test.db")
+	control, err := listenControl(t.Context(), &refresher{cfg: cfg})
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &Daemon{cfg: cfg, control: control, grace: time.Second, running: t.Context()}
+	d.server = d.newServer(http.NotFoundHandler())
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = control.server.Serve(control.listener) })
+	serving.Go(func() { _ = d.server.Serve(listener) })
+	silent, err := net.Dial("unix", controlPath(cfg))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	start := time.Now()
+	ended := make(chan error)
+	go func() { ended <- d.shutdown() }()
+	for err == nil {
+		var conn net.Conn
+		if conn, err = net.Dial("tcp", listener.Addr().String()); err == nil {
+			conn.Close()
+		}
+	}
+	if took := time.Since(start); took > d.grace/2 {
+		t.Errorf("somebody could still connect after %s", took)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	serving.Wait()
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/blevesearch/bleve/v2/index/scorch"
 	"github.com/rs/zerolog"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
 
@@ -77,15 +78,27 @@ func TestStateOfBuilding(t *testing.T) {
 	if got := s.String(); got != "behind\nbehind" {
 		t.Errorf("while it was built it was\n%s", got)
 	}
+
+	var changed []record.Package
+	for i := range n {
+		changed = append(changed, pkg(i+1, fmt.Sprint("changed", i), "all of them", i))
+	}
+	s.all = nil
+	source.put(changed...)
+	source.idle()
+	wantState(t, x, Current, 2*n)
+	if got := s.String(); got != "current\nbehind\nbehind" || s.all[1].Sequence != n+batchSize || s.all[1].Since.Before(s.all[0].Since) {
+		t.Errorf("while it caught up it was %+v", s.all)
+	}
 	stop()
 	x.Close()
 
-	source.put(pkg(1, "changed", "", 1))
+	source.put(pkg(1, "again", "", 1))
 	x = open(t, dir, source)
 	wantState(t, x, Behind, 0)
 	run(t, x)
 	source.idle()
-	wantState(t, x, Current, n+1)
+	wantState(t, x, Current, 2*n+1)
 }
 
 // TestStateOfFailures: whatever keeps the index from following is told, from the
