@@ -28,10 +28,9 @@ func (p proxies) sent(r *http.Request) bool {
 	return ok && p.has(peer)
 }
 
-// forwarded returns the address that the proxies say r is from: in
-// X-Forwarded-For, the last one that is none of theirs. Those before it may be
-// anybody's invention. ok is false where r came from no proxy, or the header names
-// no such address.
+// forwarded returns the client that the proxies forwarded r for: the last address in
+// X-Forwarded-For that is not one of the proxies. Earlier ones may be forged. ok is
+// false if r did not come from a proxy, or the header has no such address.
 func (p proxies) forwarded(r *http.Request) (client netip.Addr, ok bool) {
 	if !p.sent(r) {
 		return client, false
@@ -60,8 +59,8 @@ func parseAddr(s string) (addr netip.Addr, ok bool) {
 	return addr.Unmap().WithZone(""), err == nil
 }
 
-// network returns the address that a client is counted by: of an IPv6 address that
-// of its /64, all of which one client has.
+// network returns the address that a client is counted by. For IPv6 it is that of the
+// /64, since one client usually has all of it.
 func network(addr netip.Addr) netip.Addr {
 	if addr.Is6() {
 		if p, err := addr.Prefix(64); err == nil {
@@ -71,16 +70,16 @@ func network(addr netip.Addr) netip.Addr {
 	return addr
 }
 
-// tickets bound how many requests of one client are answered at once.
+// tickets limit how many requests of one client are answered at once.
 type tickets struct {
-	most int // 0 for no bound
+	most int // 0 for no limit
 
 	mu  sync.Mutex
 	out map[netip.Addr]int // guarded by mu
 }
 
-// take reports whether client may have one more request answered. If so, call give
-// when it has been.
+// take reports whether one more request of client may be answered. If so, the caller
+// calls give afterwards.
 func (t *tickets) take(client netip.Addr) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

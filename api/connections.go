@@ -16,44 +16,44 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Connections counts the connections of a server, and what became of those that
-// there was no room for.
+// Connections counts the connections of a server, and what became of connections
+// and requests beyond its limits.
 type Connections struct {
 	Open int // now
-	Idle int // of them: without a request
+	Idle int // of these: not answering a request
 
-	Evicted         uint64 // closed while idle, in favour of a new one
-	Waited          uint64 // had to wait for room, because all others were busy
-	Refused         uint64 // answered with 429 at once: their address had its share, all busy
-	RefusedRequests uint64 // answered with 429: the client behind a proxy had its share
+	Evicted         uint64 // idle connections that were closed for a new one
+	Waited          uint64 // new connections that had to wait, because all others were busy
+	Refused         uint64 // new connections answered with 429, because their address had its share and none was idle
+	RefusedRequests uint64 // requests through a proxy answered with 429, because their client had its share
 }
 
 const (
-	tellEvery   = time.Minute            // at most one line a minute says that connections are short
-	refuseWrite = 100 * time.Millisecond // for the refusal of a connection, which its empty buffer takes at once
+	tellEvery   = time.Minute            // at most one log line a minute about connections beyond the limits
+	refuseWrite = 100 * time.Millisecond // to write a refusal, which fits into an empty send buffer
 )
 
-// connections are those of a server that are open. When there is no room for a new
-// one, the one that has been idle for longest is closed; a client then loses
-// nothing but the time to connect again. Idle means without a request: before its
-// first one is complete, or after an answer.
+// connections are the open connections of a server. When the limit is reached, the
+// one that has been idle for longest is closed for a new one: its client only has to
+// connect again. A connection is idle until the header of a request is complete, and
+// again after the answer.
 type connections struct {
 	most       int     // open at once
 	perAddress int     // of them, of one address; 0 for no bound
-	proxies    proxies // have no such bound
+	proxies    proxies // to which perAddress does not apply
 	log        zerolog.Logger
 
 	mu        sync.Mutex
-	changed   *sync.Cond              // a connection was closed or became idle, or a listener was closed
+	changed   *sync.Cond              // broadcast when a connection closes or becomes idle, and when a listener closes
 	open      map[*conn]struct{}      // guarded by mu, as all below
 	idle      queue.List              // of *conn, the longest idle first
-	addresses map[netip.Addr]*address // of all open connections whose address counts
+	addresses map[netip.Addr]*address // clients with open connections, except proxies
 	counts    Connections             // without Open and Idle
-	toldAt    time.Time               // the last line in the log
-	told      Connections             // the counts in it
+	toldAt    time.Time               // when the last line was logged
+	told      Connections             // counts at that time
 }
 
-// address is what one address has open.
+// address is what one client address has open.
 type address struct {
 	open int
 	idle queue.List // of *conn, the longest idle first
@@ -64,7 +64,7 @@ type conn struct {
 	net.Conn
 	all     *connections
 	client  netip.Addr
-	address *address                     // nil where the address does not count
+	address *address                     // nil if perAddress does not apply
 	request atomic.Pointer[http.Request] // the one that is being answered; nil while idle
 
 	// Guarded by all.mu; nil while busy.
@@ -80,7 +80,7 @@ func newConnections(o *ServerOptions) *connections {
 	return c
 }
 
-// Counts returns what there is and was.
+// Counts returns the present counts.
 func (cs *connections) Counts() Connections {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
@@ -98,7 +98,7 @@ const (
 	ended // the listener was closed before there was room
 )
 
-// admit makes room for a new connection and takes it in, or else closes it.
+// admit makes room for a new connection and registers it, or else closes it.
 func (cs *connections) admit(raw net.Conn, closed *atomic.Bool) (*conn, verdict) {
 	c := &conn{Conn: raw, all: cs}
 	client, known := parseAddr(raw.RemoteAddr().String())
@@ -139,14 +139,14 @@ func (cs *connections) makeRoom(c *conn, closed *atomic.Bool) verdict {
 			cs.changed.Wait()
 			continue
 		}
-		cs.counts.Waited++ // which has to be said now: it may take long
+		cs.counts.Waited++ // logged before the wait, which may be long
 		cs.mu.Unlock()
 		cs.tell()
 		cs.mu.Lock()
 	}
 }
 
-// add takes c in, idle. The caller holds mu.
+// add registers c as idle. The caller holds mu.
 func (cs *connections) add(c *conn) {
 	cs.open[c] = struct{}{}
 	if c.client.IsValid() {
@@ -159,8 +159,8 @@ func (cs *connections) add(c *conn) {
 	cs.becomesIdle(c)
 }
 
-// evict closes the first of a queue, and reports whether there was one. The caller
-// holds mu.
+// evict closes the first connection of a queue and reports whether there was one.
+// The caller holds mu.
 func (cs *connections) evict(from *queue.List) bool {
 	first := from.Front()
 	if first == nil {
@@ -182,7 +182,7 @@ func (cs *connections) evictAny() bool {
 	return evicted
 }
 
-// forget gives the place of c back, if it has one. The caller holds mu.
+// forget removes c, if it is registered. The caller holds mu.
 func (cs *connections) forget(c *conn) {
 	if _, open := cs.open[c]; !open {
 		return
@@ -197,7 +197,7 @@ func (cs *connections) forget(c *conn) {
 	cs.changed.Broadcast()
 }
 
-// becomesIdle puts c at the end of the queues. The caller holds mu.
+// becomesIdle appends c to the idle queues. The caller holds mu.
 func (cs *connections) becomesIdle(c *conn) {
 	if _, open := cs.open[c]; !open || c.inIdle != nil {
 		return
@@ -209,7 +209,7 @@ func (cs *connections) becomesIdle(c *conn) {
 	cs.changed.Broadcast()
 }
 
-// becomesBusy takes c out of the queues. The caller holds mu.
+// becomesBusy removes c from the idle queues. The caller holds mu.
 func (cs *connections) becomesBusy(c *conn) {
 	if c.inIdle == nil {
 		return
@@ -221,7 +221,7 @@ func (cs *connections) becomesBusy(c *conn) {
 	c.inIdle, c.inAddress = nil, nil
 }
 
-// follow is the hook by which net/http tells what becomes of a connection.
+// follow is the ConnState hook of the http.Server.
 func (cs *connections) follow(raw net.Conn, state http.ConnState) {
 	c, ok := raw.(*conn)
 	if !ok {
@@ -233,7 +233,7 @@ func (cs *connections) follow(raw net.Conn, state http.ConnState) {
 	case http.StateActive:
 		cs.becomesBusy(c)
 	case http.StateIdle:
-		c.request.Store(nil) // only now is the answer sent, to its last byte
+		c.request.Store(nil) // not earlier: the last bytes of the answer are written after the handler returns
 		cs.becomesIdle(c)
 	}
 }
@@ -246,14 +246,14 @@ func (cs *connections) refusedRequest() {
 	cs.tell()
 }
 
-// tell says, at most once a minute, that clients want more than they get.
+// tell logs, at most once a minute, that clients want more than the limits allow.
 func (cs *connections) tell() {
-	if line := cs.news(); line != nil { // written without the lock: whoever reads the log may be slow
-		line.Msg("clients want more connections than http.max_connections or http.max_connections_per_address allow: the longest idle ones are closed for new ones, and an address that has its share and none idle is refused; counted since the last such line, at most one a minute")
+	if line := cs.news(); line != nil { // logged without holding mu: writing the log may block
+		line.Msg("clients want more connections than http.max_connections or http.max_connections_per_address allow: the longest idle ones are closed for new ones, and new ones of an address that has its share, none of it idle, are refused; counts since the last such line, at most one a minute")
 	}
 }
 
-// news returns the line that is due; nil for none.
+// news returns the log line that is due, or nil.
 func (cs *connections) news() *zerolog.Event {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
@@ -278,7 +278,7 @@ func (cs *connections) news() *zerolog.Event {
 	return line
 }
 
-// closeIdle closes all that are idle.
+// closeIdle closes all idle connections.
 func (cs *connections) closeIdle() {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
@@ -301,7 +301,7 @@ func (cs *connections) busy() (requests []*http.Request) {
 	return requests
 }
 
-// ReadFrom lets the kernel copy a file, as it does where nothing stands between.
+// ReadFrom keeps sendfile working, which the embedded interface alone would hide.
 func (c *conn) ReadFrom(r io.Reader) (int64, error) { return io.Copy(c.Conn, r) }
 
 func (c *conn) Close() error {
@@ -322,13 +322,13 @@ type listener struct {
 	closed atomic.Bool
 }
 
-// Accept also waits for room, with one connection in hand: only then is it known
-// that there is somebody to make room for.
+// Accept accepts a connection first and makes room for it then, so that nothing is
+// evicted without need. It may have to wait for room.
 func (l *listener) Accept() (net.Conn, error) {
 	for {
 		raw, err := l.Listener.Accept()
 		if (errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)) && l.all.evictAny() {
-			continue // there are fewer descriptors than connections that may be open
+			continue // file descriptors ran out before the limit was reached
 		}
 		if err != nil {
 			return nil, err
@@ -342,7 +342,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
-// Close also ends an Accept that waits for room.
+// Close also ends an Accept that is waiting for room.
 func (l *listener) Close() error {
 	l.all.mu.Lock()
 	l.closed.Store(true)
@@ -351,8 +351,8 @@ func (l *listener) Close() error {
 	return l.Listener.Close()
 }
 
-// What a client is told that has its share. A connection that is refused gets the
-// same answer as a request, before it has asked anything.
+// The answer to a client that has its share. A refused connection gets it without
+// waiting for its request.
 const (
 	tooMany      = `{"detail":"Your address has as many requests under way as one address may. Try again later."}`
 	tooManyAfter = "5" // seconds

@@ -43,7 +43,7 @@ func (l *pipeListener) dialFrom(address string) net.Conn {
 	return client
 }
 
-// A crowd is a server in a bubble, and who comes to it.
+// A crowd is a server in a synctest bubble, and its clients.
 type crowd struct {
 	t   *testing.T
 	l   *pipeListener
@@ -124,9 +124,8 @@ func (c crowd) wantCounts(want Connections) {
 	}
 }
 
-// TestIdleConnectionsLockNobodyOut: a thousand idle connections of one client, of
-// any kind, fill the server; who comes then is answered at once, for as long as it
-// takes, and the log says so once a minute.
+// TestIdleConnectionsLockNobodyOut: when a thousand idle connections of any kind fill
+// the server, a new one is answered at once, and one log line says what happens.
 func TestIdleConnectionsLockNobodyOut(t *testing.T) {
 	const most = 1000
 	for name, fall := range map[string]func(c crowd, conn net.Conn){
@@ -160,7 +159,7 @@ func TestIdleConnectionsLockNobodyOut(t *testing.T) {
 						t.Errorf("it took %s", took)
 					}
 					c.wantCounts(Connections{Open: most, Idle: most, Evicted: 3})
-					if _, err := first.Read(make([]byte, 1)); err != io.EOF {
+					if _, err := first.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 						t.Errorf("the longest idle one is open: %v", err)
 					}
 					if n := strings.Count(c.log.String(), "\n"); n != 1 || !strings.Contains(c.log.String(), `"level":"warn","open":1000,"idle":1000,"evicted":1,`) {
@@ -241,7 +240,7 @@ func TestShareOfAnAddress(t *testing.T) {
 				c.wantCounts(Connections{Open: 4, Idle: 2})
 				held = append(held, c.hold(c.l.dialFrom(tt.same)))
 				c.wantCounts(Connections{Open: 4, Idle: 1, Evicted: 1})
-				if _, err := idle.Read(make([]byte, 1)); err != io.EOF {
+				if _, err := idle.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 					t.Errorf("its idle one: %v", err)
 				}
 				if got := c.ask(c.l.dialFrom(tt.greedy), "/livez"); got != 429 {
@@ -263,7 +262,7 @@ func TestShareOfAnAddress(t *testing.T) {
 	}
 }
 
-// TestRefusal: who is refused is told what any client of the API can read.
+// TestRefusal: a refusal has the form of the API's other errors.
 func TestRefusal(t *testing.T) {
 	resp, err := http.ReadResponse(bufio.NewReader(strings.NewReader(refusal)), nil)
 	if err != nil {
@@ -306,7 +305,7 @@ func TestShareBehindProxies(t *testing.T) {
 			{by("2001:db8:1:2::77"), 429},      // of the same /64
 			{by("[2001:db8:1:2::77]:80"), 429},
 			{by("203.0.113.6"), 200},
-			{"X-Forwarded-For: 203.0.113.5, 192.0.2.1", 200}, // whatever stands before is hearsay
+			{"X-Forwarded-For: 203.0.113.5, 192.0.2.1", 200}, // earlier ones may be forged
 			{"X-Forwarded-For: 10.9.9.9", 200},               // the proxy itself
 			{"X-Forwarded-For: unknown", 200},
 			{"X-Other: none", 200},
@@ -315,7 +314,7 @@ func TestShareBehindProxies(t *testing.T) {
 				t.Errorf("%s: %d, want %d", tt.header, got, tt.want)
 			}
 		}
-		// Nobody else is believed.
+		// The header of a client that is no proxy does not count.
 		c.hold(c.l.dialFrom("192.0.2.1"), by("203.0.113.6"))
 		c.hold(c.l.dialFrom("192.0.2.1"), by("203.0.113.7"))
 		if got := c.ask(c.l.dialFrom("192.0.2.1"), "/livez", by("203.0.113.8")); got != 429 {
@@ -332,8 +331,8 @@ func TestShareBehindProxies(t *testing.T) {
 	})
 }
 
-// TestOneLineAMinute: the log tells of a siege that lasts, with the counts since it
-// last did and who takes most.
+// TestOneLineAMinute: as long as it goes on there is a log line a minute, with the
+// counts since the last one and the address with most connections.
 func TestOneLineAMinute(t *testing.T) {
 	inCrowd(t, ServerOptions{MaxConnections: 5, MaxPerAddress: 3}, func(t *testing.T, c crowd, release chan struct{}) {
 		for range 3 {
@@ -434,8 +433,8 @@ func TestCloseEndsAWait(t *testing.T) {
 	})
 }
 
-// TestShutdownNamesWhoHoldsIt: clients that do not take their answers are cut off
-// when the grace ends, and named, without what their queries may hold.
+// TestShutdownNamesWhoHoldsIt: clients that do not read their answers are cut off when
+// the grace ends, and logged without their queries.
 func TestShutdownNamesWhoHoldsIt(t *testing.T) {
 	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
 	for _, held := range []int{0, 20} {
@@ -476,8 +475,8 @@ func TestShutdownNamesWhoHoldsIt(t *testing.T) {
 	}
 }
 
-// TestSilentClientsDelayNoStop: connections without a request hold a stop for a
-// moment only, in which a request that is under way may arrive.
+// TestSilentClientsDelayNoStop: connections without a request delay a stop by a second
+// only, in which a request that is on its way may arrive.
 func TestSilentClientsDelayNoStop(t *testing.T) {
 	inCrowd(t, ServerOptions{MaxConnections: 100}, func(t *testing.T, c crowd, release chan struct{}) {
 		if got := c.ask(c.l.dial(), "/livez"); got != 200 {

@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// logged writes a line for each request that next answers, when it has. The time in
-// it is that of the answer, up to where its last byte lay in a buffer.
+// logged logs each request after next has answered it. The duration ends when the
+// handler returns; up to 4 KiB of the answer may then still be in a buffer.
 func (s *Server) logged(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		m := &measured{ResponseWriter: w}
-		defer func() { // also where next breaks off by a panic
+		defer func() { // also if next panics
 			s.log.Info().Str("remote", s.remote(r)).Str("method", r.Method).Str("path", loggedPath(r)).
 				Int("status", m.status).Int64("bytes", m.bytes).Dur("duration_ms", time.Since(start)).Msg("request")
 		}()
@@ -25,11 +25,11 @@ func (s *Server) logged(next http.Handler) http.Handler {
 	})
 }
 
-// parameters are those of the query that mean something here.
+// parameters are the query parameters that the API reads.
 var parameters = []string{"format", "limit", "offset", "q", "since", "wait"}
 
-// loggedPath returns the path of r, and of its query what means something here:
-// whatever else people send may be a secret that they should not have sent.
+// loggedPath returns the path of r and the query parameters that the API reads. Any
+// other parameter may hold a secret that was sent by mistake.
 func loggedPath(r *http.Request) string {
 	var known []string
 	for part := range strings.SplitSeq(r.URL.RawQuery, "&") {
@@ -43,10 +43,10 @@ func loggedPath(r *http.Request) string {
 	return r.URL.Path + "?" + strings.Join(known, "&")
 }
 
-// measured counts what goes through it.
+// measured records the status and counts the bytes of an answer.
 type measured struct {
 	http.ResponseWriter
-	status int   // 0 before the header
+	status int   // 0 until the header is written
 	bytes  int64 // of the body
 }
 
@@ -66,7 +66,7 @@ func (m *measured) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// ReadFrom lets the kernel copy a file, as it does where nothing stands between.
+// ReadFrom keeps sendfile working, which the embedded interface alone would hide.
 func (m *measured) ReadFrom(r io.Reader) (int64, error) {
 	if m.status == 0 {
 		m.status = http.StatusOK
@@ -76,5 +76,5 @@ func (m *measured) ReadFrom(r io.Reader) (int64, error) {
 	return n, err
 }
 
-// Unwrap leads [http.ResponseController] to the deadlines.
+// Unwrap lets [http.ResponseController] reach the connection.
 func (m *measured) Unwrap() http.ResponseWriter { return m.ResponseWriter }

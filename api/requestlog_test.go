@@ -16,8 +16,7 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// TestRequestLog: each request has a line, which holds none of what people send by
-// mistake.
+// TestRequestLog: each request is logged, without secrets that were sent by mistake.
 func TestRequestLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mux := http.NewServeMux()

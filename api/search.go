@@ -19,12 +19,12 @@ import (
 // of them, best first. No query is an error. It is called concurrently.
 type Searcher interface {
 	Search(ctx context.Context, query string, limit int) ([]Hit, error)
-	// State returns how the search stands: whether what it finds is all there is.
+	// State returns the state of the search, which says whether it finds everything.
 	State() status.Search
 }
 
-// searchHeader tells in which of the states of package status the search was when it
-// was asked. Unless that is "current", there may be more than was found.
+// searchHeader has the state of the search, one of those of package status. Unless it
+// is "current", results may be missing.
 const searchHeader = "Pkgmetad-Search"
 
 // ErrNotReady is wrapped by the error of a Searcher that cannot find anything

@@ -15,32 +15,30 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// ServerOptions say what a server serves, and what a client may take of it. Only
-// Handler is needed.
+// ServerOptions say what a server serves, and its limits. Only Handler is required.
 type ServerOptions struct {
 	Handler http.Handler
 	Log     zerolog.Logger
-	Context context.Context // what every request's context comes from; nil for the background
+	Context context.Context // parent of the requests' contexts; nil for the background
 
-	// MaxConnections may be open at once; a value below 1 counts as 1. When they
-	// are, the longest idle one is closed for a new one, and where none is idle,
-	// new ones wait.
+	// MaxConnections is how many connections may be open at once; below 1 counts as 1.
+	// Beyond that, the longest idle one is closed for a new one; if none is idle, the
+	// new one waits.
 	MaxConnections int
 
-	// MaxPerAddress of them may be one address's, of IPv6 one /64's; 0 for no
-	// bound. Beyond that, its own longest idle one is closed for a new one, and
-	// where none is idle, the new one is refused with 429. The connections of
-	// TrustedProxies have no such bound; instead, of each address that they forward
-	// for, as many requests are answered at once, and further ones refused with 429.
+	// MaxPerAddress is how many of them one address may have (in IPv6, one /64); 0 for
+	// no limit. Beyond that, the longest idle one of the address is closed for a new
+	// one; if none is idle, the new one is refused with 429. For the connections of
+	// TrustedProxies there is no such limit. Instead, it limits how many requests of
+	// each address that they forward for are answered at once; others get a 429.
 	MaxPerAddress  int
 	TrustedProxies []netip.Prefix
 
 	LogRequests bool // a line in Log, at level info, for each request
 }
 
-// A Server serves HTTP such that no slow, silent or greedy client can hold it: each
-// phase of a connection has a deadline, and an idle connection gives way to a new
-// one.
+// A Server serves HTTP so that slow, silent or greedy clients cannot tie it up: each
+// phase of a connection has a deadline, and idle connections give way to new ones.
 type Server struct {
 	http        http.Server
 	log         zerolog.Logger
@@ -50,7 +48,7 @@ type Server struct {
 	logRequests bool
 }
 
-// NewServer returns a server. What net/http has to say goes to o.Log as warnings.
+// NewServer returns a server. What net/http reports is logged as warnings.
 func NewServer(o ServerOptions) *Server {
 	s := &Server{
 		log: o.Log, proxies: o.TrustedProxies, connections: newConnections(&o),
@@ -86,22 +84,21 @@ func (w warnings) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// Serve serves what l accepts, until Shutdown; it returns http.ErrServerClosed
-// then, and earlier what broke l. It may be called for several listeners, which
-// share the connections that may be open.
+// Serve serves the connections that l accepts until Shutdown, and then returns
+// http.ErrServerClosed; or else the error of l. It may be called with several
+// listeners, which share the limits.
 func (s *Server) Serve(l net.Listener) error { return s.http.Serve(s.connections.listen(l)) }
 
-// Connections returns how many connections there are and were. It may be called at
-// any time.
+// Connections returns the counts of connections. It is safe for concurrent use.
 func (s *Server) Connections() Connections { return s.connections.Counts() }
 
 const (
-	silentGrace = time.Second // that a connection without a request has left at a shutdown, to send one
-	mostNamed   = 10          // requests that a shutdown names
+	silentGrace = time.Second // at a shutdown, for a new connection to send its request
+	mostNamed   = 10          // requests that a shutdown logs at most
 )
 
-// Shutdown stops accepting, and lets what is being answered finish until grace
-// ends. It names in the log what it cuts off then, which is no error.
+// Shutdown stops accepting, and lets the requests that are being answered finish
+// until grace ends. Then it cuts them off and logs them; that is no error.
 func (s *Server) Shutdown(grace context.Context) error {
 	defer time.AfterFunc(silentGrace, s.connections.closeIdle).Stop()
 	err := s.http.Shutdown(grace)
@@ -115,7 +112,7 @@ func (s *Server) Shutdown(grace context.Context) error {
 	return err
 }
 
-// nameBusy writes a line for each request that is being answered.
+// nameBusy logs the requests that are being answered.
 func (s *Server) nameBusy() {
 	busy := s.connections.busy()
 	for _, r := range busy[:min(len(busy), mostNamed)] {
@@ -127,8 +124,8 @@ func (s *Server) nameBusy() {
 	}
 }
 
-// remote returns where r is from: the address that a proxy forwards for or else that
-// of the connection, with its port.
+// remote returns the address of r's client: the one that a proxy forwarded for, or
+// else the peer's with its port.
 func (s *Server) remote(r *http.Request) string {
 	if client, ok := s.proxies.forwarded(r); ok {
 		return client.String()
@@ -136,7 +133,8 @@ func (s *Server) remote(r *http.Request) string {
 	return r.RemoteAddr
 }
 
-// admitting stands before all that is served.
+// admitting keeps track of the requests, applies the limit of forwarded ones, and
+// passes the others to next.
 func (s *Server) admitting(next http.Handler) http.Handler {
 	if s.logRequests {
 		next = s.logged(next)
@@ -157,7 +155,7 @@ func (s *Server) admitting(next http.Handler) http.Handler {
 	})
 }
 
-// refuse answers a request of a client that has its share.
+// refuse answers a request of a client that has its share of them.
 func refuse(w http.ResponseWriter) {
 	h := w.Header()
 	h["Content-Type"] = typeJSON

@@ -20,19 +20,18 @@ func (h HTTP) LinkBase(listen string) string {
 	return "http://" + listen
 }
 
-// HostWarning returns what to tell the operator of a daemon that listens on an
-// address, host:port, which other machines can reach, while nothing says what host
-// the links in its answers have; "" for nothing.
+// HostWarning returns a warning if a daemon that listens on an address, host:port, can
+// be reached from other machines without a public URL, or else "".
 func (h HTTP) HostWarning(listen string) string {
 	if h.PublicURL != "" || !reachable(listen) {
 		return ""
 	}
-	return "http.public_url is empty, and " + listen + " can be reached from other machines: the links in an answer have whatever host its request names, which anybody can choose, and a shared cache may hand them to others; set http.public_url to the address that clients use"
+	return "http.public_url is empty, and " + listen + " can be reached from other machines: the links in an answer then have the host that its request names, which any client can choose and a shared cache may pass on to others; set http.public_url to the address that clients use"
 }
 
-// reachable reports whether other machines may reach an address that is listened on.
-func reachable(listen string) bool {
-	host, _, err := net.SplitHostPort(listen)
+// reachable reports whether other machines can reach a listener on address.
+func reachable(address string) bool {
+	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return false // a socket in the file system
 	}

@@ -5,39 +5,39 @@ import (
 	"time"
 )
 
-// Standing says what the answers of an index are worth.
+// Standing says whether searches find everything.
 type Standing string
 
 const (
-	Current     Standing = "current"     // it has followed the store to the end, and is a few seconds behind at most
-	Behind      Standing = "behind"      // it is being built, or catches up: searches find what has been indexed so far
+	Current     Standing = "current"     // it follows the store, at most a few seconds behind
+	Behind      Standing = "behind"      // it is being built or is catching up: searches find what has been indexed so far
 	Failing     Standing = "failing"     // it cannot follow the store: searches find what had been indexed before
 	Unavailable Standing = "unavailable" // it is not open: Search fails with ErrNotReady
 )
 
-// State is how an index stands.
+// State is the state of an index.
 type State struct {
 	Standing Standing
-	Since    time.Time // when that began
-	Sequence uint64    // of the store, up to which it has been followed
-	Err      error     // the last failure, where Standing is Failing or Unavailable
+	Since    time.Time // when it entered that state
+	Sequence uint64    // up to which it has followed the store
+	Err      error     // the last failure; nil unless Standing is Failing or Unavailable
 }
 
-// State returns how the index stands. One that was opened is Behind until Run has
-// seen that there is nothing to follow.
+// State returns the state of the index. After Open it is Behind until Run has found
+// that there is nothing left to index.
 func (x *Index) State() State {
 	x.state.mu.Lock()
 	defer x.state.mu.Unlock()
 	return x.state.State
 }
 
-// heldState is the state that an index holds.
+// heldState is a State that is safe for concurrent use.
 type heldState struct {
 	mu sync.Mutex
 	State
 }
 
-// change changes to a standing, for the reason err.
+// change sets the standing, and the error that led to it.
 func (h *heldState) change(to Standing, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -47,8 +47,8 @@ func (h *heldState) change(to Standing, err error) {
 	h.Err = err
 }
 
-// reopened follows from opening the index, which may have failed. That it could be
-// opened does not mean that it can be written to.
+// reopened records the result of opening the index. An index that is Failing stays so:
+// that it can be opened does not mean that it can be written to.
 func (h *heldState) reopened(err error) {
 	switch {
 	case err != nil:
@@ -58,8 +58,8 @@ func (h *heldState) reopened(err error) {
 	}
 }
 
-// followed follows from having followed the feed up to a sequence, behind which
-// there is nothing more or, where to is Behind, more.
+// followed records that the index has followed the feed up to a sequence, and whether
+// it is now Current or still Behind.
 func (h *heldState) followed(sequence uint64, to Standing) {
 	h.change(to, nil)
 	h.mu.Lock()
