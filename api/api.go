@@ -22,9 +22,10 @@
 //
 // In addition to the API there are the feed of changes (changes.go), the snapshot
 // (snapshot.go), the status (status.go), HTML pages (html.go, on top of package
-// web), the OpenAPI description (openapi.go), the health checks (health.go) and an
-// http.Server with the limits that an open port needs (server.go). Requests only
-// read the store; none of them causes a request to an upstream.
+// web), the OpenAPI description (openapi.go), the health checks (health.go) and a
+// server with the limits that an open port needs (server.go, on top of
+// connections.go, clients.go and requestlog.go). Requests only read the store; none
+// of them causes a request to an upstream.
 package api
 
 import (

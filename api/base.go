@@ -14,7 +14,7 @@ import (
 type base struct {
 	public  string // scheme://host[/prefix]; "" to take scheme and host of the request
 	prefix  string // the path of public, without a slash at the end
-	trusted []netip.Prefix
+	trusted proxies
 }
 
 func newBase(public string, trusted []netip.Prefix) (base, error) {
@@ -41,7 +41,7 @@ func (b base) of(r *http.Request) string {
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	if b.trusts(r.RemoteAddr) {
+	if b.trusted.sent(r) {
 		if s := strings.ToLower(lastValue(r.Header["X-Forwarded-Proto"])); s == "http" || s == "https" {
 			scheme = s
 		}
@@ -53,23 +53,6 @@ func (b base) of(r *http.Request) string {
 		host = localHost(r)
 	}
 	return scheme + "://" + host
-}
-
-func (b base) trusts(remoteAddr string) bool {
-	if len(b.trusted) == 0 {
-		return false
-	}
-	peer, err := netip.ParseAddrPort(remoteAddr)
-	if err != nil {
-		return false
-	}
-	addr := peer.Addr().Unmap().WithZone("")
-	for _, p := range b.trusted {
-		if p.Contains(addr) {
-			return true
-		}
-	}
-	return false
 }
 
 // lastValue returns the last value of a list header: the one that the peer itself

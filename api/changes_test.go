@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -141,11 +140,10 @@ func TestWaitForChanges(t *testing.T) {
 		}
 		defer s.Close()
 		l := newPipeListener()
-		server := NewServer(newHandler(t, Options{Store: s}), zerolog.Nop())
 		ctx, stop := context.WithCancel(t.Context())
-		server.BaseContext = func(net.Listener) context.Context { return ctx }
+		server := NewServer(ServerOptions{Handler: newHandler(t, Options{Store: s}), Log: zerolog.Nop(), Context: ctx, MaxConnections: 10})
 		go server.Serve(l)
-		defer server.Close()
+		defer server.Shutdown(t.Context())
 		ask := func(wait int) (f feed, took time.Duration) {
 			conn := l.dial()
 			defer conn.Close()

@@ -55,6 +55,10 @@ type finds []Hit
 
 func (f finds) Search(context.Context, string, int) ([]Hit, error) { return f, nil }
 
+func (finds) State() status.Search {
+	return status.Search{State: status.SearchFailing, Since: time.Now(), Sequence: 5, LastError: "no space left on device"}
+}
+
 // A world is a daemon in which everything that the document tells of happens.
 type world struct {
 	http.Handler              // over a store, with a snapshot

@@ -10,6 +10,7 @@ import (
 
 	"pkgmetad/internal/record"
 	"pkgmetad/internal/render"
+	"pkgmetad/internal/status"
 	"pkgmetad/internal/web"
 	"pkgmetad/store"
 )
@@ -18,7 +19,13 @@ import (
 // of them, best first. No query is an error. It is called concurrently.
 type Searcher interface {
 	Search(ctx context.Context, query string, limit int) ([]Hit, error)
+	// State returns the state of the search, which says whether it finds everything.
+	State() status.Search
 }
+
+// searchHeader has the state of the search, one of those of package status. Unless it
+// is "current", results may be missing.
+const searchHeader = "Pkgmetad-Search"
 
 // ErrNotReady is wrapped by the error of a Searcher that cannot find anything
 // yet.
@@ -60,6 +67,7 @@ func (a *api) results(rq *request) (found []result, err error) {
 	case <-rq.Context().Done():
 		return nil, errSearch
 	}
+	state := a.searcher.State().State // before the search: a better state after it proves nothing about what was found
 	hits, err := a.searcher.Search(rq.Context(), q, maxHits)
 	if errors.Is(err, ErrNotReady) || err != nil && rq.Context().Err() != nil {
 		return nil, errSearch
@@ -77,6 +85,7 @@ func (a *api) results(rq *request) (found []result, err error) {
 		}
 		found = append(found, r)
 	}
+	rq.header[searchHeader] = []string{state}
 	return found, nil
 }
 
@@ -195,6 +204,9 @@ func (a *api) searchPage(w io.Writer, rq *request, f web.Frame) error {
 	}
 	q, asked := rq.query.get("q")
 	p := web.SearchPage{Query: q, Asked: asked && strings.TrimSpace(q) != "", Count: len(found)}
+	if state := rq.header[searchHeader]; len(state) > 0 {
+		p.State = state[0]
+	}
 	for _, r := range found {
 		if r.grid != nil {
 			p.Hits = append(p.Hits, web.Hit{Kind: "grid", Title: r.grid.Title, Path: gridPath(r.grid.ID), Description: r.grid.Description})

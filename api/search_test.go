@@ -10,15 +10,19 @@ import (
 	"time"
 
 	"pkgmetad/internal/record"
+	"pkgmetad/internal/status"
 
 	"github.com/google/go-cmp/cmp"
 )
 
 // finder finds the same for every query.
 type finder struct {
-	hits []Hit
-	err  error
+	hits  []Hit
+	err   error
+	state status.Search
 }
+
+func (f finder) State() status.Search { return f.state }
 
 func (f finder) Search(_ context.Context, _ string, limit int) ([]Hit, error) {
 	return f.hits[:min(limit, len(f.hits))], f.err
@@ -53,6 +57,46 @@ func TestSearch(t *testing.T) {
 			t.Errorf("%v: %s", err, w.Body)
 		}
 	})
+}
+
+// TestSearchTellsItsState: an answer says whether it is all there is; so do the page
+// and the status.
+func TestSearchTellsItsState(t *testing.T) {
+	for _, state := range []string{status.SearchCurrent, status.SearchBehind, status.SearchFailing, status.SearchUnavailable} {
+		s := finder{state: status.Search{State: state, Sequence: 7}}
+		if state == status.SearchUnavailable {
+			s.err, s.state.LastError = ErrNotReady, "no space left on device"
+		}
+		h := newHandler(t, Options{Store: few(), Searcher: s})
+		want, code := state, 200
+		if s.err != nil {
+			want, code = "", 503 // which says it all
+		}
+		for _, r := range [][]string{{"GET", "*/*"}, {"HEAD", "*/*"}, {"GET", "text/html"}} {
+			w := do(h, r[0], "/api/v4/search/?q=x", "Accept", r[1])
+			if got := w.Header().Get("Pkgmetad-Search"); w.Code != code || got != want {
+				t.Errorf("%s, %q: %d, %q", state, r, w.Code, got)
+			}
+			note := strings.Contains(w.Body.String(), "The search index")
+			if told := r[1] == "text/html" && (state == status.SearchBehind || state == status.SearchFailing); told != note {
+				t.Errorf("%s, %q: the page is\n%s", state, r, w.Body)
+			}
+		}
+		w := do(h, "GET", "/api/v4/search/?q=x")
+		if again := do(h, "GET", "/api/v4/search/?q=x", "If-None-Match", w.Header().Get("ETag")); s.err == nil && (again.Code != 304 || again.Header().Get("Pkgmetad-Search") != want) {
+			t.Errorf("%s: asked again, %d, %v", state, again.Code, again.Header())
+		}
+		if w := do(h, "GET", "/api/v4/search/"); w.Header()["Pkgmetad-Search"] != nil || w.Body.String() != "[]" {
+			t.Errorf("%s: nobody asked for anything: %v, %s", state, w.Header(), w.Body)
+		}
+		var told status.Catalogue
+		if err := json.Unmarshal(do(h, "GET", "/status/").Body.Bytes(), &told); err != nil || told.Search == nil || *told.Search != s.state {
+			t.Errorf("%s: the status tells %+v, %v", state, told.Search, err)
+		}
+	}
+	if w := do(newHandler(t, Options{Store: few()}), "GET", "/status/"); !strings.Contains(w.Body.String(), `"search":null`) {
+		t.Errorf("without a search: %s", w.Body)
+	}
 }
 
 func day(n int) time.Time { return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, n) }

@@ -59,11 +59,13 @@ func (l *pipeListener) dial() net.Conn {
 func serving(t *testing.T, h http.Handler, f func(l *pipeListener)) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newPipeListener()
-		s := NewServer(h, zerolog.New(zerolog.NewTestWriter(t)))
+		s := NewServer(ServerOptions{Handler: h, Log: zerolog.New(zerolog.NewTestWriter(t)), MaxConnections: 10})
 		served := make(chan error)
 		go func() { served <- s.Serve(l) }()
 		f(l)
-		s.Close()
+		if err := s.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
 		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 			t.Error(err)
 		}
@@ -84,7 +86,7 @@ func TestFilesGoByTheKernel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := LimitListener(below, 1)
+	l := newConnections(&ServerOptions{}).listen(below)
 	defer l.Close()
 	client, err := net.Dial("tcp", below.Addr().String())
 	if err != nil {
@@ -190,67 +192,8 @@ func TestLongHeader(t *testing.T) {
 
 func TestServerLogs(t *testing.T) {
 	var log strings.Builder
-	NewServer(nil, zerolog.New(&log)).ErrorLog.Print("http: something odd")
+	NewServer(ServerOptions{Log: zerolog.New(&log)}).http.ErrorLog.Print("http: something odd")
 	if got, want := log.String(), `{"level":"warn","message":"http: something odd"}`+"\n"; got != want {
 		t.Errorf("logged %s, want %s", got, want)
-	}
-}
-
-func TestLimitListener(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		inner := newPipeListener()
-		l := LimitListener(inner, 2)
-		accepted := make(chan net.Conn, 8)
-		ended := make(chan error)
-		go func() {
-			for {
-				c, err := l.Accept()
-				if err != nil {
-					ended <- err
-					return
-				}
-				accepted <- c
-			}
-		}()
-		for range 4 {
-			inner.dial()
-		}
-		open := func(want int) {
-			t.Helper()
-			synctest.Wait()
-			if len(accepted) != want {
-				t.Fatalf("%d connections accepted, want %d", len(accepted), want)
-			}
-		}
-		open(2)
-		first := <-accepted
-		open(1) // taken from the channel, but still open
-		first.Close()
-		first.Close() // counts once
-		open(2)
-		(<-accepted).Close()
-		open(2)
-
-		// Both slots are taken: only Close can end the Accept.
-		l.Close()
-		l.Close()
-		if err := <-ended; !errors.Is(err, net.ErrClosed) {
-			t.Error(err)
-		}
-	})
-}
-
-// failingListener fails to accept.
-type failingListener struct{ pipeListener }
-
-func (*failingListener) Accept() (net.Conn, error) { return nil, errors.New("too many open files") }
-
-// TestLimitListenerFailure: an Accept that failed takes no place.
-func TestLimitListenerFailure(t *testing.T) {
-	l := LimitListener(&failingListener{}, 1)
-	for range 3 {
-		if _, err := l.Accept(); err == nil {
-			t.Fatal("no error")
-		}
 	}
 }

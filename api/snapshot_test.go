@@ -213,8 +213,9 @@ func TestSlowReadersHoldNothing(t *testing.T) {
 	h := newHandler(t, Options{Store: s, Snapshots: kept})
 	want := do(h, "GET", snapshotPath).Body.Bytes()
 	server := httptest.NewUnstartedServer(h)
-	server.Config = NewServer(server.Config.Handler, zerolog.Nop())
-	server.Listener = LimitListener(server.Listener, 1000)
+	ours := NewServer(ServerOptions{Handler: h, Log: zerolog.Nop(), MaxConnections: 1000, MaxPerAddress: 1000, LogRequests: true}) // all that may stand between
+	server.Config = &ours.http
+	server.Listener = ours.connections.listen(server.Listener)
 	server.Start()
 	defer server.Close()
 

@@ -58,6 +58,9 @@ func newStatus(o Options) *status.Maker {
 			return status.Snapshot{Sequence: n.Sequence, Made: n.Made, Bytes: n.Size}, ok
 		}
 	}
+	if o.Searcher != nil {
+		s.Search = o.Searcher.State
+	}
 	return status.New(s)
 }
 

@@ -32,10 +32,11 @@ type collection struct {
 type request struct {
 	*http.Request
 	representation
-	key   string // the id or slug in the path of an instance
-	query query
-	path  string       // as requested
-	links render.Links // their suffix is "/" or the requested format suffix, and then ?format= if it was requested
+	key    string // the id or slug in the path of an instance
+	query  query
+	path   string       // as requested
+	header http.Header  // of the response
+	links  render.Links // their suffix is "/" or the requested format suffix, and then ?format= if it was requested
 
 	// changed is when the answer last changed, or a later time; zero if unknown.
 	// It starts as the time of the last change of anything served; a view that
@@ -85,8 +86,8 @@ func (a *api) unknown(w http.ResponseWriter, r *http.Request) {
 func (a *api) answer(w http.ResponseWriter, r *http.Request, v view, key, suffix string) {
 	e := a.encoder()
 	defer a.release(e)
-	rq := request{Request: r, key: key, query: parseQuery(r.URL.RawQuery), path: r.URL.Path, links: render.Links{Suffix: "/"}}
 	h := w.Header()
+	rq := request{Request: r, header: h, key: key, query: parseQuery(r.URL.RawQuery), path: r.URL.Path, links: render.Links{Suffix: "/"}}
 	h["Allow"] = allowed
 	h["Vary"] = varyAccept
 	status := http.StatusOK

@@ -44,7 +44,11 @@ Exit codes: 0 no mistakes, 1 there are some.`,
 				fmt.Fprintln(cmd.ErrOrStderr(), err)
 				return failed(exitFailed, errReported)
 			}
-			for _, w := range cfg.Warnings {
+			warnings := cfg.Warnings
+			if w := cfg.HTTP.HostWarning(cfg.HTTP.Listen); w != "" {
+				warnings = append(warnings, w)
+			}
+			for _, w := range warnings {
 				fmt.Fprintln(cmd.ErrOrStderr(), "warning:", w)
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s: no mistakes, and none in the catalogue %s (%d packages)\n", path, cfg.Catalogue.Path, packages)

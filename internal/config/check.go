@@ -77,6 +77,7 @@ func (c *check) http() {
 	}
 	between(c, &h.MaxLimit, "http.max_limit", 0, 1_000_000)
 	between(c, &h.MaxConnections, "http.max_connections", 1, 100_000)
+	between(c, &h.MaxConnectionsPerAddress, "http.max_connections_per_address", 0, 100_000)
 }
 
 func (c *check) schedule() {

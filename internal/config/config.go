@@ -46,6 +46,10 @@ type HTTP struct {
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"` // whose X-Forwarded headers are trusted
 	MaxLimit       int            `yaml:"max_limit"`       // records per page at most; 0 for no limit
 	MaxConnections int            `yaml:"max_connections"` // open at once
+
+	MaxConnectionsPerAddress int `yaml:"max_connections_per_address"` // of one address, or behind a trusted proxy requests at once; 0 for no limit
+
+	LogRequests bool `yaml:"log_requests"` // a line in the log for each
 }
 
 // Catalogue says where the catalogue is.
@@ -106,6 +110,8 @@ func Default() *Config {
 			TimeZone:       time.UTC,
 			MaxLimit:       1000,
 			MaxConnections: 1000,
+
+			MaxConnectionsPerAddress: 250,
 		},
 		Schedule: Schedule{Refresh: "*/5 * * * *", TimeZone: time.UTC},
 		Refresh: Refresh{

@@ -103,6 +103,8 @@ http:
   trusted_proxies: [10.0.0.1, "fd00::/8"]
   max_limit: 0
   max_connections: 5
+  max_connections_per_address: 0
+  log_requests: true
 catalogue: {path: ../c.ndjson}
 schedule:
   refresh: '@every 90s'
@@ -132,7 +134,7 @@ log: {level: trace, format: json}
 		HTTP: HTTP{
 			Listen: "[::1]:0", PublicURL: "https://packages.example.org/sub", TimeZone: zone("Europe/Berlin"),
 			TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/32"), netip.MustParsePrefix("fd00::/8")},
-			MaxConnections: 5,
+			MaxConnections: 5, LogRequests: true,
 		},
 		Schedule: Schedule{Refresh: "@every 90s", TimeZone: zone("America/Chicago")},
 		Refresh:  Refresh{Workers: 256, MaxPackages: 1, RetryMin: time.Second, RetryMax: 2 * time.Second},
@@ -287,6 +289,27 @@ func TestContact(t *testing.T) {
 	} {
 		if got := isContact(contact); got != want {
 			t.Errorf("isContact(%q) = %t", contact, got)
+		}
+	}
+}
+
+// TestHostWarning: whoever can reach the daemon from elsewhere may choose the host in
+// its links, unless public_url says it.
+func TestHostWarning(t *testing.T) {
+	for listen, want := range map[string]bool{
+		"127.0.0.1:8080": false, "127.8.8.8:80": false, "[::1]:8080": false, "[::ffff:127.0.0.1]:80": false, "localhost:8080": false, "LocalHost:0": false,
+		"/run/pkgmetad.sock": false, "@abstract": false, // which only this machine reaches
+		":8080": true, "0.0.0.0:8080": true, "[::]:8080": true, "192.0.2.1:80": true, "[2001:db8::1]:80": true, "[fe80::1%eth0]:80": true, "packages.example.org:80": true,
+	} {
+		warning := HTTP{}.HostWarning(listen)
+		if got := warning != ""; got != want {
+			t.Errorf("%s: %q", listen, warning)
+		}
+		if want && (!strings.Contains(warning, listen) || !strings.Contains(warning, "http.public_url")) {
+			t.Errorf("%s: the warning does not say what to do: %s", listen, warning)
+		}
+		if warning := (HTTP{PublicURL: "https://packages.example.org"}).HostWarning(listen); warning != "" {
+			t.Errorf("%s with a public URL: %s", listen, warning)
 		}
 	}
 }

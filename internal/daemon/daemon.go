@@ -24,6 +24,7 @@ import (
 	"pkgmetad/internal/config"
 	"pkgmetad/internal/search"
 	"pkgmetad/internal/snapshot"
+	"pkgmetad/internal/status"
 )
 
 // Options is what a daemon is made from. All of it is required.
@@ -40,11 +41,12 @@ type Daemon struct {
 	refresher *refresher
 	scheduler *scheduler
 	listener  net.Listener
-	server    *http.Server
+	server    *api.Server
 	control   *control
 	snapshots *snapshot.Follower
 	index     *search.Index
 
+	grace     time.Duration   // shutdownGrace; tests have less time
 	running   context.Context // ends when the daemon has to stop; its cause says why
 	stop      context.CancelCauseFunc
 	reloading sync.Mutex
@@ -54,13 +56,14 @@ type Daemon struct {
 var errStopped = errors.New("the daemon is stopping")
 
 // shutdownGrace is what requests that are being answered get to finish, at a stop.
-const shutdownGrace = 10 * time.Second
+// A client that reads at all has its answer by then.
+const shutdownGrace = 5 * time.Second
 
 // New opens the store, takes the catalogue over and listens; connections wait
 // until Run. It fails with ErrNoCatalogue where the catalogue file is bad and the
 // store holds no earlier catalogue to go on with.
 func New(o Options) (_ *Daemon, err error) {
-	d := &Daemon{cfg: o.Config, log: o.Log}
+	d := &Daemon{cfg: o.Config, log: o.Log, grace: shutdownGrace}
 	d.running, d.stop = context.WithCancelCause(context.Background())
 	defer func() {
 		if err != nil {
@@ -79,6 +82,9 @@ func New(o Options) (_ *Daemon, err error) {
 	if d.listener, err = Listen(d.cfg.HTTP.Listen); err != nil {
 		return nil, err
 	}
+	if warning := d.cfg.HTTP.HostWarning(d.listener.Addr().String()); warning != "" {
+		d.log.Warn().Msg(warning)
+	}
 	if err := d.openFollowers(); err != nil {
 		return nil, err
 	}
@@ -86,8 +92,7 @@ func New(o Options) (_ *Daemon, err error) {
 	if err != nil {
 		return nil, err
 	}
-	d.server = api.NewServer(handler, d.log)
-	d.server.BaseContext = func(net.Listener) context.Context { return d.running } // whoever waits for a change is let go at a stop
+	d.server = d.newServer(handler)
 	if d.control, err = listenControl(d.running, d.refresher); err != nil {
 		return nil, err
 	}
@@ -118,6 +123,15 @@ func (d *Daemon) newAPI() (http.Handler, error) {
 	})
 }
 
+func (d *Daemon) newServer(handler http.Handler) *api.Server {
+	h := &d.cfg.HTTP
+	return api.NewServer(api.ServerOptions{
+		Handler: handler, Log: d.log, LogRequests: h.LogRequests,
+		Context:        d.running, // whoever waits for a change is let go at a stop
+		MaxConnections: h.MaxConnections, MaxPerAddress: h.MaxConnectionsPerAddress, TrustedProxies: h.TrustedProxies,
+	})
+}
+
 // Address returns where the API listens.
 func (d *Daemon) Address() net.Addr { return d.listener.Addr() }
 
@@ -129,14 +143,14 @@ func (d *Daemon) Run() error {
 	defer setGC(gcPercent)()
 	defer setMemoryLimit()()
 	var others sync.WaitGroup
-	serve := func(s *http.Server, l net.Listener) {
+	serve := func(s interface{ Serve(net.Listener) error }, l net.Listener) {
 		others.Go(func() {
 			if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 				d.stop(fmt.Errorf("serve %s: %w", l.Addr(), err))
 			}
 		})
 	}
-	serve(d.server, api.LimitListener(d.listener, d.cfg.HTTP.MaxConnections))
+	serve(d.server, d.listener)
 	serve(d.control.server, d.control.listener)
 	d.log.Info().Str("listen", d.Address().String()).Msg("serving http://" + d.Address().String() + "/api/v4/")
 
@@ -164,11 +178,17 @@ func (d *Daemon) fault() error {
 	return nil
 }
 
-// shutdown lets both servers finish what they answer.
+// shutdown lets both servers finish what they answer, at the same time: neither may
+// use up what the other has.
 func (d *Daemon) shutdown() error {
-	grace, cancel := context.WithTimeout(context.Background(), shutdownGrace)
+	grace, cancel := context.WithTimeout(context.Background(), d.grace)
 	defer cancel()
-	return errors.Join(d.control.shutdown(grace), shutdown(grace, d.server))
+	var control error
+	var others sync.WaitGroup
+	others.Go(func() { control = d.control.shutdown(grace) })
+	err := d.server.Shutdown(grace)
+	others.Wait()
+	return errors.Join(err, control)
 }
 
 // release closes what is open, the store last. A reload that has begun ends first.
@@ -220,4 +240,13 @@ func (s searcher) Search(ctx context.Context, query string, limit int) ([]api.Hi
 		hits[i] = api.Hit(hit)
 	}
 	return hits, err
+}
+
+func (s searcher) State() status.Search {
+	x := s.index.State()
+	state := status.Search{State: string(x.Standing), Since: x.Since, Sequence: x.Sequence}
+	if x.Err != nil {
+		state.LastError = x.Err.Error()
+	}
+	return state
 }

@@ -51,6 +51,7 @@ func (x *Index) Run(ctx context.Context) error {
 			return err
 		case errors.Is(err, store.ErrForgotten):
 			x.log.Warn().Err(err).Msg("the search index belongs to another store, or is too far behind this one: it is rebuilt, at most once a minute")
+			x.state.change(Behind, nil)
 			if x.sleep(ctx, time.Until(rebuilt.Add(rebuildEvery))) != nil {
 				return nil
 			}
@@ -64,6 +65,7 @@ func (x *Index) Run(ctx context.Context) error {
 				continue
 			}
 		default:
+			x.state.change(Failing, err)
 			if err.Error() != logged {
 				logged = err.Error()
 				x.log.Error().Err(err).Msg("the search index could not follow the store; this is tried again at least every minute, and meanwhile searches find what has been indexed")
@@ -136,6 +138,7 @@ func (x *Index) followFeed(ctx context.Context) error {
 			return err
 		}
 		if more {
+			x.state.followed(f.position, Behind)
 			// Leave half of the time to requests.
 			if err := x.sleep(ctx, time.Since(began)); err != nil {
 				return err
@@ -145,8 +148,10 @@ func (x *Index) followFeed(ctx context.Context) error {
 		if again, err := f.followOthers(ctx); err != nil {
 			return err
 		} else if again {
+			x.state.followed(f.position, Behind)
 			continue
 		}
+		x.state.followed(f.position, Current)
 		if err := f.awaitChange(ctx); err != nil {
 			return err
 		}

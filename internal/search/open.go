@@ -98,6 +98,7 @@ func options() map[string]any {
 func (x *Index) reopen(open func() (bleve.Index, error)) {
 	before := x.openErr
 	x.index, x.openErr = open()
+	x.state.reopened(x.openErr)
 	switch {
 	case x.openErr == nil && before != nil:
 		x.log.Info().Str("path", x.dir).Msg("the search index is open now")

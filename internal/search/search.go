@@ -14,6 +14,7 @@
 //	open.go      the folder: opening, verifying, rebuilding
 //	openerror.go why it cannot be opened, and what to do about that
 //	follow.go    following the store's packages
+//	state.go     how far that has come, and whether it fails
 //	digest.go    skipping packages whose indexed texts have not changed
 //	categories.go, grids.go  following its categories and grids
 //
@@ -88,6 +89,7 @@ type Index struct {
 	log     zerolog.Logger
 	mapping *mapping.IndexMappingImpl
 
+	state  heldState
 	sleep  func(context.Context, time.Duration) error // replaced by tests
 	cancel atomic.Pointer[context.CancelCauseFunc]    // ends the running follow; nil for none
 

@@ -42,6 +42,7 @@ type Options struct {
 	Store    Store
 	Activity func() Activity              // nil for none; called concurrently
 	Snapshot func() (s Snapshot, ok bool) // the snapshot that is served; nil for none
+	Search   func() Search                // the state of the search; nil for no search
 	Zone     *time.Location               // of the times; nil for UTC
 }
 
@@ -105,6 +106,11 @@ func (m *Maker) catalogue(now time.Time) (c Catalogue, err error) {
 			s.Made = m.moment(s.Made)
 			c.Snapshot = &s
 		}
+	}
+	if m.o.Search != nil {
+		s := m.o.Search()
+		s.Since = m.moment(s.Since)
+		c.Search = &s
 	}
 	return c, nil
 }

@@ -32,7 +32,7 @@ func TestTotals(t *testing.T) {
 
 // TestStatusJSON: what is unknown is left out, and never a year 1.
 func TestStatusJSON(t *testing.T) {
-	for _, v := range []any{Catalogue{Now: now}, Package{GitHub: source(record.Status{}, berlin)}, Budget{}, Failing{}, record.Pass{Started: now}, Snapshot{}} {
+	for _, v := range []any{Catalogue{Now: now}, Package{GitHub: source(record.Status{}, berlin)}, Budget{}, Failing{}, record.Pass{Started: now}, Snapshot{}, Search{}} {
 		if b, err := json.Marshal(v); err != nil || strings.Contains(string(b), "0001-") {
 			t.Errorf("%T: %s, %v", v, b, err)
 		}
@@ -77,6 +77,7 @@ func TestCatalogue(t *testing.T) {
 			Zone:     berlin,
 			Activity: func() Activity { return Activity{NextTick: now, Budgets: []Budget{{Name: "GitHub", Reset: now}}} },
 			Snapshot: func() (Snapshot, bool) { return Snapshot{Sequence: 7, Made: now}, true },
+			Search:   func() Search { return Search{State: SearchFailing, Since: now, LastError: "no space left on device"} },
 		})
 		c, err := m.Catalogue()
 		if err != nil {
@@ -86,11 +87,14 @@ func TestCatalogue(t *testing.T) {
 			t.Errorf("failing %+v of %d", c.Failing, c.FailingTotal)
 		}
 		for name, at := range map[string]time.Time{
-			"next tick": c.NextTick, "reset": c.Budgets[0].Reset, "snapshot": c.Snapshot.Made, "pass": c.Passes[0].Started, "hold": c.Passes[0].GitHub.HeldUntil,
+			"next tick": c.NextTick, "reset": c.Budgets[0].Reset, "snapshot": c.Snapshot.Made, "search": c.Search.Since, "pass": c.Passes[0].Started, "hold": c.Passes[0].GitHub.HeldUntil,
 		} {
 			if at.Format(time.RFC3339Nano) != "2026-02-16T14:45:10+01:00" {
 				t.Errorf("%s: %s", name, at)
 			}
+		}
+		if c.Search.State != SearchFailing || c.Search.LastError != "no space left on device" {
+			t.Errorf("search %+v", c.Search)
 		}
 		for i, want := range []int{1, 2, 2} {
 			if c, err := m.Catalogue(); err != nil || c.Packages != want {

@@ -20,6 +20,7 @@ type Catalogue struct {
 	FailingTotal int           `json:"failing_total"` // how many there are in all
 	Passes       []record.Pass `json:"passes"`        // of the last day, newest first
 	Snapshot     *Snapshot     `json:"snapshot"`      // nil until there is one
+	Search       *Search       `json:"search"`        // nil if there is no search
 }
 
 // Totals count packages by the state of one of their sources, GitHub or PyPI.
@@ -72,6 +73,22 @@ type Snapshot struct {
 	Made     time.Time `json:"made,omitzero"`
 	Bytes    int64     `json:"size_bytes"`
 }
+
+// Search is the state of the search.
+type Search struct {
+	State     string    `json:"state"`          // one of the states below
+	Since     time.Time `json:"since,omitzero"` // when it entered this state
+	Sequence  uint64    `json:"sequence"`       // up to which the index has followed the changes
+	LastError string    `json:"last_error"`     // "" unless it is failing or unavailable
+}
+
+// The states of the search.
+const (
+	SearchCurrent     = "current"     // searches find everything, except for changes of the last few seconds
+	SearchBehind      = "behind"      // the index is being built or is catching up: searches find a part
+	SearchFailing     = "failing"     // the index cannot follow: searches find what it had before
+	SearchUnavailable = "unavailable" // there is no index: searches are answered with 503
+)
 
 // Package is the state of the sources of one package: the answer to GET
 // /status/packages/{id or slug}/.

@@ -168,6 +168,7 @@ func catalogue() status.Catalogue {
 		},
 		FailingTotal: 57,
 		Snapshot:     &status.Snapshot{Sequence: 20417, Made: ago(4 * time.Minute), Bytes: 3_456_789},
+		Search:       &status.Search{State: status.SearchFailing, Since: ago(9 * time.Minute), Sequence: 20410, LastError: "write to the search index: no space left on device " + attack},
 	}
 	s.GitHub = status.Totals{Ages: ages(540, 830, 1440, 1210, 1130, 117), Never: 18, States: []status.StateCount{
 		{State: record.StateOK, Packages: 5080}, {State: record.StatePending, Packages: 130}, {State: record.StateNew, Packages: 18},
@@ -255,6 +256,11 @@ var rendered = sync.OnceValues(func() (map[string]string, error) {
 	})
 	add("search empty", func(b *bytes.Buffer, f Frame) error { return Search(b, f, SearchPage{}) })
 	add("search none", func(b *bytes.Buffer, f Frame) error { return Search(b, f, SearchPage{Query: "xyzzy", Asked: true}) })
+	for _, state := range []string{status.SearchBehind, status.SearchFailing} {
+		add("search "+state, func(b *bytes.Buffer, f Frame) error {
+			return Search(b, f, SearchPage{Query: "xyzzy", Asked: true, State: state})
+		})
+	}
 	add("status", func(b *bytes.Buffer, f Frame) error {
 		return Status(b, f, StatusPage{catalogue(), berlin, "/status/?format=json"})
 	})

@@ -18,6 +18,7 @@ type SearchPage struct {
 	Asked bool // false shows only the form
 	Hits  []Hit
 	Count int    // of all results
+	State string // of the search, one of those of package status; "" for current
 	Pager *Pager // nil if all are shown
 }
 

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -64,9 +65,42 @@ func TestStatusPageShowsItsNumbers(t *testing.T) {
 		"<b class=\"large\">1,312</b> of 5,000 requests left", "No requests until", "The first 3 of 57 sources", "in 14 minutes",
 		`<a href="/facts/status/packages/django-crispy-forms/"><bdi>django-crispy-forms</bdi></a>`, "3.3 MiB", "40 earlier passes",
 		"GitHub was held until", "no space left on device", ">26 hours ago<",
+		`<dd class="bad">failing</dd>`, "no. 20410", "Searches do not find what is new", "write to the search index: no space",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %s", want)
+		}
+	}
+}
+
+// TestStatusPageOfTheSearch: each state of the search is told, and what is wrong.
+func TestStatusPageOfTheSearch(t *testing.T) {
+	for state, want := range map[status.Search][]string{
+		{State: status.SearchCurrent, Since: now, Sequence: 77}:                                        {"<dd>current</dd>", "no. 77"},
+		{State: status.SearchBehind, Since: now, Sequence: 77}:                                         {"<dd>behind</dd>", "no. 77"},
+		{State: status.SearchUnavailable, Since: now, LastError: "another process has the index open"}: {`<dd class="bad">unavailable</dd>`, "There is no search at present", "another process"},
+	} {
+		var b bytes.Buffer
+		if err := Status(&b, Frame{}, StatusPage{Catalogue: status.Catalogue{Now: now, Search: &state}}); err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range want {
+			if !strings.Contains(b.String(), text) {
+				t.Errorf("%+v: the page lacks %s", state, text)
+			}
+		}
+		if told := strings.Contains(b.String(), `<h2 id="search">`); told != (state.LastError != "") {
+			t.Errorf("%+v: told %t", state, told)
+		}
+	}
+}
+
+// TestSearchPageOfAPart: who searches is told that there may be more.
+func TestSearchPageOfAPart(t *testing.T) {
+	all := samples(t)
+	for name, want := range map[string]string{"search none": "", "search behind": "there may be more than is found here", "search failing": "may not be found here"} {
+		if got := strings.Contains(all[name], "The search index"); got != (want != "") || !strings.Contains(all[name], want) {
+			t.Errorf("%s: %s", name, all[name])
 		}
 	}
 }
