@@ -14,6 +14,8 @@ command -v podman >/dev/null || skip "podman is missing (apt-get install podman)
 work=$(mktemp -d)
 name=pkgmetad-test-$$
 storage=(--root "$work/storage" --runroot "$work/run" --storage-driver vfs)
+runtime=()
+! command -v runc >/dev/null || runtime=(--runtime=runc) # it knows older control groups than crun
 cleanup() {
 	podman "${storage[@]}" rm --force --volumes "$name" >/dev/null 2>&1 || true
 	podman "${storage[@]}" volume rm --force "$name" >/dev/null 2>&1 || true
@@ -25,7 +27,7 @@ tar -x -C "$work" --strip-components=1 --file "$archive"
 cd "$work"
 podman "${storage[@]}" build --quiet --build-context roots=/etc/ssl/certs --tag "$name" --file container/Containerfile . >"$work/log" 2>&1 ||
 	{ tail -5 "$work/log"; skip "podman builds nothing here"; }
-run() { podman "${storage[@]}" run --cgroups=disabled --read-only --network none --volume "$name:/var/lib/pkgmetad" --name "$name" "$@"; }
+run() { podman "${storage[@]}" "${runtime[@]}" run --ulimit="nofile=1024:1024" --ulimit="nproc=1024:1024" --read-only --network none --volume "$name:/var/lib/pkgmetad" --name "$name" "$@"; }
 run --rm "$name" version >"$work/log" 2>&1 || { tail -5 "$work/log"; skip "podman runs nothing here"; }
 cat "$work/log"
 

@@ -106,11 +106,11 @@ func (d *Daemon) doing() string {
 	}
 	catalogue := fmt.Sprintf("; catalogue of %d packages", packages)
 	if since := d.refresher.passSince.Load(); since != nil {
-		done, total := 0, 0
+		doing := "pass running since " + since.In(d.scheduler.location).Format(clock)
 		if p := d.refresher.passProgress.Load(); p != nil {
-			done, total = p.Done, p.Total
+			doing += fmt.Sprintf(", %d of %d", p.Done, p.Total)
 		}
-		return fmt.Sprintf("pass running since %s, %d of %d%s", since.In(d.scheduler.location).Format(clock), done, total, catalogue)
+		return doing + catalogue
 	}
 	return "idle until " + d.scheduler.next(time.Now()).In(d.scheduler.location).Format(clock) + catalogue
 }

@@ -74,7 +74,7 @@ func TestNotify(t *testing.T) {
 	x := newTrial(t)
 	m := newManager(t)
 	t.Setenv("WATCHDOG_USEC", "30000")
-	const doing = `STATUS=(pass running since [0-9: -]+ UTC, \d+ of \d+|idle until [0-9]{4}-01-01 00:00:00 UTC); catalogue of `
+	const doing = `STATUS=(pass running since [0-9: -]+ UTC(, 1 of 1)?|idle until [0-9]{4}-01-01 00:00:00 UTC); catalogue of `
 	d, ended := x.start()
 	m.want(`READY=1\n` + doing + `1 packages`)
 	if _, body := x.get(d, "/api/v4/packages/one/"); body["slug"] != "one" {
