@@ -155,4 +155,19 @@ for left in /var/lib/pkgmetad /var/lib/private/pkgmetad /etc/pkgmetad /usr/bin/p
 	if [ -e "$left" ] || [ -L "$left" ]; then fail "the purge leaves $left"; fi
 done
 step "purged: nothing is left"
+
+apt install /test/pkgmetad.deb
+{ cat /etc/pkgmetad/catalogue.yaml; echo '  - slug: mine'; } >/test/mine.yaml
+pkgmetad import --config /etc/pkgmetad/config.yaml /test/mine.yaml
+systemctl start pkgmetad
+curl -sf "$api/api/v4/packages/mine/" >/dev/null
+systemctl stop pkgmetad
+[ -L /var/lib/pkgmetad ]
+mv /var/lib/pkgmetad/pkgmetad.db /test/backup.db
+cp /test/backup.db /var/lib/pkgmetad/pkgmetad.db # as root, whose file it then is
+chown --reference=/var/lib/pkgmetad/ /var/lib/pkgmetad/pkgmetad.db
+systemctl start pkgmetad
+curl -sf "$api/api/v4/packages/mine/" >/dev/null
+pkgmetad show --config /etc/pkgmetad/config.yaml mine >/dev/null
+step "imported by root before the first start; put back from a copy"
 touch /test/passed
