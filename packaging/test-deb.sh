@@ -41,7 +41,7 @@ rm -f "$root"/etc/machine-id && touch "$root/etc/machine-id"
 dpkg-deb -R "$package" "$work/next"
 sed -i 's/^Version: .*/Version: 999.0/' "$work/next/DEBIAN/control"
 mkdir "$root/test"
-dpkg-deb --root-owner-group -b "$work/next" "$root/test/next.deb" >/dev/null
+dpkg-deb --root-owner-group -Zgzip -z1 -b "$work/next" "$root/test/next.deb" >/dev/null
 cp "$package" "$root/test/pkgmetad.deb"
 cp "$here/test-deb-inside.sh" "$root/test/inside.sh"
 
