@@ -108,6 +108,7 @@ Exit codes: 0 done, 1 it failed, 2 wrong usage; serve: 78 for a bad configuratio
 		newDemoCommand(),
 		newSimCommand(),
 		newVersionCommand(),
+		newManCommand(),
 	)
 	return root
 }

@@ -53,7 +53,8 @@ func serve(ctx context.Context, cfg *config.Config, log zerolog.Logger, ready fu
 	signal.Notify(hangup, syscall.SIGHUP) // before anything else: it would kill
 	defer func() { signal.Stop(hangup); close(hangup) }()
 
-	log.Info().Str("version", version).Str("commit", commit()).Msg("pkgmetad starts")
+	commit, date := revision()
+	log.Info().Str("version", version).Str("commit", commit).Str("of", date).Msg("pkgmetad starts")
 	d, err := daemon.New(daemon.Options{Config: cfg, Version: version, Log: log})
 	if err != nil {
 		return err

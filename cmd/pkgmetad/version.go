@@ -5,38 +5,60 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 )
 
-// version is set by the linker for a release: -X main.version=1.2.3.
-var version = "dev"
+// packaging/release has the linker set these, so that a release knows what it is
+// although it was built without its repository. Other builds go by what the Go
+// command recorded.
+var (
+	version         = "dev"
+	releaseCommit   string // the revision, +changes behind it if there were any
+	releaseDateUnix string // of that revision, in seconds since 1970
+)
 
 func newVersionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
-		Short: "Print version, commit and Go version",
+		Short: "Print version, commit, its date and the Go version",
 		Args:  cobra.NoArgs,
 		Run: func(cmd *cobra.Command, _ []string) {
-			fmt.Fprintf(cmd.OutOrStdout(), "pkgmetad %s (commit %s, %s %s/%s)\n", version, commit(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			commit, date := revision()
+			fmt.Fprintf(cmd.OutOrStdout(), "pkgmetad %s (commit %s of %s, %s %s/%s)\n", version, commit, date, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		},
 	}
 }
 
-// commit returns the revision that the program was built from, as far as the
-// build recorded it.
-func commit() string {
-	info, _ := debug.ReadBuildInfo()
-	revision, dirty := "", ""
-	if info != nil {
-		for _, s := range info.Settings {
-			switch {
-			case s.Key == "vcs.revision":
-				revision = s.Value[:min(12, len(s.Value))]
-			case s.Key == "vcs.modified" && s.Value == "true":
-				dirty = "+changes"
-			}
+// revision returns the commit that the program was built from and its date, as far
+// as they are known.
+func revision() (commit, date string) {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		commit, date = recorded(info.Settings)
+	}
+	if seconds, err := strconv.ParseInt(releaseDateUnix, 10, 64); err == nil {
+		date = time.Unix(seconds, 0).UTC().Format(time.RFC3339)
+	}
+	return cmp.Or(releaseCommit, commit, "unknown"), cmp.Or(date, "an unknown date")
+}
+
+// recorded returns commit and date from what the Go command recorded.
+func recorded(settings []debug.BuildSetting) (commit, date string) {
+	dirty := ""
+	for _, s := range settings {
+		switch {
+		case s.Key == "vcs.revision":
+			commit = s.Value[:min(12, len(s.Value))]
+		case s.Key == "vcs.time":
+			date = s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			dirty = "+changes"
 		}
 	}
-	return cmp.Or(revision, "unknown") + dirty
+	if commit == "" {
+		return "", ""
+	}
+	return commit + dirty, date
 }

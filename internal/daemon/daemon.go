@@ -43,6 +43,7 @@ type Daemon struct {
 	listener  net.Listener
 	server    *api.Server
 	control   *control
+	systemd   *notifier
 	snapshots *snapshot.Follower
 	index     *search.Index
 
@@ -71,6 +72,9 @@ func New(o Options) (_ *Daemon, err error) {
 		}
 	}()
 
+	if d.systemd, err = newNotifier(d.log, d.doing, d.alive); err != nil {
+		return nil, err
+	}
 	if d.refresher, err = newRefresher(o, d.log, openAndRender); err != nil {
 		return nil, err
 	}
@@ -79,7 +83,7 @@ func New(o Options) (_ *Daemon, err error) {
 	if err := d.refresher.startCatalogue(); err != nil {
 		return nil, err
 	}
-	if d.listener, err = Listen(d.cfg.HTTP.Listen); err != nil {
+	if d.listener, err = d.listen(); err != nil {
 		return nil, err
 	}
 	if warning := d.cfg.HTTP.HostWarning(d.listener.Addr().String()); warning != "" {
@@ -160,6 +164,7 @@ func (d *Daemon) Run() error {
 			d.log.Error().Err(err).Msg("the search finds what it found so far, and nothing newer")
 		}
 	})
+	others.Go(func() { d.systemd.run(d.running) })
 	d.scheduler.run(d.running) // until the daemon is stopped and the pass has stored what arrived
 
 	err := d.shutdown()

@@ -32,8 +32,8 @@ func (r *refresher) passes(ctx context.Context) (resume time.Time) {
 func (r *refresher) pass(ctx context.Context) (record.Pass, error) {
 	now := time.Now()
 	r.passSince.Store(&now)
-	defer r.passSince.Store(nil)
-	report, err := r.fetcher.Pass(ctx)
+	defer func() { r.passSince.Store(nil); r.passProgress.Store(nil) }()
+	report, err := r.fetcher.RefreshDue(ctx, func(p fetcher.Progress) { r.passProgress.Store(&p) })
 	r.endPass(report, err)
 	return report, err
 }

@@ -28,7 +28,8 @@ type refresher struct {
 	pypi    *pypi.Client
 	fetcher *fetcher.Fetcher
 
-	passSince atomic.Pointer[time.Time] // when the pass on schedule that runs now began; nil for none
+	passSince    atomic.Pointer[time.Time]        // when the pass on schedule that runs now began; nil for none
+	passProgress atomic.Pointer[fetcher.Progress] // how far it is; nil before its first source
 }
 
 // openMode says what opening a store does to records that were rendered under

@@ -23,6 +23,8 @@ func (d *Daemon) Reload() error {
 	if d.running.Err() != nil {
 		return nil
 	}
+	d.systemd.reloading()
+	defer d.systemd.ready()
 	if err := d.refresher.takeOverCatalogue(); err != nil {
 		return err
 	}

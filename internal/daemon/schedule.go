@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,7 +29,17 @@ type scheduler struct {
 	job      func(context.Context) (resume time.Time) // zero: nothing to resume
 	log      zerolog.Logger
 
-	resume atomic.Int64 // when to run the job again, in Unix nanoseconds; 0 for no such time
+	resume atomic.Int64              // when to run the job again, in Unix nanoseconds; 0 for no such time
+	beat   atomic.Pointer[time.Time] // when run last looked at the clock; nil before it runs
+}
+
+// alive returns nil while the scheduler runs: while it looks at the clock as often
+// as it should. A job that takes long does not keep it from that.
+func (s *scheduler) alive(now time.Time) error {
+	if beat := s.beat.Load(); beat != nil && now.Sub(*beat) > 2*resyncEvery {
+		return fmt.Errorf("the scheduler stands still: it last looked at the clock %s ago", now.Sub(*beat).Round(time.Second))
+	}
+	return nil
 }
 
 // runSoon has the job run when the scheduler next looks at the wall clock.
@@ -79,6 +90,7 @@ func (s *scheduler) run(ctx context.Context) {
 	ticker := time.NewTicker(resyncEvery)
 	defer ticker.Stop()
 	last := time.Now()
+	s.beat.Store(new(last))
 	for running := true; running; {
 		select {
 		case <-ctx.Done():
@@ -87,6 +99,7 @@ func (s *scheduler) run(ctx context.Context) {
 			now := time.Now()
 			drift := now.Round(0).Sub(last.Round(0)) - now.Sub(last)
 			last = now
+			s.beat.Store(new(now))
 			if drift.Abs() > clockStep {
 				s.log.Info().Dur("by", drift).Msg("the clock jumped; schedule computed anew")
 				c.Remove(entry)

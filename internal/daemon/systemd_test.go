@@ -1,0 +1,230 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"pkgmetad/internal/config"
+)
+
+// manager listens where systemd would.
+type manager struct {
+	t    *testing.T
+	conn *net.UnixConn
+}
+
+func newManager(t *testing.T) *manager {
+	t.Helper()
+	folder, err := os.MkdirTemp("", "notify") // a socket's path must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(folder, "socket")
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(); _ = os.RemoveAll(folder) })
+	t.Setenv("NOTIFY_SOCKET", path)
+	return &manager{t, conn}
+}
+
+// next returns the next datagram that is none of those left out.
+func (m *manager) next(leftOut ...string) string {
+	m.t.Helper()
+	buffer := make([]byte, 4<<10)
+	for {
+		_ = m.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+		n, err := m.conn.Read(buffer)
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		text := string(buffer[:n])
+		left := false
+		for _, prefix := range leftOut {
+			left = left || strings.HasPrefix(text, prefix)
+		}
+		if !left {
+			return text
+		}
+	}
+}
+
+func (m *manager) want(pattern string, leftOut ...string) {
+	m.t.Helper()
+	if got := m.next(leftOut...); !regexp.MustCompile("^(?:" + pattern + ")$").MatchString(got) {
+		m.t.Errorf("systemd is told %q, not %q", got, pattern)
+	}
+}
+
+// TestNotify: systemd is told when the daemon serves, reloads and stops, and what it
+// does; and the watchdog is pinged meanwhile.
+func TestNotify(t *testing.T) {
+	x := newTrial(t)
+	m := newManager(t)
+	t.Setenv("WATCHDOG_USEC", "30000")
+	const doing = `STATUS=(pass running since [0-9: -]+ UTC(, 1 of 1)?|idle until [0-9]{4}-01-01 00:00:00 UTC); catalogue of `
+	d, ended := x.start()
+	m.want(`READY=1\n` + doing + `1 packages`)
+	if _, body := x.get(d, "/api/v4/packages/one/"); body["slug"] != "one" {
+		t.Errorf("it was told ready, and served %v", body)
+	}
+	m.want("WATCHDOG=1")
+	m.want("WATCHDOG=1")
+
+	x.catalogue("packages: [{slug: one}, {slug: two}]\n")
+	if err := d.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	m.want(`RELOADING=1\nMONOTONIC_USEC=\d+\nSTATUS=reloading`, "WATCHDOG=1")
+	m.want(`READY=1\n`+doing+`2 packages`, "WATCHDOG=1")
+	x.catalogue("packages: [{slug: one}, {slug: one}]\n")
+	if err := d.Reload(); err == nil {
+		t.Error("a bad catalogue was taken over")
+	}
+	m.want(`RELOADING=1\nMONOTONIC_USEC=\d+\nSTATUS=reloading`, "WATCHDOG=1")
+	m.want(`READY=1\n`+doing+`2 packages`, "WATCHDOG=1")
+
+	x.stop(d, ended)
+	m.want(`STOPPING=1\nSTATUS=stopping: .*`, "WATCHDOG=1")
+}
+
+// TestWatchdog: there is a ping every third of the interval while the daemon is alive,
+// none while it is not, and one line in the log each time that it ceases to be.
+func TestWatchdog(t *testing.T) {
+	m := newManager(t)
+	log := new(lines)
+	var ill atomic.Bool
+	n := &notifier{log: zerolog.New(log), on: true, watchdog: 30 * time.Millisecond, activity: func() string { return "testing" }, alive: func() error {
+		if ill.Load() {
+			return errors.New("the store is stuck")
+		}
+		return nil
+	}}
+	done := make(chan struct{})
+	go func() { n.run(t.Context()); close(done) }()
+	m.want("READY=1\nSTATUS=testing")
+	begun := time.Now()
+	for range 3 {
+		m.want("WATCHDOG=1")
+	}
+	if took := time.Since(begun); took < 15*time.Millisecond {
+		t.Errorf("three pings in %s, not a third of the interval apart", took)
+	}
+	ill.Store(true)
+	for strings.Count(log.String(), "the store is stuck") == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	_ = m.conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+	pings, buffer := 0, make([]byte, 100)
+	for {
+		if _, err := m.conn.Read(buffer); err != nil {
+			break
+		}
+		pings++
+	}
+	if pings > 3 { // those that had been sent before
+		t.Errorf("%d pings while it is not alive", pings)
+	}
+	if n := strings.Count(log.String(), "the store is stuck"); n != 1 {
+		t.Errorf("the log tells %d times", n)
+	}
+	ill.Store(false)
+	m.want("WATCHDOG=1")
+}
+
+// TestNotAlive: what the watchdog acts on, and what it leaves alone.
+func TestNotAlive(t *testing.T) {
+	x := newTrial(t)
+	d, err := New(x.options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	alive := func(want string) {
+		t.Helper()
+		switch err := d.alive(); {
+		case err == nil && want != "", err != nil && (want == "" || !strings.Contains(err.Error(), want)):
+			t.Errorf("alive: %v, not %q", err, want)
+		}
+	}
+	alive("")
+	if err := os.Rename(x.cfg.Store.Path, x.cfg.Store.Path+".moved"); err != nil {
+		t.Fatal(err)
+	}
+	if d.refresher.store.Ready() == nil {
+		t.Error("ready without its file")
+	}
+	alive("") // a restart would begin an empty store
+	d.scheduler.beat.Store(new(time.Now().Add(-time.Hour)))
+	alive("the scheduler stands still")
+	d.scheduler.beat.Store(new(time.Now()))
+	alive("")
+	d.Stop()
+	if err := d.Run(); err != nil {
+		t.Fatal(err)
+	}
+	alive("the store does not answer") // it is closed
+	if text := d.doing(); !strings.Contains(text, "the store does not answer") {
+		t.Errorf("it says that it does: %s", text)
+	}
+}
+
+// TestHeartbeat: the scheduler's heart beats while its job runs for long, and stops
+// when the scheduler does.
+func TestHeartbeat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s *scheduler
+		schedule, err := config.ParseSchedule("@hourly", time.UTC)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s = &scheduler{schedule: schedule, location: time.UTC, log: zerolog.Nop(), job: func(ctx context.Context) time.Time {
+			for ctx.Err() == nil {
+				time.Sleep(time.Minute)
+				if err := s.alive(time.Now()); err != nil {
+					t.Error(err)
+				}
+			}
+			return time.Time{}
+		}}
+		if err := s.alive(time.Now()); err != nil {
+			t.Errorf("before it runs: %v", err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Hour)
+		defer cancel()
+		s.run(ctx)
+		time.Sleep(time.Hour)
+		if s.alive(time.Now()) == nil {
+			t.Error("alive an hour after its end")
+		}
+	})
+}
+
+// TestNoManager: whoever is not started by systemd tells nobody, and a watchdog that
+// makes no sense is an error with its name.
+func TestNoManager(t *testing.T) {
+	t.Setenv("NOTIFY_SOCKET", "")
+	x := newTrial(t)
+	x.stop(x.start())
+	t.Setenv("WATCHDOG_USEC", "often")
+	if _, err := New(x.options()); err == nil || !strings.Contains(err.Error(), "WATCHDOG_USEC") {
+		t.Errorf("WATCHDOG_USEC=often: %v", err)
+	}
+	t.Setenv("WATCHDOG_USEC", "")
+	t.Setenv("NOTIFY_SOCKET", filepath.Join(t.TempDir(), "nobody"))
+	x.stop(x.start())
+	if !strings.Contains(x.log.String(), "systemd cannot be told") {
+		t.Error("a socket that nobody reads is not told of")
+	}
+}
