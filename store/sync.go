@@ -38,6 +38,23 @@ func (s *Store) SyncCatalogue(c record.Catalogue, now time.Time) (SyncReport, er
 	return report.SyncReport, err
 }
 
+// Removals returns how many of the live packages the catalogue does not list, which a
+// sync would remove, and how many there are. Its error is an ErrContradiction, as that
+// of SyncCatalogue.
+func (s *Store) Removals(c record.Catalogue) (removed, live int, err error) {
+	packages, err := s.assignIDs(c.Packages)
+	if err != nil {
+		return 0, 0, err
+	}
+	declared, order := idsOf(packages), *s.order.Load()
+	for _, id := range order {
+		if !has(declared, id) {
+			removed++
+		}
+	}
+	return removed, len(order), nil
+}
+
 // syncCatalogue is SyncCatalogue and, with fetched halves by id, Import.
 func (s *Store) syncCatalogue(c record.Catalogue, fetched map[int]*record.Package, now time.Time) (report ImportReport, err error) {
 	s.syncing.Lock()

@@ -145,10 +145,11 @@ func startSite(t *testing.T) *site {
 		t.Fatal(err)
 	}
 
+	cfg.Log = config.Log{Level: "info", Format: "json"}
 	ctx, stop := context.WithCancel(t.Context())
 	ready, ended := make(chan net.Addr, 1), make(chan error, 1)
 	go func() {
-		ended <- serve(ctx, cfg, newLogger(config.Log{Level: "info", Format: "json"}, t.Output()), func(a net.Addr) { ready <- a })
+		ended <- serve(ctx, cfg, nil, t.Output(), func(a net.Addr) { ready <- a })
 	}()
 	transport := &http.Transport{}
 	t.Cleanup(func() {

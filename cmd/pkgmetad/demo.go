@@ -69,7 +69,8 @@ func demo(ctx context.Context, listen string, stdout, stderr io.Writer) (err err
 	if err := writeCatalogue(cfg.Catalogue.Path, world.Catalogue()); err != nil {
 		return err
 	}
-	return serve(ctx, cfg, newLogger(config.Log{Level: "info", Format: "console"}, stderr), func(address net.Addr) {
+	cfg.Log = config.Log{Level: "info", Format: "console"}
+	return serve(ctx, cfg, nil, stderr, func(address net.Addr) {
 		fmt.Fprintf(stdout, `
 pkgmetad demo: the real daemon over a simulated GitHub and PyPI. Ctrl-C stops it.
 

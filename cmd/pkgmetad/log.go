@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"pkgmetad/internal/config"
@@ -18,26 +19,42 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// newLogger returns the log that cfg describes: JSON, or lines for people.
-func newLogger(cfg config.Log, w io.Writer) zerolog.Logger {
-	level, err := zerolog.ParseLevel(cfg.Level)
-	if err != nil { // the configuration is checked; a level from elsewhere is not
-		level = zerolog.InfoLevel
-	}
+// newLogger returns the log that cfg describes, JSON or lines for people, and what
+// changes its least level.
+func newLogger(cfg config.Log, w io.Writer) (log zerolog.Logger, setLevel func(zerolog.Level)) {
 	if cfg.Format == "console" || cfg.Format == "auto" && isTerminal(w) {
 		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: !isTerminal(w)}
 	}
-	return zerolog.New(&lockedWriter{w: w}).Level(level).With().Timestamp().Logger()
+	out := &logWriter{w: w}
+	out.least.Store(int32(logLevel(cfg)))
+	return zerolog.New(out).With().Timestamp().Logger(), func(level zerolog.Level) { out.least.Store(int32(level)) }
 }
 
-// lockedWriter keeps the lines of several goroutines apart.
-type lockedWriter struct {
-	mu sync.Mutex
-	w  io.Writer // guarded by mu
+// logLevel returns the least level that cfg wants logged.
+func logLevel(cfg config.Log) zerolog.Level {
+	level, err := zerolog.ParseLevel(cfg.Level)
+	if err != nil { // the configuration is checked; a level from elsewhere is not
+		return zerolog.InfoLevel
+	}
+	return level
 }
 
-func (l *lockedWriter) Write(p []byte) (int, error) {
+// logWriter keeps the lines of several goroutines apart, and drops those below a level.
+type logWriter struct {
+	least atomic.Int32 // a zerolog.Level
+	mu    sync.Mutex
+	w     io.Writer // guarded by mu
+}
+
+func (l *logWriter) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.w.Write(p)
+}
+
+func (l *logWriter) WriteLevel(level zerolog.Level, p []byte) (int, error) {
+	if level < zerolog.Level(l.least.Load()) {
+		return len(p), nil
+	}
+	return l.Write(p)
 }

@@ -56,7 +56,8 @@ func refresh(ctx context.Context, cfg *config.Config, which daemon.Selection, st
 	if running := daemon.Dial(ctx, cfg); running != nil {
 		report, err = running.Refresh(ctx, which, watch.progress)
 	} else {
-		report, err = daemon.Refresh(ctx, daemon.Options{Config: cfg, Version: version, Log: newLogger(cfg.Log, stderr)}, which, watch.progress)
+		log, _ := newLogger(cfg.Log, stderr)
+		report, err = daemon.Refresh(ctx, daemon.Options{Config: cfg, Version: version, Log: log.Level(logLevel(cfg.Log))}, which, watch.progress)
 	}
 	watch.done()
 	if err != nil {

@@ -3,12 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"os/signal"
 	"syscall"
 
-	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
 	"pkgmetad/internal/config"
@@ -24,7 +24,7 @@ func newServeCommand() *cobra.Command {
 pass at once and further ones on schedule. What is not due is not fetched, so a
 restart costs nothing.
 
-SIGHUP reads the catalogue again. SIGTERM or SIGINT stops in order: what has
+SIGHUP reads configuration and catalogue again. SIGTERM or SIGINT stops in order: what has
 arrived is stored, answers being sent are finished; a second one kills.
 
 Exit codes: 0 stopped in order, 1 it failed, 78 the configuration is bad.`,
@@ -35,7 +35,7 @@ Exit codes: 0 stopped in order, 1 it failed, 78 the configuration is bad.`,
 			if err != nil {
 				return failed(exitConfig, err)
 			}
-			err = serve(cmd.Context(), cfg, newLogger(cfg.Log, cmd.ErrOrStderr()), func(net.Addr) {})
+			err = serve(cmd.Context(), cfg, func() (*config.Config, error) { return config.Load(path, os.Getenv) }, cmd.ErrOrStderr(), func(net.Addr) {})
 			if errors.Is(err, daemon.ErrNoCatalogue) {
 				return failed(exitConfig, err)
 			}
@@ -46,21 +46,23 @@ Exit codes: 0 stopped in order, 1 it failed, 78 the configuration is bad.`,
 	return cmd
 }
 
-// serve runs the daemon until ctx is cancelled. It calls ready with the address it
-// listens on before the first pass starts.
-func serve(ctx context.Context, cfg *config.Config, log zerolog.Logger, ready func(net.Addr)) error {
+// serve runs the daemon until ctx is cancelled. load reads its configuration again;
+// nil where that stays as it is. It calls ready with the address it listens on before
+// the first pass starts.
+func serve(ctx context.Context, cfg *config.Config, load func() (*config.Config, error), stderr io.Writer, ready func(net.Addr)) error {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP) // before anything else: it would kill
 	defer func() { signal.Stop(hangup); close(hangup) }()
 
+	log, setLevel := newLogger(cfg.Log, stderr)
 	commit, date := revision()
 	log.Info().Str("version", version).Str("commit", commit).Str("of", date).Msg("pkgmetad starts")
-	d, err := daemon.New(daemon.Options{Config: cfg, Version: version, Log: log})
+	d, err := daemon.New(daemon.Options{Config: cfg, Version: version, Log: log, Load: load, SetLogLevel: setLevel})
 	if err != nil {
 		return err
 	}
 	defer context.AfterFunc(ctx, d.Stop)()
-	go reloadOn(hangup, d, log)
+	go reloadOn(hangup, d)
 	ready(d.Address())
 	if err := d.Run(); err != nil {
 		return err
@@ -69,11 +71,9 @@ func serve(ctx context.Context, cfg *config.Config, log zerolog.Logger, ready fu
 	return nil
 }
 
-// reloadOn reloads the catalogue on every hangup.
-func reloadOn(hangup <-chan os.Signal, d *daemon.Daemon, log zerolog.Logger) {
+// reloadOn reloads on every hangup. The daemon logs what comes of it.
+func reloadOn(hangup <-chan os.Signal, d *daemon.Daemon) {
 	for range hangup {
-		if err := d.Reload(); err != nil {
-			log.Error().Msg(err.Error())
-		}
+		_ = d.Reload(false)
 	}
 }

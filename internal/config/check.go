@@ -48,6 +48,7 @@ func (c *check) all() {
 	c.store()
 	c.http()
 	c.path(&c.cfg.Catalogue.Path, &c.cfg.Catalogue, "catalogue.path", "such as catalogue.yaml")
+	between(c, &c.cfg.Catalogue.MaxRemoved, "catalogue.max_removed", 0, 100)
 	c.schedule()
 	c.refresh()
 	c.github()

@@ -18,7 +18,7 @@ import (
 // Fields with a yaml tag are the keys of the file; the others are derived.
 type Config struct {
 	Store     Store     `yaml:"store"`
-	HTTP      HTTP      `yaml:"http"`
+	HTTP      HTTP      `yaml:"http" reload:"restart"`
 	Catalogue Catalogue `yaml:"catalogue"`
 	Schedule  Schedule  `yaml:"schedule"`
 	Refresh   Refresh   `yaml:"refresh"`
@@ -31,9 +31,9 @@ type Config struct {
 
 // Store says where the records are kept.
 type Store struct {
-	Path     string        `yaml:"path"`      // the bbolt file, absolute once loaded
-	LockWait time.Duration `yaml:"lock_wait"` // how long to wait for another process to release the file; above 0
-	MaxSize  ByteSize      `yaml:"max_size"`  // the file never grows beyond this; 0 for no limit
+	Path     string        `yaml:"path" reload:"restart"`      // the bbolt file, absolute once loaded
+	LockWait time.Duration `yaml:"lock_wait" reload:"restart"` // how long to wait for another process to release the file; above 0
+	MaxSize  ByteSize      `yaml:"max_size" reload:"restart"`  // the file never grows beyond this; 0 for no limit
 
 	KeepDeletions time.Duration `yaml:"keep_deletions"` // how long the feed of changes lists a package that left the catalogue
 }
@@ -54,7 +54,8 @@ type HTTP struct {
 
 // Catalogue says where the catalogue is.
 type Catalogue struct {
-	Path string `yaml:"path"` // absolute once loaded
+	Path       string `yaml:"path"`        // absolute once loaded
+	MaxRemoved int    `yaml:"max_removed"` // per cent of the packages that a new catalogue may lack
 }
 
 // Schedule says when a pass starts.
@@ -77,11 +78,11 @@ type Refresh struct {
 
 // GitHub is the upstream for repositories.
 type GitHub struct {
-	BaseURL   string        `yaml:"base_url"`   // ends in a slash once loaded
-	URLHost   string        `yaml:"url_host"`   // host, optionally with a port, of the repository URLs that this API is asked about; lower case and never "" once loaded
-	TokenFile string        `yaml:"token_file"` // absolute once loaded; "" for none
-	Reserve   int           `yaml:"reserve"`    // requests of the hourly limit that are left to others
-	Timeout   time.Duration `yaml:"timeout"`    // for one request
+	BaseURL   string        `yaml:"base_url" reload:"restart"` // ends in a slash once loaded
+	URLHost   string        `yaml:"url_host" reload:"restart"` // host, optionally with a port, of the repository URLs that this API is asked about; lower case and never "" once loaded
+	TokenFile string        `yaml:"token_file"`                // absolute once loaded; "" for none
+	Reserve   int           `yaml:"reserve"`                   // requests of the hourly limit that are left to others
+	Timeout   time.Duration `yaml:"timeout"`                   // for one request
 
 	Token       Secret // empty: anonymous
 	TokenSource string // where Token is from, for the log; "" if there is none
@@ -89,15 +90,15 @@ type GitHub struct {
 
 // PyPI is the upstream for projects.
 type PyPI struct {
-	BaseURL string        `yaml:"base_url"` // ends in a slash once loaded
-	Contact string        `yaml:"contact"`  // mail address or URL for the User-Agent of both clients; "" for none
-	Timeout time.Duration `yaml:"timeout"`  // for one request
+	BaseURL string        `yaml:"base_url" reload:"restart"` // ends in a slash once loaded
+	Contact string        `yaml:"contact"`                   // mail address or URL for the User-Agent of both clients; "" for none
+	Timeout time.Duration `yaml:"timeout"`                   // for one request
 }
 
 // Log is the log on standard error.
 type Log struct {
-	Level  string `yaml:"level"`  // trace, debug, info, warn or error
-	Format string `yaml:"format"` // auto, json or console
+	Level  string `yaml:"level"`                   // trace, debug, info, warn or error
+	Format string `yaml:"format" reload:"restart"` // auto, json or console
 }
 
 // Default returns the defaults, which config.example.yaml repeats. The required
@@ -113,7 +114,8 @@ func Default() *Config {
 
 			MaxConnectionsPerAddress: 250,
 		},
-		Schedule: Schedule{Refresh: "*/5 * * * *", TimeZone: time.UTC},
+		Catalogue: Catalogue{MaxRemoved: 20},
+		Schedule:  Schedule{Refresh: "*/5 * * * *", TimeZone: time.UTC},
 		Refresh: Refresh{
 			StaleAfter:  24 * time.Hour,
 			Workers:     8,

@@ -105,7 +105,7 @@ http:
   max_connections: 5
   max_connections_per_address: 0
   log_requests: true
-catalogue: {path: ../c.ndjson}
+catalogue: {path: ../c.ndjson, max_removed: 100}
 schedule:
   refresh: '@every 90s'
   time_zone: America/Chicago
@@ -136,8 +136,9 @@ log: {level: trace, format: json}
 			TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/32"), netip.MustParsePrefix("fd00::/8")},
 			MaxConnections: 5, LogRequests: true,
 		},
-		Schedule: Schedule{Refresh: "@every 90s", TimeZone: zone("America/Chicago")},
-		Refresh:  Refresh{Workers: 256, MaxPackages: 1, RetryMin: time.Second, RetryMax: 2 * time.Second},
+		Catalogue: Catalogue{MaxRemoved: 100},
+		Schedule:  Schedule{Refresh: "@every 90s", TimeZone: zone("America/Chicago")},
+		Refresh:   Refresh{Workers: 256, MaxPackages: 1, RetryMin: time.Second, RetryMax: 2 * time.Second},
 		GitHub: GitHub{
 			BaseURL: "http://127.0.0.1:9/api/v3/", URLHost: "github.example.org:8443", TokenFile: token, Timeout: 2 * time.Second,
 			Token: NewSecret("sesame"), TokenSource: "github.token_file",

@@ -56,7 +56,7 @@ const (
 
 // listenControl opens the socket. Requests end when ctx does.
 func listenControl(ctx context.Context, r *refresher) (*control, error) {
-	path := controlPath(r.cfg)
+	path := controlPath(r.cfg())
 	listener, err := listenUnix(path)
 	if err != nil {
 		return nil, fmt.Errorf("open the control socket %s: %w", path, strict.Cause(err))

@@ -76,8 +76,9 @@ func TestStoppedTerminalHoldsNothingUp(t *testing.T) {
 		if _, err := st.SyncCatalogue(c, time.Now()); err != nil {
 			t.Fatal(err)
 		}
-		r := &refresher{cfg: config.Default(), store: st, fetcher: fetcher.New(fetcher.Options{Store: st, GitHub: gh, PyPI: py, Log: zerolog.Nop(), Policy: fetcher.Policy{StaleAfter: time.Hour, RetryMin: time.Minute, RetryMax: time.Hour}})}
+		r := &refresher{store: st, fetcher: fetcher.New(fetcher.Options{Store: st, GitHub: gh, PyPI: py, Log: zerolog.Nop(), Policy: fetcher.Policy{StaleAfter: time.Hour, RetryMin: time.Minute, RetryMax: time.Hour}})}
 
+		r.settings.Store(&settings{cfg: config.Default()})
 		start := time.Now()
 		(&control{refresher: r}).handleRefresh(&stopped{header: http.Header{}}, httptest.NewRequest("POST", "/refresh", strings.NewReader(`{"all":true}`)))
 		if took := time.Since(start); took > 2*sendTimeout {
@@ -103,7 +104,9 @@ func TestLongSocketPath(t *testing.T) {
 	}
 	cfg := config.Default()
 	cfg.Store.Path = filepath.Join(folder, "test.db")
-	c, err := listenControl(t.Context(), &refresher{cfg: cfg})
+	r := new(refresher)
+	r.settings.Store(&settings{cfg: cfg})
+	c, err := listenControl(t.Context(), r)
 	if err != nil {
 		t.Fatal(err)
 	}

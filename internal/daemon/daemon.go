@@ -3,7 +3,7 @@
 //
 //	New     opens the store, takes the catalogue over, listens
 //	Run     serves, follows the store, and runs passes on schedule, until it is stopped
-//	Reload  takes the catalogue over again
+//	Reload  reads configuration and catalogue again
 //	Stop    has Run end in order
 //
 // Other processes reach a daemon through its control socket: see [Dial].
@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -27,11 +28,16 @@ import (
 	"pkgmetad/internal/status"
 )
 
-// Options is what a daemon is made from. All of it is required.
+// Options is what a daemon is made from.
 type Options struct {
 	Config  *config.Config
 	Version string // of the program, for the User-Agent
 	Log     zerolog.Logger
+
+	// Load reads the configuration again, for a reload; nil to keep what it is.
+	Load func() (*config.Config, error)
+	// SetLogLevel changes the least level of Log; nil where it cannot be changed.
+	SetLogLevel func(zerolog.Level)
 }
 
 // Daemon keeps a store fresh and serves it. Whoever made one calls Run once.
@@ -47,7 +53,11 @@ type Daemon struct {
 	snapshots *snapshot.Follower
 	index     *search.Index
 
-	grace     time.Duration   // shutdownGrace; tests have less time
+	grace      time.Duration                  // shutdownGrace; tests have less time
+	load       func() (*config.Config, error) // nil for none
+	logLevel   func(zerolog.Level)            // sets it; nil where it cannot be set
+	lastReload atomic.Pointer[status.Reload]
+
 	running   context.Context // ends when the daemon has to stop; its cause says why
 	stop      context.CancelCauseFunc
 	reloading sync.Mutex
@@ -64,7 +74,7 @@ const shutdownGrace = 5 * time.Second
 // until Run. It fails with ErrNoCatalogue where the catalogue file is bad and the
 // store holds no earlier catalogue to go on with.
 func New(o Options) (_ *Daemon, err error) {
-	d := &Daemon{cfg: o.Config, log: o.Log, grace: shutdownGrace}
+	d := &Daemon{cfg: o.Config, log: o.Log, load: o.Load, logLevel: o.SetLogLevel, grace: shutdownGrace}
 	d.running, d.stop = context.WithCancelCause(context.Background())
 	defer func() {
 		if err != nil {
@@ -78,7 +88,7 @@ func New(o Options) (_ *Daemon, err error) {
 	if d.refresher, err = newRefresher(o, d.log, openAndRender); err != nil {
 		return nil, err
 	}
-	d.scheduler = &scheduler{schedule: d.cfg.Schedule.Cron, location: d.cfg.Schedule.TimeZone, log: d.log, job: d.refresher.passes}
+	d.scheduler = newScheduler(plan{d.cfg.Schedule.Cron, d.cfg.Schedule.TimeZone}, d.log, d.refresher.passes)
 	d.warn()
 	if err := d.refresher.startCatalogue(); err != nil {
 		return nil, err
@@ -170,6 +180,13 @@ func (d *Daemon) Run() error {
 	err := d.shutdown()
 	others.Wait()
 	return errors.Join(d.fault(), err, d.release())
+}
+
+// setLogLevel changes the least level that is logged.
+func (d *Daemon) setLogLevel(name string) {
+	if level, err := zerolog.ParseLevel(name); err == nil && d.logLevel != nil {
+		d.logLevel(level)
+	}
 }
 
 // Stop has Run end in order, and does not wait for it.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -239,14 +240,14 @@ func TestReload(t *testing.T) {
 	d, ended := x.start()
 	x.until(d, "/api/v4/packages/one/", stars(5))
 	x.catalogue("packages: [{slug: two}, {slug: two}]\n")
-	if err := d.Reload(); err == nil || !strings.Contains(err.Error(), "stays as it was") || !strings.Contains(err.Error(), "catalogue.yaml:1:") {
+	if err := d.Reload(false); err == nil || !strings.Contains(err.Error(), "stays as it was") || !strings.Contains(err.Error(), "catalogue.yaml:1:") {
 		t.Errorf("a bad catalogue: %v", err)
 	}
 	if status, _ := x.get(d, "/api/v4/packages/one/"); status != 200 {
 		t.Errorf("the earlier catalogue does not go on: %d", status)
 	}
 	x.catalogue("packages: [{slug: two, repo_url: https://github.com/acme/two}]\n")
-	if err := d.Reload(); err != nil {
+	if err := d.Reload(false); err != nil {
 		t.Fatal(err)
 	}
 	if status, _ := x.get(d, "/api/v4/packages/one/"); status != 404 {
@@ -257,7 +258,7 @@ func TestReload(t *testing.T) {
 	}
 	x.until(d, "/snapshot/packages.ndjson", func(body map[string]any) bool { return body["slug"] == "two" })
 	x.stop(d, ended)
-	if err := d.Reload(); err != nil {
+	if err := d.Reload(false); err != nil {
 		t.Errorf("a reload of a daemon that has stopped: %v", err)
 	}
 }
@@ -350,4 +351,113 @@ func TestEnterpriseServer(t *testing.T) {
 		}
 		x.stop(d, ended)
 	}
+}
+
+// TestReloadConfiguration: what a reload can change it changes, what takes a restart it
+// names, and a bad file changes nothing.
+func TestReloadConfiguration(t *testing.T) {
+	x := newTrial(t)
+	schedule := func(spec string) config.Schedule {
+		cron, err := config.ParseSchedule(spec, time.UTC)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return config.Schedule{Refresh: spec, TimeZone: time.UTC, Cron: cron}
+	}
+	next, bad := *x.cfg, errors.New("config.yaml:3:1: no such key")
+	next.Schedule = schedule("@hourly")
+	next.Refresh.StaleAfter = time.Hour
+	next.HTTP.Listen, next.HTTP.MaxLimit, next.Log.Level = "127.0.0.1:1", 5, "debug"
+	fail := true
+	level := zerolog.NoLevel
+	o := x.options()
+	o.Load = func() (*config.Config, error) {
+		if fail {
+			return nil, bad
+		}
+		read := next
+		return &read, nil
+	}
+	o.SetLogLevel = func(l zerolog.Level) { level = l }
+	d, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- d.Run() }()
+	x.until(d, "/api/v4/packages/one/", stars(5))
+	client := d.refresher.settings.Load().github
+
+	if err := d.Reload(false); !errors.Is(err, bad) {
+		t.Errorf("a bad configuration: %v", err)
+	}
+	if due := time.Until(d.scheduler.next(time.Now())); due < time.Hour {
+		t.Errorf("a bad configuration has changed the schedule: next in %s", due)
+	}
+	x.until(d, "/status/", func(body map[string]any) bool {
+		reload, _ := body["reload"].(map[string]any)
+		return reload["error"] == bad.Error()
+	})
+
+	fail = false
+	if err := d.Reload(false); err != nil {
+		t.Fatal(err)
+	}
+	cfg := d.refresher.cfg()
+	if due := time.Until(d.scheduler.next(time.Now())); due > time.Hour || cfg.Refresh.StaleAfter != time.Hour || level != zerolog.DebugLevel {
+		t.Errorf("next in %s, stale after %s, log level %s", due, cfg.Refresh.StaleAfter, level)
+	}
+	if cfg.HTTP.MaxLimit != 1000 || cfg.HTTP.Listen != "127.0.0.1:0" || !strings.Contains(x.log.String(), "after a restart: http.listen, http.max_limit") {
+		t.Errorf("what takes a restart: %+v\n%s", cfg.HTTP, x.log)
+	}
+	if d.refresher.settings.Load().github != client {
+		t.Error("the client of GitHub has forgotten what it knew, and none of its settings has changed")
+	}
+	next.GitHub.Token = config.NewSecret("canary-two")
+	if err := d.Reload(false); err != nil || d.refresher.settings.Load().github == client {
+		t.Errorf("another token: %v", err)
+	}
+	x.stop(d, ended)
+	if strings.Contains(x.log.String(), "canary") {
+		t.Error("a token is in the log")
+	}
+}
+
+// TestRemovals: a catalogue that was cut short removes nothing, at a reload and at a
+// start, until an operator says that it may.
+func TestRemovals(t *testing.T) {
+	x := newTrial(t)
+	catalogue := func(packages int) {
+		text := "packages:\n"
+		for i := range packages {
+			text += fmt.Sprintf("- {slug: p%d}\n", i)
+		}
+		x.catalogue(text)
+	}
+	served := func(d *Daemon, want float64) {
+		t.Helper()
+		if _, body := x.get(d, "/api/v4/packages/"); body["count"] != want {
+			t.Errorf("%v packages are served, not %v", body["count"], want)
+		}
+	}
+	catalogue(60)
+	d, ended := x.start()
+	catalogue(50) // ten may always go
+	if err := d.Reload(false); err != nil {
+		t.Fatal(err)
+	}
+	served(d, 50)
+	catalogue(39)
+	if err := d.Reload(false); err == nil || !strings.Contains(err.Error(), "lacks 11 of the 50 packages") || !strings.Contains(err.Error(), "--allow-removals") {
+		t.Errorf("eleven of fifty go: %v", err)
+	}
+	served(d, 50)
+	x.stop(d, ended)
+	d, ended = x.start()
+	served(d, 50)
+	if err := d.Reload(true); err != nil {
+		t.Fatal(err)
+	}
+	served(d, 39)
+	x.stop(d, ended)
 }

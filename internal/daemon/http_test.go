@@ -231,7 +231,9 @@ func TestSearchTellsItsState(t *testing.T) {
 func TestShutdownOfBoth(t *testing.T) {
 	cfg := config.Default()
 	cfg.Store.Path = filepath.Join(t.TempDir(), "test.db")
-	control, err := listenControl(t.Context(), &refresher{cfg: cfg})
+	r := new(refresher)
+	r.settings.Store(&settings{cfg: cfg})
+	control, err := listenControl(t.Context(), r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,13 +19,14 @@ type Selection struct {
 // passes runs passes until nothing is due, and returns when to resume what a limit
 // deferred; zero for nothing.
 func (r *refresher) passes(ctx context.Context) (resume time.Time) {
-	for {
+	for r.paused.Load() == nil {
 		report, err := r.pass(ctx)
 		resume = report.Resume()
 		if err != nil || ctx.Err() != nil || resume.IsZero() || resume.After(time.Now()) {
 			return resume
 		}
 	}
+	return time.Time{}
 }
 
 // pass runs one pass over what is due.
@@ -62,7 +63,7 @@ func (r *refresher) endPass(report record.Pass, passErr error) {
 			r.log.Error().Err(err).Msg("/status/ will not list the pass that ended now")
 		}
 	}
-	if err := r.store.Forget(now.Add(-r.cfg.Store.KeepDeletions)); err != nil {
+	if err := r.store.Forget(now.Add(-r.cfg().Store.KeepDeletions)); err != nil {
 		r.log.Error().Err(err).Msg("old deletions stay in the feed of changes until the next pass")
 	}
 }
@@ -71,16 +72,20 @@ func (r *refresher) endPass(report record.Pass, passErr error) {
 // and what the upstreams allow.
 func (d *Daemon) activity() status.Activity {
 	r := d.refresher
-	a := status.Activity{NextTick: d.scheduler.next(time.Now())}
+	a := status.Activity{NextTick: d.scheduler.next(time.Now()), Reload: d.lastReload.Load()}
 	if since := r.passSince.Load(); since != nil {
 		a.RunningSince = *since
 	}
-	b := r.github.Budget()
-	gitHub := status.Budget{Name: "GitHub", Known: b.Known, Limit: b.Limit, Remaining: b.Remaining, Reset: b.Reset, Fault: r.github.Fault()}
-	hold := r.github.Hold()
+	if since := r.paused.Load(); since != nil {
+		a.PausedSince = *since
+	}
+	now := r.settings.Load()
+	b := now.github.Budget()
+	gitHub := status.Budget{Name: "GitHub", Known: b.Known, Limit: b.Limit, Remaining: b.Remaining, Reset: b.Reset, Fault: now.github.Fault()}
+	hold := now.github.Hold()
 	gitHub.HeldUntil, gitHub.Reason = hold.Until, hold.Reason
-	pyPI := status.Budget{Name: "PyPI", Fault: r.pypi.Fault()} // which tells of no limit until one is met
-	hold = r.pypi.Hold()
+	pyPI := status.Budget{Name: "PyPI", Fault: now.pypi.Fault()} // which tells of no limit until one is met
+	hold = now.pypi.Hold()
 	pyPI.HeldUntil, pyPI.Reason = hold.Until, hold.Reason
 	a.Budgets = []status.Budget{gitHub, pyPI}
 	return a

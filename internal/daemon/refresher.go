@@ -21,16 +21,27 @@ import (
 // refresher is what keeps a store fresh: the store, its catalogue, both clients
 // and the passes. The daemon has one, and so has a refresh without a daemon.
 type refresher struct {
-	cfg     *config.Config
-	log     zerolog.Logger
-	store   *store.Store
-	github  *github.Client
-	pypi    *pypi.Client
-	fetcher *fetcher.Fetcher
+	version  string
+	log      zerolog.Logger
+	fetchLog zerolog.Logger
+	store    *store.Store
+	fetcher  *fetcher.Fetcher
+	settings atomic.Pointer[settings]
 
 	passSince    atomic.Pointer[time.Time]        // when the pass on schedule that runs now began; nil for none
 	passProgress atomic.Pointer[fetcher.Progress] // how far it is; nil before its first source
+	paused       atomic.Pointer[time.Time]        // since when no pass starts on schedule; nil where they do
 }
+
+// settings are what a reload replaces.
+type settings struct {
+	cfg    *config.Config
+	github *github.Client
+	pypi   *pypi.Client
+}
+
+// cfg returns the configuration that is in force.
+func (r *refresher) cfg() *config.Config { return r.settings.Load().cfg }
 
 // openMode says what opening a store does to records that were rendered under
 // other settings than those of the configuration.
@@ -60,28 +71,50 @@ func Rendering(cfg *config.Config) render.Rendering {
 // newRefresher opens the store and builds the clients and the fetcher. Close the
 // store when done.
 func newRefresher(o Options, fetchLog zerolog.Logger, mode openMode) (*refresher, error) {
-	cfg := o.Config
-	userAgent := upstream.UserAgent(o.Version, cfg.PyPI.Contact)
-	r := &refresher{cfg: cfg, log: o.Log}
-	var err error
-	if r.github, err = github.New(github.Options{
+	r := &refresher{version: o.Version, log: o.Log, fetchLog: fetchLog}
+	next, err := r.newSettings(o.Config)
+	if err != nil {
+		return nil, err
+	}
+	if r.store, err = openStore(o.Config, mode); err != nil {
+		return nil, err
+	}
+	r.fetcher = fetcher.New(r.apply(next))
+	return r, nil
+}
+
+// newSettings makes what is new in cfg. A client whose settings are as before is kept:
+// it knows what its upstream allows.
+func (r *refresher) newSettings(cfg *config.Config) (next *settings, err error) {
+	next = &settings{cfg: cfg}
+	userAgent := upstream.UserAgent(r.version, cfg.PyPI.Contact)
+	before := r.settings.Load()
+	if before != nil && before.cfg.GitHub == cfg.GitHub && before.cfg.PyPI.Contact == cfg.PyPI.Contact {
+		next.github = before.github
+	} else if next.github, err = github.New(github.Options{
 		BaseURL: cfg.GitHub.BaseURL, Token: cfg.GitHub.Token.Reveal(), UserAgent: userAgent,
 		Timeout: cfg.GitHub.Timeout, Reserve: cfg.GitHub.Reserve,
 	}); err != nil {
 		return nil, err
 	}
-	if r.pypi, err = pypi.New(pypi.Options{BaseURL: cfg.PyPI.BaseURL, UserAgent: userAgent, Timeout: cfg.PyPI.Timeout}); err != nil {
+	if before != nil && before.cfg.PyPI == cfg.PyPI {
+		next.pypi = before.pypi
+	} else if next.pypi, err = pypi.New(pypi.Options{BaseURL: cfg.PyPI.BaseURL, UserAgent: userAgent, Timeout: cfg.PyPI.Timeout}); err != nil {
 		return nil, err
 	}
-	if r.store, err = openStore(cfg, mode); err != nil {
-		return nil, err
+	return next, nil
+}
+
+// apply puts settings in force, but for those of the fetcher, which it returns. A pass
+// that runs goes on with those that it began with.
+func (r *refresher) apply(next *settings) fetcher.Options {
+	r.settings.Store(next)
+	refresh := next.cfg.Refresh
+	return fetcher.Options{
+		Store: r.store, GitHub: next.github, PyPI: next.pypi, Log: r.fetchLog,
+		Workers: refresh.Workers, MaxSources: refresh.MaxPackages, PendingWait: refresh.PendingWait,
+		Policy: fetcher.Policy{StaleAfter: refresh.StaleAfter, RetryMin: refresh.RetryMin, RetryMax: refresh.RetryMax},
 	}
-	r.fetcher = fetcher.New(fetcher.Options{
-		Store: r.store, GitHub: r.github, PyPI: r.pypi, Log: fetchLog,
-		Workers: cfg.Refresh.Workers, MaxSources: cfg.Refresh.MaxPackages, PendingWait: cfg.Refresh.PendingWait,
-		Policy: fetcher.Policy{StaleAfter: cfg.Refresh.StaleAfter, RetryMin: cfg.Refresh.RetryMin, RetryMax: cfg.Refresh.RetryMax},
-	})
-	return r, nil
 }
 
 // Refresh opens the store, runs the pass that is asked for, and closes the store:

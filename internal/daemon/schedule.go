@@ -20,17 +20,40 @@ const resyncEvery = time.Minute
 // counts as a sleep or as a clock that was set.
 const clockStep = 5 * time.Second
 
-// scheduler runs a job at once, then whenever the schedule says so, when the
-// wall clock jumped, and when the job asked to be resumed. The job never
-// overlaps itself, and a panic in it does not end the schedule.
+// scheduler runs a job at once, then whenever the plan says so, when the wall clock
+// jumped, and when the job asked to be resumed. The job never overlaps itself, and a
+// panic in it does not end the schedule.
 type scheduler struct {
-	schedule cron.Schedule
-	location *time.Location
-	job      func(context.Context) (resume time.Time) // zero: nothing to resume
-	log      zerolog.Logger
+	job func(context.Context) (resume time.Time) // zero: nothing to resume
+	log zerolog.Logger
+
+	plan    atomic.Pointer[plan]
+	changed chan struct{} // holds a token when plan is not the one that run follows
 
 	resume atomic.Int64              // when to run the job again, in Unix nanoseconds; 0 for no such time
 	beat   atomic.Pointer[time.Time] // when run last looked at the clock; nil before it runs
+	late   atomic.Bool               // a tick has been left out since the job began
+}
+
+// plan is when the job runs.
+type plan struct {
+	schedule cron.Schedule
+	location *time.Location // that the schedule is in
+}
+
+func newScheduler(p plan, log zerolog.Logger, job func(context.Context) (resume time.Time)) *scheduler {
+	s := &scheduler{log: log, job: job, changed: make(chan struct{}, 1)}
+	s.plan.Store(&p)
+	return s
+}
+
+// follow has the scheduler go by another plan.
+func (s *scheduler) follow(p plan) {
+	s.plan.Store(&p)
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
 }
 
 // alive returns nil while the scheduler runs: while it looks at the clock as often
@@ -58,7 +81,8 @@ func (s *scheduler) resumeAt(t time.Time) {
 
 // next returns when the job is due after now, as far as it is known now.
 func (s *scheduler) next(now time.Time) time.Time {
-	tick := s.schedule.Next(now.In(s.location))
+	p := s.plan.Load()
+	tick := p.schedule.Next(now.In(p.location))
 	if resume := s.resume.Load(); resume > now.UnixNano() && resume < tick.UnixNano() {
 		return time.Unix(0, resume)
 	}
@@ -67,13 +91,14 @@ func (s *scheduler) next(now time.Time) time.Time {
 
 // run returns when ctx is cancelled and the job that then ran has ended.
 func (s *scheduler) run(ctx context.Context) {
-	logger := cronLog{s.log}
+	logger := cronLog{s}
 	// In this order: the lock of the outer one is released although the job
 	// panicked, because the inner one recovers.
 	job := cron.NewChain(cron.SkipIfStillRunning(logger), cron.Recover(logger)).Then(cron.FuncJob(func() {
 		if ctx.Err() != nil {
 			return
 		}
+		s.late.Store(false)
 		if asked := s.resume.Load(); asked <= time.Now().UnixNano() { // this run is it
 			s.resume.CompareAndSwap(asked, 0)
 		}
@@ -81,9 +106,14 @@ func (s *scheduler) run(ctx context.Context) {
 			s.resumeAt(at)
 		}
 	}))
-	c := cron.New(cron.WithLocation(s.location), cron.WithLogger(logger))
-	entry := c.Schedule(s.schedule, job)
-	c.Start()
+	begin := func() *cron.Cron {
+		p := s.plan.Load()
+		c := cron.New(cron.WithLocation(p.location), cron.WithLogger(logger))
+		c.Schedule(p.schedule, job)
+		c.Start()
+		return c
+	}
+	c := begin()
 
 	var started sync.WaitGroup
 	started.Go(job.Run)
@@ -95,6 +125,9 @@ func (s *scheduler) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			running = false
+		case <-s.changed:
+			started.Go(waitFor(c.Stop()))
+			c = begin()
 		case <-ticker.C:
 			now := time.Now()
 			drift := now.Round(0).Sub(last.Round(0)) - now.Sub(last)
@@ -102,8 +135,8 @@ func (s *scheduler) run(ctx context.Context) {
 			s.beat.Store(new(now))
 			if drift.Abs() > clockStep {
 				s.log.Info().Dur("by", drift).Msg("the clock jumped; schedule computed anew")
-				c.Remove(entry)
-				entry = c.Schedule(s.schedule, job)
+				started.Go(waitFor(c.Stop()))
+				c = begin()
 				started.Go(job.Run)
 			} else if at := s.resume.Load(); at != 0 && now.UnixNano() >= at {
 				started.Go(job.Run)
@@ -114,12 +147,19 @@ func (s *scheduler) run(ctx context.Context) {
 	started.Wait()
 }
 
-// cronLog hands what the scheduler has to say to the log.
-type cronLog struct{ log zerolog.Logger }
+// waitFor returns a function that waits for the end of ctx.
+func waitFor(ctx context.Context) func() { return func() { <-ctx.Done() } }
+
+// cronLog hands what cron has to say to the log.
+type cronLog struct{ *scheduler }
 
 func (c cronLog) Info(msg string, keysAndValues ...any) {
 	if msg == "skip" { // its word for it
-		c.log.Info().Msg("the last pass is still running; this tick is left out")
+		level := zerolog.DebugLevel
+		if c.late.CompareAndSwap(false, true) {
+			level = zerolog.InfoLevel // once a pass
+		}
+		c.log.WithLevel(level).Msg("the last pass is still running; ticks are left out until it ends")
 		return
 	}
 	c.log.Debug().Fields(keysAndValues).Msg("schedule: " + msg)

@@ -21,10 +21,10 @@ func scheduled(t *testing.T, spec string, span time.Duration, job func(ctx conte
 		t.Fatal(err)
 	}
 	start := time.Now()
-	s := scheduler{schedule: schedule, location: time.UTC, log: zerolog.Nop(), job: func(ctx context.Context) time.Time {
+	s := newScheduler(plan{schedule, time.UTC}, zerolog.Nop(), func(ctx context.Context) time.Time {
 		runs = append(runs, time.Since(start))
 		return job(ctx, len(runs))
-	}}
+	})
 	ctx, cancel := context.WithTimeout(context.Background(), span)
 	defer cancel()
 	s.run(ctx)
@@ -107,7 +107,7 @@ func TestScheduleRunsSoonWhenAsked(t *testing.T) {
 			t.Fatal(err)
 		}
 		var runs atomic.Int32
-		s := scheduler{schedule: schedule, location: time.UTC, log: zerolog.Nop(), job: func(context.Context) time.Time { runs.Add(1); return time.Time{} }}
+		s := newScheduler(plan{schedule, time.UTC}, zerolog.Nop(), func(context.Context) time.Time { runs.Add(1); return time.Time{} })
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Hour)
 		defer cancel()
 		time.AfterFunc(time.Hour+time.Second, s.runSoon)
@@ -148,7 +148,7 @@ func TestSoonIsNotForgotten(t *testing.T) {
 		}
 		start := time.Now().Add(time.Hour) // not at the tick
 		time.Sleep(time.Hour)
-		s := &scheduler{schedule: schedule, location: time.UTC, log: zerolog.Nop()}
+		s := newScheduler(plan{schedule, time.UTC}, zerolog.Nop(), nil)
 		var runs []time.Duration
 		s.job = func(context.Context) time.Time {
 			runs = append(runs, time.Since(start))

@@ -105,14 +105,18 @@ func (d *Daemon) doing() string {
 		return err.Error()
 	}
 	catalogue := fmt.Sprintf("; catalogue of %d packages", packages)
+	location := d.scheduler.plan.Load().location
 	if since := d.refresher.passSince.Load(); since != nil {
-		doing := "pass running since " + since.In(d.scheduler.location).Format(clock)
+		doing := "pass running since " + since.In(location).Format(clock)
 		if p := d.refresher.passProgress.Load(); p != nil {
 			doing += fmt.Sprintf(", %d of %d", p.Done, p.Total)
 		}
 		return doing + catalogue
 	}
-	return "idle until " + d.scheduler.next(time.Now()).In(d.scheduler.location).Format(clock) + catalogue
+	if since := d.refresher.paused.Load(); since != nil {
+		return "paused since " + since.In(location).Format(clock) + catalogue
+	}
+	return "idle until " + d.scheduler.next(time.Now()).In(location).Format(clock) + catalogue
 }
 
 const clock = "2006-01-02 15:04:05 MST"

@@ -84,13 +84,13 @@ func TestNotify(t *testing.T) {
 	m.want("WATCHDOG=1")
 
 	x.catalogue("packages: [{slug: one}, {slug: two}]\n")
-	if err := d.Reload(); err != nil {
+	if err := d.Reload(false); err != nil {
 		t.Fatal(err)
 	}
 	m.want(`RELOADING=1\nMONOTONIC_USEC=\d+\nSTATUS=reloading`, "WATCHDOG=1")
 	m.want(`READY=1\n`+doing+`2 packages`, "WATCHDOG=1")
 	x.catalogue("packages: [{slug: one}, {slug: one}]\n")
-	if err := d.Reload(); err == nil {
+	if err := d.Reload(false); err == nil {
 		t.Error("a bad catalogue was taken over")
 	}
 	m.want(`RELOADING=1\nMONOTONIC_USEC=\d+\nSTATUS=reloading`, "WATCHDOG=1")
@@ -189,7 +189,7 @@ func TestHeartbeat(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s = &scheduler{schedule: schedule, location: time.UTC, log: zerolog.Nop(), job: func(ctx context.Context) time.Time {
+		s = newScheduler(plan{schedule, time.UTC}, zerolog.Nop(), func(ctx context.Context) time.Time {
 			for ctx.Err() == nil {
 				time.Sleep(time.Minute)
 				if err := s.alive(time.Now()); err != nil {
@@ -197,7 +197,7 @@ func TestHeartbeat(t *testing.T) {
 				}
 			}
 			return time.Time{}
-		}}
+		})
 		if err := s.alive(time.Now()); err != nil {
 			t.Errorf("before it runs: %v", err)
 		}

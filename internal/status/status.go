@@ -34,6 +34,8 @@ type Store interface {
 type Activity struct {
 	RunningSince time.Time // start of the running pass; zero for none
 	NextTick     time.Time // of the schedule
+	PausedSince  time.Time // when an operator stopped the schedule; zero where it is kept
+	Reload       *Reload   // the last one; nil for none
 	Budgets      []Budget
 }
 
@@ -96,6 +98,10 @@ func (m *Maker) catalogue(now time.Time) (c Catalogue, err error) {
 	if m.o.Activity != nil {
 		a := m.o.Activity()
 		c.RunningSince, c.NextTick = m.moment(a.RunningSince), m.moment(a.NextTick)
+		c.PausedSince = m.moment(a.PausedSince)
+		if a.Reload != nil {
+			c.Reload = &Reload{m.moment(a.Reload.At), a.Reload.Error}
+		}
 		for _, b := range a.Budgets {
 			b.Reset, b.HeldUntil = m.moment(b.Reset), m.moment(b.HeldUntil)
 			c.Budgets = append(c.Budgets, b)

@@ -15,12 +15,20 @@ type Catalogue struct {
 	PyPI         Totals        `json:"pypi"`
 	RunningSince time.Time     `json:"running_since,omitzero"` // start of the running pass
 	NextTick     time.Time     `json:"next_tick,omitzero"`     // of the schedule
+	PausedSince  time.Time     `json:"paused_since,omitzero"`  // when an operator stopped the schedule
+	Reload       *Reload       `json:"reload,omitempty"`       // the last one since the start; nil for none
 	Budgets      []Budget      `json:"budgets"`
 	Failing      []Failing     `json:"failing"`       // at most 200: failed before gone and blocked, then the most recent first
 	FailingTotal int           `json:"failing_total"` // how many there are in all
 	Passes       []record.Pass `json:"passes"`        // of the last day, newest first
 	Snapshot     *Snapshot     `json:"snapshot"`      // nil until there is one
 	Search       *Search       `json:"search"`        // nil if there is no search
+}
+
+// Reload is the outcome of reading configuration and catalogue again.
+type Reload struct {
+	At    time.Time `json:"at"`
+	Error string    `json:"error,omitempty"` // why nothing of it was put in force
 }
 
 // Totals count packages by the state of one of their sources, GitHub or PyPI.
