@@ -3,28 +3,28 @@
 //
 // That API is a Django REST framework (DRF) site, and its clients rely on more
 // than the fields: on the hyperlinks, the paging, the negotiation of the media
-// type and the way the JSON is spelt. So this package follows DRF's rules, one
+// type and the way the JSON is written. So this package follows DRF's rules, one
 // a file:
 //
-//	routes.go     which path is which view, and the redirect to the closing slash
+//	routes.go     the views by path, and the redirect that appends a slash
 //	view.go       the order of the checks, and the answers to failures
 //	negotiate.go  Accept, ?format= and the ".json" suffix
 //	page.go       ?limit= and ?offset=, next and previous
 //	query.go      query strings as Python reads and writes them
 //	number.go     numbers as Python's int() reads them
-//	json.go       JSON as Python's json module spells it
-//	render.go     the records
-//	template.go   a package that is rendered once, in the store, for all answers
+//	records.go    packages, grids and categories, one by one and in lists
 //	base.go       scheme and host of the links
-//	search.go     the search, its order a [Searcher]'s
+//	search.go     the search; a [Searcher] ranks the hits
+//	score.go      the scores and weights of search results
 //	send.go       validators, 304 and compression, of every answer
 //
-// Beside the API stand the feed of changes (changes.go), the snapshot
-// (snapshot.go, snapshotserve.go), the status (status.go), the pages for people
-// (html.go, over package web), the description for machines (openapi.go), the
-// health checks (health.go) and an http.Server with the limits that an open port
-// needs (server.go). A request reads the store and nothing else; no request
-// causes one to an upstream.
+// The JSON itself, as DRF's renderer writes it, is package render's.
+//
+// In addition to the API there are the feed of changes (changes.go), the snapshot
+// (snapshot.go), the status (status.go), HTML pages (html.go, on top of package
+// web), the OpenAPI description (openapi.go), the health checks (health.go) and an
+// http.Server with the limits that an open port needs (server.go). Requests only
+// read the store; none of them causes a request to an upstream.
 package api
 
 import (
@@ -46,15 +46,17 @@ import (
 	"pkgmetad/store"
 )
 
-// Store is what the API reads. Its methods are called concurrently and return
-// copies. One that looks a record up returns store.ErrNotFound, wrapped or not,
-// where there is none. A list method returns the records from offset on, at
-// most limit of them, highest id first, and how many there are in all; neither
-// offset nor limit is negative, and both may lie far beyond the end.
+// Store is what the API reads. Its methods are called concurrently and, except
+// for the Served ones, return copies. A method that looks up one record returns
+// store.ErrNotFound, possibly wrapped, if there is no such record. A list method
+// returns at most limit records starting at offset, highest id first, and the
+// number of all records; neither offset nor limit is negative, and both may lie
+// far beyond the end.
 type Store interface {
-	// Served, ServedBySlug and ServedPage hand packages to use as the store
-	// keeps them for readers: rendered by [Template]. ServedPage calls begin with
-	// the count of all packages first, and again should it have to start over.
+	// Served, ServedBySlug and ServedPage pass packages to use, rendered by
+	// [render.Rendering.Template]; use must not keep their bytes. ServedPage first
+	// calls begin with the number of all packages. If it has to start over, it calls
+	// begin again, and what was passed to use before is void.
 	Served(id int, use func(store.Served)) error
 	ServedBySlug(slug string, use func(store.Served)) error
 	ServedPage(offset, limit int, begin func(total int), use func(store.Served)) error
@@ -75,48 +77,49 @@ type Store interface {
 
 	// Changes is the feed; see [store.Store.Changes].
 	Changes(since uint64, limit int) (changes []store.Change, next uint64, more bool, err error)
-	// Wait returns nil as soon as anything served changed after since, or ctx's error.
+	// Wait returns nil as soon as anything served has changed after the sequence
+	// since, or ctx's error.
 	Wait(ctx context.Context, since uint64) error
-	// Changed returns when anything served last changed. What is read after the
-	// call is of that time or later.
+	// Changed returns when anything served last changed. Reads after the call see
+	// the state of that time or a later one.
 	Changed() time.Time
 
-	// Summary counts packages by state and age, and lists sources that fail.
+	// Summary counts packages by state and age, and lists at most limit failing sources.
 	Summary(now time.Time, bounds []time.Duration, limit int) (record.Summary, error)
-	// Passes returns the reports of the passes that began at since or later, the latest first.
+	// Passes returns the reports of the passes that began at since or later, newest first.
 	Passes(since time.Time) ([]record.Pass, error)
 
-	// Ready returns nil when the store answers and holds a synced catalogue,
-	// and otherwise the reason for a person.
+	// Ready returns nil if the store answers and holds a synced catalogue, and
+	// otherwise an error that says why not, for people.
 	Ready() error
 }
 
-// Options say what is served and how. Only Store is needed.
+// Options say what is served and how. Only Store is required.
 type Options struct {
 	Store Store
 
-	// PublicURL stands before the path of every link: scheme://host[/prefix].
-	// Where it is "", the scheme and host of the request stand there.
+	// PublicURL is what every link begins with: scheme://host[/prefix]. If it is
+	// "", links begin with the scheme and host of the request.
 	PublicURL string
 
 	// TrustedProxies are the peers whose X-Forwarded-Proto and
-	// X-Forwarded-Host are believed.
+	// X-Forwarded-Host are trusted.
 	TrustedProxies []netip.Prefix
 
-	Snapshots *snapshot.Follower     // serves the snapshot; nil for none
+	Snapshots *snapshot.Follower     // provides the snapshot; nil for none
 	Searcher  Searcher               // finds packages and grids; nil finds nothing
 	Activity  func() status.Activity // what the program is doing, for the status; nil for nothing; called concurrently
 
 	Location *time.Location // zone of the times that are served, and that Store's packages are rendered in; nil for UTC
-	MaxLimit int            // the most that ?limit= may ask for; 0 for no cap
+	MaxLimit int            // upper bound of ?limit=; 0 for none
 
-	// PagesChanged is when the settings that shape pages and not records, such as
-	// MaxLimit, last changed. No list tells an earlier date, by which a client
-	// would go on with what it has. Zero where that is not known.
+	// PagesChanged is when the settings that affect lists but not records, such as
+	// MaxLimit, last changed; zero if unknown. The Last-Modified of a list is never
+	// earlier, because clients would keep using a list made with other settings.
 	PagesChanged time.Time
 
-	MaxWaits int            // readers that may wait for changes at once; 0 for 500
-	Log      zerolog.Logger // told of failures of the store
+	MaxWaits int            // clients that may wait for changes at once; 0 for 500
+	Log      zerolog.Logger // for failures, mostly of the store
 }
 
 type api struct {
@@ -130,15 +133,15 @@ type api struct {
 	zippers      sync.Pool // of *zipper
 
 	snapshots    *snapshot.Follower
-	snapshotBase string // of the links in the snapshot and the feed
+	snapshotBase string // what the links in the snapshot and the feed begin with; "" for the request's scheme and host
 	searcher     Searcher
-	searches     chan struct{} // holds one for each search that runs
-	waiting      chan struct{} // holds one for each reader that waits for changes
+	searches     chan struct{} // semaphore: one element for each running search
+	waiting      chan struct{} // semaphore: one element for each client that waits for changes
 	statusMaker  *status.Maker
 }
 
-// New returns the handler of the API, the health checks and the index. It
-// fails where o has no Store or a PublicURL that cannot stand before a path.
+// New returns the handler of everything that this package serves. It fails if o
+// has no Store, an invalid PublicURL or a negative limit.
 func New(o Options) (http.Handler, error) {
 	if o.Store == nil {
 		return nil, errors.New("api: no store to serve from")

@@ -10,9 +10,9 @@ import (
 	"pkgmetad/internal/render"
 )
 
-// base knows what stands before the path of a link.
+// base determines what links begin with, up to their path.
 type base struct {
-	public  string // scheme://host[/prefix]; "" for that of the request
+	public  string // scheme://host[/prefix]; "" to take scheme and host of the request
 	prefix  string // the path of public, without a slash at the end
 	trusted []netip.Prefix
 }
@@ -31,8 +31,8 @@ func newBase(public string, trusted []netip.Prefix) (base, error) {
 	return b, nil
 }
 
-// of returns what stands before the path of the links in the answer to r. It
-// needs no escapes in JSON, whatever r says.
+// of returns what the links in the answer to r begin with. It never needs
+// escaping in JSON, whatever the headers of r hold.
 func (b base) of(r *http.Request) string {
 	if b.public != "" {
 		return b.public
@@ -72,8 +72,8 @@ func (b base) trusts(remoteAddr string) bool {
 	return false
 }
 
-// lastValue returns the last of the values that a list header holds: the one
-// that the peer itself wrote. Those before it may be anybody's.
+// lastValue returns the last value of a list header: the one that the peer itself
+// wrote. Anybody may have written those before it.
 func lastValue(values []string) string {
 	if len(values) == 0 {
 		return ""
@@ -82,8 +82,8 @@ func lastValue(values []string) string {
 	return strings.TrimSpace(v[strings.LastIndexByte(v, ',')+1:])
 }
 
-// localHost returns the address that r came in on, which stands in for a Host
-// header that is missing or not valid.
+// localHost returns the local address that r arrived at, in place of a missing or
+// invalid Host header.
 func localHost(r *http.Request) string {
 	if addr, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && render.ValidHost(addr.String()) {
 		return addr.String()

@@ -28,7 +28,7 @@ func BenchmarkRender(b *testing.B) {
 // BenchmarkPackage reads one record and writes it into a buffer.
 func BenchmarkPackage(b *testing.B) {
 	a := benchmarkAPI(b)
-	rq := &request{links: render.Links{Base: "https://example.com", Tail: "/"}, key: "1609"}
+	rq := &request{links: render.Links{Base: "https://example.com", Suffix: "/"}, key: "1609"}
 	e := new(render.Encoder)
 	b.ReportAllocs()
 	for b.Loop() {
@@ -43,7 +43,7 @@ func BenchmarkPackage(b *testing.B) {
 // BenchmarkPage reads a page of 20 records and writes it into a buffer.
 func BenchmarkPage(b *testing.B) {
 	a := benchmarkAPI(b)
-	rq := &request{links: render.Links{Base: "https://example.com", Tail: "/"}, path: "/api/v4/packages/", query: parseQuery("limit=20&offset=20")}
+	rq := &request{links: render.Links{Base: "https://example.com", Suffix: "/"}, path: "/api/v4/packages/", query: parseQuery("limit=20&offset=20")}
 	e := new(render.Encoder)
 	b.ReportAllocs()
 	for b.Loop() {

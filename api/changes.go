@@ -17,11 +17,11 @@ import (
 const (
 	changesPath = "/changes/"
 
-	defaultChanges = 100   // entries of the feed where ?limit= does not say
-	mostChanges    = 10000 // where there is no cap: an answer is built in memory
-	longestWait    = 60    // seconds that ?wait= may ask for
+	defaultChanges = 100   // entries without ?limit=
+	maxChanges     = 10000 // upper bound of ?limit= in any case: an answer is built in memory
+	maxWait        = 60    // seconds, upper bound of ?wait=
 
-	sendTime = 30 * time.Second // what a reader has to take the answer after that
+	sendTime = 30 * time.Second // for sending the answer after the wait
 )
 
 // changes is the feed: what changed after ?since=, in the order of the changes.
@@ -33,11 +33,12 @@ func (a *api) changes() view {
 	}
 }
 
-// serveChanges serves the feed, whose readers may wait for longer than the
-// deadlines of the connection allow. A read that times out would end the wait too.
+// serveChanges serves the feed. Its clients may wait for longer than the deadlines
+// of the server allow, so it sets later ones: that for reading as well, because
+// when it passes the request's context ends.
 func (a *api) serveChanges(w http.ResponseWriter, r *http.Request) {
-	wire, until := http.NewResponseController(w), time.Now().Add(longestWait*time.Second+sendTime)
-	_ = errors.Join(wire.SetReadDeadline(until), wire.SetWriteDeadline(until)) // without them, the wait is cut short
+	controller, deadline := http.NewResponseController(w), time.Now().Add(maxWait*time.Second+sendTime)
+	_ = errors.Join(controller.SetReadDeadline(deadline), controller.SetWriteDeadline(deadline)) // if this fails, the wait is cut short
 	a.answer(w, r, a.changes(), "", "")
 }
 
@@ -54,14 +55,14 @@ func (a *api) getChanges(e *render.Encoder, rq *request) error {
 	if err != nil {
 		return err
 	}
-	most := uint64(mostChanges)
-	if a.maxLimit > 0 {
-		most = min(most, uint64(a.maxLimit))
-	}
 	if limit == 0 {
 		limit = defaultChanges
 	}
-	entries, next, more, err := a.waitForChanges(rq, since, int(min(limit, most)), time.Duration(min(wait, longestWait))*time.Second)
+	limit = min(limit, maxChanges)
+	if a.maxLimit > 0 {
+		limit = min(limit, uint64(a.maxLimit))
+	}
+	entries, next, more, err := a.waitForChanges(rq, since, int(limit), time.Duration(min(wait, maxWait))*time.Second)
 	if errors.Is(err, store.ErrForgotten) {
 		return &problem{http.StatusGone, fmt.Sprintf("The changes since %d are not known here any more, or never were. Take the snapshot %s and go on from the sequence in its header %s, or begin again with since=0.", since, a.snapshotBase+snapshotPath, sequenceHeader)}
 	}
@@ -69,9 +70,9 @@ func (a *api) getChanges(e *render.Encoder, rq *request) error {
 		return err
 	}
 	rq.changed = latest(rq.changed, a.pagesChanged)
-	// The links are those of the snapshot, whatever address this request came
-	// to: a copy that is made of both is of one piece.
-	links := render.Links{Base: cmp.Or(a.snapshotBase, rq.links.Base), Tail: "/"}
+	// The links are those of the snapshot, whatever host the request was sent to:
+	// a copy that is made from both is then consistent.
+	links := render.Links{Base: cmp.Or(a.snapshotBase, rq.links.Base), Suffix: "/"}
 	e.Open('{')
 	e.Key("next")
 	e.Uint(next)
@@ -88,7 +89,8 @@ func (a *api) getChanges(e *render.Encoder, rq *request) error {
 	return nil
 }
 
-// waitForChanges reads the feed, and where there is nothing new waits for it.
+// waitForChanges reads the feed. If nothing has changed after since, it waits for
+// a change, for at most the given time.
 func (a *api) waitForChanges(rq *request, since uint64, limit int, wait time.Duration) (entries []store.Change, next uint64, more bool, err error) {
 	ctx, cancel := context.WithTimeout(rq.Context(), wait)
 	defer cancel()
@@ -98,17 +100,17 @@ func (a *api) waitForChanges(rq *request, since uint64, limit int, wait time.Dur
 			return entries, next, more, err
 		}
 		switch err := a.wait(ctx, next); {
-		case err == errWaiting:
+		case errors.Is(err, errWaiting):
 			return nil, 0, false, err
-		case err != nil: // the time is over, or the daemon stops, or nobody listens any more
+		case err != nil: // the time is over, the server stops, or the client has gone
 			return entries, next, more, nil
 		}
 		rq.changed = a.store.Changed()
 	}
 }
 
-// wait waits for a change after a sequence. Who waits holds a connection: only so
-// many may, lest nobody else gets one.
+// wait waits for a change after a sequence. Waiting clients hold connections, so
+// their number is limited to leave some for others.
 func (a *api) wait(ctx context.Context, since uint64) error {
 	select {
 	case a.waiting <- struct{}{}:
@@ -148,11 +150,12 @@ func writeChange(e *render.Encoder, links render.Links, c *store.Change, locatio
 	e.Close('}')
 }
 
-// number reads a parameter of the query that is a whole number, not negative.
-func (rq *request) number(name string, otherwise uint64) (uint64, error) {
+// number reads a non-negative integer from the query; fallback if it is missing
+// or empty.
+func (rq *request) number(name string, fallback uint64) (uint64, error) {
 	text, given := rq.query.get(name)
 	if text = strings.TrimSpace(text); !given || text == "" {
-		return otherwise, nil
+		return fallback, nil
 	}
 	n, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {

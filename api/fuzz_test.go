@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -59,7 +60,7 @@ func FuzzNegotiate(f *testing.F) {
 		if got.indent < 0 || got.indent > 8 || got.html && got.indent != 0 {
 			t.Fatalf("%q is answered in %+v", accept, got)
 		}
-		if err != nil && err != errNotFound && err != errNotAcceptable {
+		if err != nil && !errors.Is(err, errNotFound) && !errors.Is(err, errNotAcceptable) {
 			t.Fatal(err)
 		}
 	})

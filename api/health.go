@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// livez answers 200 for as long as the process serves at all. Neither the
-// upstreams nor the store are asked: restarting would mend neither.
+// livez answers 200 as long as the process serves at all. It asks neither the
+// upstreams nor the store: a restart would fix neither.
 func (a *api) livez(w http.ResponseWriter, r *http.Request) {
 	sendText(w, r, http.StatusOK, "ok")
 }
@@ -22,7 +22,8 @@ func (a *api) readyz(w http.ResponseWriter, r *http.Request) {
 	sendText(w, r, http.StatusOK, "ok")
 }
 
-// index points to the API: people to its first page.
+// index redirects browsers to the first page, and tells other clients where the
+// API is.
 func (a *api) index(w http.ResponseWriter, r *http.Request) {
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
 	if f, err := negotiate(r.Header["Accept"], ""); reads && err == nil && f.html {

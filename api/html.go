@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 	"pkgmetad/internal/record"
 	"pkgmetad/internal/render"
 	"pkgmetad/internal/web"
+	"pkgmetad/store"
 )
 
 // pageIndent is how many spaces a level the JSON on a page is indented by.
@@ -23,10 +25,11 @@ var (
 	sameOriginOnly = []string{"same-origin"}
 )
 
-// answerPage answers with a page for people around the answer that e holds.
+// answerPage sends an HTML page that shows the JSON answer in e, and what the
+// view's own page adds to it.
 func (a *api) answerPage(w http.ResponseWriter, rq *request, v view, status int, e *render.Encoder) {
 	method := rq.Method
-	if method == http.MethodHead { // its header is that of the page for GET
+	if method == http.MethodHead { // whose page, of which only the header is sent, is that for GET
 		method = http.MethodGet
 	}
 	f := web.Frame{
@@ -43,7 +46,7 @@ func (a *api) answerPage(w http.ResponseWriter, rq *request, v view, status int,
 	}
 	var b bytes.Buffer
 	err := v.writePage(&b, rq, status, f)
-	if err != nil { // what was there for the answer is not there any more for the page
+	if err != nil { // usually the record has been deleted since the answer was written
 		p := a.explain(rq.Request, err)
 		status = p.status
 		e.Reset(pageIndent)
@@ -52,7 +55,7 @@ func (a *api) answerPage(w http.ResponseWriter, rq *request, v view, status int,
 		b.Reset()
 		err = v.writePage(&b, rq, status, f)
 	}
-	if err != nil { // no record stands on this page
+	if err != nil { // not the store's: an error page shows no record
 		a.log.Error().Err(err).Str("path", rq.URL.Path).Msg("a page could not be written")
 	}
 	h := w.Header()
@@ -63,27 +66,27 @@ func (a *api) answerPage(w http.ResponseWriter, rq *request, v view, status int,
 	a.send(w, rq.Request, status, b.Bytes(), time.Time{})
 }
 
-// writePage writes what stands around the answer.
+// writePage writes the page that fits the status of the answer.
 func (v *view) writePage(w io.Writer, rq *request, status int, f web.Frame) error {
 	switch {
 	case status != http.StatusOK:
 		f.Title = strconv.Itoa(status) + " " + http.StatusText(status)
-		return web.Plain(w, f, web.PlainPage{Heading: http.StatusText(status), Text: plainly[status]})
+		return web.Plain(w, f, web.PlainPage{Heading: http.StatusText(status), Text: statusTexts[status]})
 	case v.page == nil || rq.Method == http.MethodOptions:
 		return web.Plain(w, f, web.PlainPage{Heading: v.name, Text: v.description})
 	}
 	return v.page(w, rq, f)
 }
 
-// plainly says what a status means.
-var plainly = map[int]string{
-	http.StatusBadRequest:       "A parameter in the address makes no sense.",
-	http.StatusNotFound:         "There is nothing at this address: it may have left the catalogue, or never have been in it.",
-	http.StatusMethodNotAllowed: "This is for reading only.",
+// statusTexts explain the status on an error page.
+var statusTexts = map[int]string{
+	http.StatusBadRequest:       "A parameter in the address is not valid.",
+	http.StatusNotFound:         "There is nothing at this address. It may have been removed from the catalogue, or it was never there.",
+	http.StatusMethodNotAllowed: "This service is read-only.",
 	http.StatusGone:             "The feed does not reach back that far.",
 
-	http.StatusServiceUnavailable:  "It is being made. Try again later.",
-	http.StatusInternalServerError: "The store did not answer. The log of the daemon says why.",
+	http.StatusServiceUnavailable:  "This is not available right now. Try again later.",
+	http.StatusInternalServerError: "The page could not be made. The log of the daemon says why.",
 }
 
 func (a *api) clock() web.Clock { return web.Clock{Now: time.Now(), Zone: a.location} }
@@ -94,7 +97,7 @@ func gridPath(id int) string { return root + "grids/" + strconv.Itoa(id) + "/" }
 
 func categoryPath(id int) string { return root + "categories/" + strconv.Itoa(id) + "/" }
 
-// pager tells where in its list a page of shown items stands.
+// pager describes a page with so many items shown of a list of count items.
 func (a *api) pager(rq *request, count, shown int) web.Pager {
 	p := newPage(rq.query, a.maxLimit)
 	link := func(query string, ok bool) *string {
@@ -154,12 +157,18 @@ func (a *api) packagePage(w io.Writer, rq *request, f web.Frame) error {
 		return err
 	}
 	p := web.PackagePage{Clock: a.clock(), Record: rec, JSON: packagePath(rec.ID) + "?format=json", Status: packageStatusPath(rec.Slug)}
-	if c, err := a.store.Category(rec.Category); err == nil {
+	switch c, err := a.store.Category(rec.Category); {
+	case err == nil:
 		p.Category = web.Link{Title: cmp.Or(c.Title, c.Slug), Path: categoryPath(c.ID)}
+	case !errors.Is(err, store.ErrNotFound): // the catalogue may give it none
+		return err
 	}
 	for _, id := range rec.Grids {
-		if g, err := a.store.Grid(id); err == nil {
+		switch g, err := a.store.Grid(id); {
+		case err == nil:
 			p.Grids = append(p.Grids, web.Link{Title: cmp.Or(g.Title, g.Slug), Path: gridPath(id)})
+		case !errors.Is(err, store.ErrNotFound): // it has just been deleted
+			return err
 		}
 	}
 	f.Title = cmp.Or(rec.Title, rec.Slug)
@@ -194,9 +203,14 @@ func (a *api) gridPage(w io.Writer, rq *request, f web.Frame) error {
 	}
 	var recs []record.Package
 	for _, id := range ids {
-		if rec, err := a.store.Package(id); err == nil { // else it has just left
-			recs = append(recs, rec)
+		rec, err := a.store.Package(id)
+		if errors.Is(err, store.ErrNotFound) {
+			continue // it has just been deleted
 		}
+		if err != nil {
+			return err
+		}
+		recs = append(recs, rec)
 	}
 	f.Title = cmp.Or(g.Title, g.Slug)
 	return web.Grid(w, f, web.GridPage{Clock: a.clock(), Grid: g, Items: items(recs), JSON: gridPath(g.ID) + "?format=json"})

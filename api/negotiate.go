@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// A renderer is a form that the API can answer in, by the name that ?format=
-// and the suffix of a path give it.
+// A renderer is a media type that the API can answer with. Its format is its
+// name in ?format= and in path suffixes.
 type renderer struct{ format, mainType, subType string }
 
-// renderers stand in the order of preference.
+// renderers are in order of preference.
 var renderers = []renderer{
 	{"json", "application", "json"},
 	{"api", "text", "html"},
@@ -21,28 +21,27 @@ type mediaType struct {
 	params            []field // names in lower case
 }
 
-// A form is what an answer comes in: a page for people, or JSON with so many
-// spaces a level, 0 for the compact form.
-type form struct {
+// A representation is the form of an answer: an HTML page or JSON.
+type representation struct {
 	html   bool
-	indent int
+	indent int // of JSON: spaces a level, 0 for the compact form
 }
 
-// negotiate finds how to answer a request with these Accept headers that asks
-// for a format, "" for none, or a *problem where no renderer satisfies it. As in
-// DRF, a more specific media type goes first, q-values do not count, and of
-// media types equally specific the preferred renderer's wins.
-func negotiate(accept []string, format string) (form, error) {
+// negotiate chooses the representation for a request with the given Accept headers
+// and format, "" for none. Its error, if no renderer satisfies them, is a *problem.
+// As in DRF, the most specific media type wins, whatever its q-value; among equally
+// specific ones, the one whose renderer is preferred.
+func negotiate(accept []string, format string) (representation, error) {
 	candidates := renderers
 	if format != "" {
 		i := slices.IndexFunc(renderers, func(r renderer) bool { return r.format == format })
 		if i < 0 {
-			return form{}, errNotFound
+			return representation{}, errNotFound
 		}
 		candidates = renderers[i : i+1]
 	}
 	if len(accept) == 0 {
-		return form{html: candidates[0].format == "api"}, nil
+		return representation{html: candidates[0].format == "api"}, nil
 	}
 	var byPrecedence [4][]mediaType
 	for token := range strings.SplitSeq(strings.Join(accept, ","), ",") {
@@ -57,17 +56,17 @@ func negotiate(accept []string, format string) (form, error) {
 					continue
 				}
 				if r.format != "json" {
-					return form{html: true}, nil
+					return representation{html: true}, nil
 				}
-				return form{indent: m.indent()}, nil
+				return representation{indent: m.indent()}, nil
 			}
 		}
 	}
-	return form{}, errNotAcceptable
+	return representation{}, errNotAcceptable
 }
 
 // parseMediaType reads a token such as "application/json; indent=4". Nothing is
-// an error: what is no media type matches no renderer.
+// an error: a token that is not a media type matches no renderer.
 func parseMediaType(token string) mediaType {
 	fullType, rest := cutParam(token)
 	var m mediaType
@@ -103,8 +102,8 @@ func cutParam(s string) (param, rest string) {
 	return strings.TrimSpace(s), ""
 }
 
-// precedence says how specific m is: 3 with parameters, 2 without, 1 for
-// type/*, 0 for */*. A q-value is no parameter.
+// precedence returns how specific m is: 3 with parameters, 2 without, 1 for
+// type/*, 0 for */*. A q-value does not count as a parameter.
 func (m mediaType) precedence() int {
 	switch {
 	case m.mainType == "*":
@@ -122,8 +121,8 @@ func (m mediaType) matches(r renderer) bool {
 		(m.subType == "*" || m.subType == r.subType)
 }
 
-// indent reads the parameter of that name: 1 to 8 spaces, or 0 for the compact
-// form, which any number below stands for too.
+// indent returns the value of the parameter indent, at most 8; 0, which is the
+// compact form, if it is missing, negative or not a number.
 func (m mediaType) indent() int {
 	value, _ := query(m.params).get("indent")
 	n, ok := parseInt(value)

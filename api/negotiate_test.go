@@ -1,6 +1,9 @@
 package api
 
-import "testing"
+import (
+	"errors"
+	"testing"
+)
 
 func TestNegotiate(t *testing.T) {
 	const page = -1 // for people
@@ -65,12 +68,12 @@ func TestNegotiate(t *testing.T) {
 		{[]string{",,application/json; indent=2,"}, "", 2, nil},
 	}
 	for _, test := range tests {
-		want := form{indent: test.indent}
+		want := representation{indent: test.indent}
 		if test.indent == page {
-			want = form{html: true}
+			want = representation{html: true}
 		}
 		got, err := negotiate(test.accept, test.format)
-		if got != want || err != test.want {
+		if got != want || !errors.Is(err, test.want) {
 			t.Errorf("negotiate(%q, %q) = %+v, %v, want %+v, %v", test.accept, test.format, got, err, want, test.want)
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// maxDigits is the longest number that Python converts.
+// maxDigits is the largest number of digits that Python's int() accepts.
 const maxDigits = 4300
 
 // parseInt reads a number as Python's int() does: white space around it, one
@@ -42,7 +42,7 @@ func parseInt(s string) (*big.Int, bool) {
 	return n, ok
 }
 
-// allDigits reports whether there is nothing but decimal digits in s.
+// allDigits reports whether s has nothing but decimal digits.
 func allDigits(s string) bool {
 	for _, r := range s {
 		if _, ok := digit(r); !ok {
@@ -52,7 +52,7 @@ func allDigits(s string) bool {
 	return true
 }
 
-// parseID reads s as an id; ok is false where no record can have such a one.
+// parseID reads s as an id; ok is false if no record can have it.
 func parseID(s string) (id int, ok bool) {
 	n, ok := parseInt(s)
 	if !ok || n.Sign() <= 0 || !n.IsInt64() {

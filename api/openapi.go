@@ -11,7 +11,7 @@ const openAPIPath = "/openapi.json"
 //go:embed openapi.json
 var openAPIDocument []byte
 
-// openAPI describes all of it for machines, in OpenAPI 3.1.
+// openAPI serves the description of everything here, in OpenAPI 3.1.
 func (a *api) openAPI(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		sendText(w, r, http.StatusMethodNotAllowed, "")

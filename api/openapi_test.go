@@ -106,12 +106,13 @@ func newWorld(t *testing.T) world {
 	passed := record.Pass{Started: now.Add(-time.Hour), DurationSeconds: 1.5, Tally: record.Tally{Asked: 3, Fresh: 2, Failed: 1}, Left: 4, More: true, Cancelled: true, Error: "no space left on device"}
 	passed.GitHub.Requests, passed.GitHub.Charged = 9, 4
 	passed.GitHub.HeldUntil, passed.GitHub.Reason = now, "the hourly limit is used up"
+	passed.PyPI.Waiting, passed.PyPI.Fault = 12, "PyPI fails: connection refused"
 	check(s.LogPass(passed, now.AddDate(0, 0, -1)))
 
 	o.Store = s
 	o.Activity = func() status.Activity {
 		return status.Activity{RunningSince: now, NextTick: now.Add(time.Minute), Budgets: []status.Budget{
-			{Name: "GitHub", Known: true, Limit: 5000, Remaining: 12, Reset: now.Add(time.Hour), HeldUntil: now.Add(time.Minute), Reason: "Retry-After"},
+			{Name: "GitHub", Known: true, Limit: 5000, Remaining: 12, Reset: now.Add(time.Hour), HeldUntil: now.Add(time.Minute), Reason: "Retry-After", Fault: "GitHub refused the token"},
 			{Name: "PyPI"},
 		}}
 	}
@@ -414,7 +415,7 @@ func TestWhatIsServedIsDescribed(t *testing.T) {
 // optional are the members that an object of an answer may lack.
 var optional = []string{
 	"left", "more", "cancelled",
-	"age_under_seconds", "running_since", "next_tick", "limit_requests", "reset", "held_until", "reason",
+	"age_under_seconds", "running_since", "next_tick", "limit_requests", "reset", "held_until", "reason", "waiting", "fault",
 	"failing_since", "error", "last_attempt", "last_success", "next_due",
 }
 

@@ -133,7 +133,7 @@ func (d *described) holds(response string, head bool, w *httptest.ResponseRecord
 		values := w.Header().Values(name)
 		if len(values) == 0 {
 			if header.(node)["required"] == true {
-				return fmt.Errorf("it has no %s", name)
+				return fmt.Errorf("the answer lacks the header %s", name)
 			}
 			continue
 		}
@@ -254,12 +254,12 @@ func TestDescriptionIsWhole(t *testing.T) {
 		if ref, ok := n["$ref"].(string); ok {
 			referred[strings.TrimPrefix(ref, "#")] = true
 			if found, _ := d.at(strings.TrimPrefix(ref, "#")); found == nil || len(n) != 1 {
-				t.Errorf("%s: the reference %s leads nowhere, or does not stand alone", at, ref)
+				t.Errorf("%s: the reference %s has no target, or members beside it", at, ref)
 			}
 		}
 		if id, ok := n["operationId"].(string); ok {
 			if operations[id] {
-				t.Errorf("%s: there is another operation %s", at, id)
+				t.Errorf("%s: the operationId %s is not unique", at, id)
 			}
 			operations[id] = true
 		}
@@ -268,7 +268,7 @@ func TestDescriptionIsWhole(t *testing.T) {
 		}
 		if example, ok := n["example"]; ok && n["schema"] != nil {
 			if err := d.valid(at+"/schema", example); err != nil {
-				t.Errorf("%s: the example is none: %v", at, err)
+				t.Errorf("%s: the example does not match the schema: %v", at, err)
 			}
 		}
 	})
@@ -277,11 +277,11 @@ func TestDescriptionIsWhole(t *testing.T) {
 		for name := range members.(node) {
 			at := pointer("components", kind, name)
 			if !referred[at] {
-				t.Errorf("%s is referred to by nothing", at)
+				t.Errorf("nothing refers to %s", at)
 			}
 			if kind == "schemas" {
 				if _, err := d.compiler.Compile(describedAt + "#" + at); err != nil {
-					t.Errorf("%s is no JSON Schema: %v", at, err)
+					t.Errorf("%s is not a JSON Schema: %v", at, err)
 				}
 			}
 		}

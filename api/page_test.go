@@ -51,7 +51,7 @@ func TestPages(t *testing.T) {
 		{0, "limit=" + strings.Repeat("9", maxDigits+1), "", "", "7654321"},
 		{0, "limit=" + strings.Repeat("0", 4000) + "5", "limit=5&offset=5", "", "76543"},
 
-		{2, "", "", "", "7654321"},
+		{2, "", "limit=2&offset=2", "", "76"},
 		{2, "limit=1", "limit=1&offset=1", "", "7"},
 		{2, "limit=2&offset=2", "limit=2&offset=4", "limit=2", "54"},
 		{2, "limit=5&offset=3", "limit=2&offset=5", "limit=2&offset=1", "43"},

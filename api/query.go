@@ -7,9 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-// A query is a query string read as Python's parse_qsl does: "&" alone parts
+// A query is a query string read as Python's parse_qsl does: only "&" separates
 // the fields, blank values are kept, and nothing in it is an error. The fields
-// stand in their order; a key may stand more than once.
+// keep their order; a key may occur more than once.
 type query []field
 
 type field struct{ key, value string }
@@ -29,7 +29,7 @@ func parseQuery(raw string) query {
 	return q
 }
 
-// get returns the value of a key; of several, the last.
+// get returns the last value of a key.
 func (q query) get(key string) (value string, ok bool) {
 	for i := len(q) - 1; i >= 0; i-- {
 		if q[i].key == key {
@@ -39,7 +39,7 @@ func (q query) get(key string) (value string, ok bool) {
 	return "", false
 }
 
-// without returns a copy of q that has none of the keys, with room for as many.
+// without returns a copy of q without the given keys, with capacity to append them again.
 func (q query) without(keys ...string) query {
 	kept := make(query, 0, len(q)+len(keys))
 fields:
@@ -54,7 +54,7 @@ fields:
 	return kept
 }
 
-// encode sorts q by key, equal keys staying in their order, and writes it as
+// encode sorts q by key, keeping the order of equal keys, and writes it as
 // Python's urlencode does.
 func (q query) encode() string {
 	sort.SliceStable(q, func(i, j int) bool { return q[i].key < q[j].key })
@@ -70,8 +70,7 @@ func (q query) encode() string {
 	return string(b)
 }
 
-// unquotePlus is Python's unquote after "+" became a space: an escape that is
-// none stands for itself.
+// unquotePlus is Python's unquote_plus: an invalid escape is kept as it is.
 func unquotePlus(s string) string {
 	if strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 {
 		return replaceInvalid(s)
@@ -96,8 +95,8 @@ func isHex(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }
 
-// replaceInvalid puts U+FFFD in the place of what is no UTF-8: as in Python,
-// one for as many bytes as could have begun a character.
+// replaceInvalid replaces what is not UTF-8 by U+FFFD: as in Python, one for each
+// longest sequence of bytes that could have begun a character.
 func replaceInvalid(s string) string {
 	if utf8.ValidString(s) {
 		return s
@@ -111,16 +110,16 @@ func replaceInvalid(s string) string {
 		}
 		b = utf8.AppendRune(b, utf8.RuneError)
 		i++
-		// s[i-1] may begin a character of which a part is there: go on while
-		// some continuation would still make it one.
+		// s[i-1] may begin a character that is cut short: skip the bytes that
+		// could belong to it.
 		for start := i - 1; i < len(s) && beginsRune(s[start:i+1]); i++ {
 		}
 	}
 	return string(b)
 }
 
-// beginsRune reports whether s, two bytes or more but no whole character,
-// begins one. What can follow depends on the first two bytes alone.
+// beginsRune reports whether s, two or more bytes, is an incomplete character.
+// Whether it can be completed depends on its first two bytes alone.
 func beginsRune(s string) bool {
 	return utf8.ValidString(s+"\x80") || utf8.ValidString(s+"\x80\x80")
 }
@@ -137,8 +136,8 @@ func appendQuotePlus(b []byte, s string) []byte {
 	return b
 }
 
-// quote is Python's quote: it escapes all but letters, digits, "_.-~" and the
-// bytes of safe.
+// quote is Python's quote: it escapes all bytes but ASCII letters, digits, "_.-~"
+// and those in safe.
 func quote(s, safe string) string {
 	b := make([]byte, 0, len(s))
 	for i := 0; i < len(s); i++ {

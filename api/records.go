@@ -89,14 +89,14 @@ func (a *api) getRoot(e *render.Encoder, rq *request) error {
 	e.Open('{')
 	for _, name := range []string{"packages", "search", "grids", "categories"} {
 		e.Key(name)
-		e.String(rq.links.Base + root + name + rq.links.Tail)
+		e.String(rq.links.Base + root + name + rq.links.Suffix)
 	}
 	e.Close('}')
 	return nil
 }
 
-// page returns the page of a list that a request asks for, whose answer changed no
-// earlier than what it depends on beside the records.
+// page returns the page of a list that a request asks for. It counts a change of
+// the settings for lists as a change of the answer.
 func (a *api) page(rq *request) page {
 	rq.changed = latest(rq.changed, a.pagesChanged)
 	return newPage(rq.query, a.maxLimit)
@@ -109,8 +109,8 @@ func latest(a, b time.Time) time.Time {
 	return a
 }
 
-// list writes a page: the count of all records, the links to the pages beside
-// it, and its records, which read gets and write writes.
+// list writes a page of a list: the number of all records, the links to the next
+// and the previous page, and the records. read returns these, and write writes one.
 func list[T any](e *render.Encoder, rq *request, p page, read func(offset, limit int) ([]T, int, error), write func(*render.Encoder, *request, *T) error) error {
 	items, count, err := read(p.window())
 	if err != nil {
@@ -127,15 +127,17 @@ func list[T any](e *render.Encoder, rq *request, p page, read func(offset, limit
 	return nil
 }
 
-// beginPage writes what stands before the records of a page.
+// beginPage writes a page up to its records.
 func beginPage(e *render.Encoder, rq *request, p page, count int) {
 	e.Open('{')
 	e.Key("count")
 	e.Int(count)
+	next, ok := p.next(rq.query, count)
 	e.Key("next")
-	writePageLink(e, rq, func() (string, bool) { return p.next(rq.query, count) })
+	writePageLink(e, rq, next, ok)
+	previous, ok := p.previous(rq.query)
 	e.Key("previous")
-	writePageLink(e, rq, func() (string, bool) { return p.previous(rq.query) })
+	writePageLink(e, rq, previous, ok)
 	e.Key("results")
 	e.Open('[')
 }
@@ -145,9 +147,8 @@ func endPage(e *render.Encoder) {
 	e.Close('}')
 }
 
-// pageLink writes the link to a page beside this one, or null for none.
-func writePageLink(e *render.Encoder, rq *request, beside func() (query string, ok bool)) {
-	query, ok := beside()
+// writePageLink writes the link to a page given by its query, or null if ok is false.
+func writePageLink(e *render.Encoder, rq *request, query string, ok bool) {
 	if !ok {
 		e.Null()
 		return

@@ -9,12 +9,12 @@ import (
 	"pkgmetad/internal/web"
 )
 
-// root is where the API lies below the public URL.
+// root is the path of the API below the public URL.
 const root = render.Root
 
-// routes maps the paths to the views. As in Django every path of the API ends
-// in a slash or in a format suffix such as ".json", and one that lacks its
-// slash is redirected.
+// routes maps the paths to the views. As in Django, every path of the API ends
+// in a slash or in a format suffix such as ".json", and a path without either is
+// redirected to the one with a slash.
 func (a *api) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", a.unknown)
@@ -54,7 +54,7 @@ func (a *api) routes() http.Handler {
 	mux.HandleFunc(openAPIPath, a.openAPI)
 	mux.Handle("/static/", web.Assets())
 	mux.HandleFunc("/static", a.unknown)
-	// Browsers that show JSON ask for the icon at the place where it once was.
+	// Where a browser shows JSON, nothing names the icon, and it asks for the default path.
 	mux.Handle("/favicon.ico", http.RedirectHandler(a.base.prefix+web.IconPath(), http.StatusMovedPermanently))
 	if a.snapshots != nil {
 		mux.HandleFunc(snapshotPath, a.snapshot)
@@ -62,8 +62,8 @@ func (a *api) routes() http.Handler {
 	return onlyCleanPaths(mux, a.unknown)
 }
 
-// onlyCleanPaths keeps ServeMux from redirecting a path with an empty, "." or
-// ".." segment to one without: it names nothing here.
+// onlyCleanPaths answers paths with an empty, "." or ".." segment by unknown;
+// ServeMux would redirect them to the cleaned path.
 func onlyCleanPaths(next http.Handler, unknown http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if p := r.URL.EscapedPath(); p != "/" {
@@ -106,8 +106,9 @@ func (a *api) suffixed(lists map[string]view) http.HandlerFunc {
 	}
 }
 
-// cutSuffix parts a segment of a path from its format suffix, "" where it has
-// none. ok is false where the segment has a dot that begins none, or a slash.
+// cutSuffix splits a path segment into the name and the format suffix, "" if it
+// has none. ok is false if the segment has a slash, or a dot that does not begin
+// a format suffix.
 func cutSuffix(segment string) (name, suffix string, ok bool) {
 	name, suffix, dotted := strings.Cut(segment, ".")
 	if strings.Contains(name, "/") || dotted && suffix == "" {
@@ -124,7 +125,7 @@ func cutSuffix(segment string) (name, suffix string, ok bool) {
 // appendSlash redirects to the same path with a slash at its end, whatever the
 // method, and keeps the query.
 func (a *api) appendSlash(w http.ResponseWriter, r *http.Request) {
-	// What Django leaves as it is, in a path and in a query.
+	// The characters that Django does not escape, in a path and in a query.
 	location := a.base.prefix + quote(r.URL.Path, "/:@&+$,!*'()") + "/"
 	if r.URL.RawQuery != "" {
 		location += "?" + quote(r.URL.RawQuery, "/#%[]=:;$&()+,!?*@'")

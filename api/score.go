@@ -8,14 +8,14 @@ import (
 	"pkgmetad/internal/record"
 )
 
-// minScore is the least that a package can score.
+// minScore is the lowest score of a package.
 const minScore = -500
 
 // score rates a package as Django Packages does: its stars, less a tenth of
 // them for each full three months since the last commit, less 30 % of them, at
 // most 1000, unless it is known to support Python 3; at least -500. Months are
-// those of the calendar. A fraction is cut off, towards zero. An unknown last
-// commit costs nothing.
+// calendar months. The result is rounded towards zero. An unknown last commit
+// costs nothing.
 func score(p *record.Package, now time.Time) int {
 	stars := p.Repo.Stars
 	tenths := 10 * stars
@@ -37,9 +37,9 @@ func weight(p *record.Package, now time.Time) int {
 	return popularity(p) + activity(p, now) + upkeep(p, now)
 }
 
-// gridWeight rates a grid from 0 to 100: 25 each for comparing packages at all,
-// for a description, for standing in the header of a site, and for being locked,
-// which is to be looked after.
+// gridWeight rates a grid from 0 to 100: 25 each for comparing any packages, for a
+// description, for being in the header of a site, and for being locked, which
+// suggests that somebody maintains it.
 func gridWeight(g *record.Grid, packages int) (points int) {
 	for _, has := range []bool{packages > 0, g.Description != "", g.Header, g.IsLocked} {
 		if has {
@@ -99,8 +99,7 @@ func supportsPython3(p *record.Package) bool {
 	return p.Project.Python3 != nil && *p.Project.Python3
 }
 
-// lastReleased returns when the latest version was uploaded, nil where that is
-// unknown.
+// lastReleased returns when the latest version was uploaded, nil if unknown.
 func lastReleased(p *record.Package) *time.Time {
 	if p.Project.Version == nil {
 		return nil
@@ -113,9 +112,9 @@ func lastReleased(p *record.Package) *time.Time {
 	return nil
 }
 
-// monthsBetween returns how many full months of the calendar, in UTC, lie
-// between two times, 0 where the first is not before the second. A month after
-// a day that the next month lacks is that month's last day.
+// monthsBetween returns the number of full calendar months, in UTC, between two
+// times, 0 if the first is not before the second. A month after January 31 is the
+// last day of February.
 func monthsBetween(from, to time.Time) int {
 	from, to = from.UTC(), to.UTC()
 	months := 12*(to.Year()-from.Year()) + int(to.Month()-from.Month())
@@ -127,7 +126,7 @@ func monthsBetween(from, to time.Time) int {
 	return max(0, months)
 }
 
-// separators are the characters that Django Packages takes for such in names.
+// separators are what Django Packages takes for separators in names.
 const separators = "_,.- /|"
 
 // noPrefix returns a title or slug in lower case without "django" wherever a
@@ -141,7 +140,7 @@ func noPrefix(s string) string {
 }
 
 // cleanTitle returns the ASCII letters and digits of a slug, in lower case. The
-// site makes a slug of it first, which leaves no other.
+// site slugifies it first, which removes all other letters.
 func cleanTitle(s string) string {
 	return strings.Map(func(r rune) rune {
 		if 'a' <= r && r <= 'z' || '0' <= r && r <= '9' {

@@ -14,8 +14,8 @@ import (
 	"pkgmetad/store"
 )
 
-// A Searcher finds packages and grids by words of their texts, the best first.
-// Nothing in a query is an error. It is called concurrently.
+// A Searcher finds packages and grids by the words in their texts, at most limit
+// of them, best first. No query is an error. It is called concurrently.
 type Searcher interface {
 	Search(ctx context.Context, query string, limit int) ([]Hit, error)
 }
@@ -32,34 +32,35 @@ type Hit struct {
 	ID   int
 }
 
-// mostHits is how many results a search returns.
-const mostHits = 20
+// maxHits is the largest number of results of a search.
+const maxHits = 20
 
 func (a *api) search() view {
 	return view{name: "Search", description: "Packages and grids that match ?q=, the best first.", get: a.getSearch, page: a.searchPage}
 }
 
-// A result is what a search found, as it is told of.
+// A result is a hit of a search with its record: a grid or a package.
 type result struct {
 	grid     *record.Grid
-	compares int // packages, of a grid
+	compared int // packages in the grid
 	pkg      *record.Package
-	category string // its title
+	category string // title of the package's category
 }
 
-// results looks up what the query finds. What has left meanwhile is left out.
+// results searches and looks up the records of the hits. Those deleted in the
+// meantime are left out.
 func (a *api) results(rq *request) (found []result, err error) {
 	q, _ := rq.query.get("q")
 	if q = strings.TrimSpace(q); q == "" || a.searcher == nil {
 		return nil, nil
 	}
-	select { // a search is work, all other answers hardly are: these must not wait for many of those
+	select { // searches are expensive, and too many at once would slow down all other answers
 	case a.searches <- struct{}{}:
 		defer func() { <-a.searches }()
 	case <-rq.Context().Done():
 		return nil, errSearch
 	}
-	hits, err := a.searcher.Search(rq.Context(), q, mostHits)
+	hits, err := a.searcher.Search(rq.Context(), q, maxHits)
 	if errors.Is(err, ErrNotReady) || err != nil && rq.Context().Err() != nil {
 		return nil, errSearch
 	}
@@ -67,24 +68,9 @@ func (a *api) results(rq *request) (found []result, err error) {
 		return nil, err
 	}
 	for _, hit := range hits {
-		var r result
-		if hit.Grid {
-			var g record.Grid
-			g, err = a.store.Grid(hit.ID)
-			r.grid = &g
-			if ids, err := a.store.GridPackages(hit.ID); err == nil {
-				r.compares = len(ids)
-			}
-		} else {
-			var p record.Package
-			p, err = a.store.Package(hit.ID)
-			r.pkg = &p
-			if c, err := a.store.Category(p.Category); err == nil {
-				r.category = c.Title
-			}
-		}
+		r, err := a.result(hit)
 		if errors.Is(err, store.ErrNotFound) {
-			continue
+			continue // deleted since it was indexed
 		}
 		if err != nil {
 			return nil, err
@@ -94,8 +80,29 @@ func (a *api) results(rq *request) (found []result, err error) {
 	return found, nil
 }
 
+// result reads what a hit stands for. Its error may be store.ErrNotFound.
+func (a *api) result(hit Hit) (r result, err error) {
+	if hit.Grid {
+		g, err := a.store.Grid(hit.ID)
+		if err != nil {
+			return r, err
+		}
+		ids, err := a.store.GridPackages(hit.ID)
+		return result{grid: &g, compared: len(ids)}, err
+	}
+	p, err := a.store.Package(hit.ID)
+	if err != nil {
+		return r, err
+	}
+	c, err := a.store.Category(p.Category)
+	if errors.Is(err, store.ErrNotFound) { // the catalogue may give it none
+		err = nil
+	}
+	return result{pkg: &p, category: c.Title}, err
+}
+
 func (a *api) getSearch(e *render.Encoder, rq *request) error {
-	rq.changed = time.Time{} // the scores change with the time
+	rq.changed = time.Time{} // unknown: the scores depend on the present time
 	found, err := a.results(rq)
 	if err != nil {
 		return err
@@ -111,8 +118,8 @@ func (a *api) getSearch(e *render.Encoder, rq *request) error {
 	return nil
 }
 
-// A searchItem is a result in the shape of the documentation. What is not kept
-// here (downloads, usage) is zero, as is whatever a grid has none of.
+// A searchItem is a result with the fields that the API documents. What this
+// service does not know (downloads, usage) is zero, and so is what grids lack.
 type searchItem struct {
 	kind, path, title, slug, description, category, participants string
 	created, modified                                            time.Time
@@ -124,7 +131,7 @@ func (r *result) item(now time.Time) searchItem {
 	if g := r.grid; g != nil {
 		return searchItem{
 			kind: "grid", path: "/grids/g/" + g.Slug + "/", title: g.Title, slug: g.Slug, description: g.Description,
-			created: g.Created, modified: g.Modified, weight: gridWeight(g, r.compares),
+			created: g.Created, modified: g.Modified, weight: gridWeight(g, r.compared),
 		}
 	}
 	p := r.pkg

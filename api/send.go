@@ -11,8 +11,8 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// Every answer may be kept, and is to be asked about before it is used again:
-// that costs a 304.
+// Caches may keep every answer, but must revalidate it before they use it again,
+// which costs no more than a 304.
 var (
 	revalidate = []string{"public, no-cache"}
 	noSniff    = []string{"nosniff"}
@@ -21,9 +21,9 @@ var (
 // gzipFrom is the length in bytes from which a body is worth compressing.
 const gzipFrom = 1024
 
-// send answers a GET, HEAD or OPTIONS with a complete body, whose type stands in
-// the header. A success carries a weak ETag and, unless changed is zero, a
-// Last-Modified, and is a 304 for whoever has it already.
+// send sends a complete answer; the caller has set its Content-Type. A success,
+// other than to OPTIONS, gets a weak ETag and, unless changed is zero, a
+// Last-Modified, and becomes a 304 if the client has it already.
 func (a *api) send(w http.ResponseWriter, r *http.Request, status int, body []byte, changed time.Time) {
 	h := w.Header()
 	h["X-Content-Type-Options"] = noSniff
@@ -50,12 +50,12 @@ func (a *api) send(w http.ResponseWriter, r *http.Request, status int, body []by
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
-		w.Write(body) // a client that is gone is nobody's failure
+		w.Write(body) // an error means that the client has gone
 	}
 }
 
-// entityTag returns the weak ETag of a body: it is of the content before
-// compression, and the same after a restart.
+// entityTag returns the weak ETag of an uncompressed body. It stays the same
+// across restarts.
 func entityTag(body []byte) string {
 	b := make([]byte, 0, 4+16)
 	b = append(b, `W/"`...)
@@ -63,20 +63,21 @@ func entityTag(body []byte) string {
 	return string(append(b, '"'))
 }
 
-// lastModified returns the time to tell for something that changed then: the
-// next whole second, by which no later change can be told. Within the second of
-// the change that lies ahead, and must not be told; the present second then
-// stands for it, and is not settled: it proves nothing if it comes back.
-func lastModified(changed time.Time) (told time.Time, settled bool) {
-	told = changed.Add(time.Second - 1).Truncate(time.Second).UTC()
-	if now := time.Now().Truncate(time.Second); told.After(now) {
+// lastModified returns the Last-Modified of something that changed at the given
+// time: that time rounded up to a whole second, so that a change after it gets a
+// later date. Until that second has come it must not be sent, and the result is the
+// present second, with settled false: more changes may follow within it, so a
+// client that sends it back in If-Modified-Since must get a full answer.
+func lastModified(changed time.Time) (date time.Time, settled bool) {
+	date = changed.Add(time.Second - 1).Truncate(time.Second).UTC()
+	if now := time.Now().Truncate(time.Second); date.After(now) {
 		return now.UTC(), false
 	}
-	return told, true
+	return date, true
 }
 
-// unchanged reports whether the client of a GET or HEAD has this state of the
-// answer (RFC 9110, 13.1): by its tags, and only where it sent none by the date.
+// unchanged reports whether the client of a GET or HEAD already has this answer
+// (RFC 9110, 13.1). Its date counts only if it sent no tags.
 func unchanged(r *http.Request, tag string, changed time.Time) bool {
 	if known := r.Header["If-None-Match"]; len(known) > 0 {
 		for _, list := range known {
@@ -95,7 +96,8 @@ func unchanged(r *http.Request, tag string, changed time.Time) bool {
 	return err == nil && settled && !modified.After(t)
 }
 
-// matchesTag compares tag with each of a list, weakly.
+// matchesTag reports whether list, the value of an If-None-Match, is "*" or
+// contains tag, by weak comparison.
 func matchesTag(list, tag string) bool {
 	opaque := strings.TrimPrefix(tag, "W/")
 	for {
@@ -122,8 +124,8 @@ func matchesTag(list, tag string) bool {
 }
 
 // encodingWeight returns the weight that a client gives a content coding
-// (RFC 9110, 12.5.3), or else the one of "*", and whether it named it; 0 where it
-// does not take it, or said nothing of it.
+// (RFC 9110, 12.5.3), and whether it named the coding; otherwise the weight is that
+// of "*". It is 0 if the client refuses the coding or does not mention it.
 func encodingWeight(h http.Header, coding string) (q float64, named bool) {
 	for _, list := range h["Accept-Encoding"] {
 		for item := range strings.SplitSeq(list, ",") {
@@ -140,7 +142,8 @@ func encodingWeight(h http.Header, coding string) (q float64, named bool) {
 	return q, named
 }
 
-// prefersGzip reports whether the client takes gzip, and not rather nothing.
+// prefersGzip reports whether the client accepts gzip and does not prefer an
+// uncompressed body.
 func prefersGzip(h http.Header) bool {
 	if len(h["Accept-Encoding"]) == 0 {
 		return false
@@ -150,8 +153,8 @@ func prefersGzip(h http.Header) bool {
 	return q > 0 && (!named || q >= plain)
 }
 
-// qvalue reads the weight in the parameters of a coding: 1 where there is none,
-// 0 where it can't be read.
+// qvalue returns the weight in the parameters of a coding: 1 if there is none,
+// 0 if it is not a number.
 func qvalue(params string) float64 {
 	name, value, ok := strings.Cut(strings.TrimSpace(params), "=")
 	if !ok || !strings.EqualFold(strings.TrimSpace(name), "q") {
@@ -171,18 +174,18 @@ type zipper struct {
 }
 
 func newZipper() *zipper {
-	w, err := gzip.NewWriterLevel(nil, gzip.BestSpeed) // the body is made anew for each answer
+	w, err := gzip.NewWriterLevel(nil, gzip.BestSpeed) // each answer is compressed anew
 	if err != nil {
-		panic(err) // there is that level
+		panic(err) // the level is valid
 	}
 	return &zipper{gzip: w}
 }
 
-// zip returns the compressed body, which lasts until the next one.
+// zip returns the compressed body, which is valid until the next call.
 func (z *zipper) zip(body []byte) []byte {
 	z.out.Reset()
 	z.gzip.Reset(&z.out)
-	z.gzip.Write(body) // a buffer fails at nothing
+	z.gzip.Write(body) // writing to a bytes.Buffer does not fail
 	z.gzip.Close()
 	return z.out.Bytes()
 }

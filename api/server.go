@@ -12,9 +12,8 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// NewServer returns a server for h that no slow or silent client can hold: each
-// phase of a connection has a deadline. What net/http has to say goes to log as
-// warnings.
+// NewServer returns a server for h that slow or silent clients cannot tie up: each
+// phase of a connection has a deadline. What net/http reports is logged as warnings.
 func NewServer(h http.Handler, log zerolog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           h,
@@ -36,15 +35,15 @@ func (w warnings) Write(line []byte) (int, error) {
 }
 
 // LimitListener returns a listener that accepts from l while fewer than n of
-// its connections are open, and lets further ones wait in the kernel's queue.
-// An n below 1 counts as 1.
+// its connections are open, and leaves further ones in the kernel's queue. An n
+// below 1 counts as 1.
 func LimitListener(l net.Listener, n int) net.Listener {
 	return &limitListener{Listener: l, slots: make(chan struct{}, max(n, 1)), closed: make(chan struct{})}
 }
 
 type limitListener struct {
 	net.Listener
-	slots  chan struct{} // holds one for each open connection
+	slots  chan struct{} // semaphore: one element for each open connection
 	closed chan struct{}
 	once   sync.Once
 }
@@ -63,7 +62,7 @@ func (l *limitListener) Accept() (net.Conn, error) {
 	return &limitConn{Conn: c, release: sync.OnceFunc(func() { <-l.slots })}, nil
 }
 
-// Close also ends an Accept that waits for a connection to close.
+// Close also ends an Accept that is waiting for a slot.
 func (l *limitListener) Close() error {
 	l.once.Do(func() { close(l.closed) })
 	return l.Listener.Close()
@@ -74,7 +73,7 @@ type limitConn struct {
 	release func()
 }
 
-// ReadFrom lets the kernel copy a file, as it does where nothing stands between.
+// ReadFrom keeps sendfile working, which the embedded interface alone would hide.
 func (c *limitConn) ReadFrom(r io.Reader) (int64, error) { return io.Copy(c.Conn, r) }
 
 func (c *limitConn) Close() error {

@@ -97,7 +97,7 @@ func TestFilesGoByTheKernel(t *testing.T) {
 	}
 	to, ok := conn.(io.ReaderFrom)
 	if !ok {
-		t.Fatal("it takes no file")
+		t.Fatal("the connection is not an io.ReaderFrom, so files are not sent by the kernel")
 	}
 	if n, err := to.ReadFrom(strings.NewReader("abc")); n != 3 || err != nil {
 		t.Error(n, err)

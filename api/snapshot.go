@@ -14,12 +14,12 @@ import (
 const (
 	snapshotPath = "/snapshot/packages.ndjson"
 
-	// sequenceHeader tells the sequence that a snapshot is of.
+	// sequenceHeader is the name of the header with the sequence of the snapshot.
 	sequenceHeader = "Pkgmetad-Sequence"
 )
 
-// snapshot serves the snapshot: whole, in ranges, and compressed for those who
-// ask, with strong validators.
+// snapshot serves the snapshot: all of it or ranges, compressed for clients that
+// ask for it, with strong validators.
 func (a *api) snapshot(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h["X-Content-Type-Options"] = noSniff
@@ -58,59 +58,61 @@ func (a *api) snapshot(w http.ResponseWriter, r *http.Request) {
 		r = r.Clone(r.Context())
 		r.Header.Del("If-Modified-Since")
 	}
-	http.ServeContent(&patient{ResponseWriter: w, size: size}, r, "", modified, f)
+	http.ServeContent(&patientWriter{ResponseWriter: w, size: size}, r, "", modified, f)
 }
 
-// acceptedCoding returns the form that a client prefers or, of several, the
-// smallest. One that takes anything gets gzip, which everybody can read.
+// acceptedCoding returns the content coding that the client weighs highest, ""
+// for none; among equals, the one with the smallest file. A client that accepts
+// any coding gets gzip, which everything can decode.
 func acceptedCoding(h http.Header) string {
-	best, most := "", 0.0
+	best, bestWeight := "", 0.0
 	for _, coding := range snapshot.Codings() {
 		q, named := encodingWeight(h, cmp.Or(coding, "identity"))
-		if (named || coding == "gzip") && q > most {
-			best, most = coding, q
+		if (named || coding == "gzip") && q > bestWeight {
+			best, bestWeight = coding, q
 		}
 	}
 	return best
 }
 
-// What a reader of the snapshot has to take in that time at least, or it is
-// cut off: it may be slow, but not hold a connection for ever.
+// A client of the snapshot has to read chunkBytes in every chunkTime, or it is
+// cut off: it may be slow, but must not hold a connection for ever.
 const (
-	patientBytes = 1 << 20
-	patientTime  = time.Minute
+	chunkBytes = 1 << 20
+	chunkTime  = time.Minute
 )
 
-// patient lets a large file take longer than any other answer may, as long as
-// it gets on.
-type patient struct {
+// patientWriter lets a large file take longer than other answers may, as long as
+// the client makes progress.
+type patientWriter struct {
 	http.ResponseWriter
-	size int64 // of the whole file where it is compressed, which ServeContent does not tell; else -1
+	size int64 // of the file if it is compressed, for the Content-Length, which ServeContent then omits; else -1
 }
 
-func (p *patient) WriteHeader(status int) {
+func (p *patientWriter) WriteHeader(status int) {
 	if status == http.StatusOK && p.size >= 0 {
 		p.Header().Set("Content-Length", strconv.FormatInt(p.size, 10))
 	}
 	p.ResponseWriter.WriteHeader(status)
 }
 
-// ReadFrom hands the file over to the kernel, a stretch at a time.
-func (p *patient) ReadFrom(src io.Reader) (n int64, err error) {
-	wire := http.NewResponseController(p.ResponseWriter)
+// ReadFrom sends src in chunks, each with a deadline of its own.
+func (p *patientWriter) ReadFrom(src io.Reader) (n int64, err error) {
+	controller := http.NewResponseController(p.ResponseWriter)
 	for {
-		if err := wire.SetWriteDeadline(time.Now().Add(patientTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		if err := controller.SetWriteDeadline(time.Now().Add(chunkTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 			return n, err
 		}
-		stretch := &io.LimitedReader{R: src, N: patientBytes}
-		if whole, ok := src.(*io.LimitedReader); ok { // so that the kernel sees the file itself
-			stretch.R, stretch.N = whole.R, min(whole.N, patientBytes)
+		chunk := &io.LimitedReader{R: src, N: chunkBytes}
+		limited, ok := src.(*io.LimitedReader)
+		if ok { // read what it wraps: sendfile needs the file itself
+			chunk.R, chunk.N = limited.R, min(limited.N, chunkBytes)
 		}
-		want := stretch.N
-		m, err := io.Copy(p.ResponseWriter, stretch)
+		want := chunk.N
+		m, err := io.Copy(p.ResponseWriter, chunk)
 		n += m
-		if whole, ok := src.(*io.LimitedReader); ok {
-			whole.N -= m
+		if ok {
+			limited.N -= m
 		}
 		if err != nil || m < want || want == 0 {
 			return n, err

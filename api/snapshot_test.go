@@ -190,7 +190,7 @@ func TestSnapshotIsMissing(t *testing.T) {
 		t.Fatal(err)
 	}
 	if w := do(h, "GET", snapshotPath, "Accept-Encoding", "zstd"); w.Code != 200 {
-		t.Errorf("made again: %d", w.Code)
+		t.Errorf("after the snapshot was made again: %d", w.Code)
 	}
 }
 
@@ -240,7 +240,7 @@ func TestSlowReadersHoldNothing(t *testing.T) {
 		conns = append(conns, conn)
 	}
 	if grown := int64(memory()) - int64(before); grown > readers*64<<10 {
-		t.Errorf("%d bytes a reader", grown/readers)
+		t.Errorf("each reader costs %d bytes of memory", grown/readers)
 	}
 	for range 3 { // writers, other readers and new snapshots go on
 		c.Packages = c.Packages[1:]

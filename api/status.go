@@ -21,7 +21,7 @@ func (a *api) status() view {
 		name:        "Status",
 		description: "How fresh the whole catalogue is, what the last passes did, what the upstreams' limits leave, and what fails.",
 		get: func(e *render.Encoder, rq *request) error {
-			rq.changed = time.Time{} // it changes with the time
+			rq.changed = time.Time{} // unknown: the ages depend on the present time
 			state, err := a.statusMaker.Catalogue()
 			if err != nil {
 				return err
@@ -38,7 +38,7 @@ func (a *api) status() view {
 	}
 }
 
-// statusStore is the store as the status reads it.
+// statusStore adapts a Store to what package status reads.
 type statusStore struct{ Store }
 
 func (s statusStore) Find(id int) (p record.Package, ok bool, err error) {
@@ -49,7 +49,7 @@ func (s statusStore) Find(id int) (p record.Package, ok bool, err error) {
 	return p, err == nil, err
 }
 
-// newStatus returns the maker of the status, of all that o says.
+// newStatus returns the maker of the status for these options.
 func newStatus(o Options) *status.Maker {
 	s := status.Options{Store: statusStore{o.Store}, Activity: o.Activity, Zone: o.Location}
 	if o.Snapshots != nil {
@@ -66,7 +66,7 @@ func (a *api) packageStatus() view {
 		name:        "Package Status",
 		description: "Where the sources of one package stand: last attempt, last success, next due, failures, last error.",
 		get: func(e *render.Encoder, rq *request) error {
-			rq.changed = time.Time{} // an attempt that failed changes this and nothing else
+			rq.changed = time.Time{} // unknown: a failed attempt changes this answer, but nothing that the store dates
 			rec, err := a.find(rq.key)
 			if err != nil {
 				return err
@@ -89,12 +89,12 @@ func (a *api) packageStatus() view {
 
 func packageStatusPath(slug string) string { return statusPath + "packages/" + slug + "/" }
 
-// find returns the record that the key in a path names.
+// find returns the package that the key in a path names.
 func (a *api) find(key string) (record.Package, error) {
 	return find("Package", key, a.store.Package, a.store.PackageBySlug)
 }
 
-// value writes what has JSON tags.
+// writeValue writes v as encoding/json does.
 func writeValue(e *render.Encoder, v any) error {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

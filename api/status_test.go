@@ -98,11 +98,11 @@ func TestStatus(t *testing.T) {
 			t.Fatal(err)
 		}
 		if w := do(h, "GET", "/status/"); !strings.Contains(w.Body.String(), `"packages":4,`) {
-			t.Errorf("counted anew at once: %s", w.Body)
+			t.Errorf("the count was not cached: %s", w.Body)
 		}
 		time.Sleep(2 * time.Second)
 		if w := do(h, "GET", "/status/"); !strings.Contains(w.Body.String(), `"packages":0,`) {
-			t.Errorf("not counted anew: %s", w.Body)
+			t.Errorf("the cached count did not expire: %s", w.Body)
 		}
 	})
 }

@@ -13,12 +13,12 @@ import (
 
 // A view answers the requests for one kind of path.
 type view struct {
-	name, description string // as OPTIONS tells them
-	// get writes the answer to GET and HEAD. Its error is a *problem or a
-	// failure of the store, and then what it has written does not count.
+	name, description string // in the answer to OPTIONS
+	// get writes the answer to GET and HEAD as JSON. Its error is a *problem or a
+	// failure of the store; what it has written is then discarded.
 	get func(e *render.Encoder, rq *request) error
-	// page writes the answer as a page for people, around the one that get wrote;
-	// nil where that one says all. Its error is as that of get.
+	// page writes the answer as an HTML page, in a frame that shows the JSON as well;
+	// nil for a page without more than that. Its errors are like those of get.
 	page func(w io.Writer, rq *request, f web.Frame) error
 }
 
@@ -28,21 +28,22 @@ type collection struct {
 	list, instance view
 }
 
-// A request is what a view needs of one.
+// A request is an HTTP request with what the views need of it, parsed.
 type request struct {
 	*http.Request
-	form
+	representation
 	key   string // the id or slug in the path of an instance
 	query query
-	path  string       // as asked for
-	links render.Links // behind each link to a view stands "/", or the format suffix, and the ?format= asked with
+	path  string       // as requested
+	links render.Links // their suffix is "/" or the requested format suffix, and then ?format= if it was requested
 
-	// changed is when the answer last changed, or a later time; zero where that
-	// is not known. A view may set an earlier one than that of all that is served.
+	// changed is when the answer last changed, or a later time; zero if unknown.
+	// It starts as the time of the last change of anything served; a view that
+	// knows better sets it.
 	changed time.Time
 }
 
-// A problem is an answer that is no success.
+// A problem is an error that is answered with a status and a JSON object.
 type problem struct {
 	status int
 	detail string
@@ -60,12 +61,12 @@ func (a *api) serve(v view) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { a.answer(w, r, v, "", "") }
 }
 
-// unknown answers a request for a path that is none.
+// unknown answers a request for a path that does not exist.
 func (a *api) unknown(w http.ResponseWriter, r *http.Request) {
 	e := a.encoder()
 	defer a.release(e)
 	rq := request{Request: r}
-	if rq.form, _ = negotiate(r.Header["Accept"], ""); rq.html {
+	if rq.representation, _ = negotiate(r.Header["Accept"], ""); rq.html {
 		e.Reset(pageIndent)
 	}
 	writeProblem(e, errNotFound)
@@ -84,7 +85,7 @@ func (a *api) unknown(w http.ResponseWriter, r *http.Request) {
 func (a *api) answer(w http.ResponseWriter, r *http.Request, v view, key, suffix string) {
 	e := a.encoder()
 	defer a.release(e)
-	rq := request{Request: r, key: key, query: parseQuery(r.URL.RawQuery), path: r.URL.Path, links: render.Links{Tail: "/"}}
+	rq := request{Request: r, key: key, query: parseQuery(r.URL.RawQuery), path: r.URL.Path, links: render.Links{Suffix: "/"}}
 	h := w.Header()
 	h["Allow"] = allowed
 	h["Vary"] = varyAccept
@@ -107,33 +108,34 @@ func (a *api) answer(w http.ResponseWriter, r *http.Request, v view, key, suffix
 	a.send(w, r, status, e.Bytes(), rq.changed)
 }
 
-// The values of headers that are always the same.
+// Header values that never change.
 var (
 	allowed    = []string{"GET, HEAD, OPTIONS"}
 	varyAccept = []string{"Accept, Accept-Encoding"}
 	typeJSON   = []string{"application/json"}
 )
 
-// explain returns the problem that err is or, once it is logged, stands for.
+// explain returns the problem to answer an error with: the error itself if it is
+// one, else errServer, and the error is logged.
 func (a *api) explain(r *http.Request, err error) *problem {
 	var p *problem
 	if !errors.As(err, &p) {
 		p = errServer
-		a.log.Error().Err(err).Str("method", r.Method).Str("path", r.URL.Path).Msg("the store did not answer an API request")
+		a.log.Error().Err(err).Str("method", r.Method).Str("path", r.URL.Path).Msg("an API request could not be answered")
 	}
 	return p
 }
 
-// respond checks in DRF's order: first the format and the Accept header, so that
-// even a problem comes in the form asked for; then the method; then the record.
-// OPTIONS does not look for the record.
+// respond writes the answer. It checks in DRF's order: first the format and the
+// Accept header, so that even a problem has the requested format; then the method;
+// then the record. OPTIONS does not look for the record.
 func (a *api) respond(e *render.Encoder, rq *request, v view, suffix string) (err error) {
-	asked, carried := rq.query.get("format")
+	queryFormat, inQuery := rq.query.get("format")
 	format := suffix
 	if format == "" {
-		format = asked
+		format = queryFormat
 	}
-	rq.form, err = negotiate(rq.Header["Accept"], format)
+	rq.representation, err = negotiate(rq.Header["Accept"], format)
 	if rq.html {
 		rq.indent = pageIndent
 	}
@@ -151,12 +153,12 @@ func (a *api) respond(e *render.Encoder, rq *request, v view, suffix string) (er
 	}
 	rq.links.Base = a.base.of(rq.Request)
 	if suffix != "" {
-		rq.links.Tail = "." + suffix
+		rq.links.Suffix = "." + suffix
 	}
-	if carried {
-		rq.links.Tail += "?" + query{{"format", asked}}.encode()
+	if inQuery {
+		rq.links.Suffix += "?" + query{{"format", queryFormat}}.encode()
 	}
-	rq.changed = a.store.Changed() // before anything is read: what is read is then no older
+	rq.changed = a.store.Changed() // before the records are read, so that these are not older
 	return v.get(e, rq)
 }
 
@@ -167,7 +169,7 @@ func writeProblem(e *render.Encoder, p *problem) {
 	e.Close('}')
 }
 
-// metadata writes what OPTIONS tells of a view.
+// writeMetadata writes the answer to OPTIONS.
 func writeMetadata(e *render.Encoder, v view) {
 	e.Open('{')
 	e.Key("name")
@@ -181,8 +183,8 @@ func writeMetadata(e *render.Encoder, v view) {
 	e.Close('}')
 }
 
-// find looks a record up by what stands in its path: digits are an id before
-// they are a slug. name is that of the record in the answer where there is none.
+// find looks up a record by the key in its path: a key of digits is tried as an id
+// first, then as a slug. name is the kind of record, for the answer if there is none.
 func find[T any](name, key string, byID func(int) (T, error), bySlug func(string) (T, error)) (T, error) {
 	if allDigits(key) {
 		if id, ok := parseID(key); ok {
@@ -195,7 +197,7 @@ func find[T any](name, key string, byID func(int) (T, error), bySlug func(string
 	return item, missing(name, err)
 }
 
-// missing turns store.ErrNotFound into the answer that names the record.
+// missing turns store.ErrNotFound into a 404 that names the kind of record.
 func missing(name string, err error) error {
 	if errors.Is(err, store.ErrNotFound) {
 		return &problem{http.StatusNotFound, "No " + name + " matches the given query."}
@@ -203,8 +205,8 @@ func missing(name string, err error) error {
 	return err
 }
 
-// maxKept is the capacity in bytes above which a buffer is not kept for the
-// next answer: one great page must not hold its memory for ever.
+// maxKept is the capacity in bytes above which a buffer is not reused: one large
+// page must not hold its memory for ever.
 const maxKept = 1 << 20
 
 func (a *api) encoder() *render.Encoder {

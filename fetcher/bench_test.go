@@ -28,45 +28,59 @@ import (
 
 const (
 	benchPackages = 5_500
+	largePackages = 60
 	benchWorkers  = 8
 )
 
 // BenchmarkPass is a first pass over a catalogue of the size of Django
 // Packages': every package is due, nothing is known, the upstreams answer
-// without latency. It reports sources a second and, as bare/pass, which part
-// of the pass's time a bare loop needs that sends the same requests and reads
-// the same answers: 1 would be a pass that costs nothing beside HTTP and JSON.
-//
-// The bare loop is timed before and after each pass, and their mean taken, so
-// that a machine that grows slower or faster favours neither. The upstreams run
-// in this process: both times and the allocations hold their work as well.
+// without latency, and with the small bodies of the simulator.
 func BenchmarkPass(b *testing.B) {
 	world := sim.Generate(1, benchPackages, sim.Options{NoPending: true, Limit: 1 << 30})
-	catalogue := world2catalogue(world.Catalogue())
 	b.Cleanup(func() {
 		if err := world.Close(); err != nil {
 			b.Error(err)
 		}
 	})
+	benchPass(b, world2catalogue(world.Catalogue()), world.Transport())
+}
 
-	// A first pass tells which requests there are, and fills the world's caches.
-	recorder := &recorder{wire: world.Transport()}
-	if _, err := benchFetcher(b, catalogue, recorder).Pass(context.Background()); err != nil {
+// BenchmarkPassRealSizes is a first pass over packages that are as large as those of
+// the best known: 100 contributors with all that GitHub says of each, and 300
+// releases of two files with all that PyPI says of each, compressed.
+func BenchmarkPassRealSizes(b *testing.B) {
+	upstreams := newLargeUpstreams(b, largePackages)
+	benchPass(b, upstreams.catalogue(), upstreams)
+}
+
+// benchPass measures a first pass over the catalogue. It reports sources a second
+// and, as bare/pass, which part of the pass's time a bare loop needs that sends the
+// same requests and reads the same answers: 1 would be a pass that costs nothing
+// beside HTTP and JSON.
+//
+// The bare loop is timed before and after each pass, and their mean taken, so
+// that a machine that grows slower or faster favours neither. The upstreams run
+// in this process: both times and the allocations hold their work as well.
+func benchPass(b *testing.B, catalogue record.Catalogue, upstreams http.RoundTripper) {
+	wire := &recorder{wire: upstreams}
+	// A first pass tells which requests there are, and fills the upstreams' caches.
+	if _, err := benchFetcher(b, catalogue, wire).Pass(context.Background()); err != nil {
 		b.Fatal(err)
 	}
-	bare := func() (time.Duration, map[string]int64) {
-		return timed(world, func() { bareLoop(b, upstream.Gunzip(world.Transport()), recorder.github, recorder.pypi) })
+	requests := wire.requests
+	bare := func() (time.Duration, map[string]int) {
+		return timed(wire, func() { bareLoop(b, upstream.Gunzip(wire), requests) })
 	}
 
 	var passTime, bareTime time.Duration
-	packages, requests := 0, 0
+	sources, asked := 0, 0
 	b.ReportAllocs()
 	for b.Loop() {
 		b.StopTimer()
-		f := benchFetcher(b, catalogue, world.Transport())
+		f := benchFetcher(b, catalogue, wire)
 		before, want := bare()
 		var report record.Pass
-		took, got := timed(world, func() {
+		took, got := timed(wire, func() {
 			b.StartTimer()
 			defer b.StopTimer()
 			var err error
@@ -75,7 +89,7 @@ func BenchmarkPass(b *testing.B) {
 			}
 		})
 		after, _ := bare()
-		if report.Failed > 0 || report.Deferred > 0 || report.Pending > 0 || report.Asked < benchPackages*9/10 {
+		if report.Failed > 0 || report.Deferred > 0 || report.Pending > 0 || report.Asked < len(catalogue.Packages)*9/10 {
 			b.Fatalf("not a whole pass: %+v", report)
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -83,23 +97,28 @@ func BenchmarkPass(b *testing.B) {
 		}
 		passTime += took
 		bareTime += (before + after) / 2
-		packages += report.Asked
-		requests += report.GitHub.Requests + report.PyPI.Requests
+		sources += report.Asked
+		asked += report.GitHub.Requests + report.PyPI.Requests
 		b.StartTimer()
 	}
-	b.ReportMetric(float64(packages)/passTime.Seconds(), "sources/s")
-	b.ReportMetric(float64(requests)/float64(packages), "requests/source")
+	b.ReportMetric(float64(sources)/passTime.Seconds(), "sources/s")
+	b.ReportMetric(float64(asked)/float64(sources), "requests/source")
 	b.ReportMetric(bareTime.Seconds()/passTime.Seconds(), "bare/pass")
 }
 
 // timed runs work on a collected heap. It returns how long that took and how
-// often the world was asked for what.
-func timed(world *sim.World, work func()) (time.Duration, map[string]int64) {
+// often the upstreams were asked for what.
+func timed(wire *recorder, work func()) (time.Duration, map[string]int) {
 	runtime.GC()
-	world.ResetStats()
+	wire.reset()
 	start := time.Now()
 	work()
-	return time.Since(start), world.PathCounts()
+	took := time.Since(start)
+	counts := map[string]int{}
+	for _, r := range wire.requests {
+		counts[r.URL.RequestURI()]++
+	}
+	return took, counts
 }
 
 // benchFetcher returns a fetcher over a new store that holds the catalogue.
@@ -137,48 +156,43 @@ func benchFetcher(b *testing.B, c record.Catalogue, wire http.RoundTripper) *fet
 type recorder struct {
 	wire http.RoundTripper
 
-	mu           sync.Mutex
-	github, pypi []*http.Request // in the order they were sent
+	mu       sync.Mutex
+	requests []*http.Request // in the order they were sent
 }
 
 func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
-	bare := req.Clone(context.Background())
 	r.mu.Lock()
-	if isPyPI(req) {
-		r.pypi = append(r.pypi, bare)
-	} else {
-		r.github = append(r.github, bare)
-	}
+	r.requests = append(r.requests, req)
 	r.mu.Unlock()
 	return r.wire.RoundTrip(req)
 }
+
+// reset forgets the requests.
+func (r *recorder) reset() { r.requests = nil }
 
 func isPyPI(req *http.Request) bool {
 	return strings.HasPrefix(req.URL.Path, "/pypi/") || strings.HasPrefix(req.URL.Path, "/simple/")
 }
 
 // bareLoop sends the requests as a script would that knows them all: with a
-// plain http.Client, as many at once to each upstream as a pass has workers
-// (each worker of a pass asks both at once), and with answers decoded to the
+// plain http.Client, as many at once as a pass, and with answers decoded to the
 // members that a record needs.
-func bareLoop(b *testing.B, wire http.RoundTripper, halves ...[]*http.Request) {
+func bareLoop(b *testing.B, wire http.RoundTripper, requests []*http.Request) {
 	client := &http.Client{
 		Transport:     wire,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the next hop is among the requests
 	}
+	var next atomic.Int64
 	var all sync.WaitGroup
-	for _, requests := range halves {
-		var next atomic.Int64
-		for range benchWorkers {
-			all.Go(func() {
-				for i := next.Add(1) - 1; i < int64(len(requests)); i = next.Add(1) - 1 {
-					if err := bareAsk(client, requests[i]); err != nil {
-						b.Errorf("%s: %v", requests[i].URL, err)
-						return
-					}
+	for range benchWorkers {
+		all.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(requests)); i = next.Add(1) - 1 {
+				if err := bareAsk(client, requests[i].Clone(context.Background())); err != nil {
+					b.Errorf("%s: %v", requests[i].URL, err)
+					return
 				}
-			})
-		}
+			}
+		})
 	}
 	all.Wait()
 	if b.Failed() {

@@ -21,15 +21,21 @@ import (
 
 	"pkgmetad/github"
 	"pkgmetad/internal/record"
+	"pkgmetad/internal/upstream"
 	"pkgmetad/pypi"
 )
 
 // Store is where a pass takes sources from and puts them back.
 type Store interface {
 	// Due returns up to limit sources that are due at now, oldest success first,
-	// and whether there are more. An error beside sources names those that could
-	// not be read; the ones returned are good.
-	Due(now time.Time, limit int) (sources []record.Source, more bool, err error)
+	// and whether there are more. It passes over those that skip, which may be nil,
+	// says so of. An error beside sources names those that could not be read; the
+	// ones returned are good.
+	Due(now time.Time, limit int, skip func(record.Key) bool) (sources []record.Source, more bool, err error)
+	// Reschedule makes sources due whose times cannot be right at now, or are further
+	// ahead than longest allows in their state, and returns how many. limits names
+	// what longest returns.
+	Reschedule(now time.Time, longest func(record.State) time.Duration, limits string) (int, error)
 	// SourcesAfter returns up to limit sources with a key above the given one, by
 	// key. An error beside sources is as with Due.
 	SourcesAfter(key record.Key, limit int) ([]record.Source, error)
@@ -39,20 +45,27 @@ type Store interface {
 	Put([]record.Source) error
 }
 
+// Upstream tells how an upstream as a whole is.
+type Upstream interface {
+	// Hold returns why nothing may be asked now, and until when; zero for no hold.
+	Hold() upstream.Hold
+	// Fault returns what is wrong with the upstream, until it answers again; "" for
+	// nothing.
+	Fault() string
+}
+
 // GitHub answers questions about repositories.
 type GitHub interface {
 	// Fetch asks for parts of a repository. It never sleeps.
 	Fetch(context.Context, github.Question) github.Answer
-	// Hold returns until when no request may be made, and why; zero for none.
-	Hold() (until time.Time, reason string)
+	Upstream
 }
 
 // PyPI answers questions about projects.
 type PyPI interface {
 	// Fetch asks for a project. It never sleeps.
 	Fetch(context.Context, pypi.Question) pypi.Answer
-	// Hold returns until when no request may be made, and why; zero for none.
-	Hold() (until time.Time, reason string)
+	Upstream
 }
 
 // Options configures a Fetcher.
@@ -71,6 +84,9 @@ type Options struct {
 type Fetcher struct {
 	Options
 	long chan struct{} // holds a token while a pass over many sources runs
+
+	faultsMu sync.Mutex
+	faults   map[string]string // of the upstreams, as last logged
 }
 
 // New returns a Fetcher over o.
@@ -81,7 +97,7 @@ func New(o Options) *Fetcher {
 	if o.MaxSources <= 0 {
 		o.MaxSources = 10_000
 	}
-	return &Fetcher{Options: o, long: make(chan struct{}, 1)}
+	return &Fetcher{Options: o, long: make(chan struct{}, 1), faults: map[string]string{}}
 }
 
 // Pass refreshes the sources that are due, those with the oldest success
@@ -108,10 +124,23 @@ func (f *Fetcher) RefreshDue(ctx context.Context, progress func(Progress)) (reco
 	defer done()
 
 	p := f.newPass(ctx, progress)
-	sources, more, readErr := f.Store.Due(time.Now(), f.MaxSources)
+	if err := f.reschedule(); err != nil {
+		return p.finish(err)
+	}
+	sources, more, readErr := f.Store.Due(time.Now(), f.MaxSources, p.mustWait())
 	err = p.run(jobsOf(sources))
 	p.report.More = more && !p.report.Cancelled
 	return p.finish(errors.Join(readErr, err))
+}
+
+// reschedule makes due what a clock that was ahead, or a policy that has changed,
+// would have wait for too long.
+func (f *Fetcher) reschedule() error {
+	n, err := f.Store.Reschedule(time.Now(), f.Policy.longest, f.Policy.limits())
+	if n > 0 {
+		f.Log.Warn().Int("sources", n).Msg("due at once: they were asked at a time that is still ahead, or are due later than the settings allow; was the clock wrong, or refresh.stale_after or retry_max lowered?")
+	}
+	return err
 }
 
 // RefreshAll is RefreshDue for every source, due or not.
@@ -167,8 +196,25 @@ func (f *Fetcher) Refresh(ctx context.Context, slugs []string, progress func(Pro
 	if len(problems) > 0 {
 		return record.Pass{}, errors.Join(problems...)
 	}
-	p := f.newPass(ctx, progress)
+	p := f.newPass(upstream.Insist(ctx), progress) // a person asks
 	return p.finish(p.run(jobsOf(sources)))
+}
+
+// mustWait returns a function that reports, and counts, the sources that no request
+// may be made for now. Left in their place they would be due, and deferred, again and
+// again, and keep others out of the pass.
+func (p *pass) mustWait() func(record.Key) bool {
+	gitHubHeld, pyPIHeld := !p.GitHub.Hold().Until.IsZero(), !p.PyPI.Hold().Until.IsZero()
+	return func(key record.Key) bool {
+		use, held := &p.report.GitHub, gitHubHeld
+		if _, project := key.Project(); project {
+			use, held = &p.report.PyPI, pyPIHeld
+		}
+		if held {
+			use.Waiting++
+		}
+		return held
+	}
 }
 
 // waitForTurn waits until no other pass goes over many sources.

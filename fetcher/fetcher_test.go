@@ -222,6 +222,44 @@ func (r *rig) ask(path string, fields map[string]any) {
 	}
 }
 
+// TestSharedSources: three packages of one repository and one project cost what one
+// costs, in a pass and on demand, and all three are served what was learnt.
+func TestSharedSources(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := map[int]int64{}
+		for _, packages := range []int{1, 3} {
+			world := sim.New(sim.Options{})
+			pair(world, "shared", nil)
+			r := newRig(t, world, nil)
+			// However people write the same thing, it is one source.
+			repos := []string{"https://github.com/acme/shared", "git@github.com:ACME/Shared.git", "http://www.github.com/acme/shared/tree/main"}
+			projects := []string{"https://pypi.org/project/shared/", "https://pypi.python.org/pypi/Shared", "https://pypi.org/project/SHARED"}
+			var c record.Catalogue
+			for n := range packages {
+				c.Packages = append(c.Packages, record.Entry{ID: n + 1, Slug: fmt.Sprintf("package-%d", n), RepoURL: &repos[n], PyPIURL: &projects[n]})
+			}
+			if _, err := r.store.SyncCatalogue(c, time.Now()); err != nil {
+				t.Fatal(err)
+			}
+			if report := r.pass(); report.Asked != 2 || report.Fresh != 2 {
+				t.Errorf("%d packages: %+v", packages, report)
+			}
+			if report := r.refresh("package-0"); report.Asked != 2 {
+				t.Errorf("%d packages, on demand: %+v", packages, report)
+			}
+			asked[packages] = world.Stats().Requests
+			for n := range packages {
+				if p := r.get(fmt.Sprintf("package-%d", n)); p.Repo.Stars != 42 || p.Project.Version == nil || *p.Project.Version != "0.10" {
+					t.Errorf("%s: %+v, %+v", p.Slug, p.Repo, p.Project)
+				}
+			}
+		}
+		if asked[1] != asked[3] || asked[1] == 0 {
+			t.Errorf("one package: %d requests, three of the same sources: %d", asked[1], asked[3])
+		}
+	})
+}
+
 func TestHalvesDoNotTouchEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := sim.New(sim.Options{})
@@ -377,12 +415,98 @@ func TestRetryAfterIsObeyed(t *testing.T) {
 		if report.PyPI.Deferred != 2 || report.PyPI.Requests != 1 || report.GitHub.Fresh != 2 || report.PyPI.HeldUntil.IsZero() {
 			t.Fatalf("%+v", report)
 		}
-		if s := r.get("alpha").PyPI; s.Failures != 0 || s.State != record.StateNew || s.NextDue.Before(report.PyPI.HeldUntil.Add(-time.Millisecond)) {
+		if s := r.get("alpha").PyPI; s.Failures != 0 || s.State != record.StateNew || !s.NextDue.IsZero() {
 			t.Errorf("a limit is no failure: %+v", s)
+		}
+		if held := r.pass(); held.Asked != 0 || held.PyPI.Waiting != 2 || !held.Resume().Equal(report.Resume()) {
+			t.Errorf("while the limit holds: %+v", held)
 		}
 		time.Sleep(time.Until(report.Resume()) + time.Second)
 		if report := r.pass(); report.PyPI.Fresh != 2 || report.GitHub.Asked != 0 {
 			t.Errorf("after the limit: %+v", report)
+		}
+	})
+}
+
+// TestOutage: an upstream that fails as a whole is asked a few times, not once for
+// every source, and the log has one line when it begins and one when it is over.
+func TestOutage(t *testing.T) {
+	for _, fault := range []sim.Fault{sim.Reset, sim.BadGateway, sim.HTML, sim.Truncated} {
+		t.Run(string(fault), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				world := sim.New(sim.Options{})
+				for i := range 60 {
+					pair(world, fmt.Sprintf("p%02d", i), nil)
+				}
+				world.SetProjectFault(nil, sim.ProjectJSON, fault, 1<<30)
+				r := newRig(t, world, nil)
+				lines := func(text string) int { return strings.Count(r.log.String(), text) }
+				report := r.pass()
+				if report.GitHub.Fresh != 60 || report.PyPI.Requests > 25 || report.PyPI.Failed > 15 || report.PyPI.Fault == "" || report.Resume().IsZero() {
+					t.Fatalf("%+v", report)
+				}
+				failed := lines("failed, the data of the last success stays")
+				asked := report.PyPI.Requests
+				for range 30 { // a pass whenever the hold is over
+					time.Sleep(time.Until(report.Resume()))
+					report = r.pass()
+					asked += report.PyPI.Requests
+				}
+				if asked > 25+2*30 || lines(`"level":"error"`) != 1 || lines("failed, the data of the last success stays") > failed+30 {
+					t.Errorf("%d requests, and this log:\n%s", asked, r.log)
+				}
+				if p := r.get("p07").PyPI; p.Failures > 3 {
+					t.Errorf("an outage is laid at the door of a source: %+v", p)
+				}
+				world.ClearFaults()
+				time.Sleep(time.Until(report.Resume()))
+				if report = r.pass(); report.PyPI.Fault != "" || lines("PyPI answers again") != 1 {
+					t.Errorf("it is over: %+v\n%s", report, r.log)
+				}
+			})
+		})
+	}
+}
+
+// TestRefusedToken: the log says so as an error, once.
+func TestRefusedToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := sim.New(sim.Options{})
+		pair(world, "alpha", nil)
+		world.SetFault(nil, "", sim.Unauthorized, 1<<30)
+		r := newRig(t, world, nil)
+		for range 5 {
+			report := r.pass()
+			if report.GitHub.Fault == "" || report.GitHub.Failed != 0 {
+				t.Fatalf("%+v", report)
+			}
+			time.Sleep(time.Until(report.Resume()))
+		}
+		if n := strings.Count(r.log.String(), `"level":"error"`); n != 1 || !strings.Contains(r.log.String(), "github.token_file") {
+			t.Errorf("%d errors:\n%s", n, r.log)
+		}
+		world.ClearFaults()
+		if report := r.pass(); report.GitHub.Fault != "" || report.GitHub.Fresh != 1 || !strings.Contains(r.log.String(), "GitHub answers again") {
+			t.Errorf("with a good token: %+v\n%s", report, r.log)
+		}
+	})
+}
+
+// TestPersonMayProbe: what a hold keeps from a pass a person may still ask for.
+func TestPersonMayProbe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := sim.New(sim.Options{})
+		pair(world, "alpha", nil)
+		world.SetProjectFault(nil, sim.ProjectJSON, sim.TooManyAbsurd, 1)
+		r := newRig(t, world, nil)
+		if held := r.pass().PyPI.HeldUntil; held.IsZero() || time.Until(held) > time.Hour {
+			t.Fatalf("held until %s", held)
+		}
+		if report := r.pass(); report.PyPI.Asked != 0 {
+			t.Errorf("a pass asks all the same: %+v", report)
+		}
+		if report := r.refresh("alpha"); report.PyPI.Fresh != 1 || !report.PyPI.HeldUntil.IsZero() {
+			t.Errorf("a person: %+v", report)
 		}
 	})
 }
@@ -734,7 +858,7 @@ func TestWriteErrorEndsThePass(t *testing.T) {
 		if !errors.Is(err, errDisk) || puts != 2 || report.Left == 0 {
 			t.Errorf("%v after %d writes; %+v", err, puts, report)
 		}
-		if again, _, err := r.store.Due(time.Now(), 100); err != nil || len(again) == 0 {
+		if again, _, err := r.store.Due(time.Now(), 100, nil); err != nil || len(again) == 0 {
 			t.Errorf("what was not stored is not due: %d, %v", len(again), err)
 		}
 	})

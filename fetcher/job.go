@@ -154,10 +154,10 @@ func refused(parts github.Parts, err *upstream.Error) (a github.Answer) {
 	return a
 }
 
-// arrived reports whether there is anything to store, be it a new due time.
+// arrived reports whether there is anything to store.
 func (j *job) arrived() bool {
 	said := func(o upstream.Outcome) bool {
-		return o != upstream.NotAsked && o != upstream.Canceled
+		return o != upstream.NotAsked && o != upstream.Canceled && o != upstream.Limited
 	}
 	if j.answer.Project != nil {
 		return said(j.answer.Project.Outcome)

@@ -26,8 +26,9 @@ type Answer struct {
 //
 //   - What was answered replaces what was known; what is no answer replaces
 //     nothing, so that no failure writes zeros over numbers.
-//   - A limit defers: the source is due again when the limit ends, and nothing
-//     else of its state moves. A pass that was cancelled moves nothing at all.
+//   - What a limit defers stays due, and nothing of its state moves: until when the
+//     upstream must not be asked is for its client to know. A pass that was cancelled
+//     moves nothing either.
 func Merge(prev record.Source, a Answer, now time.Time, policy Policy) record.Source {
 	now = now.UTC().Truncate(time.Microsecond)
 	switch {
@@ -50,10 +51,7 @@ func mergeRepo(s record.Source, a *github.Answer, now time.Time, policy Policy) 
 	}
 	outcome, err := verdict(a)
 	switch outcome {
-	case upstream.NotAsked, upstream.Canceled:
-		return s
-	case upstream.Limited:
-		s.Status = deferred(s.Status, err)
+	case upstream.NotAsked, upstream.Canceled, upstream.Limited:
 		return s
 	}
 	s.Status = policy.attempt(s.Status, s.Key, outcome, err, now)
@@ -161,10 +159,7 @@ func verdict(a *github.Answer) (upstream.Outcome, *upstream.Error) {
 
 func mergeProject(s record.Source, a *pypi.Answer, now time.Time, policy Policy) record.Source {
 	switch a.Outcome {
-	case upstream.NotAsked, upstream.Canceled:
-		return s
-	case upstream.Limited:
-		s.Status = deferred(s.Status, a.Err)
+	case upstream.NotAsked, upstream.Canceled, upstream.Limited:
 		return s
 	case upstream.Fresh:
 		project := toProject(a.Project)
@@ -180,14 +175,6 @@ func mergeProject(s record.Source, a *pypi.Answer, now time.Time, policy Policy)
 		s.Note = "PyPI knows the project but no release of it"
 	case a.Outcome == upstream.Stale && a.Err != nil:
 		s.Note = a.Err.Message + "; what is known stays, and PyPI is asked again soon"
-	}
-	return s
-}
-
-// deferred returns the state of a source that a limit kept from being asked.
-func deferred(s record.Status, err *upstream.Error) record.Status {
-	if err != nil && err.RetryAt.After(s.NextDue) {
-		s.NextDue = err.RetryAt.UTC().Truncate(time.Microsecond)
 	}
 	return s
 }

@@ -3,14 +3,15 @@ package fetcher
 import (
 	"container/heap"
 	"context"
-	"pkgmetad/internal/record"
 	"time"
+
+	"pkgmetad/internal/record"
 
 	"golang.org/x/sync/semaphore"
 )
 
 const (
-	batchSize = 256                    // sources in one transaction
+	batchSize = 256                    // sources in one transaction, or twice as many where writing falls behind
 	batchAge  = 500 * time.Millisecond // what a source waits for others to be written with it
 )
 
@@ -30,15 +31,17 @@ type pass struct {
 	delayed delayQueue // to be asked about once more later
 	busy    int        // jobs that workers have
 
-	batch   []record.Source
-	batchAt time.Time // when the oldest source of the batch came in
-	err     error     // of a write; it ends the pass
+	batch   []record.Source // what came in and is not being written yet
+	batchAt time.Time       // when the oldest source of the batch came in
+	writing bool            // the batch before it is
+	written chan error      // how that ended
+	err     error           // of a write; it ends the pass
 }
 
 func (f *Fetcher) newPass(ctx context.Context, progress func(Progress)) *pass {
 	return &pass{
 		Fetcher: f, ctx: ctx, progress: progress, patience: f.PendingWait,
-		room: semaphore.NewWeighted(int64(f.Workers)), report: record.Pass{Started: time.Now().UTC()},
+		room: semaphore.NewWeighted(int64(f.Workers)), written: make(chan error), report: record.Pass{Started: time.Now().UTC()},
 	}
 }
 
@@ -57,7 +60,7 @@ func (p *pass) run(queue []*job) error {
 	p.serve(ctx, cancel, jobs, answers)
 	close(jobs)
 	wait()
-	p.flush()
+	p.writeRest()
 	for _, j := range p.delayed { // what they have so far is stored
 		p.count(j)
 	}
@@ -94,7 +97,7 @@ func (p *pass) serve(ctx context.Context, cancel func(), jobs chan<- *job, answe
 		p.wake()
 		stopped := ctx.Err() != nil
 		next, hand := p.next(stopped), jobs
-		if next == nil {
+		if next == nil || len(p.batch) >= 2*batchSize {
 			hand = nil // nothing is handed out
 		}
 		alone := next == nil && p.busy == 0
@@ -111,6 +114,8 @@ func (p *pass) serve(ctx context.Context, cancel func(), jobs chan<- *job, answe
 			if p.take(j) {
 				heap.Push(&p.delayed, j)
 			}
+		case err := <-p.written:
+			p.noteWritten(err)
 		case <-timer.C:
 		case <-stop:
 			stop = nil // workers notice by themselves; their answers are waited for
@@ -119,7 +124,7 @@ func (p *pass) serve(ctx context.Context, cancel func(), jobs chan<- *job, answe
 			p.patience -= time.Since(now)
 		}
 		if len(p.batch) >= batchSize || len(p.batch) > 0 && time.Since(p.batchAt) >= batchAge {
-			p.flush()
+			p.write()
 		}
 		if p.err != nil {
 			cancel()
@@ -160,7 +165,7 @@ func (p *pass) handedOut() {
 // pause returns how long nothing has to be done, unless an answer arrives.
 func (p *pass) pause(now time.Time, alone bool) time.Duration {
 	d := time.Minute
-	if len(p.batch) > 0 {
+	if len(p.batch) > 0 && !p.writing {
 		d = min(d, p.batchAt.Add(batchAge).Sub(now))
 	}
 	if len(p.delayed) > 0 {
@@ -188,13 +193,33 @@ func (p *pass) take(j *job) (again bool) {
 	return false
 }
 
-// flush writes the batch. A context does not stop it: what arrived is stored.
-func (p *pass) flush() {
-	if len(p.batch) == 0 || p.err != nil {
+// write has the batch written, beside what else goes on, unless the one before it
+// still is. A context does not stop it: what arrived is stored.
+func (p *pass) write() {
+	if p.writing || len(p.batch) == 0 || p.err != nil {
 		return
 	}
-	p.err = p.Store.Put(p.batch)
-	p.batch = p.batch[:0]
+	batch := p.batch
+	p.batch, p.writing = make([]record.Source, 0, batchSize), true
+	go func() { p.written <- p.Store.Put(batch) }()
+}
+
+// noteWritten notes how a write ended.
+func (p *pass) noteWritten(err error) {
+	p.writing = false
+	if p.err == nil {
+		p.err = err
+	}
+}
+
+// writeRest returns when everything that came in is written, or cannot be.
+func (p *pass) writeRest() {
+	for range 2 { // the batch that is being written, and the one after it
+		p.write()
+		if p.writing {
+			p.noteWritten(<-p.written)
+		}
+	}
 }
 
 // delayQueue is a heap of jobs, the next one to go on with first.

@@ -1,6 +1,7 @@
 package fetcher
 
 import (
+	"fmt"
 	"hash/fnv"
 	"strings"
 	"time"
@@ -74,6 +75,27 @@ func (p Policy) attempt(s record.Status, key record.Key, outcome upstream.Outcom
 		}
 	}
 	return s
+}
+
+// longest returns how far ahead the due time of a source in that state may be.
+func (p Policy) longest(state record.State) time.Duration {
+	switch state {
+	case record.StateGone, record.StateBlocked:
+		return maxGone
+	case record.StateFailed:
+		return max(p.RetryMax, maxRetryAfter)
+	case record.StatePending:
+		return min(p.StaleAfter, p.RetryMax)
+	}
+	return p.StaleAfter
+}
+
+// maxRetryAfter is what the clients cap Retry-After at.
+const maxRetryAfter = time.Hour
+
+// limits names what longest returns.
+func (p Policy) limits() string {
+	return fmt.Sprintf("stale_after=%s retry_max=%s", p.StaleAfter, p.RetryMax)
 }
 
 // backoff returns the wait after n consecutive failures.

@@ -122,13 +122,37 @@ func (p *pass) logSource(before *record.Source, outcome upstream.Outcome, err *u
 func (p *pass) finish(err error) (record.Pass, error) {
 	r := &p.report
 	r.DurationSeconds = time.Since(r.Started).Seconds()
-	r.GitHub.Hold(p.GitHub.Hold())
-	r.PyPI.Hold(p.PyPI.Hold())
+	for _, x := range []struct {
+		name     string
+		use      *record.Use
+		upstream Upstream
+	}{{"GitHub", &r.GitHub, p.GitHub}, {"PyPI", &r.PyPI, p.PyPI}} {
+		hold := x.upstream.Hold()
+		x.use.Hold(hold.Until, hold.Reason)
+		x.use.Fault = x.upstream.Fault()
+		p.logFault(x.name, x.use)
+	}
 	if err != nil {
 		r.Error = err.Error()
 	}
 	p.logReport(err)
 	return *r, err
+}
+
+// logFault writes a line when an upstream as a whole begins to fail, when it fails in
+// another way, and when it answers again; not at each pass in between.
+func (f *Fetcher) logFault(name string, use *record.Use) {
+	f.faultsMu.Lock()
+	before := f.faults[name]
+	f.faults[name] = use.Fault
+	f.faultsMu.Unlock()
+	switch {
+	case use.Fault == before:
+	case use.Fault == "":
+		f.Log.Info().Str("upstream", name).Msg(name + " answers again")
+	default:
+		f.Log.Error().Str("upstream", name).Int("waiting", use.Waiting+use.Deferred).Time("hold", use.HeldUntil).Msg(use.Fault)
+	}
 }
 
 func (p *pass) logReport(err error) {

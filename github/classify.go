@@ -3,6 +3,7 @@ package github
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -16,8 +17,8 @@ import (
 // a new one.
 const badTokenDelay = 5 * time.Minute
 
-// classify turns an answer without a value into an error. An answer that
-// concerns every request closes the gate.
+// classify turns an answer without a value into an error, and tells the gate of it:
+// an answer that concerns every request closes that.
 func (t *transport) classify(resp *http.Response, c *call, p permit) *upstream.Error {
 	b := t.readProblem(resp)
 	e := &upstream.Error{
@@ -26,19 +27,21 @@ func (t *transport) classify(resp *http.Response, c *call, p permit) *upstream.E
 		RetryAt: upstream.RetryAfter(resp.Header, time.Now()),
 	}
 	e.Outcome, e.Message = t.meaning(resp, c.tag != "", b)
-	switch e.Outcome {
-	case upstream.Limited:
-		if e.Status == http.StatusUnauthorized {
-			t.limits.close(time.Now().Add(badTokenDelay), e.Message)
-		} else {
-			t.limits.closeFor(p, resp.Header, e.Message)
-		}
-		e.RetryAt, _ = t.limits.hold()
-	case upstream.Failed:
+	gate := t.limits.gate
+	switch {
+	case e.Status == http.StatusUnauthorized:
+		e.RetryAt = gate.Refused(p.gate, time.Now().Add(badTokenDelay), e.Message, true)
+	case e.Outcome == upstream.Limited:
+		gate.Refused(p.gate, until(resp.Header), e.Message, false)
+		e.RetryAt = t.limits.hold().Until
+	case e.Status >= 500:
+		gate.Failed(p.gate, e.Status, fmt.Sprintf("%s (HTTP %d)", e.Message, e.Status))
 		switch e.Status {
 		case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 			e.Quick = e.RetryAt.IsZero()
 		}
+	default:
+		gate.Answered(p.gate)
 	}
 	return e
 }

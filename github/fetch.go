@@ -2,14 +2,16 @@ package github
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"strings"
 	"sync"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	gh "github.com/google/go-github/v60/github"
 
 	"pkgmetad/internal/upstream"
@@ -209,9 +211,15 @@ func (f *fetch) get(path, tag string, v any) (a answered, e *upstream.Error) {
 		return a, &upstream.Error{Outcome: upstream.Failed, Message: "cannot ask for " + path + ": " + clip(err.Error()), Err: err}
 	}
 	ctx := upstream.WithMoves(context.WithValue(f.ctx, callKey{}, c), &c.moves)
-	a.Response, err = f.client.gh.Do(ctx, req, v)
+	if a.Response, err = f.client.gh.BareDo(ctx, req); err == nil {
+		err = decode(a.Body, v)
+		_ = a.Body.Close() // it has been read
+	}
 	f.count(c)
 	e = upstream.Classify(f.ctx, c.url, err)
+	if c.permit != nil {
+		defer func() { f.client.limits.gate.Settle(*c.permit, e) }()
+	}
 	if e == nil || e.Err == nil {
 		return a, e // a value, or an error that our transport made
 	}
@@ -226,18 +234,36 @@ func (f *fetch) get(path, tag string, v any) (a answered, e *upstream.Error) {
 	return a, e
 }
 
+// decode reads the JSON value that body holds into v, in one pass and skipping what
+// v does not declare. A body without a value leaves v as it is.
+func decode(body io.Reader, v any) error {
+	d := upstream.NewJSONDecoder(body)
+	err := json.UnmarshalDecode(d, v)
+	if errors.Is(err, io.EOF) && d.InputOffset() == 0 {
+		return nil
+	}
+	return err
+}
+
 // explain says what is wrong with a body that cannot be decoded; other errors
 // keep their message.
 func explain(err error, message string) string {
-	var wrongType *json.UnmarshalTypeError
-	var syntax *json.SyntaxError
+	var wrongType *json.SemanticError
+	var syntax *jsontext.SyntacticError
 	switch {
-	case errors.As(err, &wrongType) && wrongType.Field != "":
-		return fmt.Sprintf("%s is of the wrong type (%s)", wrongType.Field, wrongType.Value)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "it ends in the middle"
 	case errors.As(err, &wrongType):
-		return fmt.Sprintf("it holds a value of the wrong type (%s)", wrongType.Value)
+		what := upstream.KindName(wrongType.JSONKind)
+		if what == "number" && len(wrongType.JSONValue) > 0 {
+			what += " " + string(wrongType.JSONValue)
+		}
+		if field := strings.ReplaceAll(strings.TrimPrefix(string(wrongType.JSONPointer), "/"), "/", "."); strings.Trim(field, "0123456789") != "" {
+			return fmt.Sprintf("%s is of the wrong type (%s)", field, what)
+		}
+		return fmt.Sprintf("it holds a value of the wrong type (%s)", what)
 	case errors.As(err, &syntax):
-		return "it is not JSON: " + syntax.Error()
+		return "it is not JSON: " + syntax.Err.Error()
 	}
 	return message
 }

@@ -82,8 +82,8 @@ func FuzzFetch(f *testing.F) {
 				t.Errorf("an error for no person: %q", e)
 			}
 		}
-		if until, why := c.Hold(); until.IsZero() != (why == "") {
-			t.Errorf("holds until %v: %q", until, why)
+		if hold := c.Hold(); hold.Until.IsZero() != (hold.Reason == "") {
+			t.Errorf("holds until %v: %q", hold.Until, hold.Reason)
 		}
 	})
 }

@@ -59,7 +59,7 @@ func New(o Options) (*Client, error) {
 	if o.Transport == nil {
 		o.Transport = upstream.NewTransport()
 	}
-	l := &limits{reserve: o.Reserve}
+	l := &limits{reserve: o.Reserve, gate: upstream.NewGate("GitHub")}
 	hc, base, err := upstream.NewClient(upstream.Options{
 		BaseURL:   o.BaseURL,
 		UserAgent: o.UserAgent,
@@ -75,9 +75,13 @@ func New(o Options) (*Client, error) {
 	return &Client{gh: client, limits: l}, nil
 }
 
-// Hold returns until when requests are kept back, and why; the time is zero if
-// they are not. Until then every request is refused without being sent.
-func (c *Client) Hold() (time.Time, string) { return c.limits.hold() }
+// Hold returns why nothing is asked now, and until when; its Until is zero where
+// something may be. Until then every request is refused without being sent.
+func (c *Client) Hold() upstream.Hold { return c.limits.hold() }
+
+// Fault returns what is wrong with GitHub as a whole, or with the credential, until it
+// answers again; "" where nothing is.
+func (c *Client) Fault() string { return c.limits.gate.Fault() }
 
 // Budget is the primary limit of the credential (x-ratelimit-* of the resource
 // "core"), as last told by GitHub.

@@ -11,21 +11,14 @@ import (
 	"pkgmetad/internal/upstream"
 )
 
-const (
-	// window is the length of the primary limit's window. If the reset is further
-	// off than that, a clock is wrong, ours or theirs.
-	window = time.Hour
-
-	// After a limit that names no time GitHub asks clients to wait for at least a
-	// minute, and for longer each time they meet the limit again.
-	firstDelay = time.Minute
-	lastDelay  = 15 * time.Minute
-)
+// window is the length of the primary limit's window. If the reset is further
+// off than that, a clock is wrong, ours or theirs.
+const window = time.Hour
 
 // limits decides whether a request may be sent. It learns from every answer.
 type limits struct {
 	reserve int
-	gate    upstream.Gate
+	gate    *upstream.Gate
 
 	mu       sync.Mutex
 	inFlight int // sent, no answer yet
@@ -41,74 +34,76 @@ type limits struct {
 	// for a while.
 	probe     chan struct{} // closed when the probe is answered; nil while there is none
 	freeUntil time.Time
-
-	// The delay after limits that name no time. Requests that are in flight
-	// together meet a limit together and should double the delay once. So each
-	// permit remembers how often the gate had been closed when it was given
-	// (closings): an answer changes the delay only if the gate has not been closed
-	// since.
-	closings int
-	delay    time.Duration
 }
 
 // probeAgain is how long requests go unprobed after an answer without a budget.
 const probeAgain = time.Minute
 
-// A permit allows one request; settle takes it back.
+// A permit allows one request; settle and the gate take it back.
 type permit struct {
-	closings int
-	probe    bool
+	gate  upstream.Permit
+	probe bool // of the budget
 }
 
-// admit returns a permit for one request, or until when and why there is none.
-// While another request finds the budget out it waits, at most until ctx ends.
-func (l *limits) admit(ctx context.Context) (p permit, until time.Time, reason string, err error) {
+// admit returns a permit for one request, or the hold that forbids it. While another
+// request finds out whether GitHub answers again, or what is left of the budget, it
+// waits, at most until ctx ends.
+func (l *limits) admit(ctx context.Context) (p permit, hold upstream.Hold, err error) {
+	if p.gate, hold, err = l.gate.Admit(ctx); err != nil || !hold.Until.IsZero() {
+		return p, hold, err
+	}
 	for {
 		l.mu.Lock()
 		now := time.Now()
-		until, reason = l.refusal(now)
-		unknown := until.IsZero() && !now.Before(l.reset) && !now.Before(l.freeUntil)
+		hold = l.usedUp(now)
+		unknown := hold.Until.IsZero() && !now.Before(l.reset) && !now.Before(l.freeUntil)
 		if probe := l.probe; unknown && probe != nil {
 			l.mu.Unlock()
 			select {
 			case <-probe:
 				continue
 			case <-ctx.Done():
-				return p, until, reason, ctx.Err()
+				l.gate.Release(p.gate)
+				return p, hold, ctx.Err()
 			}
 		}
-		if until.IsZero() {
+		admitted := hold.Until.IsZero()
+		if admitted {
 			l.inFlight++
-			if unknown {
+			if p.probe = unknown; unknown {
 				l.probe = make(chan struct{})
 			}
 		}
-		p = permit{l.closings, unknown}
 		l.mu.Unlock()
-		return p, until, reason, nil
+		if !admitted {
+			l.gate.Release(p.gate)
+		}
+		return p, hold, nil
 	}
 }
 
-func (l *limits) hold() (time.Time, string) {
+// hold returns what forbids requests now: the gate, or the budget if that lasts longer.
+func (l *limits) hold() upstream.Hold {
+	hold := l.gate.Hold()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.refusal(time.Now())
+	if used := l.usedUp(time.Now()); used.Until.After(hold.Until) {
+		return used
+	}
+	return hold
 }
 
-func (l *limits) refusal(now time.Time) (until time.Time, reason string) {
-	until, reason = l.gate.Hold()
-	if !now.Before(l.reset) || !l.reset.After(until) {
-		return until, reason
-	}
+// usedUp returns the hold of a budget that is used up down to the reserve.
+func (l *limits) usedUp(now time.Time) upstream.Hold {
 	// The anonymous budget of 60 must stay usable under a reserve meant for 5,000.
 	reserve := min(l.reserve, l.limit/10)
-	if l.remaining-l.inFlight-1 >= reserve {
-		return until, reason
+	switch {
+	case !now.Before(l.reset) || l.remaining-l.inFlight-1 >= reserve:
+		return upstream.Hold{}
+	case reserve == 0:
+		return upstream.Hold{Until: l.reset, Reason: fmt.Sprintf("the hourly budget of %d GitHub requests is used up", l.limit)}
 	}
-	if reserve == 0 {
-		return l.reset, fmt.Sprintf("the hourly budget of %d GitHub requests is used up", l.limit)
-	}
-	return l.reset, fmt.Sprintf("%d of the hourly %d GitHub requests are left and %d are kept in reserve", l.remaining, l.limit, reserve)
+	return upstream.Hold{Until: l.reset, Reason: fmt.Sprintf("%d of the hourly %d GitHub requests are left and %d are kept in reserve", l.remaining, l.limit, reserve)}
 }
 
 func (l *limits) budget() Budget {
@@ -120,8 +115,8 @@ func (l *limits) budget() Budget {
 	return Budget{Limit: l.limit, Remaining: l.remaining, Reset: l.reset, Known: true}
 }
 
-// settle takes back a permit and notes what the answer says of the budget; h
-// is nil where no answer came.
+// settle notes what the answer to the request of p says of the budget; h is nil
+// where no answer came.
 func (l *limits) settle(p permit, h http.Header, charged bool) {
 	now := time.Now()
 	r, ok := readRate(h)
@@ -148,43 +143,15 @@ func (l *limits) settle(p permit, h http.Header, charged bool) {
 	}
 }
 
-// close keeps all requests back until t.
-func (l *limits) close(t time.Time, reason string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.closings++
-	l.gate.Close(t, reason)
-}
-
-// closeFor keeps all requests back after the request of p was refused for a
-// limit: as long as the answer says, or else longer each time.
-func (l *limits) closeFor(p permit, h http.Header, reason string) {
+// until returns until when an answer with these headers forbids requests; zero where
+// it names no time.
+func until(h http.Header) time.Time {
 	now := time.Now()
 	t := upstream.RetryAfter(h, now)
 	if r, ok := readRate(h); ok && r.remaining == 0 && !t.After(now) {
 		t = r.resetTime(now)
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !t.After(now) {
-		if l.delay == 0 {
-			l.delay = firstDelay
-		} else if p.closings == l.closings {
-			l.delay = min(2*l.delay, lastDelay)
-		}
-		t = now.Add(l.delay)
-	}
-	l.closings++
-	l.gate.Close(t, reason)
-}
-
-// passed notes that the request of p met no limit.
-func (l *limits) passed(p permit) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if p.closings == l.closings {
-		l.delay = 0
-	}
+	return t
 }
 
 type rate struct {

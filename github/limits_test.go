@@ -25,7 +25,8 @@ func (r reply) rate(limit, remaining int, reset time.Time) reply {
 // Hold and in Fetch, and sends nothing.
 func holds(t *testing.T, c *Client, f *fake, d time.Duration, reason string) {
 	t.Helper()
-	until, why := c.Hold()
+	hold := c.Hold()
+	until, why := hold.Until, hold.Reason
 	if got := time.Until(until); got != d || !strings.Contains(why, reason) {
 		t.Fatalf("holds for %v because %q; want %v, %q", got, why, d, reason)
 	}
@@ -41,8 +42,8 @@ func holds(t *testing.T, c *Client, f *fake, d time.Duration, reason string) {
 
 func open(t *testing.T, c *Client) {
 	t.Helper()
-	if until, why := c.Hold(); !until.IsZero() || why != "" {
-		t.Fatalf("holds until %v: %s", until, why)
+	if hold := c.Hold(); !hold.Until.IsZero() || hold.Reason != "" {
+		t.Fatalf("holds until %v: %s", hold.Until, hold.Reason)
 	}
 }
 
@@ -58,7 +59,7 @@ func TestGate(t *testing.T) {
 		{"Retry-After", func() reply { return refuse(403, secondary).with("Retry-After", "17") }, 17 * time.Second, "secondary"},
 		{"Retry-After before a reset", func() reply { return refuse(429, "").with("Retry-After", "17").rate(5000, 9, in(time.Hour)) }, 17 * time.Second, "secondary"},
 		{"Retry-After beyond the reset", func() reply { return refuse(403, "").with("Retry-After", "3000").rate(5000, 0, in(time.Minute)) }, 50 * time.Minute, "primary"},
-		{"absurd Retry-After", func() reply { return refuse(429, "").with("Retry-After", "99999999999999") }, 24 * time.Hour, "secondary"},
+		{"absurd Retry-After", func() reply { return refuse(429, "").with("Retry-After", "99999999999999") }, time.Hour, "secondary"},
 		{"Retry-After of nothing", func() reply { return refuse(429, "").with("Retry-After", "0") }, time.Minute, "secondary"},
 		{"unreadable Retry-After", func() reply { return refuse(403, "").with("Retry-After", "soon") }, time.Minute, "secondary"},
 		{"no hint", func() reply { return refuse(403, secondary) }, time.Minute, "secondary"},
@@ -157,18 +158,18 @@ func TestGateInFlight(t *testing.T) {
 		c := newClient(t, s)
 		fetchAll(t, c, 1) // tells no budget: none is probed for
 		fetchAll(t, c, 4)
-		until, _ := c.Hold()
+		until := c.Hold().Until
 		if d := time.Until(until); d > time.Minute || d < time.Minute-10 {
 			t.Fatalf("three refusals at once hold for %v", d)
 		}
 		time.Sleep(time.Minute)
 		fetchAll(t, c, 1)
-		if until, _ := c.Hold(); time.Until(until) != 2*time.Minute {
+		if until := c.Hold().Until; time.Until(until) != 2*time.Minute {
 			t.Fatalf("the next refusal holds for %v", time.Until(until))
 		}
 		time.Sleep(2 * time.Minute)
 		fetchAll(t, c, 2)
-		if until, _ := c.Hold(); time.Until(until) != time.Minute {
+		if until := c.Hold().Until; time.Until(until) != time.Minute {
 			t.Fatalf("a refusal after a success holds for %v", time.Until(until))
 		}
 	})
@@ -324,7 +325,7 @@ func (s *counting) RoundTrip(req *http.Request) (*http.Response, error) {
 	s.dawdle()
 	s.mu.Lock()
 	s.remaining--
-	r := refuse(500, "").rate(s.limit, s.remaining, s.reset)
+	r := refuse(418, "").rate(s.limit, s.remaining, s.reset)
 	s.mu.Unlock()
 	s.dawdle()
 	return answerTo(req, r), nil

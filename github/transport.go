@@ -20,6 +20,7 @@ type call struct {
 	url               *url.URL // the last one asked
 	more              bool     // the last answer links to a next page
 	requests, charged int
+	permit            *upstream.Permit // of an answer with a value, whose use is not known yet
 }
 
 type callKey struct{}
@@ -39,12 +40,12 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := context.Cause(req.Context()); err != nil {
 		return nil, err
 	}
-	p, until, reason, err := t.limits.admit(req.Context())
+	p, hold, err := t.limits.admit(req.Context())
 	if err != nil {
 		return nil, err
 	}
-	if !until.IsZero() {
-		return nil, &upstream.Error{Outcome: upstream.Limited, URL: upstream.Redact(req.URL), Message: "not sent: " + reason, RetryAt: until}
+	if !hold.Until.IsZero() {
+		return nil, &upstream.Error{Outcome: upstream.Limited, URL: upstream.Redact(req.URL), Message: "not sent: " + hold.Reason, RetryAt: hold.Until}
 	}
 	if c.tag != "" {
 		req = req.Clone(req.Context())
@@ -58,6 +59,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			c.charged++
 		}
 		t.limits.settle(p, nil, sent)
+		t.limits.gate.Unanswered(req.Context(), p.gate, err)
 		return nil, err
 	}
 	c.requests++
@@ -67,12 +69,14 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	t.limits.settle(p, resp.Header, charged)
 	c.more = strings.Contains(resp.Header.Get("Link"), `rel="next"`)
-	if resp.StatusCode < 400 {
-		t.limits.passed(p)
-	}
 	if !hasValue(resp) {
 		defer upstream.DrainAndClose(resp.Body)
 		return nil, t.classify(resp, c, p)
+	}
+	if resp.StatusCode < 300 {
+		c.permit = &p.gate // until its body has been read
+	} else {
+		t.limits.gate.Answered(p.gate)
 	}
 	// go-github itself refuses requests once it has read that none remain, until
 	// the reset, by its own clock. Without that header it leaves the budget to us.

@@ -115,7 +115,7 @@ func TestErrorsKeepToken(t *testing.T) {
 		body := fmt.Sprintf(`{"message":"you sent %s","block":{"reason":%q}}`, canary, canary)
 		c := newClient(t, newFake().set(repoURI, refuse(status, body)))
 		a := c.Fetch(t.Context(), Question{Ref: Ref{"o", "n"}, Parts: AllParts})
-		_, reason := c.Hold()
+		reason := c.Hold().Reason
 		for _, e := range errorsOf(a) {
 			if e != nil && strings.Contains(e.Error(), canary) || strings.Contains(reason, canary) {
 				t.Errorf("status %d: %v; hold: %s", status, e, reason)

@@ -41,7 +41,7 @@ type Client struct {
 	http      *http.Client
 	base      *url.URL
 	userAgent string
-	limits    limits
+	gate      *upstream.Gate
 }
 
 // New returns a client for the PyPI at o.BaseURL. It fails where that is not
@@ -57,7 +57,7 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("PyPI's base URL: %w", err)
 	}
-	return &Client{http: hc, base: base, userAgent: o.UserAgent}, nil
+	return &Client{http: hc, base: base, userAgent: o.UserAgent, gate: upstream.NewGate("PyPI")}, nil
 }
 
 // Answer is what became of a question about one project.
@@ -93,81 +93,98 @@ func (c *Client) Fetch(ctx context.Context, q Question) Answer {
 	}
 	normal := Normalize(q.Name)
 
-	resp, sent, err := c.ask(ctx, "pypi/"+normal+"/json", "application/json", q.ETag)
+	resp, permit, sent, err := c.ask(ctx, "pypi/"+normal+"/json", "application/json", q.ETag)
 	a.Requests += sent
 	if err != nil {
 		return a.failed(err)
 	}
 	defer resp.Body.Close()
 	switch resp.StatusCode {
-	case http.StatusNotModified:
-		if q.ETag == "" {
-			return a.failed(broken(ctx, resp, needlessNotModified))
-		}
-		a.Outcome, a.ETag = upstream.Unchanged, q.ETag
 	case http.StatusNotFound, http.StatusGone:
+		c.gate.Answered(permit)
 		upstream.DrainAndClose(resp.Body)
 		return c.askIndex(ctx, a, normal, resp.Request.URL)
+	case http.StatusNotModified:
+		if q.ETag == "" {
+			err = broken(ctx, resp, needlessNotModified)
+		} else {
+			a.Outcome, a.ETag = upstream.Unchanged, q.ETag
+		}
 	default:
-		p, err := decodeProject(resp.Body)
-		if err != nil {
-			return a.failed(broken(ctx, resp, err))
-		}
-		if Normalize(p.Name) != normal {
-			return a.failed(broken(ctx, resp, malformed(fmt.Sprintf("asked for %q, the answer is about %q", normal, oneLine(p.Name, 100)))))
-		}
-		if p.Serial == 0 {
-			p.Serial = lastSerial(resp.Header)
-		}
-		if 0 < p.Serial && p.Serial < q.Serial {
-			return a.failed(&upstream.Error{
-				Outcome: upstream.Stale, URL: upstream.Redact(resp.Request.URL), Status: resp.StatusCode,
-				Message: fmt.Sprintf("an answer older than one before it: its serial is %d, the last one known is %d", p.Serial, q.Serial),
-			})
-		}
-		a.Outcome, a.Project, a.ETag = upstream.Fresh, p, resp.Header.Get("ETag")
+		a.Project, err = readProject(ctx, resp, q)
+		a.Outcome, a.ETag = upstream.Fresh, resp.Header.Get("ETag")
+	}
+	c.gate.Settle(permit, err)
+	if err != nil {
+		return Answer{Requests: a.Requests}.failed(err)
 	}
 	return a
 }
 
-// Hold returns when PyPI may be asked again and why not now. The time is zero
-// when it may be asked at once.
-func (c *Client) Hold() (time.Time, string) {
-	return c.limits.gate.Hold()
+// readProject reads the project that the answer to q holds.
+func readProject(ctx context.Context, resp *http.Response, q Question) (Project, *upstream.Error) {
+	p, err := decodeProject(resp.Body)
+	if err != nil {
+		return Project{}, broken(ctx, resp, err)
+	}
+	if normal := Normalize(q.Name); Normalize(p.Name) != normal {
+		return Project{}, broken(ctx, resp, malformed(fmt.Sprintf("asked for %q, the answer is about %q", normal, oneLine(p.Name, 100))))
+	}
+	if p.Serial == 0 {
+		p.Serial = lastSerial(resp.Header)
+	}
+	if 0 < p.Serial && p.Serial < q.Serial {
+		return Project{}, &upstream.Error{
+			Outcome: upstream.Stale, URL: upstream.Redact(resp.Request.URL), Status: resp.StatusCode,
+			Message: fmt.Sprintf("an answer older than one before it: its serial is %d, the last one known is %d", p.Serial, q.Serial),
+		}
+	}
+	return p, nil
 }
 
+// Hold returns why PyPI is not asked now, and until when; its Until is zero where it
+// may be.
+func (c *Client) Hold() upstream.Hold { return c.gate.Hold() }
+
+// Fault returns what is wrong with PyPI as a whole, until it answers again; "" where
+// nothing is.
+func (c *Client) Fault() string { return c.gate.Fault() }
+
 // ask sends one GET, unless the gate is closed, and returns an answer with
-// status 200, 304, 404 or 410, whose body the caller closes. Every other
-// answer, and none, is an error. sent counts the requests made.
-func (c *Client) ask(ctx context.Context, ref, accept, etag string) (resp *http.Response, sent int, failure *upstream.Error) {
+// status 200, 304, 404 or 410, whose body the caller closes and whose permit it gives
+// back. Every other answer, and none, is an error. sent counts the requests made.
+func (c *Client) ask(ctx context.Context, ref, accept, etag string) (resp *http.Response, permit upstream.Permit, sent int, failure *upstream.Error) {
 	u := c.base.JoinPath(ref)
 	if ctx.Err() != nil {
-		return nil, 0, upstream.Classify(ctx, u, ctx.Err())
-	}
-	if until, reason := c.limits.gate.Hold(); !until.IsZero() {
-		return nil, 0, &upstream.Error{Outcome: upstream.Limited, URL: upstream.Redact(u), Message: "not asked: " + reason, RetryAt: until}
+		return nil, permit, 0, upstream.Classify(ctx, u, ctx.Err())
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return nil, 0, upstream.Classify(ctx, u, err)
+		return nil, permit, 0, upstream.Classify(ctx, u, err)
 	}
 	req.Header.Set("Accept", accept)
 	if etag != "" {
 		req.Header.Set("If-None-Match", etag)
 	}
-	began := time.Now()
+	permit, hold, err := c.gate.Admit(ctx)
+	if err != nil {
+		return nil, permit, 0, upstream.Classify(ctx, u, err)
+	}
+	if !hold.Until.IsZero() {
+		return nil, permit, 0, &upstream.Error{Outcome: upstream.Limited, URL: upstream.Redact(u), Message: "not asked: " + hold.Reason, RetryAt: hold.Until}
+	}
 	resp, err = c.http.Do(req)
 	sent = max(1, hops(resp))
 	if err != nil {
-		return nil, sent, upstream.Classify(ctx, u, err)
+		c.gate.Unanswered(ctx, permit, err)
+		return nil, permit, sent, upstream.Classify(ctx, u, err)
 	}
 	switch resp.StatusCode {
 	case http.StatusOK, http.StatusNotModified, http.StatusNotFound, http.StatusGone:
-		c.limits.answered(began)
-		return resp, sent, nil
+		return resp, permit, sent, nil
 	}
 	defer resp.Body.Close()
-	return nil, sent, c.refusal(resp, began)
+	return nil, permit, sent, c.refusal(resp, permit)
 }
 
 // hops counts the requests that led to resp: redirects link back to the

@@ -1,12 +1,8 @@
 package pypi
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
-	"strings"
 	"time"
 )
 
@@ -15,43 +11,69 @@ import (
 // answer is about, so that a wrong type there makes it a broken answer; any
 // other field of a wrong type counts as missing.
 type info struct {
-	identity
-	License           string            `json:"license"`
-	LicenseExpression string            `json:"license_expression"`
-	Classifiers       []string          `json:"classifiers"`
-	RequiresPython    string            `json:"requires_python"`
-	ProjectURLs       map[string]string `json:"project_urls"`
-	DocsURL           string            `json:"docs_url"`
+	Name              string
+	Version           string
+	License           string
+	LicenseExpression string
+	Classifiers       []string
+	RequiresPython    string
+	ProjectURLs       map[string]string
+	DocsURL           string
 }
 
-type identity struct {
-	Name    string `json:"name"`
-	Version string `json:"version"`
-}
-
-// decodeInfo reads the "info" object; nil for null.
-func decodeInfo(raw []byte) (about *info, err error) {
-	var id *identity
-	if err := json.Unmarshal(raw, &id); err != nil || id == nil {
-		return nil, err
+// info reads the "info" object; nil for null.
+func (r *reader) info() (*info, error) {
+	about := new(info)
+	found, err := r.object("info", func(name []byte) error {
+		switch string(name) {
+		case "name":
+			return r.required(&about.Name, "info.name")
+		case "version":
+			return r.required(&about.Version, "info.version")
+		case "license":
+			return r.field(&about.License)
+		case "license_expression":
+			return r.field(&about.LicenseExpression)
+		case "classifiers":
+			return r.fields(&about.Classifiers)
+		case "requires_python":
+			return r.field(&about.RequiresPython)
+		case "project_urls":
+			return r.labels(&about.ProjectURLs)
+		case "docs_url":
+			return r.field(&about.DocsURL)
+		}
+		return r.SkipValue()
+	})
+	if !found {
+		about = nil
 	}
-	return about, lenient(json.Unmarshal(raw, &about))
-}
-
-// lenient forgives a field of a wrong type: encoding/json leaves it zero and
-// decodes the rest.
-func lenient(err error) error {
-	if _, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return nil
-	}
-	return err
+	return about, err
 }
 
 // file is what is kept of a file of a release.
 type file struct {
-	Uploaded     string `json:"upload_time_iso_8601"`
-	UploadedBare string `json:"upload_time"` // UTC, without saying so
-	Yanked       bool   `json:"yanked"`
+	Uploaded     string // upload_time_iso_8601
+	UploadedBare string // upload_time: UTC, without saying so
+	Yanked       bool
+}
+
+func (r *reader) file() (f file, err error) {
+	if r.PeekKind() != '{' {
+		return f, r.SkipValue() // a file all the same
+	}
+	_, err = r.object("", func(name []byte) error {
+		switch string(name) {
+		case "upload_time_iso_8601":
+			return r.field(&f.Uploaded)
+		case "upload_time":
+			return r.field(&f.UploadedBare)
+		case "yanked":
+			return r.flag(&f.Yanked)
+		}
+		return r.SkipValue()
+	})
+	return f, err
 }
 
 // uploaded returns when the file arrived, in UTC; zero where that cannot be read.
@@ -73,7 +95,7 @@ type release struct {
 	files, kept int // kept are those not yanked
 }
 
-func (r *release) add(f *file) {
+func (r *release) add(f file) {
 	r.files++
 	if !f.Yanked {
 		r.kept++
@@ -83,37 +105,66 @@ func (r *release) add(f *file) {
 	}
 }
 
-// decodeProject reads an answer of the JSON API as it arrives: a file at a
-// time, keeping of each no more than a version needs. Its error is a
-// [malformed], one of encoding/json, or that of r.
-func decodeProject(r io.Reader) (Project, error) {
+// files adds the files of the array that is the next value to rel.
+func (r *reader) files(what string, rel *release) error {
+	return r.array(what, func() error {
+		f, err := r.file()
+		if err == nil {
+			rel.add(f)
+		}
+		return err
+	})
+}
+
+// releases reads the object of versions that is the next value; nil for null.
+func (r *reader) releases() (map[string]*release, error) {
+	releases := map[string]*release{}
+	found, err := r.object("releases", func(name []byte) error {
+		rel := releases[string(name)]
+		if rel == nil {
+			rel = new(release)
+			releases[string(name)] = rel
+		}
+		return r.files("releases", rel)
+	})
+	if !found {
+		releases = nil
+	}
+	return releases, err
+}
+
+// decodeProject reads an answer of the JSON API as it arrives, and keeps of each
+// file no more than a version needs. Its error is one of a [reader].
+func decodeProject(body io.Reader) (Project, error) {
 	var (
 		about    *info
 		serial   int64
 		releases map[string]*release // nil: not in the answer
-		urls     json.RawMessage     // files of the latest release, for want of releases
+		latest   = new(release)      // by "urls", for want of releases
+		noURLs   error               // why that could not be read
 	)
-	err := eachMember(r, func(key string, dec *json.Decoder) error {
-		switch key {
+	r := newReader(body)
+	err := r.document(func(name []byte) (err error) {
+		switch string(name) {
 		case "info":
-			var raw json.RawMessage
-			err := dec.Decode(&raw)
-			if err == nil {
-				about, err = decodeInfo(raw)
-			}
+			about, err = r.info()
 			return err
 		case "last_serial":
-			return lenient(dec.Decode(&serial))
+			return r.number(&serial)
 		case "releases":
-			var err error
-			releases, err = decodeReleases(dec)
+			releases, err = r.releases()
 			return err
 		case "urls":
 			if releases == nil {
-				return dec.Decode(&urls)
+				*latest, noURLs = release{}, nil
+				err := r.files("urls", latest)
+				if !errors.As(err, new(malformed)) {
+					return err
+				}
+				noURLs = err // which matters only if no releases follow
 			}
 		}
-		return dec.Decode(new(ignored))
+		return r.SkipValue()
 	})
 	switch {
 	case err != nil:
@@ -125,126 +176,10 @@ func decodeProject(r io.Reader) (Project, error) {
 	}
 	if releases == nil {
 		// Documented as deprecated: without it only the latest is known.
-		releases = map[string]*release{}
-		latest := &release{}
-		if urls != nil {
-			err := decodeFiles(json.NewDecoder(bytes.NewReader(urls)), "urls", latest)
-			if err != nil {
-				return Project{}, err
-			}
+		if noURLs != nil {
+			return Project{}, noURLs
 		}
-		releases[about.Version] = latest
+		releases = map[string]*release{about.Version: latest}
 	}
 	return newProject(about, releases, serial), nil
-}
-
-// decodeReleases reads the object of versions that is the next value. It
-// returns nil for null.
-func decodeReleases(dec *json.Decoder) (map[string]*release, error) {
-	tok, err := dec.Token()
-	switch {
-	case err != nil:
-		return nil, err
-	case tok == nil:
-		return nil, nil
-	case tok != json.Delim('{'):
-		return nil, malformed(`"releases" does not hold an object`)
-	}
-	releases := map[string]*release{}
-	err = members(dec, func(version string) error {
-		rel := releases[version]
-		if rel == nil {
-			rel = &release{}
-			releases[version] = rel
-		}
-		return decodeFiles(dec, "releases", rel)
-	})
-	return releases, err
-}
-
-// decodeFiles adds the files of the array that is the next value to rel.
-func decodeFiles(dec *json.Decoder, what string, rel *release) error {
-	return eachElement(dec, what, func() error {
-		var f file
-		err := lenient(dec.Decode(&f))
-		rel.add(&f)
-		return err
-	})
-}
-
-// ignored takes in any value and keeps nothing of it.
-type ignored struct{}
-
-func (*ignored) UnmarshalJSON([]byte) error { return nil }
-
-// eachMember calls fn for each member of the one object that r holds. fn must
-// consume the member's value.
-func eachMember(r io.Reader, fn func(key string, dec *json.Decoder) error) error {
-	dec := json.NewDecoder(r)
-	tok, err := dec.Token()
-	if err != nil {
-		return err
-	}
-	if tok != json.Delim('{') {
-		return malformed("not a JSON object")
-	}
-	err = members(dec, func(key string) error {
-		err := fn(key, dec)
-		if typ, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-			typ.Field = strings.TrimSuffix(key+"."+typ.Field, ".")
-		}
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	// Reading to the end shows a cut transfer and frees the connection.
-	switch _, err := dec.Token(); err {
-	case io.EOF:
-		return nil
-	case nil:
-		return malformed("something follows the JSON object")
-	default:
-		return err
-	}
-}
-
-// members calls fn for each member up to the end of an object just begun.
-func members(dec *json.Decoder, fn func(key string) error) error {
-	for dec.More() {
-		tok, err := dec.Token()
-		if err != nil {
-			return err
-		}
-		key, ok := tok.(string)
-		if !ok {
-			return malformed("a member of an object without a name")
-		}
-		if err := fn(key); err != nil {
-			return err
-		}
-	}
-	_, err := dec.Token()
-	return err
-}
-
-// eachElement calls fn for each element of the array that is the next value.
-// null counts as an array without elements.
-func eachElement(dec *json.Decoder, what string, fn func() error) error {
-	tok, err := dec.Token()
-	switch {
-	case err != nil:
-		return err
-	case tok == nil:
-		return nil
-	case tok != json.Delim('['):
-		return malformed(fmt.Sprintf("%q does not hold a list where it should", what))
-	}
-	for dec.More() {
-		if err := fn(); err != nil {
-			return err
-		}
-	}
-	_, err = dec.Token()
-	return err
 }

@@ -15,12 +15,14 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"pkgmetad/internal/upstream"
 )
 
-// refusal names an answer that is neither a value nor "not found", and closes
-// the gate where it speaks for every request. began is when it was asked for.
-func (c *Client) refusal(resp *http.Response, began time.Time) *upstream.Error {
+// refusal names an answer that is neither a value nor "not found", and tells the
+// gate of it, which closes where it speaks for every request.
+func (c *Client) refusal(resp *http.Response, permit upstream.Permit) *upstream.Error {
 	e := &upstream.Error{Outcome: upstream.Failed, URL: upstream.Redact(resp.Request.URL), Status: resp.StatusCode}
 	now := time.Now()
 	until := upstream.RetryAfter(resp.Header, now)
@@ -30,10 +32,10 @@ func (c *Client) refusal(resp *http.Response, began time.Time) *upstream.Error {
 	switch code := resp.StatusCode; {
 	case code == http.StatusTooManyRequests:
 		e.Outcome, e.Message = upstream.Limited, "PyPI asks for fewer requests"
-		e.RetryAt = c.limits.refused(began, until, e.Message)
+		e.RetryAt = c.gate.Refused(permit, until, e.Message, false)
 	case code == http.StatusServiceUnavailable && !until.IsZero():
 		e.Outcome, e.Message = upstream.Limited, "PyPI is unavailable and says when to come back"
-		e.RetryAt = c.limits.refused(began, until, e.Message)
+		e.RetryAt = c.gate.Refused(permit, until, e.Message, false)
 	case code == http.StatusBadGateway, code == http.StatusServiceUnavailable, code == http.StatusGatewayTimeout:
 		e.Message, e.Quick = "PyPI is unavailable", true
 	case code >= 500:
@@ -50,6 +52,13 @@ func (c *Client) refusal(resp *http.Response, began time.Time) *upstream.Error {
 	default:
 		e.Message = "an answer that PyPI is not known to give: " + said(resp)
 	}
+	switch e.Outcome {
+	case upstream.Limited:
+	case upstream.Blocked:
+		c.gate.Answered(permit)
+	default:
+		c.gate.Failed(permit, resp.StatusCode, fmt.Sprintf("%s (HTTP %d)", e.Message, resp.StatusCode))
+	}
 	return e
 }
 
@@ -65,23 +74,20 @@ func broken(ctx context.Context, resp *http.Response, err error) *upstream.Error
 	e := &upstream.Error{Outcome: upstream.Failed, URL: upstream.Redact(resp.Request.URL), Status: resp.StatusCode, Err: err}
 	var (
 		shape  malformed
-		syntax *json.SyntaxError
-		typ    *json.UnmarshalTypeError
+		syntax *jsontext.SyntacticError
 	)
 	switch {
 	case ctx.Err() != nil:
 		return upstream.Classify(ctx, resp.Request.URL, err)
 	case errors.As(err, &shape):
 		e.Message = "broken answer: " + err.Error()
-	case errors.As(err, &typ):
-		e.Message = oneLine(fmt.Sprintf("broken answer: %q holds a JSON %s", typ.Field, typ.Value), 200)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		e.Message, e.Quick = "broken answer: it ends in the middle", true
 	case errors.As(err, &syntax):
-		e.Message = "broken answer: not JSON: " + syntax.Error()
+		e.Message = "broken answer: not JSON: " + oneLine(syntax.Err.Error(), 200)
 		if media, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type")); err == nil && !strings.Contains(media, "json") {
 			e.Message = "broken answer: not JSON but " + oneLine(media, 60)
 		}
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		e.Message, e.Quick = "broken answer: it ends in the middle", true
 	default:
 		return upstream.Classify(ctx, resp.Request.URL, err)
 	}

@@ -1,8 +1,8 @@
 package pypi
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,12 +15,13 @@ import (
 // simple/{name}/ in its JSON form (PEP 691). It completes a, which holds the
 // count of requests so far.
 func (c *Client) askIndex(ctx context.Context, a Answer, normal string, asked *url.URL) Answer {
-	resp, sent, err := c.ask(ctx, "simple/"+normal+"/", "application/vnd.pypi.simple.v1+json", "")
+	resp, permit, sent, err := c.ask(ctx, "simple/"+normal+"/", "application/vnd.pypi.simple.v1+json", "")
 	a.Requests += sent
 	if err != nil {
 		return a.failed(err)
 	}
 	defer resp.Body.Close()
+	c.gate.Answered(permit)
 	notFound := &upstream.Error{URL: upstream.Redact(asked), Status: http.StatusNotFound}
 	switch resp.StatusCode {
 	case http.StatusNotFound, http.StatusGone:
@@ -57,39 +58,25 @@ type indexPage struct {
 
 // decodeIndexPage reads a project's page. PyPI states the status as the object
 // project-status; the specification shows it as two keys of meta as well.
-func decodeIndexPage(r io.Reader) (indexPage, error) {
+func decodeIndexPage(body io.Reader) (indexPage, error) {
 	var page indexPage
 	known := false
-	err := eachMember(r, func(key string, dec *json.Decoder) error {
-		switch key {
+	r := newReader(body)
+	err := r.document(func(name []byte) error {
+		switch string(name) {
 		case "files":
 			known = true
-			return eachElement(dec, key, func() error {
+			return r.array("files", func() error {
 				page.files++
-				return dec.Decode(new(ignored))
+				return r.SkipValue()
 			})
 		case "meta":
 			known = true
-			var meta struct {
-				Status any `json:"project-status"`
-				Reason any `json:"project-status-reason"`
-			}
-			if err := dec.Decode(&meta); err != nil {
-				return err
-			}
-			page.note(meta.Status, meta.Reason)
+			return page.read(r, "project-status", "project-status-reason")
 		case "project-status":
-			var v any
-			if err := dec.Decode(&v); err != nil {
-				return err
-			}
-			if m, ok := v.(map[string]any); ok {
-				page.note(m["status"], m["reason"])
-			}
-		default:
-			return dec.Decode(new(ignored))
+			return page.read(r, "status", "reason")
 		}
-		return nil
+		return r.SkipValue()
 	})
 	if err == nil && !known {
 		err = malformed("not a page of the index: it has neither files nor meta")
@@ -97,12 +84,16 @@ func decodeIndexPage(r io.Reader) (indexPage, error) {
 	return page, err
 }
 
-// note keeps a status and its reason, in whichever place they were found.
-func (p *indexPage) note(status, reason any) {
-	if s, ok := status.(string); ok && s != "" {
-		p.status = s
+// read keeps the status and its reason from the object that is the next value, where
+// they have these names. It skips any other value.
+func (p *indexPage) read(r *reader, status, reason string) error {
+	var members map[string]string
+	if err := r.labels(&members); err != nil {
+		return err
 	}
-	if s, ok := reason.(string); ok && s != "" {
+	p.status = cmp.Or(members[status], p.status)
+	if s := members[reason]; s != "" {
 		p.reason = oneLine(s, 200)
 	}
+	return nil
 }

@@ -15,7 +15,8 @@ func TestLimits(t *testing.T) {
 		refused := func(want time.Duration) {
 			t.Helper()
 			a := c.Fetch(t.Context(), Question{Name: "demo-app"})
-			until, reason := c.Hold()
+			hold := c.Hold()
+			until, reason := hold.Until, hold.Reason
 			if a.Outcome != upstream.Limited || a.Requests != 1 || time.Until(until) != want || !a.Err.RetryAt.Equal(until) || reason == "" {
 				t.Fatalf("%v after %d requests (%v), held for %v for %q; want held for %v", a.Outcome, a.Requests, a.Err, time.Until(until), reason, want)
 			}
@@ -26,8 +27,8 @@ func TestLimits(t *testing.T) {
 				t.Fatalf("while closed: %+v", a)
 			}
 			time.Sleep(time.Nanosecond)
-			if until, reason := c.Hold(); !until.IsZero() || reason != "" {
-				t.Fatalf("still held until %v for %q", until, reason)
+			if hold := c.Hold(); !hold.Until.IsZero() || hold.Reason != "" {
+				t.Fatalf("still held: %+v", hold)
 			}
 		}
 		answered := func(p page, want upstream.Outcome) {
@@ -46,8 +47,13 @@ func TestLimits(t *testing.T) {
 		answered(page{200, good, nil}, upstream.Fresh)
 		refused(time.Minute)
 		refused(2 * time.Minute)
-		answered(page{status: 500}, upstream.Failed) // no success: the wait goes on growing
-		refused(4 * time.Minute)
+		w.pages[jsonPath] = page{status: 500} // the one request that finds out whether PyPI answers again
+		if a := c.Fetch(t.Context(), Question{Name: "demo-app"}); a.Outcome != upstream.Failed || time.Until(c.Hold().Until) != 4*time.Minute || c.Fault() == "" {
+			t.Fatalf("%+v, held %+v", a, c.Hold())
+		}
+		w.pages[jsonPath] = page{status: 429}
+		time.Sleep(4 * time.Minute)
+		refused(8 * time.Minute)
 		answered(page{status: 304}, upstream.Unchanged)
 		refused(time.Minute)
 		answered(page{status: 404}, upstream.Gone)
@@ -59,33 +65,8 @@ func TestLimits(t *testing.T) {
 		w.pages[jsonPath] = page{status: 429, header: with("Retry-After", time.Now().Add(20*time.Second).UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT"))}
 		refused(20 * time.Second)
 		w.pages[jsonPath] = page{status: 503, header: with("Retry-After", "99999999999999999999")}
-		refused(24 * time.Hour)
+		refused(time.Hour)
 		w.pages[jsonPath] = page{status: 429, header: with("Retry-After", "0")}
 		refused(2 * time.Minute)
-	})
-}
-
-// TestLimitsOfOneIncident has many requests under way when PyPI starts to
-// refuse: that is one refusal, and an answer that was late is no recovery.
-func TestLimitsOfOneIncident(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var l limits
-		began := time.Now()
-		time.Sleep(time.Second)
-		first := l.refused(began, time.Time{}, "busy")
-		if want := time.Now().Add(time.Minute); !first.Equal(want) {
-			t.Fatalf("closed until %v; want %v", first, want)
-		}
-		for range 5 {
-			time.Sleep(time.Second)
-			if until := l.refused(began, time.Time{}, "busy"); !until.Equal(first) {
-				t.Fatalf("closed until %v; want still %v", until, first)
-			}
-		}
-		l.answered(began)
-		time.Sleep(time.Until(first))
-		if until := l.refused(time.Now(), time.Time{}, "busy"); time.Until(until) != 2*time.Minute {
-			t.Fatalf("closed for %v; want 2 min", time.Until(until))
-		}
 	})
 }

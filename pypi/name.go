@@ -1,9 +1,10 @@
 package pypi
 
 import (
-	"pkgmetad/internal/record"
 	"regexp"
 	"strings"
+
+	"pkgmetad/internal/record"
 )
 
 var (

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -212,89 +211,6 @@ func FuzzDecodeProject(f *testing.F) {
 			t.Fatalf("cannot be stored: %v", err)
 		}
 	})
-}
-
-// TestRecordedProjects holds the derived fields of real answers, which are
-// kept outside of the repository.
-func TestRecordedProjects(t *testing.T) {
-	const recorded = "../../shared/recorded/upstream.json"
-	data, err := os.ReadFile(recorded)
-	if os.IsNotExist(err) {
-		t.Skipf("no recorded answers at %s", recorded)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	var exchanges []struct{ Path, Body string }
-	if err := json.Unmarshal(data, &exchanges); err != nil {
-		t.Fatal(err)
-	}
-	bodies := map[string]string{}
-	for _, e := range exchanges {
-		bodies[e.Path] = e.Body
-	}
-	yes := true
-	for _, tt := range []struct {
-		want     Project // without its versions
-		count    int
-		order    string // newest first, the first ones
-		uploaded string // of the newest
-		oldest   Version
-	}{
-		{
-			want:     Project{Name: "django-crispy-forms", Latest: "1.14.0", Licence: "MIT", DevelopmentStatus: 5, RequiresPython: ">=3.7", Python3: &yes, Serial: 12684778},
-			count:    38,
-			order:    "1.14.0 1.13.0 1.12.0 1.11.2 1.11.1 1.11.0 1.10.0 1.9.2",
-			uploaded: "2022-01-25T08:08:34.739304Z",
-			oldest:   Version{Version: "1.0.0", Uploaded: time.Date(2011, 11, 2, 16, 34, 12, 784055000, time.UTC)},
-		},
-		{
-			want:     Project{Name: "nango", Latest: "0.1.2", Licence: "MIT License", RequiresPython: ">=3.8", Python3: &yes, Serial: 12873175},
-			count:    20,
-			order:    "0.1.2 0.1.1 0.1.0 0.0.17 0.0.16 0.0.15 0.0.14 0.0.13 0.0.12 0.0.11 0.0.10 0.0.9",
-			uploaded: "2022-02-12T23:39:48.897997Z",
-			oldest:   Version{Version: "0.0.1", Uploaded: time.Date(2022, 1, 9, 9, 34, 31, 672852000, time.UTC)},
-		},
-		{
-			want:     Project{Name: "django-minify-html", Latest: "1.0.0", Licence: "MIT", DevelopmentStatus: 5, RequiresPython: ">=3.8", Python3: &yes, Serial: 12421611},
-			count:    1,
-			order:    "1.0.0",
-			uploaded: "2021-12-28T10:37:18.583101Z",
-			oldest:   Version{Version: "1.0.0", Uploaded: time.Date(2021, 12, 28, 10, 37, 18, 583101000, time.UTC)},
-		},
-	} {
-		t.Run(tt.want.Name, func(t *testing.T) {
-			body, ok := bodies["/pypi/"+tt.want.Name+"/json"]
-			if !ok {
-				t.Fatal("not among the recorded answers")
-			}
-			got := mustDecode(t, body)
-			versions := got.Versions
-			got.Versions = nil
-			if diff := cmp.Diff(tt.want, got); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
-			if len(versions) != tt.count {
-				t.Fatalf("%d versions; want %d", len(versions), tt.count)
-			}
-			for i, v := range strings.Fields(tt.order) {
-				if versions[i].Version != v {
-					t.Errorf("version %d is %s; want %s", i, versions[i].Version, v)
-				}
-			}
-			if s := versions[0].Uploaded.Format(time.RFC3339Nano); s != tt.uploaded {
-				t.Errorf("newest uploaded %s; want %s", s, tt.uploaded)
-			}
-			if diff := cmp.Diff(tt.oldest, versions[len(versions)-1]); diff != "" {
-				t.Errorf("oldest (-want +got):\n%s", diff)
-			}
-			for _, v := range versions {
-				if v.Yanked || v.Uploaded.IsZero() {
-					t.Errorf("%+v: yanked or without upload time", v)
-				}
-			}
-		})
-	}
 }
 
 func BenchmarkDecode(b *testing.B) {

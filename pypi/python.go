@@ -62,7 +62,10 @@ func admitsPython3(specifiers string) (bool, error) {
 	if len(specifiers) > maxSpecifiers || strings.TrimSpace(specifiers) == "*" {
 		return false, errSpecifiers
 	}
-	probes := slices.Clone(minors)
+	if isFrom3(specifiers) {
+		return true, nil
+	}
+	var probes []pep440.Version // those named first: they often satisfy, and a check is not cheap
 	bare, bare3 := false, false
 	specifiers = specifier.ReplaceAllStringFunc(longNumber.ReplaceAllStringFunc(specifiers, shorten), func(s string) string {
 		m := specifier.FindStringSubmatch(s)
@@ -94,7 +97,7 @@ func admitsPython3(specifiers string) (bool, error) {
 	case bare: // likewise "2.7, 3.6"
 		return true, nil
 	}
-	return slices.ContainsFunc(probes, set.Check), nil
+	return slices.ContainsFunc(probes, set.Check) || slices.ContainsFunc(minors, set.Check), nil
 }
 
 var (
@@ -108,6 +111,14 @@ var (
 		return list
 	}()
 )
+
+// isFrom3 reports whether the specifiers are ">=" and a plain version of Python 3,
+// as those of most projects are. That version itself satisfies them.
+func isFrom3(specifiers string) bool {
+	version, found := strings.CutPrefix(strings.TrimSpace(specifiers), ">=")
+	numbers := plainNumbers(strings.TrimSpace(version))
+	return found && numbers != nil && numbers[0] == 3
+}
 
 // around returns the version itself and the next patch and minor after it, as
 // far as they are of Python 3.

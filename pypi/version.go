@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	pep440 "github.com/aquasecurity/go-pep440-version"
@@ -32,37 +33,82 @@ func shorten(n string) string {
 	return "0" + n
 }
 
+// ordered is a version with what it is ordered by.
+type ordered struct {
+	Version
+	numbers []uint64 // of a version of numbers and dots alone, without the zeros at its end; nil for any other
+	parsed  pep440.Version
+	read    bool // parsed and valid are known
+	valid   bool // by PEP 440
+}
+
+// plainNumbers reads a version of numbers and dots alone, which most are. Their
+// order is that of the numbers, zeros at the end aside.
+func plainNumbers(s string) []uint64 {
+	numbers := make([]uint64, 0, 4)
+	for part := range strings.SplitSeq(s, ".") {
+		if strings.Trim(part, "0123456789") != "" {
+			return nil
+		}
+		n, err := strconv.ParseUint(part, 10, 64)
+		if err != nil {
+			return nil
+		}
+		numbers = append(numbers, n)
+	}
+	for len(numbers) > 1 && numbers[len(numbers)-1] == 0 {
+		numbers = numbers[:len(numbers)-1]
+	}
+	return numbers
+}
+
+func (o *ordered) parse() {
+	if !o.read {
+		o.parsed, o.valid = parseVersion(o.Version.Version)
+		o.read = true
+	}
+}
+
+// compare orders by PEP 440, versions that it cannot read first.
+func (o *ordered) compare(other *ordered) int {
+	if o.numbers != nil && other.numbers != nil {
+		return slices.Compare(o.numbers, other.numbers)
+	}
+	o.parse()
+	other.parse()
+	if !o.valid || !other.valid {
+		return rank(o.valid) - rank(other.valid)
+	}
+	return o.parsed.Compare(other.parsed)
+}
+
+// isFinal reports whether PEP 440 can read the version and it is no pre-release.
+func (o *ordered) isFinal() bool {
+	if o.numbers != nil {
+		return true
+	}
+	o.parse()
+	return o.valid && !o.parsed.IsPreRelease()
+}
+
 // order sorts versions newest first. It returns the one that PyPI would call
 // the latest: not yanked before yanked, final before pre-release, then by
 // version; "" where there are none.
 func order(versions []Version) (latest string) {
-	type entry struct {
-		Version
-		parsed pep440.Version
-		valid  bool
-	}
-	entries := make([]entry, len(versions))
+	sorted := make([]*ordered, len(versions))
 	for i, v := range versions {
-		entries[i].Version = v
-		entries[i].parsed, entries[i].valid = parseVersion(v.Version)
+		sorted[i] = &ordered{Version: v, numbers: plainNumbers(v.Version)}
 	}
-	slices.SortFunc(entries, func(a, b entry) int {
-		switch {
-		case a.valid != b.valid:
-			return rank(b.valid) - rank(a.valid)
-		case a.valid:
-			if c := b.parsed.Compare(a.parsed); c != 0 {
-				return c
-			}
-		}
-		return cmp.Or(b.Uploaded.Compare(a.Uploaded), strings.Compare(a.Version.Version, b.Version.Version))
+	slices.SortFunc(sorted, func(a, b *ordered) int {
+		return cmp.Or(b.compare(a), b.Uploaded.Compare(a.Uploaded), strings.Compare(a.Version.Version, b.Version.Version))
 	})
 	best := -1
-	for i, e := range entries {
-		versions[i] = e.Version
-		final := e.valid && !e.parsed.IsPreRelease()
-		if merit := 4*rank(!e.Yanked) + 2*rank(final) + rank(e.valid); merit > best {
-			best, latest = merit, e.Version.Version
+	for i, o := range sorted {
+		versions[i] = o.Version
+		final := o.isFinal()
+		merit := 4*rank(!o.Yanked) + 2*rank(final) + rank(final || o.valid)
+		if merit > best {
+			best, latest = merit, o.Version.Version
 		}
 	}
 	return latest

@@ -105,3 +105,24 @@ func TestLatest(t *testing.T) {
 		}
 	}
 }
+
+// FuzzPlainVersions: what is ordered by its numbers is ordered as PEP 440 says.
+func FuzzPlainVersions(f *testing.F) {
+	for _, pair := range [][2]string{{"1.0", "1"}, {"1.10", "1.9"}, {"0", "0.0"}, {"007", "7.0.0"}, {"20240101.1", "3"}, {"1.0.1", "1"}} {
+		f.Add(pair[0], pair[1])
+	}
+	f.Fuzz(func(t *testing.T, a, b string) {
+		x, y := &ordered{numbers: plainNumbers(a)}, &ordered{numbers: plainNumbers(b)}
+		if x.numbers == nil || y.numbers == nil {
+			return
+		}
+		va, okA := parseVersion(a)
+		vb, okB := parseVersion(b)
+		if !okA || !okB || va.IsPreRelease() || vb.IsPreRelease() {
+			t.Fatalf("%q and %q are not plain", a, b)
+		}
+		if got, want := x.compare(y), va.Compare(vb); got != want {
+			t.Errorf("%q against %q: %d; PEP 440 says %d", a, b, got, want)
+		}
+	})
+}

@@ -32,7 +32,7 @@ func Example() {
 	}}, now); err != nil {
 		log.Fatal(err)
 	}
-	due, _, err := s.Due(now, 10)
+	due, _, err := s.Due(now, 10, nil)
 	if err != nil {
 		log.Fatal(err)
 	}

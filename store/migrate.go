@@ -216,7 +216,7 @@ func (w *writer) migrateSource(source record.Source, id int) error {
 		return err
 	}
 	known, err := w.source(source.Key)
-	if err == ErrNotFound {
+	if errors.Is(err, ErrNotFound) {
 		return w.putSource(nil, &source)
 	}
 	if err != nil || !record.Wins(&source, known, time.Now()) {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -43,7 +44,7 @@ func (s *Store) Packages(offset, limit int) (recs []record.Package, total int, e
 		err = s.view(func(tx *bolt.Tx) error {
 			for i := total - 1 - max(0, offset); i >= 0 && len(recs) < limit; i-- {
 				rec, err := getPackage(tx, order[i])
-				if err == ErrNotFound {
+				if errors.Is(err, ErrNotFound) {
 					complete = false // a sync has removed it since the order was read
 					return nil
 				}

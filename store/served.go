@@ -84,7 +84,7 @@ func dropChange(w *writer, id int) error {
 	switch {
 	case err == nil:
 		return changes.Delete(key(int(old.Sequence)))
-	case err == ErrNotFound:
+	case errors.Is(err, ErrNotFound):
 		return nil
 	}
 	var stale [][]byte // its value is damaged, and its sequence with it

@@ -120,7 +120,7 @@ func (w *writer) learn(learnt *record.Source, aside int) error {
 	if errors.Is(err, errDamaged) {
 		known, err = &record.Source{Key: learnt.Key}, w.purgeDue(learnt.Key)
 	}
-	if err == ErrNotFound {
+	if errors.Is(err, ErrNotFound) {
 		return nil // no package refers to it any more
 	}
 	if err != nil {
@@ -206,6 +206,9 @@ func (w *writer) putSource(old, source *record.Source) error {
 	}
 	kept := *source
 	w.sources[source.Key] = &kept
+	if source.LastAttempt.After(w.attempted) {
+		w.attempted = source.LastAttempt
+	}
 	return w.Bucket(bucketSources).Put([]byte(source.Key), value)
 }
 
@@ -268,7 +271,7 @@ func (w *writer) dropUnreferenced(keys map[record.Key]bool) error {
 		if errors.Is(err, errDamaged) {
 			source, err = &record.Source{Key: key}, w.purgeDue(key)
 		}
-		if err == ErrNotFound {
+		if errors.Is(err, ErrNotFound) {
 			continue
 		}
 		if err == nil {

@@ -37,8 +37,8 @@ func putStates(tx *bolt.Tx, p *record.Package) error {
 }
 
 // Summary counts packages by the state of each source and by the age of its last
-// success at now, grouped by the bounds, which ascend. It lists at most limit
-// failing sources.
+// success at now, grouped by the bounds, which ascend. A success after now counts as
+// older than all of them. It lists at most limit failing sources.
 func (s *Store) Summary(now time.Time, bounds []time.Duration, limit int) (sum record.Summary, err error) {
 	sum.GitHub, sum.PyPI = newSummary(bounds), newSummary(bounds)
 	var failing []record.Failing
@@ -84,6 +84,8 @@ func count(sum *record.SourceSummary, state record.State, success, now time.Time
 	case !state.Fetchable() || state == record.StateGone || state == record.StateBlocked: // nothing fresher is available
 	case success.IsZero():
 		sum.Never++
+	case success.After(now.Add(time.Minute)): // by a clock that was ahead: its age is not known
+		sum.Ages[len(bounds)]++
 	default:
 		i, _ := slices.BinarySearch(bounds, now.Sub(success)+1) // an age equal to a bound is not below it
 		sum.Ages[i]++

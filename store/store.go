@@ -25,6 +25,8 @@
 //	            "floor"       -> the feed has all deletions after this sequence
 //	            "rendering"   -> name of the rendering that the served packages have
 //	            "catalogue"   -> Catalogue.Digest of the last one synced
+//	            "attempted"   -> time of the latest attempt, at least
+//	            "limits"      -> name of the limits that due times keep to  (see Reschedule)
 //	            "dated NAME"  -> time ‖ value                (see Dated)
 //	sources     Key           -> record.Source               (that a live package refers to)
 //	references  Key ‖ 0 ‖ id  -> nothing                     (the live packages that refer to a source)
@@ -91,6 +93,8 @@ var (
 	keyFloor     = []byte("floor")
 	keyRendering = []byte("rendering")
 	keyCatalogue = []byte("catalogue")
+	keyAttempted = []byte("attempted")
+	keyLimits    = []byte("limits")
 )
 
 // ErrNotFound is returned for a package, grid, category or source that does not

@@ -325,7 +325,7 @@ func (cs *catalogueSync) findPrior(w *writer, e *record.Entry) (p prior, err err
 	if errors.Is(err, errDamaged) {
 		err = errors.Join(w.purgeKeys(e.ID), purgeSlug(w.Tx, e.ID))
 	}
-	if err != nil && err != ErrNotFound {
+	if err != nil && !errors.Is(err, ErrNotFound) {
 		return p, err
 	}
 	return cs.findFormer(w, e)
@@ -339,7 +339,7 @@ func (w *writer) sourcesOf(r *row) (repo, project *record.Source, err error) {
 			return nil
 		}
 		s, sourceErr := w.source(key)
-		if sourceErr != nil && sourceErr != ErrNotFound && !errors.Is(sourceErr, errDamaged) {
+		if sourceErr != nil && !errors.Is(sourceErr, ErrNotFound) && !errors.Is(sourceErr, errDamaged) {
 			err = sourceErr
 		}
 		return s

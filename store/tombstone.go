@@ -87,7 +87,7 @@ func (w *writer) removePackage(id int, now time.Time) error {
 		}
 		r, err = row{Entry: record.Entry{ID: id}, GitHub: record.StateNone, PyPI: record.StateNone}, nil
 	}
-	if err == ErrNotFound {
+	if errors.Is(err, ErrNotFound) {
 		return nil
 	}
 	if err != nil {
@@ -95,7 +95,7 @@ func (w *writer) removePackage(id int, now time.Time) error {
 	}
 	p, err := r.resolve(func(key record.Key) (*record.Source, error) {
 		s, err := w.source(key)
-		if err == ErrNotFound || errors.Is(err, errDamaged) { // its data is lost
+		if errors.Is(err, ErrNotFound) || errors.Is(err, errDamaged) { // its data is lost
 			s, err = &record.Source{Key: key, Status: record.Status{State: record.StateNew}}, nil
 		}
 		return s, err

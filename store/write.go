@@ -17,6 +17,8 @@ type writer struct {
 	sequence uint64    // of the last change
 	now      time.Time // that changes are dated with
 
+	attempted time.Time // of the sources written, the latest attempt
+
 	sources    map[record.Key]*record.Source // read or written so far
 	referring  map[int]lesson                // packages to be brought up to date, by id
 	unreferred map[record.Key]bool           // sources that a package has ceased to refer to
@@ -43,8 +45,16 @@ func (s *Store) write(f func(*writer) error) error {
 		if last := timeOf(meta.Get(keyChanged)); w.now.Before(last) {
 			w.now = last
 		}
-		if err := f(w); err != nil || w.sequence == before {
+		if err := f(w); err != nil {
 			return err
+		}
+		if w.attempted.After(timeOf(meta.Get(keyAttempted))) {
+			if err := meta.Put(keyAttempted, timeKey(w.attempted)); err != nil {
+				return err
+			}
+		}
+		if w.sequence == before {
+			return nil
 		}
 		if err := meta.Put(keySequence, key(int(w.sequence))); err != nil {
 			return err

@@ -22,7 +22,7 @@ const (
 // import. What a package does not list it does not import: so nothing imports
 // cmd, and cmd alone the simulator; tests are free.
 var rooms = map[string][]string{
-	"cmd/pkgmetad": {"fetcher", "internal/catalogue", "internal/config", "internal/daemon", "internal/importer", "internal/record",
+	"cmd/pkgmetad": {"fetcher", "internal/catalogue", "internal/config", "internal/daemon", "internal/durable", "internal/importer", "internal/record",
 		"internal/sim", "internal/strict", "internal/upstream", "store"},
 	"api":                {"internal/record", "internal/render", "internal/snapshot", "internal/status", "internal/web", "store"}, // never a client: reading causes no request
 	"fetcher":            {"github", "internal/record", "internal/upstream", "pypi"},                                              // never the store: it declares what it needs of one
@@ -40,7 +40,7 @@ var rooms = map[string][]string{
 	"internal/render":            {"internal/record"},
 	"internal/search":            {"internal/record", "store"},
 	"internal/sim":               {}, // no type of the clients: it must not share their mistakes
-	"internal/snapshot":          {"internal/render", "store"},
+	"internal/snapshot":          {"internal/durable", "internal/render", "store"},
 	"internal/status":            {"internal/record"},
 	"internal/strict":            {},                                     // a leaf
 	"internal/strict/stricttest": {"internal/strict"},                    // for tests

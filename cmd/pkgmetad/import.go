@@ -26,31 +26,36 @@ import (
 
 func newImportCommand() *cobra.Command {
 	var path string
-	var replace bool
+	var replace, sameHost bool
 	cmd := &cobra.Command{
 		Use:   "import --config FILE SOURCE",
-		Short: "Take a catalogue and its records over from another site or from a file",
-		Long: `Take over what SOURCE holds: write the catalogue file that the configuration
+		Short: "Import a catalogue and its records from another site or from a file",
+		Long: `Import what SOURCE holds: write the catalogue file that the configuration
 names, and put the records into the store, so that the daemon starts warm and
 serves them as they were read. SOURCE is one of
 
   an API root   such as https://djangopackages.org/api/v4/: its categories, grids
-                and packages are read page by page, one request at a time; an
-                import that broke off goes on where it was when it is run again
+                and packages are read page by page, one request at a time; run
+                again, an interrupted import resumes where it was
   a snapshot    packages as the API serves them, one a line, plain or compressed
                 with gzip or Zstandard: restores a daemon from its own snapshot
-  a catalogue   .yaml, .yml, .json, .ndjson or .jsonl: taken over as it is
+  a catalogue   .yaml, .yml, .json, .ndjson or .jsonl: used as it is
 
-To import the same again changes nothing, and what the daemon has fetched since
-stays. An entry that makes no sense is told of with its id and left out. Packages
-of the present catalogue that SOURCE does not have would vanish: that is refused
-without --replace. The catalogue that stood there is kept as .bak.
+Importing the same SOURCE again changes nothing, and what the daemon has fetched
+since stays. Invalid entries are reported with their ids and skipped. Packages of
+the present catalogue that SOURCE does not have would vanish: without --replace,
+that is refused. The previous catalogue is kept as .bak.
 
-The daemon must not run meanwhile: it holds the store.
+A site's links must lead to its own host. Where they carry another address of the
+same site, such as an internal one that cannot be reached from here, --same-host
+follows their paths on the host of SOURCE. No other host is ever asked.
+
+The daemon must not be running: it holds the store.
 
 Exit codes: 0 all of it is imported, 1 it failed, or entries were skipped or may
 be missing because the site changed each time it was read.`,
 		Example: `  pkgmetad import -c config.yaml https://djangopackages.org/api/v4/
+  pkgmetad import -c config.yaml --same-host https://packages.example.org/api/v4/
   pkgmetad import -c config.yaml packages.ndjson.zst`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -58,8 +63,10 @@ be missing because the site changed each time it was read.`,
 			}
 			if isURL(args[0]) {
 				if _, err := upstream.ParseBaseURL(args[0]); err != nil {
-					return fmt.Errorf("SOURCE is no API root: %w", err)
+					return fmt.Errorf("SOURCE is not an API root: %w", err)
 				}
+			} else if sameHost {
+				return errors.New("--same-host is about the links of a site; SOURCE is a file")
 			}
 			return nil
 		},
@@ -68,11 +75,12 @@ be missing because the site changed each time it was read.`,
 			if err != nil {
 				return failed(exitFailed, err)
 			}
-			i := importing{cfg: cfg, source: args[0], replace: replace, stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
+			i := importing{cfg: cfg, source: args[0], replace: replace, sameHost: sameHost, stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
 			return failed(exitFailed, i.run(cmd.Context()))
 		},
 	}
 	addConfigFlag(cmd, &path)
+	cmd.Flags().BoolVar(&sameHost, "same-host", false, "follow the paths of the site's links on the host of SOURCE, whatever host they name")
 	cmd.Flags().BoolVar(&replace, "replace", false, "replace the present catalogue even where packages vanish or it cannot be read")
 	return cmd
 }
@@ -84,6 +92,7 @@ type importing struct {
 	cfg            *config.Config
 	source         string
 	replace        bool
+	sameHost       bool
 	stdout, stderr io.Writer
 
 	bar     *progressbar.ProgressBar // nil where nobody looks on
@@ -92,7 +101,7 @@ type importing struct {
 
 func (i *importing) run(ctx context.Context) (err error) {
 	if daemon.Dial(ctx, i.cfg) != nil {
-		return errors.New("the daemon runs and holds the store; stop it, import, and start it again")
+		return errors.New("the daemon is running and holds the store; stop it, import, and start it again")
 	}
 	// Opened first, and held to the end: two imports at once would be in each
 	// other's way, and an hour of reading must not end at a locked door.
@@ -151,7 +160,7 @@ func (i *importing) takeOver(c *content, file *catalogue.Staged, st *store.Store
 		return fmt.Errorf("%w; the records are in the store: import again", err)
 	}
 	if err := c.forget(); err != nil {
-		fmt.Fprintf(i.stderr, "warning: the pages that were read cannot be cleared away: %v\n", err)
+		fmt.Fprintf(i.stderr, "warning: the pages that were read cannot be removed: %v\n", err)
 	}
 	i.listed(report.Problems, "; the package is served, and this half of it never fetched")
 	fmt.Fprintln(i.stdout, i.summary(c, writes, st.Sequence() != sequence))
@@ -200,7 +209,7 @@ func (i *importing) read(ctx context.Context, present *catalogue.Present, st *st
 
 func (i *importing) readSite(ctx context.Context) (*content, error) {
 	site := &importer.Site{
-		Root: i.source, UserAgent: upstream.UserAgent(version, i.cfg.PyPI.Contact), Spool: i.cfg.Store.Path + ".import", StaleAfter: i.cfg.Refresh.StaleAfter,
+		Root: i.source, SameHost: i.sameHost, UserAgent: upstream.UserAgent(version, i.cfg.PyPI.Contact), Spool: i.cfg.Store.Path + ".import", StaleAfter: i.cfg.Refresh.StaleAfter,
 		Progress: func(list string, done, count int) { i.progress(list, int64(done), int64(count), false) },
 		Note:     i.note,
 	}
@@ -240,7 +249,7 @@ func (i *importing) tell(c *importer.Collection) {
 		fmt.Fprintln(i.stderr, "warning:", w)
 	}
 	if !c.Zone.Is(i.cfg.HTTP.TimeZone) {
-		fmt.Fprintf(i.stderr, "hint: SOURCE writes its times in another zone than http.time_zone (%s); to serve the same bytes, set it to %s\n", i.cfg.HTTP.TimeZone, &c.Zone)
+		fmt.Fprintf(i.stderr, "hint: the times of SOURCE are in a different zone from http.time_zone (%s); to serve the same bytes, set it to %s\n", i.cfg.HTTP.TimeZone, &c.Zone)
 	}
 }
 
@@ -282,10 +291,10 @@ func (c *content) complaint() error {
 	}
 	var errs []error
 	if parts != nil {
-		errs = append(errs, errors.New(strings.Join(parts, " and ")+", as they make no sense; all else is imported"))
+		errs = append(errs, errors.New(strings.Join(parts, " and ")+" because they are invalid; everything else is imported"))
 	}
 	if c.Unsettled != nil {
-		errs = append(errs, fmt.Errorf("%s may be missing, as the warning says; all that was listed is imported: run the same command again", strings.Join(c.Unsettled, " and ")))
+		errs = append(errs, fmt.Errorf("%s may be missing, as the warning says; everything listed is imported: run the same command again", strings.Join(c.Unsettled, " and ")))
 	}
 	return errors.Join(errs...)
 }

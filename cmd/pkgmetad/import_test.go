@@ -345,7 +345,7 @@ func TestImportSnapshot(t *testing.T) {
 
 	p := newPlace(t, "catalogue.yaml")
 	write(t, p.path("cut"), zipped[:len(zipped)/2])
-	if said := p.imports(1, p.path("cut")); !strings.Contains(said, "breaks off in line") {
+	if said := p.imports(1, p.path("cut")); !strings.Contains(said, "cannot be read: ") {
 		t.Errorf("a file cut short: %s", said)
 	}
 	if _, err := os.Stat(p.path("catalogue.yaml")); err == nil {
@@ -416,7 +416,7 @@ func TestImportGuards(t *testing.T) {
 	write(t, p.path("none.ndjson"), `{"slug":"x"}`+"\n"+`{"slug":"x"}`)
 	p.untouched(func() { p.imports(1, p.path("none.ndjson")) })
 	write(t, p.path("what.txt"), "hello")
-	if said := p.imports(1, p.path("what.txt")); !strings.Contains(said, "is no snapshot") || !strings.Contains(said, ".ndjson") {
+	if said := p.imports(1, p.path("what.txt")); !strings.Contains(said, "is not a snapshot") || !strings.Contains(said, ".ndjson") {
 		t.Errorf("it says: %s", said)
 	}
 	p.imports(1, p.path("nowhere"))
@@ -462,7 +462,7 @@ func TestImportReadsAgain(t *testing.T) {
 	}
 	write(t, p.path("catalogue.yaml"), string(own))
 	asked = 0
-	if said := p.imports(0, source); asked != 4 || strings.Contains(said, "going on") {
+	if said := p.imports(0, source); asked != 4 || strings.Contains(said, "resuming") {
 		t.Errorf("after %d requests it says: %s", asked, said)
 	}
 
@@ -473,7 +473,7 @@ func TestImportReadsAgain(t *testing.T) {
 	if err := os.Mkdir(q.path("sub"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if said := q.imports(0, source); asked != 4 || !strings.Contains(said, "going on with the import") {
+	if said := q.imports(0, source); asked != 4 || !strings.Contains(said, "resuming the import") {
 		t.Errorf("after %d requests it says: %s", asked, said)
 	}
 }
@@ -492,9 +492,9 @@ func TestImportUnsettled(t *testing.T) {
 	p := newPlace(t, "catalogue.yaml")
 	said := p.imports(1, site.URL+"/api/v4/")
 	for _, want := range []string{
-		"warning: packages changed in each of 3 readings, or the site miscounts them (the last time it counted 47 and listed 46): some may be missing; import again\n",
+		"warning: packages changed each of the 3 times they were read, or the site miscounts them (the last time it counted 47 and listed 46): some may be missing; import again\n",
 		"imported 46 packages",
-		"pkgmetad: packages may be missing, as the warning says; all that was listed is imported: run the same command again\n",
+		"pkgmetad: packages may be missing, as the warning says; everything listed is imported: run the same command again\n",
 	} {
 		if !strings.Contains(said, want) {
 			t.Errorf("it does not say %q:\n%s", want, said)
@@ -559,13 +559,13 @@ func TestImportGoesOn(t *testing.T) {
 	p := newPlace(t, "catalogue.yaml")
 	var out bytes.Buffer
 	args := []string{"import", "-c", p.path("config.yaml"), stalling.URL + "/api/v4/"}
-	if code := run(ctx, args, &out, &out); code != 1 || out.String() != "pkgmetad: stopped; run the same command again, and it goes on from here\n" {
+	if code := run(ctx, args, &out, &out); code != 1 || out.String() != "pkgmetad: stopped; run the same command again to resume\n" {
 		t.Fatalf("exit code %d:\n%s", code, &out)
 	}
 	if _, err := os.Stat(p.path("catalogue.yaml")); err == nil {
 		t.Error("a stopped import wrote a catalogue")
 	}
-	if said := p.imports(0, args[3]); !strings.Contains(said, "going on with the import that was begun at") || len(asked) != 5 {
+	if said := p.imports(0, args[3]); !strings.Contains(said, "resuming the import begun at") || len(asked) != 5 {
 		t.Errorf("after %q it says:\n%s", asked, said)
 	}
 	if diff := cmp.Diff(want, p.served()); diff != "" {
@@ -609,6 +609,40 @@ func TestImportTellsTheZone(t *testing.T) {
 	write(t, p.path("config.yaml"), "store: {path: test.db}\ncatalogue: {path: catalogue.yaml}\n")
 	if said := p.imports(0, site.URL+"/api/v4/"); !strings.Contains(said, "http.time_zone (UTC); to serve the same bytes, set it to "+newYork+"\n") {
 		t.Errorf("it says: %s", said)
+	}
+}
+
+// TestImportSameHost: a site whose links carry an internal address is imported with
+// the flag that the failure names, and nothing goes to that address.
+func TestImportSameHost(t *testing.T) {
+	internal := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("%s of the internal host was asked for", r.URL)
+	}))
+	defer internal.Close()
+	documented := documentedSite(t)
+	want := bodies(t, documented)
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Header.Del("Accept-Encoding")
+		r.Host = strings.TrimPrefix(internal.URL, "http://") // which the links carry
+		documented.Config.Handler.ServeHTTP(w, r)
+	}))
+	defer site.Close()
+	p := newPlace(t, "catalogue.yaml")
+	said := p.imports(1, site.URL+"/api/v4/")
+	if !strings.Contains(said, "leads to another host than") || !strings.Contains(said, "add --same-host") || !strings.Contains(said, internal.URL+"/api/v4/") {
+		t.Errorf("it says: %s", said)
+	}
+	if said := p.imports(0, "--same-host", site.URL+"/api/v4/"); !strings.HasPrefix(said, "imported 46 packages, 8 grids, 3 categories") {
+		t.Errorf("it says: %s", said)
+	}
+	if diff := cmp.Diff(want, p.served()); diff != "" {
+		t.Errorf("-source +imported:\n%s", diff)
+	}
+	if said := p.imports(2, "--same-host", p.path("catalogue.yaml")); !strings.Contains(said, "SOURCE is a file") {
+		t.Errorf("it says: %s", said)
+	}
+	if said := p.imports(0, "--help"); !strings.Contains(said, "--same-host") {
+		t.Errorf("the help says: %s", said)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 
 	"pkgmetad/internal/config"
 	"pkgmetad/internal/daemon"
+	"pkgmetad/internal/durable"
 	"pkgmetad/internal/sim"
 )
 
@@ -95,7 +95,7 @@ func (s *simServer) stop() error {
 }
 
 // writeCatalogue writes the world's catalogue in the format that the name asks for.
-func writeCatalogue(path string, c sim.Catalogue) (err error) {
+func writeCatalogue(path string, c sim.Catalogue) error {
 	var write func(io.Writer) error
 	switch filepath.Ext(path) {
 	case ".yaml", ".yml":
@@ -105,9 +105,8 @@ func writeCatalogue(path string, c sim.Catalogue) (err error) {
 	default:
 		return fmt.Errorf("write the catalogue %s: name it .yaml or .ndjson", path)
 	}
-	f, err := os.Create(path)
-	if err != nil {
+	if err := durable.WriteFile(path, 0o644, write); err != nil {
 		return fmt.Errorf("write the catalogue: %w", err)
 	}
-	return errors.Join(write(f), f.Close())
+	return nil
 }

@@ -7,17 +7,17 @@ import (
 	"net/http"
 )
 
-// An answer is what pkgmetad said, as it went over the wire.
+// An answer is a recorded answer of pkgmetad.
 type answer struct {
 	Path   string // with the query
 	Status int
 	Header http.Header // without Date
 	Body   []byte
-	File   string // path of a file with the body, where it is not in Body
+	File   string // path of a file with the body, if it is not in Body
 }
 
-// plain asks for nothing by itself, such as compression.
-var plain = &http.Client{Transport: &http.Transport{DisableCompression: true}}
+// plainClient adds no headers to requests, such as for compression.
+var plainClient = &http.Client{Transport: &http.Transport{DisableCompression: true}}
 
 func ask(address, path string, header http.Header) (*http.Response, error) {
 	r, err := http.NewRequest(http.MethodGet, "http://"+address+path, nil)
@@ -27,10 +27,10 @@ func ask(address, path string, header http.Header) (*http.Response, error) {
 	for name, values := range header {
 		r.Header[name] = values
 	}
-	return plain.Do(r)
+	return plainClient.Do(r)
 }
 
-// get keeps an answer whole.
+// get records an answer with its body.
 func get(address, path string, header http.Header) (a answer, err error) {
 	resp, err := ask(address, path, header)
 	if err != nil {
@@ -53,7 +53,8 @@ func recordHeader(address, path string) (a answer, err error) {
 	return answer{Path: path, Status: resp.StatusCode, Header: resp.Header}, resp.Body.Close()
 }
 
-// digest tells status, length and hash of an answer's body, of any size.
+// digest requests a path and returns a line with the answer's status and the length
+// and hash of its body, which may have any size.
 func digest(address, path string, header http.Header) (string, error) {
 	resp, err := ask(address, path, header)
 	if err != nil {

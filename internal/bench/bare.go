@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// serveBare serves recorded answers: what is left of a server in Go when it has
-// nothing to do but to write bytes. It is a process of its own, as the daemon is.
+// serveBare serves the recorded answers in the file at path: the least that a server
+// in Go has to do. It runs in a process of its own, as the daemon does.
 func serveBare(ctx context.Context, address, path string) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -52,7 +52,7 @@ func serveBare(ctx context.Context, address, path string) error {
 	return nil
 }
 
-// serve writes the answer, or a 304 to whoever has it.
+// serve writes the answer, or a 304 if the client has it.
 func (a answer) serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	known := a.File == "" && r.Header.Get("If-None-Match") == a.Header.Get("Etag")
@@ -65,7 +65,7 @@ func (a answer) serve(w http.ResponseWriter, r *http.Request) {
 	case known:
 		w.WriteHeader(http.StatusNotModified)
 	case a.File == "":
-		_, _ = w.Write(a.Body) // a client that is gone is nobody's failure
+		_, _ = w.Write(a.Body) // an error means that the client has gone
 	default:
 		f, err := os.Open(a.File)
 		if err != nil {
@@ -99,5 +99,5 @@ func (b *bench) startBare(ctx context.Context, answers []answer) (*process, erro
 	if err != nil {
 		return nil, err
 	}
-	return p, p.answers(ctx, answers[0].Path)
+	return p, p.waitFor(ctx, answers[0].Path)
 }

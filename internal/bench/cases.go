@@ -18,18 +18,18 @@ const (
 	pagePath     = "/api/v4/packages/?limit=%d&offset=%d"
 	snapshotPath = "/snapshot/packages.ndjson"
 
-	variety = 1000 // different requests where a case has more than one
+	variety = 1000 // packages requested in a case with more than one
 )
 
 // A comparison is one kind of request to each server.
 type comparison struct {
 	name   string
-	paths  []string    // asked for in turn
-	header http.Header // to ask with; the bare server looks at none
-	known  bool        // ask with the tag of the server's own answer, for a 304
-	stream bool        // what counts is bytes, not requests
+	paths  []string    // requested in turn
+	header http.Header // of the requests; the bare server cannot handle any
+	known  bool        // send the ETag of the server's own answer, for a 304
+	stream bool        // count bytes, not requests
 
-	ofBare, ofNginx float64 // the share of each to reach; 0 for none
+	ofBare, ofNginx float64 // targets: the ratio to the rate of each; 0 for none
 }
 
 func (b *bench) comparisons() ([]comparison, error) {
@@ -57,7 +57,7 @@ func (b *bench) comparisons() ([]comparison, error) {
 	}, nil
 }
 
-// someIDs returns ids of packages from all over the store, the same in each run.
+// someIDs returns the ids of random packages, the same in each run.
 func (b *bench) someIDs() (ids []int, err error) {
 	world, err := os.ReadFile(b.path("world.ndjson"))
 	if err != nil {
@@ -86,7 +86,7 @@ func (b *bench) someIDs() (ids []int, err error) {
 	return ids, nil
 }
 
-// compare measures every comparison with each server.
+// compare measures each comparison on each server.
 func (b *bench) compare(ctx context.Context, d *daemon) error {
 	cases, err := b.comparisons()
 	if err != nil {
@@ -94,18 +94,18 @@ func (b *bench) compare(ctx context.Context, d *daemon) error {
 	}
 	snapshots, err := filepath.Glob(d.site.path("pkgmetad.db.snapshot/*.ndjson"))
 	if err != nil || len(snapshots) != 1 {
-		return errors.Join(err, fmt.Errorf("%d snapshots in %s, not one", len(snapshots), d.site.folder))
+		return errors.Join(err, fmt.Errorf("%d snapshots in %s, want 1", len(snapshots), d.site.folder))
 	}
 	answers, err := recordAll(d.address, cases, snapshots[0])
 	if err != nil {
 		return fmt.Errorf("record pkgmetad's answers: %w", err)
 	}
 	servers := []*process{d.process}
-	for _, begin := range []func() (*process, error){
+	for _, start := range []func() (*process, error){
 		func() (*process, error) { return b.startBare(ctx, answers) },
 		func() (*process, error) { return b.startNginx(ctx, answers, snapshots[0]) },
 	} {
-		p, err := begin()
+		p, err := start()
 		if err != nil {
 			return err
 		}
@@ -119,11 +119,11 @@ func (b *bench) compare(ctx context.Context, d *daemon) error {
 		}
 	}
 	for _, c := range cases {
-		b.notef("%s", c.name)
+		b.logf("%s", c.name)
 		result := result{comparison: c, rates: map[string][]float64{}, costs: map[string][]float64{}}
 		for round := range b.rounds + 1 {
 			for _, p := range servers {
-				if !c.concerns(p) {
+				if !c.supports(p) {
 					continue
 				}
 				rate, cost, err := b.measure(ctx, p, c)
@@ -141,7 +141,7 @@ func (b *bench) compare(ctx context.Context, d *daemon) error {
 	return nil
 }
 
-// recordAll records the answer to every path of the cases once.
+// recordAll records the answers to the paths of all cases.
 func recordAll(address string, cases []comparison, snapshot string) (answers []answer, err error) {
 	recorded := map[string]bool{}
 	for _, c := range cases {
@@ -169,36 +169,36 @@ func recordAll(address string, cases []comparison, snapshot string) (answers []a
 	return answers, nil
 }
 
-// sameAnswers returns an error unless two servers give the same answers, the
-// header aside.
+// sameAnswers returns an error unless two servers give the same answers, apart from
+// the headers.
 func sameAnswers(a, b *process, cases []comparison) error {
 	for _, c := range cases {
-		if !c.concerns(b) {
+		if !c.supports(b) {
 			continue
 		}
 		for _, path := range c.paths {
-			var told [2]string
+			var digests [2]string
 			for i, address := range []string{a.address, b.address} {
 				header, err := c.headerFor(address)
 				if err != nil {
 					return err
 				}
-				if told[i], err = digest(address, path, header); err != nil {
+				if digests[i], err = digest(address, path, header); err != nil {
 					return err
 				}
 			}
-			if told[0] != told[1] {
-				return fmt.Errorf("%s (%s):\n%s\n%s", path, c.name, told[0], told[1])
+			if digests[0] != digests[1] {
+				return fmt.Errorf("%s (%s):\n%s\n%s", path, c.name, digests[0], digests[1])
 			}
 		}
 	}
 	return nil
 }
 
-// concerns reports whether that server can answer.
-func (c comparison) concerns(p *process) bool { return c.header == nil || p.name != bare }
+// supports reports whether that server can answer the requests.
+func (c comparison) supports(p *process) bool { return c.header == nil || p.name != bare }
 
-// headerFor returns the header to ask that server with.
+// headerFor returns the request header for the server at that address.
 func (c comparison) headerFor(address string) (http.Header, error) {
 	if !c.known {
 		return c.header, nil
@@ -207,8 +207,8 @@ func (c comparison) headerFor(address string) (http.Header, error) {
 	return http.Header{"If-None-Match": {a.Header.Get("Etag")}}, err
 }
 
-// measure returns requests, or bytes, a second, and the seconds that the server
-// ran for each of them.
+// measure returns the requests, or bytes, per second, and the seconds of CPU that
+// the server used for each of them.
 func (b *bench) measure(ctx context.Context, p *process, c comparison) (rate, cost float64, err error) {
 	header, err := c.headerFor(p.address)
 	if err != nil {

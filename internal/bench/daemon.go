@@ -14,7 +14,7 @@ import (
 type daemon struct {
 	*process
 	site site
-	read int // bytes of its log that earlier calls of heap have read
+	read int // bytes of its log that heap has already read
 }
 
 // startDaemon starts a daemon and returns how long it took from the start of
@@ -29,24 +29,24 @@ func (b *bench) startDaemon(ctx context.Context, s site, name string) (*daemon, 
 	if err != nil {
 		return nil, 0, err
 	}
-	err = p.answers(ctx, "/readyz")
+	err = p.waitFor(ctx, "/readyz")
 	return &daemon{process: p, site: s}, time.Since(began), err
 }
 
-// startMeasured starts the daemon twice: the first one takes the catalogue
-// over and makes the search index and the snapshot, the second one finds all
-// there and is the one that is measured.
+// startMeasured starts the daemon twice: the first one syncs the catalogue and makes
+// the search index and the snapshot; the second one finds them complete and is the
+// one that is measured.
 func (b *bench) startMeasured(ctx context.Context, s site) (*daemon, error) {
 	first, took, err := b.startDaemon(ctx, s, "the first daemon")
 	if err != nil {
 		return nil, err
 	}
-	b.notef("first start: ready after %s; it makes the search index and the snapshot", took.Round(time.Millisecond))
+	b.logf("first start: ready after %s; it makes the search index and the snapshot", took.Round(time.Millisecond))
 	began := time.Now()
 	if err := first.settled(ctx); err != nil {
 		return nil, err
 	}
-	b.notef("done with both after %s", time.Since(began).Round(time.Second))
+	b.logf("made both in %s", time.Since(began).Round(time.Second))
 	if err := first.stop(); err != nil {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func (b *bench) startMeasured(ctx context.Context, s site) (*daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.notef("second start: ready after %s", took.Round(time.Millisecond))
+	b.logf("second start: ready after %s", took.Round(time.Millisecond))
 	b.report.ready = took
 	if err := d.settled(ctx); err != nil {
 		return nil, err
@@ -63,20 +63,20 @@ func (b *bench) startMeasured(ctx context.Context, s site) (*daemon, error) {
 	return d, nil
 }
 
-// settled waits until the daemon is done with what it does in the background.
+// settled waits until the daemon has finished its work in the background.
 func (d *daemon) settled(ctx context.Context) error {
-	if err := d.answers(ctx, snapshotPath+"?settled"); err != nil {
+	if err := d.waitFor(ctx, snapshotPath+"?settled"); err != nil {
 		return err
 	}
-	if err := d.finds(ctx); err != nil {
+	if err := d.searchReady(ctx); err != nil {
 		return err
 	}
 	return d.quiet(ctx)
 }
 
-// finds waits until the search knows the last package of the catalogue's world,
-// which is the last to have changed.
-func (d *daemon) finds(ctx context.Context) error {
+// searchReady waits until the search finds the last package of the simulator's
+// catalogue, which was the last to change.
+func (d *daemon) searchReady(ctx context.Context) error {
 	slugs, err := d.site.simulator.slugs()
 	if err != nil {
 		return err
@@ -100,14 +100,14 @@ func (d *daemon) finds(ctx context.Context) error {
 	}
 }
 
-// gcLine is what the runtime tells of a collection: the heap when it began,
-// when it ended, and what of it lives on, in MiB.
+// gcLine matches what the runtime logs of a collection: the size of the heap when it
+// began and when it ended, and of the live heap, in MiB.
 var gcLine = regexp.MustCompile(`(?m)^gc \d+ @.* (\d+)->(\d+)->(\d+) MB`)
 
-// heap returns the largest Go heap and the largest part of it that lived on,
-// of the collections since the last call; 0 where there were none.
+// heap returns the largest Go heap and the largest live heap, in MiB, of the garbage
+// collections since the last call; 0 if there were none.
 func (d *daemon) heap() (largest, live int) {
-	log, _ := os.ReadFile(d.log) // what is missing shows as 0
+	log, _ := os.ReadFile(d.log) // if it is missing, the result is 0
 	for _, gc := range gcLine.FindAllSubmatch(log[min(d.read, len(log)):], -1) {
 		var n [3]int
 		for i := range n {
@@ -119,7 +119,7 @@ func (d *daemon) heap() (largest, live int) {
 	return largest, live
 }
 
-// memory notes what memory the daemon uses.
+// memory adds the memory that the daemon uses to the report.
 func (r *report) memory(when string, d *daemon) {
 	largest, live := d.heap()
 	heap := "no collection"

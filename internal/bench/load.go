@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// load is what a server bore.
+// load is the result of one measurement.
 type load struct {
 	requests int
 	bytes    int64
@@ -22,16 +22,16 @@ type load struct {
 	p99      time.Duration
 }
 
-// load asks a server for the paths in turn, on all connections at once and as
-// fast as it answers.
+// load requests the paths from a server in turn, on all connections at once and as
+// fast as it answers, for b.length.
 func (b *bench) load(ctx context.Context, address string, paths []string, header http.Header) (l load, err error) {
 	var failed int
 	if program, lookErr := exec.LookPath("wrk"); lookErr == nil {
 		b.report.generator = "wrk -t1"
 		l, failed, err = b.wrk(ctx, program, address, paths, header)
 	} else {
-		b.report.generator = "a generator of its own, in Go: there is no wrk"
-		l, failed, err = b.generate(ctx, address, paths, header)
+		b.report.generator = "a generator in Go, because there is no wrk"
+		l, failed, err = b.goLoad(ctx, address, paths, header)
 	}
 	switch {
 	case err != nil:
@@ -44,8 +44,9 @@ func (b *bench) load(ctx context.Context, address string, paths []string, header
 	return l, nil
 }
 
-// wrkScript asks for one path or for several in turn, and tells the result in
-// one line: requests, bytes, microseconds, those of the 99th percentile, failures.
+// wrkScript requests one path, or several in turn, and prints the result in one line:
+// requests, bytes, duration and 99th percentile of the latency in microseconds,
+// failures.
 const wrkScript = `%swrk.path = %q
 local paths = {%s}
 local formatted, n = {}, 0
@@ -90,8 +91,8 @@ func (b *bench) wrk(ctx context.Context, program, address string, paths []string
 	return l, failed, nil
 }
 
-// generate is the load where there is no wrk.
-func (b *bench) generate(ctx context.Context, address string, paths []string, header http.Header) (l load, failed int, err error) {
+// goLoad makes the load if there is no wrk.
+func (b *bench) goLoad(ctx context.Context, address string, paths []string, header http.Header) (l load, failed int, err error) {
 	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: b.connections}
 	defer transport.CloseIdleConnections()
 	client := http.Client{Transport: transport}

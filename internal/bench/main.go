@@ -5,17 +5,17 @@
 //	go run ./internal/bench -packages 5500
 //	go run ./internal/bench -packages 1000000 -dir /var/tmp/bench-1m
 //
-// What it measures is the program itself, built and started as people do: a
+// It measures the program itself, built and started as in production: with a
 // store of so many packages (world.go, record.go), the daemon's start and
 // memory (daemon.go), the same requests to each server in turn (cases.go,
 // bare.go, nginx.go, load.go), and the latency while a pass writes (pass.go).
-// The load comes from wrk, or where there is none from a generator of its own;
-// nginx is left out where there is none. The result is a table on stdout with
-// what was to be reached, progress on stderr; a target missed is no failure.
+// The load comes from wrk or, if that is not installed, from a generator in this
+// program; nginx is left out if it is not installed. The results go to stdout as
+// tables, the last of which compares them with targets; progress goes to stderr. A
+// missed target is not a failure.
 //
-// Figures are ratios of medians over rounds in which the servers take turns, so
-// that a machine that is busy with something else is so for all of them; the
-// spread tells how busy it was.
+// Figures are ratios of medians over rounds in which the servers take turns, so that
+// other work on the machine affects all of them; the spread shows how much it did.
 package main
 
 import (
@@ -32,7 +32,7 @@ import (
 	"time"
 )
 
-// bareCommand is the first argument that makes this program the bare server.
+// bareCommand is the first argument that runs this program as the bare server.
 const bareCommand = "bare"
 
 func main() {
@@ -52,7 +52,7 @@ func main() {
 	}
 }
 
-// options are what the flags say.
+// options are the values of the flags.
 type options struct {
 	packages    int
 	dir         string
@@ -65,22 +65,22 @@ type options struct {
 // bench is one run.
 type bench struct {
 	options
-	program   string    // path of the pkgmetad that is measured
-	note      io.Writer // told what is being done
+	program   string // path of the pkgmetad to measure
+	progress  io.Writer
 	processes []*process
 	report    report
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
-	b := &bench{note: stderr}
+	b := &bench{progress: stderr}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.IntVar(&b.packages, "packages", 5500, "packages in the store")
-	flags.StringVar(&b.dir, "dir", "", "`folder` for the store, which is kept and used again; default: one below the temporary folder")
-	flags.IntVar(&b.rounds, "rounds", 5, "measurements of each figure, of which the median counts")
+	flags.StringVar(&b.dir, "dir", "", "`folder` for the store, which is kept and reused; default: one in the temporary folder")
+	flags.IntVar(&b.rounds, "rounds", 5, "measurements of each figure; the median counts")
 	seconds := flags.Int("seconds", 4, "length of one measurement")
 	flags.IntVar(&b.connections, "connections", 16, "connections of the load")
-	flags.BoolVar(&b.pass, "pass", true, "measure the latency while a pass writes, too")
+	flags.BoolVar(&b.pass, "pass", true, "also measure the latency while a pass writes")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -144,6 +144,6 @@ func (b *bench) build(ctx context.Context) error {
 
 func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }
 
-func (b *bench) notef(format string, args ...any) {
-	fmt.Fprintf(b.note, time.Now().Format(time.TimeOnly)+" "+format+"\n", args...)
+func (b *bench) logf(format string, args ...any) {
+	fmt.Fprintf(b.progress, time.Now().Format(time.TimeOnly)+" "+format+"\n", args...)
 }

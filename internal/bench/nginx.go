@@ -12,9 +12,8 @@ import (
 	"strings"
 )
 
-// nginxConfig serves files at the paths of the API. The files of packages lie
-// in a folder that is named after their path, those of pages are named after
-// the query.
+// nginxConfig serves files at the paths of the API: a package from the file "body" in
+// the folder of its path, a page from a file named after its query.
 const nginxConfig = `%s
 daemon off;
 worker_processes auto;
@@ -45,48 +44,19 @@ http {
 }
 `
 
-// startNginx starts nginx over files with the same bytes; nil where there is
-// no nginx.
+// startNginx starts nginx with files of the same bytes; it returns nil if nginx is
+// not installed.
 func (b *bench) startNginx(ctx context.Context, answers []answer, snapshot string) (*process, error) {
 	program, err := exec.LookPath("nginx")
 	if err != nil {
-		program = "/usr/sbin/nginx" // seldom on the path of a user
+		program = "/usr/sbin/nginx" // often not in PATH
 	}
 	if _, err := os.Stat(program); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	folder, root := b.path("nginx"), b.path("nginx/files")
-	if err := os.RemoveAll(folder); err != nil {
+	if err := writeFiles(folder, root, answers, snapshot); err != nil {
 		return nil, err
-	}
-	for _, dir := range []string{"temp", "files/pages", "files/snapshot"} {
-		if err := os.MkdirAll(filepath.Join(folder, dir), 0o700); err != nil {
-			return nil, err
-		}
-	}
-	for _, a := range answers {
-		if a.File != "" {
-			continue
-		}
-		u, err := url.Parse(a.Path)
-		if err != nil {
-			return nil, err
-		}
-		name := filepath.Join(root, u.Path, "body")
-		if u.RawQuery != "" {
-			name = filepath.Join(root, "pages", u.Query().Get("limit")+"-"+u.Query().Get("offset"))
-		}
-		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
-			return nil, err
-		}
-		if err := os.WriteFile(name, a.Body, 0o600); err != nil {
-			return nil, err
-		}
-	}
-	for _, suffix := range []string{"", ".gz"} { // the very files, and so the very pages of the page cache
-		if err := os.Link(snapshot+suffix, filepath.Join(root, snapshotPath)+suffix); err != nil {
-			return nil, err
-		}
 	}
 	address, err := freeAddress()
 	if err != nil {
@@ -94,7 +64,7 @@ func (b *bench) startNginx(ctx context.Context, answers []answer, snapshot strin
 	}
 	user := ""
 	if os.Getuid() == 0 {
-		user = "user root;" // who reads what this program wrote
+		user = "user root;" // so that the workers can read the files
 	}
 	config := filepath.Join(folder, "nginx.conf")
 	if err := os.WriteFile(config, fmt.Appendf(nil, nginxConfig, user, address, root), 0o600); err != nil {
@@ -104,5 +74,43 @@ func (b *bench) startNginx(ctx context.Context, answers []answer, snapshot strin
 	if err != nil {
 		return nil, err
 	}
-	return p, p.answers(ctx, strings.SplitN(answers[0].Path, "?", 2)[0])
+	return p, p.waitFor(ctx, strings.SplitN(answers[0].Path, "?", 2)[0])
+}
+
+// writeFiles fills the folder of nginx and, below it, root, the folder of the files
+// that it serves.
+func writeFiles(folder, root string, answers []answer, snapshot string) error {
+	if err := os.RemoveAll(folder); err != nil {
+		return err
+	}
+	for _, dir := range []string{"temp", "files/pages", "files/snapshot"} {
+		if err := os.MkdirAll(filepath.Join(folder, dir), 0o700); err != nil {
+			return err
+		}
+	}
+	for _, a := range answers {
+		if a.File != "" {
+			continue
+		}
+		u, err := url.Parse(a.Path)
+		if err != nil {
+			return err
+		}
+		name := filepath.Join(root, u.Path, "body")
+		if u.RawQuery != "" {
+			name = filepath.Join(root, "pages", u.Query().Get("limit")+"-"+u.Query().Get("offset"))
+		}
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			return err
+		}
+		if err := os.WriteFile(name, a.Body, 0o600); err != nil {
+			return err
+		}
+	}
+	for _, suffix := range []string{"", ".gz"} { // links, so that the page cache holds the files once
+		if err := os.Link(snapshot+suffix, filepath.Join(root, snapshotPath)+suffix); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -6,21 +6,21 @@ import (
 	"fmt"
 )
 
-// A pass takes what there is of the CPUs, and the simulator that it asks runs
-// on the same ones: requests wait for that alone. So there are three
-// situations. In the second the daemon that answers runs passes, one after the
-// other. In the third it does not, and a rival daemon does, with a store and
-// a process of its own: the same work, asked of the same simulator, on the
-// same CPUs. What the second situation costs beyond the third is due to the
-// daemon itself: its store, its garbage, its goroutines.
+// A pass and the simulator that it asks use all the CPU time they can get, which
+// alone makes requests slower. So there are three situations. In the second, the
+// daemon that is measured runs passes, one after the other. In the third, it does
+// not, but a rival daemon does, with a store and a process of its own: the same
+// work, with the same simulator, on the same CPUs. What the second situation costs
+// beyond the third is due to the daemon itself: its store, its garbage, its
+// goroutines.
 var situations = []string{"at rest", "while it runs passes", "while another daemon runs passes"}
 
-// passed is what was measured in one situation.
-type passed struct {
+// passResult is what was measured in one situation, by round.
+type passResult struct {
 	situation string
-	p99       []float64 // seconds, a round each
+	p99       []float64 // seconds
 	rates     []float64 // requests/s
-	asked     []float64 // requests/s that the simulator answered
+	upstream  []float64 // requests/s that the simulator answered
 }
 
 func (b *bench) measurePass(ctx context.Context, sim *simulator, d *daemon) error {
@@ -33,10 +33,10 @@ func (b *bench) measurePass(ctx context.Context, sim *simulator, d *daemon) erro
 		return err
 	}
 	path := []string{fmt.Sprintf(packagePath, ids[0])}
-	b.report.passes = make([]passed, len(situations))
+	b.report.passes = make([]passResult, len(situations))
 	for round := range b.rounds {
 		for i, situation := range situations {
-			b.notef("one package %s, round %d", situation, round+1)
+			b.logf("one package %s, round %d", situation, round+1)
 			for _, quiet := range []*daemon{d, rival} {
 				if err := quiet.settled(ctx); err != nil {
 					return err
@@ -52,16 +52,16 @@ func (b *bench) measurePass(ctx context.Context, sim *simulator, d *daemon) erro
 					return errors.Join(err, stop())
 				}
 			}
-			before, err := sim.asked()
+			before, err := sim.answered()
 			if err != nil {
 				return errors.Join(err, stop())
 			}
 			l, err := b.load(ctx, d.address, path, nil)
-			after, askErr := sim.asked()
-			if err := errors.Join(err, askErr, stop()); err != nil {
+			after, countErr := sim.answered()
+			if err := errors.Join(err, countErr, stop()); err != nil {
 				return err
 			}
-			m.asked = append(m.asked, float64(after-before)/l.took.Seconds())
+			m.upstream = append(m.upstream, float64(after-before)/l.took.Seconds())
 			m.p99 = append(m.p99, l.p99.Seconds())
 			m.rates = append(m.rates, float64(l.requests)/l.took.Seconds())
 		}
@@ -69,7 +69,7 @@ func (b *bench) measurePass(ctx context.Context, sim *simulator, d *daemon) erro
 	return nil
 }
 
-// startRival starts another daemon, over the simulator's packages alone.
+// startRival starts another daemon, with only the simulator's packages.
 func (b *bench) startRival(ctx context.Context, sim *simulator) (*daemon, error) {
 	s := site{folder: b.path("rival"), simulator: sim}
 	if err := b.makeSite(ctx, s, b.worldSize()); err != nil {
@@ -79,8 +79,8 @@ func (b *bench) startRival(ctx context.Context, sim *simulator) (*daemon, error)
 	return d, err
 }
 
-// keepBusy lets a daemon run passes until the function that it returns is
-// called, which waits for the last one to break off.
+// keepBusy makes a daemon run passes until stop is called, which cancels the
+// running pass, waits for it and returns the first error.
 func (b *bench) keepBusy(ctx context.Context, d *daemon) (stop func() error) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan error)
@@ -89,7 +89,7 @@ func (b *bench) keepBusy(ctx context.Context, d *daemon) (stop func() error) {
 		for ctx.Err() == nil && err == nil {
 			var out string
 			if out, err = b.refresh(ctx, d.site); err != nil {
-				err = fmt.Errorf("a pass of %s: %w\n%s", d.name, err, end(out))
+				err = fmt.Errorf("a pass of %s: %w\n%s", d.name, err, lastPart(out))
 			}
 		}
 		if ctx.Err() != nil {

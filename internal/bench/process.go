@@ -24,12 +24,12 @@ type process struct {
 	log     string // path of its stdout and stderr
 	cmd     *exec.Cmd
 	ended   chan struct{} // closed when it has ended
-	err     error         // then: why
+	err     error         // of its end; read only after ended is closed
 	stopped bool
 }
 
-// start starts a server with further variables in its environment. It runs
-// until it is stopped, which stopAll does at last.
+// start starts a server with additional environment variables. It runs until stop
+// or stopAll, or until ctx ends.
 func (b *bench) start(ctx context.Context, name, address, log string, env []string, argv ...string) (*process, error) {
 	out, err := os.Create(log)
 	if err != nil {
@@ -53,7 +53,7 @@ func (b *bench) start(ctx context.Context, name, address, log string, env []stri
 	return p, nil
 }
 
-// stop ends the process in order, and waits for it.
+// stop sends the process SIGTERM and waits for it to end.
 func (p *process) stop() error {
 	if p.stopped {
 		return nil
@@ -67,7 +67,7 @@ func (p *process) stop() error {
 	return nil
 }
 
-// stopAll stops what runs, the latest first.
+// stopAll stops all processes, the latest first.
 func (b *bench) stopAll() (err error) {
 	for _, p := range slices.Backward(b.processes) {
 		err = errors.Join(err, p.stop())
@@ -75,13 +75,13 @@ func (b *bench) stopAll() (err error) {
 	return err
 }
 
-// answers waits until a path of the server answers 200.
-func (p *process) answers(ctx context.Context, path string) error {
-	ask := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
+// waitFor waits until the server answers 200 at a path.
+func (p *process) waitFor(ctx context.Context, path string) error {
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
 	for {
-		resp, err := ask.Get("http://" + p.address + path)
+		resp, err := client.Get("http://" + p.address + path)
 		if err == nil {
-			_, _ = io.Copy(io.Discard, resp.Body) // the status says it all
+			_, _ = io.Copy(io.Discard, resp.Body) // only the status matters
 			_ = resp.Body.Close()
 			if resp.StatusCode == http.StatusOK {
 				return nil
@@ -97,11 +97,11 @@ func (p *process) answers(ctx context.Context, path string) error {
 	}
 }
 
-// quiet waits until the process has used less than a twentieth of a CPU for
-// three seconds: what it does in the background is done then.
+// quiet waits until the process has used less than a twentieth of a CPU for three
+// seconds: then its work in the background is done.
 func (p *process) quiet(ctx context.Context) error {
-	const window, least = time.Second, 3
-	for calm, before := 0, p.cpu(); calm < least; {
+	const window, windows = time.Second, 3
+	for calm, before := 0, p.cpu(); calm < windows; {
 		select {
 		case <-p.ended:
 			return fmt.Errorf("%s ended: %v; see %s", p.name, p.err, p.log)
@@ -118,7 +118,7 @@ func (p *process) quiet(ctx context.Context) error {
 	return nil
 }
 
-// cpu returns the time that the process and its children have run.
+// cpu returns the CPU time that the process and its children have used.
 func (p *process) cpu() time.Duration {
 	pid := p.cmd.Process.Pid
 	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
@@ -130,7 +130,7 @@ func (p *process) cpu() time.Duration {
 }
 
 func cpuOf(pid string) time.Duration {
-	const ticks = 100 // a second: what Linux tells processes, whatever its own clock
+	const ticks = 100 // a second: USER_HZ of Linux, whatever the frequency of its timer
 	data, _ := os.ReadFile("/proc/" + pid + "/stat")
 	fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
 	if len(fields) < 13 {
@@ -141,7 +141,7 @@ func cpuOf(pid string) time.Duration {
 	return time.Duration(user+system) * time.Second / ticks
 }
 
-// status returns a field of /proc/PID/status that is told in kB, in bytes.
+// status returns a field of /proc/PID/status that is in kB, converted to bytes.
 func (p *process) status(field string) int64 {
 	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	for line := range strings.Lines(string(data)) {
@@ -153,7 +153,7 @@ func (p *process) status(field string) int64 {
 	return 0
 }
 
-// freeAddress returns an address of this machine that nobody listens on.
+// freeAddress returns a local address with a free port.
 func freeAddress() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -9,16 +9,16 @@ import (
 	"time"
 )
 
-const firstGenerated = 10_000_000 // id: higher than any of the simulator's
+const firstGenerated = 10_000_000 // id, higher than any of the simulator's
 
-// taxonomy is what the simulator's catalogue declares beside packages.
+// taxonomy is what the simulator's catalogue has besides packages.
 type taxonomy struct {
 	categories []record.Category
 	grids      []record.Grid
 }
 
-// generate makes up package number n with what was fetched of it at now, of the
-// size and shape that such records have. The same n makes the same package.
+// generate returns package number n as if fetched at now, of the size and shape of
+// real records. It is the same for the same arguments.
 func generate(n int, t taxonomy, now time.Time) record.Package {
 	r := rand.New(rand.NewPCG(uint64(n), 7))
 	name := fmt.Sprintf("django-%s-%s-%d", word(r), word(r), n)
@@ -35,7 +35,7 @@ func generate(n int, t taxonomy, now time.Time) record.Package {
 	}}
 	for range r.IntN(5) {
 		if grid := t.grids[r.IntN(len(t.grids))].ID; len(rec.Grids) == 0 || rec.Grids[len(rec.Grids)-1] < grid {
-			rec.Grids = append(rec.Grids, grid) // ascending, and so each once
+			rec.Grids = append(rec.Grids, grid) // ascending, and so without duplicates
 		}
 	}
 	if r.IntN(5) < 2 {
@@ -49,7 +49,7 @@ func generate(n int, t taxonomy, now time.Time) record.Package {
 	}
 	rec.Repo.Description = text
 	owners := map[string]bool{}
-	for range min(1+int(r.ExpFloat64()*12), 100) { // 12 in the mean, of a few 100
+	for range min(1+int(r.ExpFloat64()*12), 100) { // 12 on average, at most 100
 		if login := login(r); !owners[login] {
 			owners[login] = true
 			rec.Repo.Participants = append(rec.Repo.Participants, login)
@@ -73,7 +73,7 @@ func ago(r *rand.Rand, now time.Time, days int) time.Time {
 	return now.Add(-time.Duration(r.Int64N(int64(days) * int64(24*time.Hour)))).Truncate(time.Microsecond)
 }
 
-// word is frequent or rare, as in a natural language.
+// word returns a random word, frequent or rare as in a natural language.
 func word(r *rand.Rand) string { return spell(int(math.Pow(60_000, r.Float64()))) }
 
 func login(r *rand.Rand) string { return spell(r.IntN(400_000)) + fmt.Sprint(r.IntN(100)) }

@@ -19,18 +19,18 @@ import (
 )
 
 const (
-	token       = "bench" // what a daemon shows to the simulated GitHub
-	credentials = 64
+	token       = "bench" // of the daemons, for the simulated GitHub
+	credentials = 64      // that the proxy divides the requests among
 )
 
-// simulator is the simulated GitHub and PyPI, with a proxy before it. As the
-// real one, its GitHub allows each credential 5,000 requests an hour that
-// answer something new, and to another credential all is new. A pass over all
-// packages needs five times as many: so the proxy divides the paths among many
-// credentials.
+// simulator is the simulated GitHub and PyPI, behind a proxy. Like the real one, its
+// GitHub allows each credential 5,000 requests an hour, conditional ones excluded
+// if nothing changed; but ETags depend on the credential. A pass over all packages
+// needs five times as many requests, so the proxy divides them among many
+// credentials by path.
 type simulator struct {
 	*process
-	catalogue string // path of its world's catalogue, NDJSON
+	catalogue string // path of its catalogue, NDJSON
 	proxy     string // host:port
 }
 
@@ -52,7 +52,7 @@ func (b *bench) startSimulator(ctx context.Context) (*simulator, error) {
 	server := &http.Server{Handler: &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(&url.URL{Scheme: "http", Host: address})
-			r.Out.Host = r.In.Host // for the links in the answers
+			r.Out.Host = r.In.Host // so that links in the answers lead to the proxy
 			if r.In.Header.Get("Authorization") != "" {
 				sum := fnv.New32a()
 				_, _ = sum.Write([]byte(r.In.URL.Path))
@@ -60,17 +60,17 @@ func (b *bench) startSimulator(ctx context.Context) (*simulator, error) {
 			}
 		},
 		Transport: &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true},
-		ErrorLog:  log.New(io.Discard, "", 0), // of passes that are broken off
+		ErrorLog:  log.New(io.Discard, "", 0), // it would report cancelled passes
 	}}
 	context.AfterFunc(ctx, func() { _ = server.Close() })
 	go func() { _ = server.Serve(l) }()
-	return s, s.answers(ctx, "/_sim/stats")
+	return s, s.waitFor(ctx, "/_sim/stats")
 }
 
-// busy waits until a pass is asking.
+// busy waits until a pass is under way.
 func (s *simulator) busy(ctx context.Context) error {
-	before, err := s.asked()
-	for now := before; err == nil && now < before+100; now, err = s.asked() {
+	before, err := s.answered()
+	for now := before; err == nil && now < before+100; now, err = s.answered() {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -80,8 +80,8 @@ func (s *simulator) busy(ctx context.Context) error {
 	return err
 }
 
-// asked returns how many requests the simulator has answered.
-func (s *simulator) asked() (n int, err error) {
+// answered returns how many requests the simulator has answered.
+func (s *simulator) answered() (n int, err error) {
 	a, err := get(s.address, "/_sim/stats", nil)
 	if err != nil {
 		return 0, err
@@ -91,7 +91,7 @@ func (s *simulator) asked() (n int, err error) {
 	return stats.Requests, err
 }
 
-// slugs returns those of the world's packages that there is something to ask about.
+// slugs returns the slugs of the simulator's packages that have a source to ask.
 func (s *simulator) slugs() (slugs []string, err error) {
 	world, err := os.ReadFile(s.catalogue)
 	for line := range bytes.Lines(world) {

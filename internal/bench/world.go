@@ -20,15 +20,15 @@ import (
 )
 
 const (
-	// worldSize is how many packages at most the simulated GitHub and PyPI know,
-	// and so how many a pass asks about. A store of more has made-up ones
-	// beside, which no pass touches.
+	// worldSize is the largest number of packages that the simulated GitHub and PyPI
+	// know, and so that a pass asks about. A larger store also has generated
+	// packages, which no pass touches.
 	worldSize = 5500
 
-	publicURL = "https://packages.example.org" // the same for whatever port a daemon listens on
-	maxLimit  = 1000                           // records a page at most: what answers are rendered with depends on it
-	stale     = 30 * 24 * time.Hour            // no pass but those that are asked for
-	keepFor   = 20 * 24 * time.Hour            // a store; later its packages fall due
+	publicURL = "https://packages.example.org" // independent of the port, so that no restart renders records again
+	maxLimit  = 1000                           // records a page
+	stale     = 30 * 24 * time.Hour            // so that no pass runs but those that are requested
+	keepFor   = 20 * 24 * time.Hour            // age up to which a store is reused: later its packages fall due
 )
 
 func (b *bench) worldSize() int { return min(b.packages, worldSize) }
@@ -61,27 +61,26 @@ log: {level: error}
 `, s.listen, publicURL, maxLimit, stale, upstream, upstream), 0o600)
 }
 
-// made is what a site that is complete has been made of.
+// made describes a complete site, in its made.json.
 type made struct {
 	Packages int
 	At       time.Time
 }
 
-// makeSite makes a store of so many packages: those of the simulator's world,
-// fetched from it, and made-up ones, imported. One that is there is taken as
-// it is.
+// makeSite makes a store of so many packages: those that the simulator knows, fetched
+// from it, and generated ones, imported. An existing store of that size is reused.
 func (b *bench) makeSite(ctx context.Context, s site, packages int) error {
 	if err := os.MkdirAll(s.folder, 0o700); err != nil {
 		return err
 	}
 	var known made
 	if data, err := os.ReadFile(s.path("made.json")); err == nil {
-		_ = json.Unmarshal(data, &known) // what cannot be read is made anew
+		_ = json.Unmarshal(data, &known) // if it is invalid, the site is made again
 	}
 	if known.Packages == packages && time.Since(known.At) < keepFor {
-		b.notef("%d packages in %s as before", packages, s.folder)
+		b.logf("reusing the %d packages in %s", packages, s.folder)
 		if err := errors.Join(s.configure(), b.fetchWorld(ctx, s, 1)); err != nil {
-			return fmt.Errorf("use the store in %s again: %w\nremove that folder to begin anew", s.folder, err)
+			return fmt.Errorf("reuse the store in %s: %w\nremove that folder to start from scratch", s.folder, err)
 		}
 		return nil
 	}
@@ -91,14 +90,14 @@ func (b *bench) makeSite(ctx context.Context, s site, packages int) error {
 		}
 	}
 	began := time.Now()
-	if err := s.generate(packages - b.worldSize()); err != nil {
+	if err := s.generateCatalogue(packages - b.worldSize()); err != nil {
 		return err
 	}
-	b.notef("%d packages made up in %s, in %s", packages-b.worldSize(), s.folder, time.Since(began).Round(time.Second))
+	b.logf("%d packages generated in %s, in %s", packages-b.worldSize(), s.folder, time.Since(began).Round(time.Second))
 	if err := s.configure(); err != nil {
 		return err
 	}
-	if err := b.fetchWorld(ctx, s, 2); err != nil { // the simulator, as GitHub does, computes some figures first
+	if err := b.fetchWorld(ctx, s, 2); err != nil { // in the first, the simulator, like GitHub, only begins to compute some figures
 		return err
 	}
 	data, err := json.Marshal(made{packages, time.Now()})
@@ -108,9 +107,9 @@ func (b *bench) makeSite(ctx context.Context, s site, packages int) error {
 	return os.WriteFile(s.path("made.json"), data, 0o600)
 }
 
-// generate writes the catalogue: the simulator's and n made-up packages, which
-// it imports into a new store with all that there is to fetch of them.
-func (s site) generate(n int) error {
+// generateCatalogue writes the catalogue, the simulator's with n generated packages added,
+// and imports these into a new store as if they had been fetched.
+func (s site) generateCatalogue(n int) error {
 	world, err := os.ReadFile(s.simulator.catalogue)
 	if err != nil {
 		return err
@@ -137,7 +136,7 @@ func (s site) generate(n int) error {
 	}
 	defer f.Close()
 	out := bufio.NewWriter(f)
-	_, _ = out.Write(world) // Flush tells
+	_, _ = out.Write(world) // Flush returns the error
 	lines := json.NewEncoder(out)
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	recs := make([]record.Package, n)
@@ -163,21 +162,21 @@ func (s site) generate(n int) error {
 	return errors.Join(err, st.Close())
 }
 
-// fetchWorld fetches what the simulator knows, without a daemon, so that what
-// is asked for later is what has not changed.
+// fetchWorld fetches what the simulator knows, without a daemon, so that later
+// passes find nothing changed.
 func (b *bench) fetchWorld(ctx context.Context, s site, passes int) error {
 	began := time.Now()
 	for range passes {
 		if out, err := b.refresh(ctx, s); err != nil {
-			return fmt.Errorf("fetch the simulator's packages: %w\n%s", err, end(out))
+			return fmt.Errorf("fetch the simulator's packages: %w\n%s", err, lastPart(out))
 		}
 	}
-	b.notef("%d of them fetched from the simulator, in %s", b.worldSize(), time.Since(began).Round(time.Second))
+	b.logf("%d of them fetched from the simulator, in %s", b.worldSize(), time.Since(began).Round(time.Second))
 	return nil
 }
 
-// refresh runs a pass over all packages that the simulator knows, and returns
-// what the command printed. Its error may be that of a package.
+// refresh runs a pass over all packages that the simulator knows, and returns the
+// output of the command. It also fails if any package failed.
 func (b *bench) refresh(ctx context.Context, s site) (out string, err error) {
 	args := []string{"refresh", "--config", s.path("config.yaml")}
 	slugs, err := s.simulator.slugs()
@@ -191,5 +190,5 @@ func (b *bench) refresh(ctx context.Context, s site) (out string, err error) {
 	return strings.TrimSpace(string(data)), err
 }
 
-// end returns the last of what a command said.
-func end(s string) string { return s[max(0, len(s)-1000):] }
+// lastPart returns the last 1,000 bytes of a command's output.
+func lastPart(s string) string { return s[max(0, len(s)-1000):] }

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -115,7 +116,7 @@ func TestLongSocketPath(t *testing.T) {
 	if client == nil {
 		t.Fatal("no answer from the socket")
 	}
-	if _, err := client.do(t.Context(), http.MethodGet, "nothing", nil); err != record.ErrNotFound {
+	if _, err := client.do(t.Context(), http.MethodGet, "nothing", nil); !errors.Is(err, record.ErrNotFound) {
 		t.Error(err)
 	}
 	if err := c.shutdown(t.Context()); err != nil {
@@ -124,7 +125,7 @@ func TestLongSocketPath(t *testing.T) {
 	if err := c.remove(); err != nil {
 		t.Error(err)
 	}
-	if err := <-served; err != http.ErrServerClosed {
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 		t.Error(err)
 	}
 	if _, err := os.Stat(controlPath(cfg)); !os.IsNotExist(err) {

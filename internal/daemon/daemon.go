@@ -131,10 +131,11 @@ func (d *Daemon) Address() net.Addr { return d.listener.Addr() }
 // listener broke or something could not be closed.
 func (d *Daemon) Run() error {
 	defer setGC(gcPercent)()
+	defer setMemoryLimit()()
 	var others sync.WaitGroup
 	serve := func(s *http.Server, l net.Listener) {
 		others.Go(func() {
-			if err := s.Serve(l); err != http.ErrServerClosed {
+			if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 				d.stop(fmt.Errorf("serve %s: %w", l.Addr(), err))
 			}
 		})
@@ -162,7 +163,7 @@ func (d *Daemon) Stop() { d.stop(errStopped) }
 
 // fault returns what the daemon stopped for, nil where it was told to.
 func (d *Daemon) fault() error {
-	if cause := context.Cause(d.running); cause != errStopped {
+	if cause := context.Cause(d.running); !errors.Is(cause, errStopped) {
 		return cause
 	}
 	return nil

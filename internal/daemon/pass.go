@@ -76,10 +76,12 @@ func (d *Daemon) activity() status.Activity {
 		a.RunningSince = *since
 	}
 	b := r.github.Budget()
-	gitHub := status.Budget{Name: "GitHub", Known: b.Known, Limit: b.Limit, Remaining: b.Remaining, Reset: b.Reset}
-	gitHub.HeldUntil, gitHub.Reason = r.github.Hold()
-	pyPI := status.Budget{Name: "PyPI"} // which tells of no limit until one is met
-	pyPI.HeldUntil, pyPI.Reason = r.pypi.Hold()
+	gitHub := status.Budget{Name: "GitHub", Known: b.Known, Limit: b.Limit, Remaining: b.Remaining, Reset: b.Reset, Fault: r.github.Fault()}
+	hold := r.github.Hold()
+	gitHub.HeldUntil, gitHub.Reason = hold.Until, hold.Reason
+	pyPI := status.Budget{Name: "PyPI", Fault: r.pypi.Fault()} // which tells of no limit until one is met
+	hold = r.pypi.Hold()
+	pyPI.HeldUntil, pyPI.Reason = hold.Until, hold.Reason
 	a.Budgets = []status.Budget{gitHub, pyPI}
 	return a
 }

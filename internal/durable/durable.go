@@ -33,8 +33,9 @@ func WriteFile(path string, mode fs.FileMode, write func(io.Writer) error) error
 }
 
 // Create writes a new file, in place of any that was left at path, and syncs it. Use
-// it for a file that is checked before [Rename] moves it into place. mode is before
-// the umask. If it fails, there is no file.
+// it for a file that is checked before [Rename] moves it into place, and for a set of
+// files that are renamed together and followed by one [SyncFolder]. mode is before the
+// umask. If it fails, there is no file.
 func Create(path string, mode fs.FileMode, write func(io.Writer) error) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

@@ -4,23 +4,26 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"pkgmetad/internal/record"
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+
+	"pkgmetad/internal/record"
 )
 
-// decoder reads the documented JSON of one entry. An error says what is wrong
-// with the entry; the id and the slug beside it are as far as they could be read.
+// decoder reads the documented JSON of one entry. Beside an error, which says what is
+// wrong with the entry, it returns what could be read of the id and the slug.
 type decoder struct {
-	site       *site // that links must lead to; nil for any
+	origin     *origin // of the site that is read; nil for a file
+	otherHost  bool    // an entry was rejected because of the host in one of its links
 	staleAfter time.Duration
 	zone       *Zone
 }
 
-// document is an entry of any kind as JSON has it. A pointer is nil for null
-// and for a key that is not there.
+// document has the keys that entries of every kind share. A pointer is nil for null
+// and for a missing key.
 type document struct {
 	ID       *int    `json:"id"`
 	Slug     *string `json:"slug"`
@@ -60,11 +63,11 @@ type packageDocument struct {
 	Participants     list[string] `json:"participants"`
 }
 
-// list is an array without null, and not null itself. Its mistake is kept for
-// later: one that UnmarshalJSON returned would end the decoding before the id.
+// list is an array that must not be null or contain null. An error is kept for
+// later: returned by UnmarshalJSON, it would end the decoding before the id is read.
 type list[T any] struct {
 	given bool
-	items []T // nil where there are none, as the store keeps it
+	items []T // nil if there are none, as the store keeps it
 	err   error
 }
 
@@ -88,7 +91,7 @@ func (l *list[T]) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// check collects what is wrong with an entry; the first mistake is told.
+// check examines one entry and keeps the first error.
 type check struct {
 	d   *decoder
 	err error
@@ -100,7 +103,7 @@ func (c *check) fail(format string, args ...any) {
 	}
 }
 
-// need returns a value that every entry has.
+// need returns a value that every entry must have.
 func need[T any](c *check, key string, value *T) (v T) {
 	if value == nil {
 		c.fail("%s is null or missing", key)
@@ -115,9 +118,9 @@ func needList[T any](c *check, key string, l list[T]) []T {
 	case !l.given:
 		c.fail("%s is missing", key)
 	case errors.As(l.err, &wrong):
-		c.fail("%s is %s, not %s", key, wrong.Value, inWords(wrong.Type))
+		c.fail("%s is %s, not %s", key, kindOf(wrong), inWords(wrong.Type))
 	case l.err != nil:
-		c.fail("%s is no list: %w", key, l.err)
+		c.fail("%s is not a list: %w", key, l.err)
 	}
 	return l.items
 }
@@ -137,7 +140,7 @@ func (c *check) time(key string, value *string) time.Time {
 	}
 	t, offset, err := parseTime(*value)
 	if err != nil {
-		c.fail("%s is %.40q: %w", key, *value, err)
+		c.fail("%s is %.40q, %w", key, *value, err)
 		return time.Time{}
 	}
 	c.d.zone.saw(t, offset)
@@ -149,7 +152,8 @@ func (c *check) needTime(key string, value *string) time.Time {
 	return c.time(key, value)
 }
 
-// head checks what entries of every kind have. The id is 0 where there is none.
+// head checks the keys that entries of every kind share. The id is 0 if it is missing
+// or invalid.
 func (c *check) head(d *document) (id int, slug, title string) {
 	switch {
 	case d.ID == nil:
@@ -161,28 +165,49 @@ func (c *check) head(d *document) (id int, slug, title string) {
 	}
 	slug = need(c, "slug", d.Slug)
 	if d.Slug != nil && (!record.IsSlug(slug) || len(slug) > record.MaxSlug) {
-		c.fail("%s is no slug", shortQuote(slug))
+		c.fail("%s is not a slug", shortQuote(slug))
 	}
 	title = need(c, "title", d.Title)
 	return id, slug, title
 }
 
-// decode reads data into v, whose mistakes become the check's.
+// decode reads data into v and keeps its error.
 func (c *check) decode(data []byte, v any) {
 	err := json.Unmarshal(data, v)
 	var wrong *json.UnmarshalTypeError
 	switch {
 	case err == nil:
 	case errors.As(err, &wrong) && wrong.Field == "":
-		c.fail("is no JSON object but %s", wrong.Value)
+		c.fail("is %s, not a JSON object", kindOf(wrong))
 	case errors.As(err, &wrong):
 		_, key := cutLast(wrong.Field, ".") // without the name of the embedded document
-		c.fail("%s is %s, not %s", key, wrong.Value, inWords(wrong.Type))
+		c.fail("%s is %s, not %s", key, kindOf(wrong), inWords(wrong.Type))
 	default:
-		c.fail("is no JSON: %w", err)
+		c.fail("is not JSON: %w", err)
 	}
 }
 
+// kindOf says what JSON has in place of what was expected.
+func kindOf(wrong *json.UnmarshalTypeError) string {
+	if n, ok := strings.CutPrefix(wrong.Value, "number "); ok {
+		return n // such as 3.5
+	}
+	switch wrong.Value {
+	case "string":
+		return "text"
+	case "array":
+		return "a list"
+	case "number":
+		return "a number"
+	case "object":
+		return "an object"
+	case "bool":
+		return "true or false"
+	}
+	return wrong.Value
+}
+
+// inWords says what was expected.
 func inWords(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.String:
@@ -258,8 +283,8 @@ func (d *decoder) record(data []byte) (rec record.Package, err error) {
 	}
 	rec.Project.Version = doc.PyPIVersion
 	if !rec.LastFetched.IsZero() {
-		// Both sources have answered by then: it is the older of the two
-		// successes. The store knows which of them can be asked at all.
+		// Both sources had answered by then: it is the older of the two successes.
+		// The store knows which of them can be asked at all.
 		rec.GitHub = record.Status{
 			State: record.StateOK, LastAttempt: rec.LastFetched, LastSuccess: rec.LastFetched,
 		}
@@ -271,16 +296,17 @@ func (d *decoder) record(data []byte) (rec record.Package, err error) {
 	return rec, c.err
 }
 
-// id returns the id that a link to an entry of a collection stands for.
+// id returns the id in a link to an entry of a collection.
 func (c *check) id(key, link, collection string) int {
-	id, err := c.d.site.id(link, collection)
+	id, err := c.d.origin.id(link, collection)
 	if err != nil {
-		c.fail("%s: %s %w", key, shortQuote(link), err)
+		c.d.otherHost = c.d.otherHost || errors.Is(err, errOtherHost)
+		c.fail("%s: %s %w", key, quoteLink(link), err)
 	}
 	return id
 }
 
-// shortQuote repeats a value of the source in a message, within reason.
+// shortQuote quotes a value of the source for a message, 60 characters of it at most.
 func shortQuote(s string) string {
 	if r := []rune(s); len(r) > 60 {
 		s = string(r[:60]) + "…"
@@ -288,19 +314,19 @@ func shortQuote(s string) string {
 	return strconv.Quote(s)
 }
 
-// parseTime reads a time as Python writes it, with its offset from UTC in
-// seconds; cut to microseconds.
+// parseTime reads a time as Python writes it, truncated to microseconds, and returns
+// it in UTC, with its original offset from UTC in seconds.
 func parseTime(s string) (t time.Time, offset int, err error) {
 	t, err = time.Parse(time.RFC3339Nano, s)
-	if err != nil { // a zone of before standard time, such as -00:44:30
+	if err != nil { // an offset from before standard time, such as -00:44:30
 		t, err = time.Parse("2006-01-02T15:04:05.999999999Z07:00:00", s)
 	}
 	if err != nil {
-		return t, 0, errors.New("no time like 2012-12-26T09:29:30.670172Z")
+		return t, 0, errors.New("not a time like 2012-12-26T09:29:30.670172Z")
 	}
 	_, offset = t.Zone()
 	t = t.UTC().Truncate(time.Microsecond)
-	// The store counts from 1970, and JSON knows no year above 9999.
+	// The store counts from 1970, and RFC 3339 ends with the year 9999.
 	if y := t.Year(); y < 1970 || y > 9999 {
 		return t, 0, errors.New("outside the years 1970 to 9999")
 	}

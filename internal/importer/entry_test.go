@@ -15,8 +15,8 @@ import (
 	"pkgmetad/internal/render"
 )
 
-// TestSenseless: each mistake is told with the id, and costs that entry alone.
-func TestSenseless(t *testing.T) {
+// TestInvalidEntries: each error is reported with the id, and costs that entry alone.
+func TestInvalidEntries(t *testing.T) {
 	p := aPackage(3)
 	for _, test := range []struct {
 		list    string
@@ -27,50 +27,51 @@ func TestSenseless(t *testing.T) {
 		{"packages", p.with("id", 0), "entry 1 of page 1 of packages: its id is 0; skipped"},
 		{"packages", p.with("id", -3), "entry 1 of page 1 of packages: its id is -3; skipped"},
 		{"packages", p.with("id", 1<<53), "entry 1 of page 1 of packages: its id is 9007199254740992; skipped"},
-		{"packages", p.with("id", "3"), "entry 1 of page 1 of packages: id is string, not a whole number; skipped"},
-		{"packages", p.with("id", 3.5), "entry 1 of page 1 of packages: id is number 3.5, not a whole number; skipped"},
-		{"packages", p.with("id", json.Number("1e999")), "entry 1 of page 1 of packages: id is number 1e999, not a whole number; skipped"},
-		{"packages", 3, "entry 1 of page 1 of packages: is no JSON object but number; skipped"},
+		{"packages", p.with("id", "3"), "entry 1 of page 1 of packages: id is text, not a whole number; skipped"},
+		{"packages", p.with("id", 3.5), "entry 1 of page 1 of packages: id is 3.5, not a whole number; skipped"},
+		{"packages", p.with("id", json.Number("1e999")), "entry 1 of page 1 of packages: id is 1e999, not a whole number; skipped"},
+		{"packages", 3, "entry 1 of page 1 of packages: is a number, not a JSON object; skipped"},
 		{"packages", nil, "entry 1 of page 1 of packages: has no id; skipped"},
 		{"packages", p.with("slug", missing), "package 3: slug is null or missing; skipped"},
-		{"packages", p.with("slug", ""), `package 3: "" is no slug; skipped`},
-		{"packages", p.with("slug", "a/b"), `package 3: "a/b" is no slug; skipped`},
-		{"packages", p.with("slug", strings.Repeat("a", 256)), `package 3: "` + strings.Repeat("a", 60) + `…" is no slug; skipped`},
+		{"packages", p.with("slug", ""), `package 3: "" is not a slug; skipped`},
+		{"packages", p.with("slug", "a/b"), `package 3: "a/b" is not a slug; skipped`},
+		{"packages", p.with("slug", strings.Repeat("a", 256)), `package 3: "` + strings.Repeat("a", 60) + `…" is not a slug; skipped`},
 		{"packages", p.with("slug", "p2"), "package 2: its slug p2 is that of package 3; skipped"},
-		{"packages", p.with("id", 2), "package 2: comes twice, as p3 and as p2; skipped"},
+		{"packages", p.with("id", 2), "package 2: occurs twice, as p3 and as p2; skipped"},
 		{"packages", p.with("title", nil), "package 3: title is null or missing; skipped"},
 		{"packages", p.with("repo_watchers", -1), "package 3: repo_watchers is -1; skipped"},
 		{"packages", p.with("repo_watchers", nil), "package 3: repo_watchers is null or missing; skipped"},
-		{"packages", p.with("repo_forks", "85"), "package 3: repo_forks is string, not a whole number; skipped"},
+		{"packages", p.with("repo_forks", "85"), "package 3: repo_forks is text, not a whole number; skipped"},
 		{"packages", p.with("repo_description", nil), "package 3: repo_description is null or missing; skipped"},
 		{"packages", p.with("commits_over_52", []int{1, -1}), "package 3: commits_over_52 is -1; skipped"},
 		{"packages", p.with("commits_over_52", []any{1, nil}), "package 3: commits_over_52 is null, not a whole number; skipped"},
-		{"packages", p.with("commits_over_52", "0,1"), "package 3: commits_over_52 is string, not a list; skipped"},
+		{"packages", p.with("commits_over_52", "0,1"), "package 3: commits_over_52 is text, not a list; skipped"},
 		{"packages", p.with("commits_over_52", missing), "package 3: commits_over_52 is missing; skipped"},
 		{"packages", p.with("participants", nil), "package 3: participants is null, not a list; skipped"},
-		{"packages", p.with("participants", []int{1}), "package 3: participants is number, not text; skipped"},
-		{"packages", p.with("pypi_version", 1.0), "package 3: pypi_version is number, not text; skipped"},
-		{"packages", p.with("category", 1), "package 3: category is number, not text; skipped"},
-		{"packages", p.with("category", "https://other.test/api/v4/categories/1/"), `package 3: category: "https://other.test/api/v4/categories/1/" is no link to site.test; skipped`},
-		{"packages", p.with("category", root+"grids/1/"), `package 3: category: "https://site.test/api/v4/grids/1/" is no link to one of its categories; skipped`},
-		{"packages", p.with("grids", []string{root + "grids/one/"}), `package 3: grids: "https://site.test/api/v4/grids/one/" is no link to one of its grids; skipped`},
+		{"packages", p.with("participants", []int{1}), "package 3: participants is a number, not text; skipped"},
+		{"packages", p.with("pypi_version", 1.0), "package 3: pypi_version is a number, not text; skipped"},
+		{"packages", p.with("category", 1), "package 3: category is a number, not text; skipped"},
+		{"packages", p.with("category", "https://other.test/api/v4/categories/1/"), `package 3: category: "https://other.test/api/v4/categories/1/" leads to another host than site.test; skipped`},
+		{"packages", p.with("category", "https://ops:canary@site.test/api/v4/categories/1/"), `package 3: category: "https://ops:xxxxx@site.test/api/v4/categories/1/" contains a user name or password; skipped`},
+		{"packages", p.with("category", root+"grids/1/"), `package 3: category: "https://site.test/api/v4/grids/1/" is not a link to one of the categories; skipped`},
+		{"packages", p.with("grids", []string{root + "grids/one/"}), `package 3: grids: "https://site.test/api/v4/grids/one/" is not a link to one of the grids; skipped`},
 		{"packages", p.with("grids", []string{root + "grids/1/", root + "grids/1/"}), "package 3: grids has grid 1 twice; skipped"},
 		{"packages", p.with("grids", missing), "package 3: grids is missing; skipped"},
-		{"packages", p.with("created", "yesterday"), `package 3: created is "yesterday": no time like 2012-12-26T09:29:30.670172Z; skipped`},
+		{"packages", p.with("created", "yesterday"), `package 3: created is "yesterday", not a time like 2012-12-26T09:29:30.670172Z; skipped`},
 		{"packages", p.with("created", nil), "package 3: created is null or missing; skipped"},
-		{"packages", p.with("modified", "1969-12-31T23:59:59Z"), `package 3: modified is "1969-12-31T23:59:59Z": outside the years 1970 to 9999; skipped`},
-		{"packages", p.with("last_fetched", ""), `package 3: last_fetched is "": no time like 2012-12-26T09:29:30.670172Z; skipped`},
-		{"packages", p.with("last_updated", 5), "package 3: last_updated is number, not text; skipped"},
-		{"packages", p.with("category", root+"categories/9/"), "package 3: category 9 is not listed there; taken without it"},
-		{"packages", p.with("grids", []string{root + "grids/2/", root + "grids/9/"}), "package 3: grid 9 is not listed there; taken without it"},
-		{"categories", aCategory(3).with("slug", "ä"), `category 3: "ä" is no slug; skipped`},
-		{"categories", aCategory(3).with("show_pypi", "yes"), "category 3: show_pypi is string, not true or false; skipped"},
+		{"packages", p.with("modified", "1969-12-31T23:59:59Z"), `package 3: modified is "1969-12-31T23:59:59Z", outside the years 1970 to 9999; skipped`},
+		{"packages", p.with("last_fetched", ""), `package 3: last_fetched is "", not a time like 2012-12-26T09:29:30.670172Z; skipped`},
+		{"packages", p.with("last_updated", 5), "package 3: last_updated is a number, not text; skipped"},
+		{"packages", p.with("category", root+"categories/9/"), "package 3: category 9 is not listed; imported without it"},
+		{"packages", p.with("grids", []string{root + "grids/2/", root + "grids/9/"}), "package 3: grid 9 is not listed; imported without it"},
+		{"categories", aCategory(3).with("slug", "ä"), `category 3: "ä" is not a slug; skipped`},
+		{"categories", aCategory(3).with("show_pypi", "yes"), "category 3: show_pypi is text, not true or false; skipped"},
 		{"categories", aCategory(3).with("slug", "c1"), "category 1: its slug c1 is that of category 3; skipped"},
 		{"categories", aCategory(3).with("modified", missing), "category 3: modified is null or missing; skipped"},
 		{"categories", aCategory(3).with("description", nil), "category 3: description is null or missing; skipped"},
 		{"grids", aGrid(3).with("header", nil), "grid 3: header is null or missing; skipped"},
-		{"grids", aGrid(3).with("title", []int{}), "grid 3: title is array, not text; skipped"},
-		{"grids", aGrid(3).with("created", "2012-12-26"), `grid 3: created is "2012-12-26": no time like 2012-12-26T09:29:30.670172Z; skipped`},
+		{"grids", aGrid(3).with("title", []int{}), "grid 3: title is a list, not text; skipped"},
+		{"grids", aGrid(3).with("created", "2012-12-26"), `grid 3: created is "2012-12-26", not a time like 2012-12-26T09:29:30.670172Z; skipped`},
 	} {
 		f := newFakeSite(t, 2)
 		f.lists[test.list] = slices.Insert(f.lists[test.list], 0, test.entry)
@@ -90,7 +91,7 @@ func TestSenseless(t *testing.T) {
 	}
 }
 
-// TestSkippedCategory: the packages of a category that makes no sense stay.
+// TestSkippedCategory: the packages of an invalid category are kept.
 func TestSkippedCategory(t *testing.T) {
 	f := newFakeSite(t, 2)
 	f.lists["categories"][0] = aCategory(1).with("slug", "no slug")
@@ -101,7 +102,7 @@ func TestSkippedCategory(t *testing.T) {
 }
 
 func TestLinks(t *testing.T) {
-	home := &site{"https", "site.test"}
+	home := &origin{scheme: "https", host: "site.test"}
 	for link, want := range map[string]int{
 		root + "categories/1/": 1, root + "categories/17": 17, root + "categories/17.json": 17, root + "categories/17.json/": 17,
 		root + "categories/17/?format=json": 17, "http://site.test/categories/5/": 5, "http://SITE.TEST:80/x/categories/5/": 5,
@@ -115,7 +116,7 @@ func TestLinks(t *testing.T) {
 			t.Errorf("%s: %d, %v; want %d", link, got, err, want)
 		}
 	}
-	if id, err := (*site)(nil).id("https://anywhere.test/api/v4/categories/3/", "categories"); id != 3 || err != nil {
+	if id, err := (*origin)(nil).id("https://anywhere.test/api/v4/categories/3/", "categories"); id != 3 || err != nil {
 		t.Errorf("from a file: %d, %v", id, err)
 	}
 }
@@ -169,8 +170,8 @@ func TestZone(t *testing.T) {
 	}
 }
 
-// FuzzRecord: whatever the bytes, a record that is taken is one that the store,
-// the catalogue and the API can hold, and that is served as it was read.
+// FuzzRecord: whatever the bytes, a record that is accepted can be held by the store,
+// the catalogue and the API, and is served as it was read.
 func FuzzRecord(f *testing.F) {
 	data, err := os.ReadFile(filepath.Join("..", "..", "api", "testdata", "cases.json"))
 	if err != nil {
@@ -198,7 +199,7 @@ func FuzzRecord(f *testing.F) {
 		rec, err := d.record(data)
 		if err != nil {
 			if strings.TrimSpace(err.Error()) == "" {
-				t.Error("an error without a word")
+				t.Error("an empty error")
 			}
 			return
 		}
@@ -206,7 +207,7 @@ func FuzzRecord(f *testing.F) {
 			t.Errorf("taken: %+v", rec)
 		}
 		served := render.Rendering{Zone: time.UTC, Base: "https://site.test"}.Record(&rec, 0)
-		again, err := (&decoder{site: &site{"https", "site.test"}, staleAfter: time.Hour, zone: new(Zone)}).record(served)
+		again, err := (&decoder{origin: &origin{scheme: "https", host: "site.test"}, staleAfter: time.Hour, zone: new(Zone)}).record(served)
 		if err != nil {
 			t.Fatalf("what is served is not taken: %v\n%s", err, served)
 		}

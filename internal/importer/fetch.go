@@ -18,13 +18,13 @@ import (
 )
 
 const (
-	pageTimeout  = 60 * time.Second // for one request, its answer included
+	pageTimeout  = 60 * time.Second // of one request, including its answer
 	maxPage      = 64 << 20         // bytes of an answer, decoded
 	maxWait      = 10 * time.Minute // that Retry-After may ask for
 	maxTries     = 8                // of one page
-	firstBackoff = time.Second      // a wait is anything from nothing to this, which doubles
+	firstBackoff = time.Second      // the first wait is random, up to this; the bound then doubles
 	maxBackoff   = time.Minute
-	toldWait     = 5 * time.Second // a wait that a person should know of
+	notedWait    = 5 * time.Second // from here on, a wait is noted
 )
 
 // fetcher gets pages of one site, one at a time.
@@ -46,8 +46,8 @@ func newFetcher(s *Site) (*fetcher, *url.URL, error) {
 	return &fetcher{client: client, note: s.note}, root, err
 }
 
-// get returns the body of the answer to u. It tries again where that may help,
-// and waits as long as the site asks for, within reason.
+// get returns the body of the answer to u. It retries where that may help, and waits
+// as long as the site asks, up to maxWait.
 func (f *fetcher) get(ctx context.Context, u *url.URL) ([]byte, error) {
 	var last error // why the last try failed
 	body, err := backoff.Retry(ctx, func() ([]byte, error) {
@@ -68,7 +68,7 @@ func (f *fetcher) get(ctx context.Context, u *url.URL) ([]byte, error) {
 		}),
 		backoff.WithMaxTries(maxTries), backoff.WithMaxElapsedTime(0),
 		backoff.WithNotify(func(_ error, wait time.Duration) {
-			if wait >= toldWait {
+			if wait >= notedWait {
 				f.note(fmt.Sprintf("%s; trying again in %s", last, wait.Round(time.Second)))
 			}
 		}),
@@ -79,8 +79,8 @@ func (f *fetcher) get(ctx context.Context, u *url.URL) ([]byte, error) {
 	return body, err
 }
 
-// try asks for u once. Its error is an *upstream.Error, Quick where another try
-// may help.
+// try asks for u once. Its error is an *upstream.Error, which is Quick if a retry may
+// help.
 func (f *fetcher) try(ctx context.Context, u *url.URL) ([]byte, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
@@ -91,7 +91,7 @@ func (f *fetcher) try(ctx context.Context, u *url.URL) ([]byte, error) {
 	if err != nil {
 		return nil, f.broken(ctx, u, err)
 	}
-	defer upstream.DrainAndClose(resp.Body)
+	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		return nil, refused(u, resp)
 	}
@@ -100,13 +100,14 @@ func (f *fetcher) try(ctx context.Context, u *url.URL) ([]byte, error) {
 		return nil, f.broken(ctx, u, err)
 	}
 	if kind := resp.Header.Get("Content-Type"); !strings.Contains(kind, "json") {
-		return nil, &upstream.Error{Outcome: upstream.Failed, URL: upstream.Redact(u), Message: fmt.Sprintf("came as %q, not as JSON; it starts with %s", kind, start(body))}
+		return nil, &upstream.Error{Outcome: upstream.Failed, URL: upstream.Redact(u), Message: fmt.Sprintf("the answer is %q, not JSON; it starts with %s", kind, start(body))}
 	}
 	return body, nil
 }
 
-// broken is a request without a whole answer. What the client itself refuses,
-// and a name or a certificate that is wrong, no other try mends.
+// broken returns the error of a request without a complete answer. A retry does not
+// help where the client itself refused, the name does not exist, or the certificate
+// is invalid.
 func (f *fetcher) broken(ctx context.Context, u *url.URL, err error) error {
 	e := *upstream.Classify(ctx, u, err)
 	var dns *net.DNSError
@@ -116,7 +117,7 @@ func (f *fetcher) broken(ctx context.Context, u *url.URL, err error) error {
 	return &e
 }
 
-// refused is an answer that is no page.
+// refused returns the error of an answer with a status other than 200.
 func refused(u *url.URL, resp *http.Response) error {
 	e := &upstream.Error{Outcome: upstream.Failed, URL: upstream.Redact(u), Status: resp.StatusCode, Message: http.StatusText(resp.StatusCode)}
 	switch {
@@ -131,14 +132,14 @@ func refused(u *url.URL, resp *http.Response) error {
 	e.RetryAt = upstream.RetryAfter(resp.Header, now)
 	if e.RetryAt.Sub(now) > maxWait {
 		e.Quick = false
-		e.Message += ", and to be left alone for longer than this command waits: run it again then, and it goes on from here"
+		e.Message += "; it asks for a longer pause than this command waits: run the command again then, and it resumes"
 	}
 	return e
 }
 
-// brokeOff reports whether an error of get is of the way to the site, or of its
-// being busy or down, and not of what it answered.
-func brokeOff(err error) bool {
+// interrupted reports whether get failed because the site could not be reached, or is
+// busy or down, rather than because of what it answered.
+func interrupted(err error) bool {
 	var e *upstream.Error
 	return errors.As(err, &e) && (e.Err != nil || e.Status == http.StatusTooManyRequests || e.Status >= 500)
 }

@@ -2,38 +2,39 @@
 // values that the store keeps: over HTTP from its API root ([Site]), or from a
 // file of documented records, one a line ([Snapshot]).
 //
-// It believes nothing that it reads. An entry that makes no sense is told of,
-// with its id, and left out; the others are taken over as they are, so that the
-// records served from them are the same, byte for byte, as the ones read.
+// It trusts nothing that it reads. An invalid entry is reported with its id and
+// skipped; the others are kept as they are, so that the records served from them are
+// the same, byte for byte, as those that were read.
 //
 //	site.go      the walk from the root through the three lists
 //	list.go      one list, page by page, while it changes
-//	fetch.go     one page over HTTP: retries, Retry-After, what is no answer
-//	spool.go     the pages that arrived, so that a broken walk goes on
+//	fetch.go     one page over HTTP: retries, Retry-After, errors
+//	spool.go     the pages that arrived, so that an interrupted walk can resume
 //	snapshot.go  a file, compressed or not, line by line
 //	entry.go     one entry: its JSON, strictly
-//	link.go      the links that stand for ids
-//	zone.go      the time zone that a source writes its times in
-//	importer.go  what the entries have to say about each other
+//	link.go      the ids in links, and the host that links must lead to
+//	zone.go      the time zone of a source's times
+//	importer.go  the collection, and the references between its entries
 package importer
 
 import (
 	"cmp"
 	"fmt"
-	"pkgmetad/internal/record"
 	"slices"
 	"time"
+
+	"pkgmetad/internal/record"
 )
 
-// Collection is what a source holds. Its lists are in the order of the ids, and
-// no id or slug comes twice in one.
+// Collection is what a source holds. Its lists are in the order of the ids, and each
+// id and slug occurs once in a list.
 type Collection struct {
 	Categories []record.Category
 	Grids      []record.Grid
-	Records    []record.Package // complete; each source of a record that has LastFetched as of then
+	Records    []record.Package // complete; the sources of a record with LastFetched count as fetched then
 
-	Skipped  int      // entries left out because they make no sense
-	Dropped  int      // references left out because nothing is there
+	Skipped  int      // entries left out because they are invalid
+	Dropped  int      // references left out because they lead to nothing
 	Problems []string // what was skipped and dropped and why, the first maxProblems
 	Warnings []string // what else a person should know
 
@@ -62,8 +63,8 @@ func (c *Collection) problem(format string, args ...any) {
 	}
 }
 
-// skip tells of an entry that is left out. place says where it stands, for one
-// without an id.
+// skip reports an entry that is left out. place says where it is in the source, for
+// an entry without an id.
 func (c *Collection) skip(kind string, id int, place string, err error) {
 	c.Skipped++
 	if id == 0 {
@@ -77,18 +78,18 @@ func (c *Collection) skip(kind string, id int, place string, err error) {
 type collector struct {
 	Collection
 	decoder
-	categories taken[record.Category]
-	grids      taken[record.Grid]
-	packages   taken[record.Package]
+	categories table[record.Category]
+	grids      table[record.Grid]
+	packages   table[record.Package]
 }
 
-func newCollector(site *site, staleAfter time.Duration) *collector {
+func newCollector(from *origin, staleAfter time.Duration) *collector {
 	c := &collector{
-		categories: newTaken("category", func(c *record.Category) (int, string) { return c.ID, c.Slug }),
-		grids:      newTaken("grid", func(g *record.Grid) (int, string) { return g.ID, g.Slug }),
-		packages:   newTaken("package", func(p *record.Package) (int, string) { return p.ID, p.Slug }),
+		categories: newTable("category", func(c *record.Category) (int, string) { return c.ID, c.Slug }),
+		grids:      newTable("grid", func(g *record.Grid) (int, string) { return g.ID, g.Slug }),
+		packages:   newTable("package", func(p *record.Package) (int, string) { return p.ID, p.Slug }),
 	}
-	c.decoder = decoder{site: site, staleAfter: staleAfter, zone: &c.Zone}
+	c.decoder = decoder{origin: from, staleAfter: staleAfter, zone: &c.Zone}
 	return c
 }
 
@@ -107,8 +108,8 @@ func (c *collector) addPackage(data []byte, place string) {
 	add(c, &c.packages, item, place, err)
 }
 
-// taken are the entries of one kind so far.
-type taken[T any] struct {
+// table holds the entries of one kind so far.
+type table[T any] struct {
 	kind   string
 	key    func(*T) (id int, slug string)
 	items  []T
@@ -116,14 +117,14 @@ type taken[T any] struct {
 	bySlug map[string]int
 }
 
-func newTaken[T any](kind string, key func(*T) (int, string)) taken[T] {
-	return taken[T]{kind: kind, key: key, at: make(map[int]int), bySlug: make(map[string]int)}
+func newTable[T any](kind string, key func(*T) (int, string)) table[T] {
+	return table[T]{kind: kind, key: key, at: make(map[int]int), bySlug: make(map[string]int)}
 }
 
-// add takes an entry, unless err says what is wrong with it. One that comes
-// again replaces the earlier one: pages shift while they are read. One that has
-// another's slug, or another slug than its id had, makes no sense.
-func add[T any](c *collector, t *taken[T], item T, place string, err error) {
+// add keeps an entry, unless err says what is wrong with it. An entry that occurs
+// again replaces the earlier one: pages shift while they are read. It is invalid if
+// its slug belongs to another id, or if its id had another slug before.
+func add[T any](c *collector, t *table[T], item T, place string, err error) {
 	id, slug := t.key(&item)
 	i, again := t.at[id]
 	if err == nil {
@@ -131,7 +132,7 @@ func add[T any](c *collector, t *taken[T], item T, place string, err error) {
 			err = fmt.Errorf("its slug %s is that of %s %d", slug, t.kind, other)
 		} else if again && !known {
 			_, other := t.key(&t.items[i])
-			err = fmt.Errorf("comes twice, as %s and as %s", other, slug)
+			err = fmt.Errorf("occurs twice, as %s and as %s", other, slug)
 		}
 	}
 	switch {
@@ -145,18 +146,18 @@ func add[T any](c *collector, t *taken[T], item T, place string, err error) {
 	}
 }
 
-func (t *taken[T]) clear() {
+func (t *table[T]) clear() {
 	t.items = nil
 	clear(t.at)
 	clear(t.bySlug)
 }
 
-func (t *taken[T]) has(id int) bool {
+func (t *table[T]) has(id int) bool {
 	_, ok := t.at[id]
 	return ok
 }
 
-func (t *taken[T]) inOrder() []T {
+func (t *table[T]) inOrder() []T {
 	slices.SortFunc(t.items, func(a, b T) int {
 		x, _ := t.key(&a)
 		y, _ := t.key(&b)
@@ -177,7 +178,7 @@ func (c *collector) checkReferences() {
 		rec := &c.packages.items[i]
 		drop := func(kind string, id int) {
 			c.Dropped++
-			c.problem("package %d: %s %d is not listed there; taken without it", rec.ID, kind, id)
+			c.problem("package %d: %s %d is not listed; imported without it", rec.ID, kind, id)
 		}
 		if rec.Category != 0 && !c.categories.has(rec.Category) {
 			drop("category", rec.Category)

@@ -16,12 +16,12 @@ const (
 	maxReadings = 3
 )
 
-// listing is one of the lists of a site, and where its entries go.
+// listing is one of the lists of a site, with the functions that take its entries.
 type listing struct {
 	name  string
 	link  *string
 	add   func(data []byte, place string)
-	clear func() // gives up what was added
+	clear func() // discards what was added
 }
 
 // listPage is one page of a list.
@@ -31,17 +31,17 @@ type listPage struct {
 	Results []json.RawMessage `json:"results"`
 }
 
-// readList reads a list, again from its first page where it changed meanwhile.
+// readList reads a list, and starts again from its first page if it changed meanwhile.
 //
-// A site cuts its pages by position. What is deleted from a page that has been
-// read, or moved from it to the end, draws the rest forward, and an entry that
-// was to come first on the next page is on none. The counts of the pages tell:
-// one is less than that of a page before, or fewer entries were listed than the
-// site counted. What is added in front only brings entries twice.
+// Pages are cut by position. When an entry is deleted from a page that has been read,
+// or moved from there to the end, the rest moves forward, and the entry that would
+// have been first on the next page is on none. The counts show that: a page's count
+// is less than that of a page before, or fewer entries were listed than the site
+// counted. Entries added at the front only make others occur twice.
 //
-// One case cannot be told: an entry is deleted in front, and between the same two
-// pages another is added behind. Packages come newest first, so that there an
-// addition is always in front.
+// One case goes unnoticed: between the same two pages, an entry is deleted at the
+// front and another added at the end. Packages come newest first, so additions to
+// their list are always at the front.
 func (w *walk) readList(ctx context.Context, root *url.URL, l listing) error {
 	problems, skipped := len(w.Problems), w.Skipped // of the lists before
 	for reading := 1; ; reading++ {
@@ -53,11 +53,11 @@ func (w *walk) readList(ctx context.Context, root *url.URL, l listing) error {
 		if reading == maxReadings {
 			w.Unsettled = append(w.Unsettled, l.name)
 			w.Warnings = append(w.Warnings, fmt.Sprintf(
-				"%s changed in each of %d readings, or the site miscounts them (the last time it counted %d and listed %d): some may be missing; import again",
+				"%s changed each of the %d times they were read, or the site miscounts them (the last time it counted %d and listed %d): some may be missing; import again",
 				l.name, maxReadings, r.counted, len(r.entries)))
 			return nil
 		}
-		w.note(l.name + " changed at the site while they were read; reading them again from the first")
+		w.note(l.name + " changed at the site while they were being read; reading them again from the start")
 		for at := range w.seen {
 			if err := w.spool.drop(at); err != nil {
 				return err
@@ -68,14 +68,14 @@ func (w *walk) readList(ctx context.Context, root *url.URL, l listing) error {
 	}
 }
 
-// reading is what one reading of a list showed of it.
+// reading is what was seen in one reading of a list.
 type reading struct {
 	entries map[string]bool // by their keys
 	counted int             // the greatest count of a page
-	fell    bool            // a page counted less than one before
+	fell    bool            // the count of a page was less than that of an earlier page
 }
 
-// settled reports whether nothing was missed, as far as counts tell.
+// settled reports whether nothing was missed, as far as the counts show.
 func (r *reading) settled() bool { return !r.fell && len(r.entries) >= r.counted }
 
 // readOnce reads a list from its first page to its last.
@@ -93,7 +93,7 @@ func (w *walk) readOnce(ctx context.Context, root *url.URL, l listing) (*reading
 		if err := w.load(ctx, u, func(data []byte) error {
 			page = listPage{}
 			if err := json.Unmarshal(data, &page); err != nil || page.Count == nil || page.Results == nil {
-				return errors.New("is no page of a list, with count and results, but starts with " + start(data))
+				return errors.New("is not a page of a list with count and results; it starts with " + start(data))
 			}
 			return nil
 		}); err != nil {
@@ -112,7 +112,7 @@ func (w *walk) readOnce(ctx context.Context, root *url.URL, l listing) (*reading
 			return r, nil
 		}
 		if len(page.Results) == 0 {
-			return nil, refusal{fmt.Errorf("GET %s: is a page without entries, and yet names a next one", u)}
+			return nil, refusal{fmt.Errorf("GET %s: the page has no entries but links to a next one", u)}
 		}
 		if u, err = w.follow(u, *page.Next); err != nil {
 			return nil, err
@@ -120,8 +120,9 @@ func (w *walk) readOnce(ctx context.Context, root *url.URL, l listing) (*reading
 	}
 }
 
-// key tells an entry from the others of its list, whether it makes sense or not.
-// Two entries with one id are two: they are skipped as such, and not missed.
+// key identifies an entry in its list, whether it is valid or not. Two different
+// entries with the same id count as two, as they do at the site: one of them is
+// skipped as invalid, not missed.
 func key(entry []byte) string {
 	var e struct {
 		ID   json.RawMessage `json:"id"`

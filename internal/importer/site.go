@@ -13,17 +13,22 @@ import (
 	"pkgmetad/internal/upstream"
 )
 
-// Site is a service of the documented API, to be read from its root. It is asked
-// one thing at a time.
+// Site is a service of the documented API, to be read from its root. Requests are made
+// one at a time.
 type Site struct {
 	Root       string        // the API root, such as https://djangopackages.org/api/v4/
 	UserAgent  string        // names the program and a contact
-	Spool      string        // a folder for the pages until all of them are there; its parent exists
-	StaleAfter time.Duration // age at which a record that comes from there is due
+	Spool      string        // a folder for the pages that have arrived; its parent must exist
+	StaleAfter time.Duration // age at which an imported record is due
 
-	Transport http.RoundTripper                  // the wire; nil for the network
-	Progress  func(list string, done, count int) // told of each page; may be nil
-	Note      func(sentence string)              // told of waits, and of what is resumed or read again; may be nil
+	// SameHost ignores the host in the site's links: their paths are followed on the
+	// host of Root. It is for a site whose links carry an address that cannot be
+	// reached from here, such as an internal one.
+	SameHost bool
+
+	Transport http.RoundTripper                  // nil for the network
+	Progress  func(list string, done, count int) // called after each page; may be nil
+	Note      func(sentence string)              // called when it waits, resumes, or reads a list again; may be nil
 }
 
 func (s *Site) note(sentence string) {
@@ -33,11 +38,11 @@ func (s *Site) note(sentence string) {
 }
 
 // Read walks the lists of categories, grids and packages and returns what they
-// hold. What arrived is kept in the spool: after a walk that broke off (the
-// network, a limit, the context, a kill) the next Read goes on from there, and
-// after a whole one it returns the same once more, until [Site.Forget] is called.
-// A walk that ends at what the site answered leaves nothing behind: what is to be
-// put right there may be on any page.
+// hold. The pages that arrived are kept in the spool: after an interruption (the
+// network, a limit, the context, a kill) the next Read resumes, and after a complete
+// walk it returns the same again, until [Site.Forget] is called. If Read fails because
+// of what the site answered, nothing is kept: what has to be corrected there may be on
+// any page.
 func (s *Site) Read(ctx context.Context) (*Collection, error) {
 	fetcher, root, err := newFetcher(s)
 	if err != nil {
@@ -50,11 +55,11 @@ func (s *Site) Read(ctx context.Context) (*Collection, error) {
 	if sentence != "" {
 		s.note(sentence)
 	}
-	home := &site{root.Scheme, root.Host}
-	w := &walk{Site: s, collector: newCollector(home, s.StaleAfter), fetcher: fetcher, spool: spool, home: home, seen: make(map[string]bool)}
+	from := &origin{scheme: root.Scheme, host: root.Host, anyHost: s.SameHost}
+	w := &walk{Site: s, collector: newCollector(from, s.StaleAfter), fetcher: fetcher, spool: spool, origin: from, seen: make(map[string]bool)}
 	collection, err := w.all(ctx, root)
 	if ctx.Err() != nil {
-		return nil, errors.New("stopped; run the same command again, and it goes on from here")
+		return nil, errors.New("stopped; run the same command again to resume")
 	}
 	if errors.As(err, new(refusal)) {
 		err = errors.Join(err, s.Forget())
@@ -62,12 +67,12 @@ func (s *Site) Read(ctx context.Context) (*Collection, error) {
 	return collection, err
 }
 
-// refusal is an error of what the site answered, and not of the way there.
+// refusal is an error because of what the site answered.
 type refusal struct{ error }
 
 func (r refusal) Unwrap() error { return r.error }
 
-// Forget removes what Read keeps for going on.
+// Forget removes the pages that Read has kept.
 func (s *Site) Forget() error { return os.RemoveAll(s.Spool) }
 
 // walk is one reading of a site.
@@ -76,8 +81,8 @@ type walk struct {
 	*collector
 	fetcher *fetcher
 	spool   *spool
-	home    *site
-	seen    map[string]bool // URLs of this reading of a list
+	origin  *origin
+	seen    map[string]bool // URLs of the current reading of a list
 }
 
 func (w *walk) all(ctx context.Context, root *url.URL) (*Collection, error) {
@@ -95,6 +100,10 @@ func (w *walk) all(ctx context.Context, root *url.URL) (*Collection, error) {
 		}
 	}
 	w.checkReferences()
+	if w.otherHost {
+		w.Warnings = append(w.Warnings, fmt.Sprintf(
+			"entries were skipped because their links lead to another host than %s; if both hosts are the same service, import again with --same-host", w.origin.host))
+	}
 	return w.finish(), nil
 }
 
@@ -110,7 +119,7 @@ func (w *walk) lists(ctx context.Context, root *url.URL) (lists apiRoot, err err
 		if err := json.Unmarshal(data, &lists); err == nil && lists.Packages != nil && lists.Grids != nil && lists.Categories != nil {
 			return nil
 		}
-		return errors.New("has no links to packages, grids and categories but starts with " + start(data))
+		return errors.New("has no links to packages, grids and categories; it starts with " + start(data))
 	})
 	if refused := (*upstream.Error)(nil); err != nil && !(errors.As(err, &refused) && (refused.Quick || refused.Outcome == upstream.Limited)) {
 		err = fmt.Errorf("%w; name the root of an API like https://djangopackages.org/api/v4/", err)
@@ -118,42 +127,41 @@ func (w *walk) lists(ctx context.Context, root *url.URL) (lists apiRoot, err err
 	return lists, err
 }
 
-// follow returns where a link on a page leads, which must be on this site. Its
-// scheme becomes that of the root: a site behind a proxy that ends TLS may
-// link to http, and what was asked for safely is not asked for in the clear.
+// follow returns the URL that a link on the page from leads to, which must be on this
+// site. It gets the scheme and host of the root: a site behind a proxy that terminates
+// TLS may link to http, but a site that was given as https is never asked in the clear.
 func (w *walk) follow(from *url.URL, link string) (*url.URL, error) {
 	u, err := from.Parse(link)
-	if err != nil || !w.home.owns(u) || u.User != nil {
-		return nil, refusal{fmt.Errorf("GET %s: links to %s, away from %s://%s; not followed%s", from, shortQuote(link), w.home.scheme, w.home.host, otherAddress(u))}
+	if err != nil {
+		err = errors.New("is not a URL")
+	} else {
+		err = w.origin.check(u)
 	}
-	u.Scheme, u.Host, u.Fragment = w.home.scheme, w.home.host, ""
+	if err != nil {
+		err = fmt.Errorf("GET %s: its link %s %w and was not followed", from, quoteLink(link), err)
+		if errors.Is(err, errOtherHost) {
+			err = fmt.Errorf("%w; if both hosts are the same service, import from the address in its links, %s, or add --same-host to follow their paths on %s",
+				err, u.ResolveReference(&url.URL{Path: "../"}), w.origin.host)
+		}
+		return nil, refusal{err}
+	}
+	u.Scheme, u.Host, u.Fragment = w.origin.scheme, w.origin.host, ""
 	return u, nil
 }
 
-// otherAddress advises where to import from, should the site that a list's link
-// leads to be the one that was asked: a service may have a public address, and be
-// asked by an internal one.
-func otherAddress(u *url.URL) string {
-	if u == nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {
-		return ""
-	}
-	root := u.ResolveReference(&url.URL{Path: "../"})
-	return fmt.Sprintf(". If that is the same service, import it by the address that its links have (its http.public_url, where it is a pkgmetad): %s", root)
-}
-
-// load hands the page at u to read, from the spool or else from the site. What
-// read accepts is kept in the spool.
+// load gets the page at u, from the spool or else from the site, and passes it to
+// read. A page that read accepts is kept in the spool.
 func (w *walk) load(ctx context.Context, u *url.URL, read func([]byte) error) error {
 	at := u.String()
 	if w.seen[at] {
-		return refusal{fmt.Errorf("GET %s: the pages lead back to this one; not followed", at)}
+		return refusal{fmt.Errorf("GET %s: the links from page to page lead back to this one", at)}
 	}
 	w.seen[at] = true
 	if page := w.spool.get(at); page != nil && read(page) == nil {
 		return ctx.Err()
 	}
 	page, err := w.fetcher.get(ctx, u)
-	if err != nil && !brokeOff(err) {
+	if err != nil && !interrupted(err) {
 		return refusal{err}
 	}
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"pkgmetad/internal/record"
 	"slices"
 	"strings"
 	"testing"
@@ -18,6 +17,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"pkgmetad/internal/record"
 )
 
 // same compares what two collections hold.
@@ -70,7 +71,7 @@ func TestReadSite(t *testing.T) {
 	}
 }
 
-// TestWaits: how long a walk waits for what, and when it gives up.
+// TestWaits: which errors a walk waits for, how long, and when it gives up.
 func TestWaits(t *testing.T) {
 	refuse := func(status int, headers ...string) func() (*http.Response, error) {
 		return func() (*http.Response, error) { return answer(status, "text/html", "busy", headers...), nil }
@@ -89,7 +90,7 @@ func TestWaits(t *testing.T) {
 		{"503 with a date", refuse(503, "Retry-After", "Sat, 01 Jan 2000 00:05:00 GMT"), 1, 5 * time.Minute, 5 * time.Minute, ""},
 		{"429 without", refuse(429), 3, 1, 7 * time.Second, ""},
 		{"a date that is past", refuse(500, "Retry-After", "Fri, 31 Dec 1999 00:05:00 GMT"), 1, 0, 0, ""},
-		{"an absurd wait", refuse(429, "Retry-After", "86400"), 1, 0, 0, "not before 2000-01-02T00:00:00Z"},
+		{"an absurd wait", refuse(429, "Retry-After", "86400"), 1, 0, 0, "not before 2000-01-01T01:00:00Z"},
 		{"500 for ever", refuse(500), 100, 1, 127 * time.Second, "the site failed (HTTP 500)"},
 		{"502 a while", refuse(502), 5, 1, 31 * time.Second, ""},
 		{"reset", broken(io.ErrUnexpectedEOF), 2, 1, 3 * time.Second, ""},
@@ -125,7 +126,7 @@ func TestWaits(t *testing.T) {
 					t.Errorf("%d records", len(c.Records))
 				}
 				if took > 3*time.Minute && notes == 0 {
-					t.Error("it waited without a word")
+					t.Error("it waited without a note")
 				}
 				// After all that breaks a walk off, the next run goes on; after an
 				// answer that refuses it, it does not.
@@ -147,7 +148,8 @@ type errReader struct{ err error }
 
 func (r errReader) Read([]byte) (int, error) { return 0, r.err }
 
-// TestRefusals: what is not this API is told of, and nobody is led astray.
+// TestRefusals: a site that is not of this API is reported, and links away from it are
+// not followed.
 func TestRefusals(t *testing.T) {
 	list := func(next any, results ...entry) *http.Response {
 		return answerJSON(map[string]any{"count": 100, "next": next, "results": append([]entry{}, results...)})
@@ -158,23 +160,23 @@ func TestRefusals(t *testing.T) {
 		resp func() *http.Response
 		err  string
 	}{
-		{"HTML", 1, func() *http.Response { return answer(200, "text/html; charset=utf-8", "<!doctype html>") }, `came as "text/html; charset=utf-8", not as JSON; it starts with "<!doctype html>"; name the root`},
+		{"HTML", 1, func() *http.Response { return answer(200, "text/html; charset=utf-8", "<!doctype html>") }, `the answer is "text/html; charset=utf-8", not JSON; it starts with "<!doctype html>"; name the root`},
 		{"404", 1, func() *http.Response { return answer(404, "text/html", "") }, "Not Found (HTTP 404); name the root of an API like https://djangopackages.org/api/v4/"},
-		{"a list", 1, func() *http.Response { return list(nil) }, `has no links to packages, grids and categories but starts with "{\"count\":100`},
+		{"a list", 1, func() *http.Response { return list(nil) }, `has no links to packages, grids and categories; it starts with "{\"count\":100`},
 		{"an array", 1, func() *http.Response { return answerJSON([]int{1}) }, `starts with "[1]"`},
 		{"broken JSON", 1, func() *http.Response { return answer(200, "application/json", `{"packages":`) }, `starts with "{\"packages\":"`},
 		{"foreign lists", 1, func() *http.Response {
 			return answerJSON(map[string]string{"packages": "https://evil.test/", "grids": "https://evil.test/", "categories": "https://evil.test/"})
-		}, `links to "https://evil.test/", away from https://site.test; not followed. If`},
+		}, `its link "https://evil.test/" leads to another host than site.test and was not followed; if`},
 		{"redirect elsewhere", 1, func() *http.Response { return answer(302, "text/html", "", "Location", "https://evil.test/") }, "the answer redirects to https://evil.test, away from the configured https://site.test"},
-		{"foreign next", 2, func() *http.Response { return list("https://evil.test/api/v4/categories/?offset=3", aCategory(1)) }, "not followed"},
-		{"another port", 2, func() *http.Response { return list("https://site.test:8443/api/v4/categories/?offset=3", aCategory(1)) }, "not followed"},
-		{"no web", 2, func() *http.Response { return list("file:///etc/passwd", aCategory(1)) }, "not followed"},
-		{"a password", 2, func() *http.Response { return list("https://u:p@site.test/", aCategory(1)) }, "not followed"},
-		{"loop", 2, func() *http.Response { return list(root+"categories/?limit=100", aCategory(1)) }, "the pages lead back to this one"},
-		{"no end", 2, func() *http.Response { return list(root + "categories/?offset=3") }, "without entries, and yet names a next one"},
-		{"no count", 2, func() *http.Response { return answerJSON(map[string]any{"results": []int{}}) }, "is no page of a list"},
-		{"no results", 2, func() *http.Response { return answerJSON(map[string]any{"count": 1, "results": nil}) }, "is no page of a list"},
+		{"foreign next", 2, func() *http.Response { return list("https://evil.test/api/v4/categories/?offset=3", aCategory(1)) }, "was not followed"},
+		{"another port", 2, func() *http.Response { return list("https://site.test:8443/api/v4/categories/?offset=3", aCategory(1)) }, "was not followed"},
+		{"no web", 2, func() *http.Response { return list("file:///etc/passwd", aCategory(1)) }, "was not followed"},
+		{"a password", 2, func() *http.Response { return list("https://u:p@site.test/", aCategory(1)) }, "was not followed"},
+		{"loop", 2, func() *http.Response { return list(root+"categories/?limit=100", aCategory(1)) }, "the links from page to page lead back to this one"},
+		{"no end", 2, func() *http.Response { return list(root + "categories/?offset=3") }, "has no entries but links to a next one"},
+		{"no count", 2, func() *http.Response { return answerJSON(map[string]any{"results": []int{}}) }, "is not a page of a list"},
+		{"no results", 2, func() *http.Response { return answerJSON(map[string]any{"count": 1, "results": nil}) }, "is not a page of a list"},
 		{"too large", 2, func() *http.Response {
 			return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(zeros{})}
 		}, "larger than 64 MiB"},
@@ -228,32 +230,71 @@ func TestSchemeOfLinks(t *testing.T) {
 	}
 }
 
-// TestLinksElsewhere: a service that is asked by another address than the one
-// its links have says which to take, and is read once either is put right.
+// TestLinksElsewhere: where the links of a site carry another address than the one
+// given, the error says what to do, and the next run reads the corrected site.
 func TestLinksElsewhere(t *testing.T) {
 	f := newFakeSite(t, 7)
 	f.linkBase = "https://public.test"
 	s := f.site(t)
 	_, err := s.Read(t.Context())
-	if want := "If that is the same service, import it by the address that its links have (its http.public_url, where it is a pkgmetad): https://public.test/api/v4/"; err == nil || !strings.HasSuffix(err.Error(), want) {
+	if want := `GET https://site.test/api/v4/: its link "https://public.test/api/v4/categories/" leads to another host than site.test and was not followed; ` +
+		"if both hosts are the same service, import from the address in its links, https://public.test/api/v4/, or add --same-host to follow their paths on site.test"; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %q", err, want)
 	}
 	f.linkBase = ""
 	if c, err := s.Read(t.Context()); err != nil || len(c.Records) != 7 {
 		t.Errorf("the next run: %v", err)
 	}
-	for _, link := range []string{"ftp://public.test/packages/", "https://u:p@public.test/packages/", "https:///packages/"} {
+	for _, link := range []string{"ftp://public.test/packages/", "https://u:canary@public.test/packages/", "https:///packages/"} {
 		f.fault = func(int, *http.Request) (*http.Response, error) {
 			return answerJSON(map[string]string{"packages": link, "grids": link, "categories": link}), nil
 		}
-		if _, err := f.site(t).Read(t.Context()); err == nil || strings.Contains(err.Error(), "http.public_url") {
-			t.Errorf("%s: %v", link, err)
+		for _, sameHost := range []bool{false, true} {
+			s := f.site(t)
+			s.SameHost = sameHost
+			if _, err := s.Read(t.Context()); err == nil || strings.Contains(err.Error(), "--same-host") || strings.Contains(err.Error(), "canary") {
+				t.Errorf("%s, same host %t: %v", link, sameHost, err)
+			}
 		}
 	}
 }
 
-// TestListChanges: whatever is deleted, added or moved while a list is read, no
-// entry is lost that stood there all the time; see readList for the one exception.
+// TestSameHost: the paths of links to an internal host are followed on the host that
+// was given, and nothing else is asked. Without the option, entries with such links
+// are skipped, and a warning names it.
+func TestSameHost(t *testing.T) {
+	whole := newFakeSite(t, 7)
+	want, err := whole.site(t).Read(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newFakeSite(t, 7)
+	f.linkBase = "http://app.internal:8000"
+	s := f.site(t)
+	s.SameHost = true
+	for i, p := range f.lists["packages"] {
+		f.lists["packages"][i] = p.(entry).with("category", f.linkBase+"/api/v4/categories/1/",
+			"grids", []string{f.linkBase + "/api/v4/grids/2/", "https://other.internal/api/v4/grids/1/"})
+	}
+	got, err := s.Read(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, want, got)
+	if !slices.Equal(f.requests, whole.requests) {
+		t.Errorf("it asked for %q, want %q", f.requests, whole.requests)
+	}
+
+	f.linkBase = ""
+	c, err := f.site(t).Read(t.Context())
+	warning := "entries were skipped because their links lead to another host than site.test; if both hosts are the same service, import again with --same-host"
+	if err != nil || c.Skipped != 7 || !slices.Equal(c.Warnings, []string{warning}) {
+		t.Errorf("%v, %d skipped, %q", err, c.Skipped, c.Warnings)
+	}
+}
+
+// TestListChanges: whatever is deleted, added or moved while a list is read, no entry
+// is missed that was there all the time; see readList for the one exception.
 func TestListChanges(t *testing.T) {
 	front := func(f *fakeSite, id int) {
 		f.lists["packages"] = slices.Insert(f.lists["packages"], 0, any(aPackage(id)))
@@ -290,7 +331,7 @@ func TestListChanges(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f := newFakeSite(t, 7)
-			f.lists["packages"][6] = f.lists["packages"][6].(entry).with("repo_forks", -1) // told once, read as often as may be
+			f.lists["packages"][6] = f.lists["packages"][6].(entry).with("repo_forks", -1) // reported once, however often it is read
 			f.fault = func(n int, _ *http.Request) (*http.Response, error) {
 				if change := test.changes[n]; change != nil {
 					change(f)
@@ -308,7 +349,7 @@ func TestListChanges(t *testing.T) {
 			for i := range c.Records {
 				got = append(got, c.Records[i].ID)
 			}
-			if test.name != "moved to the front" { // where it is as it should be
+			if test.name != "moved to the front" { // where it comes again, valid
 				if c.Skipped != 1 || !slices.Equal(c.Problems, []string{"package 1: repo_forks is -1; skipped"}) {
 					t.Errorf("%d skipped: %q", c.Skipped, c.Problems)
 				}
@@ -320,14 +361,15 @@ func TestListChanges(t *testing.T) {
 			if len(f.requests) != test.requests {
 				t.Errorf("%d requests, want %d: %q", len(f.requests), test.requests, f.requests)
 			}
-			if again := len(f.requests) > 6; again != slices.Contains(notes, "packages changed at the site while they were read; reading them again from the first") {
+			if again := len(f.requests) > 6; again != slices.Contains(notes, "packages changed at the site while they were being read; reading them again from the start") {
 				t.Errorf("read again is %t; it says %q", again, notes)
 			}
 		})
 	}
 }
 
-// TestListNeverSettles: a list is not read for ever, and what may be missing is not kept quiet.
+// TestListNeverSettles: a list that always changes is not read for ever, and a warning
+// says that entries may be missing.
 func TestListNeverSettles(t *testing.T) {
 	f := newFakeSite(t, 9)
 	f.fault = func(n int, r *http.Request) (*http.Response, error) {
@@ -340,7 +382,7 @@ func TestListNeverSettles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "packages changed in each of 3 readings, or the site miscounts them (the last time it counted 7 and listed 6): some may be missing; import again"
+	want := "packages changed each of the 3 times they were read, or the site miscounts them (the last time it counted 7 and listed 6): some may be missing; import again"
 	if !slices.Equal(c.Warnings, []string{want}) || !slices.Equal(c.Unsettled, []string{"packages"}) || len(c.Records) != 6 {
 		t.Errorf("%d records, %q, %q", len(c.Records), c.Unsettled, c.Warnings)
 	}
@@ -388,7 +430,7 @@ func TestResumes(t *testing.T) {
 			}
 			return nil, nil
 		}
-		if _, err := s.Read(ctx); err == nil || err.Error() != "stopped; run the same command again, and it goes on from here" {
+		if _, err := s.Read(ctx); err == nil || err.Error() != "stopped; run the same command again to resume" {
 			t.Fatalf("stopped at %d: %v", at, err)
 		}
 		var notes []string
@@ -401,7 +443,7 @@ func TestResumes(t *testing.T) {
 		if len(f.requests) != len(whole.requests)+1 {
 			t.Errorf("stopped at %d of %d requests, it made %d", at, len(whole.requests), len(f.requests))
 		}
-		if len(notes) != 1 || !strings.HasPrefix(notes[0], "going on with the import that was begun at ") {
+		if len(notes) != 1 || !strings.HasPrefix(notes[0], "resuming the import begun at ") {
 			t.Errorf("it says %q", notes)
 		}
 		// Killed before the collection was safe: nothing is asked again.
@@ -419,7 +461,7 @@ func TestResumes(t *testing.T) {
 	}
 }
 
-// TestSpool: what is there is used only where it is of this walk, and whole.
+// TestSpool: pages are reused only if they belong to this walk and are complete.
 func TestSpool(t *testing.T) {
 	for _, test := range []struct {
 		name  string
@@ -427,15 +469,15 @@ func TestSpool(t *testing.T) {
 		asked int // requests of the second run; the first made 6
 		note  string
 	}{
-		{"as it was", func(*Site) {}, 0, "going on with the import that was begun at 2000-01-01T00:00:00Z"},
-		{"another root", func(s *Site) { s.Root = "https://site.test:443/api/v4/" }, 6, "an import of https://site.test/api/v4/ was begun here and is given up; starting anew with "},
-		{"almost a day", func(*Site) { time.Sleep(24 * time.Hour) }, 0, "going on"},
-		{"more than a day", func(*Site) { time.Sleep(24*time.Hour + 1) }, 6, "the import that was begun at 2000-01-01T00:00:00Z is too old to go on with; starting anew"},
+		{"as it was", func(*Site) {}, 0, "resuming the import begun at 2000-01-01T00:00:00Z"},
+		{"another root", func(s *Site) { s.Root = "https://site.test:443/api/v4/" }, 6, "discarding an unfinished import of https://site.test/api/v4/; starting over with "},
+		{"almost a day", func(*Site) { time.Sleep(24 * time.Hour) }, 0, "resuming"},
+		{"more than a day", func(*Site) { time.Sleep(24*time.Hour + 1) }, 6, "the import begun at 2000-01-01T00:00:00Z is too old to resume; starting over"},
 		{"no head", func(s *Site) { remove(s, spoolHeadName) }, 6, ""},
-		{"half a head", func(s *Site) { spoil(s, spoolHeadName, `{"sou`) }, 6, "the import that was begun here is unreadable; starting anew"},
-		{"half a page", func(s *Site) { spoil(s, pageName(root+"grids/?limit=100"), `{"count":2,"res`) }, 1, "going on"},
-		{"a page lost", func(s *Site) { remove(s, pageName(root)) }, 1, "going on"},
-		{"a page half written", func(s *Site) { spoil(s, pageName(root)+".tmp", `{"pack`) }, 0, "going on"},
+		{"half a head", func(s *Site) { spoil(s, spoolHeadName, `{"sou`) }, 6, "the unfinished import here cannot be read; starting over"},
+		{"half a page", func(s *Site) { spoil(s, pageName(root+"grids/?limit=100"), `{"count":2,"res`) }, 1, "resuming"},
+		{"a page lost", func(s *Site) { remove(s, pageName(root)) }, 1, "resuming"},
+		{"a page half written", func(s *Site) { spoil(s, pageName(root)+".tmp", `{"pack`) }, 0, "resuming"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

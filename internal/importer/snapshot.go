@@ -18,15 +18,14 @@ import (
 // maxLine bounds a line of a snapshot, in bytes.
 const maxLine = 1 << 20
 
-// ErrNotSnapshot is returned for a file that holds something else.
-var ErrNotSnapshot = errors.New("is no snapshot: its first line is no package as the API serves it")
+// ErrNotSnapshot is returned for a file that is not a snapshot.
+var ErrNotSnapshot = errors.New("is not a snapshot: its first line is not a package as the API serves it")
 
 // Snapshot is a file of packages as the API serves them, one a line, plain or
-// compressed with gzip or Zstandard. It has no categories and grids beyond
-// their ids.
+// compressed with gzip or Zstandard. Of categories and grids it has only the ids.
 type Snapshot struct {
-	StaleAfter time.Duration          // age at which a record that comes from there is due
-	Progress   func(read, size int64) // told now and then, in bytes of the file; may be nil
+	StaleAfter time.Duration          // age at which an imported record is due
+	Progress   func(read, size int64) // called every so often, in bytes of the file; may be nil
 
 	file  *os.File
 	size  int64
@@ -34,9 +33,8 @@ type Snapshot struct {
 	close func() // of the decompressor
 }
 
-// OpenSnapshot opens the file at path. It returns ErrNotSnapshot for one that
-// holds anything but documented records, so far as its first line tells. Close
-// the snapshot when done.
+// OpenSnapshot opens the file at path. It fails with ErrNotSnapshot if the first line
+// is not a package as the API serves it. Close the snapshot when done.
 func OpenSnapshot(path string) (*Snapshot, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -56,32 +54,32 @@ func (s *Snapshot) open() error {
 		return err
 	}
 	if !info.Mode().IsRegular() {
-		return errors.New("is no file")
+		return errors.New("is not a regular file")
 	}
 	s.size = info.Size()
 	raw := bufio.NewReaderSize(s.file, 64<<10)
-	magic, _ := raw.Peek(4) // less of it is no magic, and an error comes again
+	magic, _ := raw.Peek(4) // a shorter file has no magic; an error will occur again
 	var in io.Reader = raw
 	switch {
 	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
 		z, err := gzip.NewReader(raw)
 		if err != nil {
-			return fmt.Errorf("is no sound gzip file: %w", err)
+			return fmt.Errorf("is not a valid gzip file: %w", err)
 		}
 		in, s.close = z, func() { _ = z.Close() }
 	case bytes.HasPrefix(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
 		z, err := zstd.NewReader(raw, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
 		if err != nil {
-			return fmt.Errorf("is no sound Zstandard file: %w", err)
+			return fmt.Errorf("is not a valid Zstandard file: %w", err)
 		}
 		in, s.close = z, z.Close
 	}
-	s.lines = bufio.NewReaderSize(in, maxLine+2) // a line end more
+	s.lines = bufio.NewReaderSize(in, maxLine+2) // room for the line end
 	return startsWithRecord(s.lines)
 }
 
-// startsWithRecord looks at the first line that is not blank. Its error is
-// ErrNotSnapshot, or why there is nothing to look at.
+// startsWithRecord checks the first line that is not blank. It returns nil,
+// ErrNotSnapshot, or the error of reading it.
 func startsWithRecord(lines *bufio.Reader) error {
 	for n := 4 << 10; ; n = min(2*n, lines.Size()) {
 		head, err := lines.Peek(n)
@@ -110,12 +108,12 @@ func (s *Snapshot) Close() error {
 	return s.file.Close()
 }
 
-// progressLines is how many lines apart progress is told.
+// progressLines is the number of lines between two reports of progress.
 const progressLines = 1000
 
-// Read reads the rest of the file, once. It holds one line at a time beside the
-// records themselves. A file that breaks off, or cannot be decompressed, is an
-// error: what is missing would count as deleted.
+// Read reads the whole file, and works once. Beside the records it holds one line in
+// memory. A truncated file, or one that cannot be decompressed, is an error: what is
+// missing would count as deleted.
 func (s *Snapshot) Read(ctx context.Context) (*Collection, error) {
 	c := newCollector(nil, s.StaleAfter)
 	for number := 1; ; number++ {
@@ -141,7 +139,7 @@ func (s *Snapshot) Read(ctx context.Context) (*Collection, error) {
 			return c.finish(), nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("breaks off in line %d: %w; nothing was changed", number, err)
+			return nil, fmt.Errorf("line %d cannot be read: %w; nothing was changed", number, err)
 		}
 	}
 }

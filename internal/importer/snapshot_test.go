@@ -81,10 +81,10 @@ func TestReadSnapshot(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"line 4: is no JSON: unexpected end of JSON input; skipped",
+		"line 4: is not JSON: unexpected end of JSON input; skipped",
 		"line 5: is longer than 1 MiB; skipped",
 		"package 2: repo_watchers is -1; skipped",
-		"line 9: is no JSON: unexpected end of JSON input; skipped",
+		"line 9: is not JSON: unexpected end of JSON input; skipped",
 	}
 	if !slices.Equal(c.Problems, want) || c.Skipped != 4 {
 		t.Errorf("%d skipped:\n%s", c.Skipped, strings.Join(c.Problems, "\n"))

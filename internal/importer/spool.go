@@ -14,16 +14,16 @@ import (
 	"pkgmetad/internal/durable"
 )
 
-// maxSpoolAge is how long the pages of a broken walk are good: after a day the
-// site has moved on, and its pages no longer fit together.
+// maxSpoolAge is how long the pages of an interrupted walk can be used: after a day
+// the site has changed, and its pages no longer fit together.
 const maxSpoolAge = 24 * time.Hour
 
 // spool keeps the pages of a walk in a folder, each in a file named by its URL,
-// until what they hold is safe, or refused. A page is written beside its place, synced
-// and renamed: whatever ends the program, the file is whole or not there.
+// until what they hold is imported or refused. However the program ends, a page is
+// complete or does not exist.
 type spool struct{ folder string }
 
-// spoolHead says what the pages in a spool are of. It is written first.
+// spoolHead says which import the pages in a spool belong to. It is written first.
 type spoolHead struct {
 	Source  string    `json:"source"`
 	Started time.Time `json:"started"`
@@ -31,9 +31,9 @@ type spoolHead struct {
 
 const spoolHeadName = "source.json"
 
-// openSpool goes on with the spool in folder, where it is one of this source and
-// still good, and otherwise begins an empty one. The sentence tells a person
-// which, where there was one at all.
+// openSpool opens the spool in folder if it belongs to this source and is not too old,
+// and otherwise makes an empty one. If there was a spool, the sentence says what
+// became of it.
 func openSpool(folder, source string, now time.Time) (s *spool, sentence string, err error) {
 	s = &spool{folder}
 	var head spoolHead
@@ -41,23 +41,23 @@ func openSpool(folder, source string, now time.Time) (s *spool, sentence string,
 	switch age := time.Duration(0); {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
-		return nil, "", fmt.Errorf("go on with the import that was begun: %w", err)
+		return nil, "", fmt.Errorf("resume the unfinished import: %w", err)
 	case json.Unmarshal(data, &head) != nil:
-		sentence = "the import that was begun here is unreadable; starting anew"
+		sentence = "the unfinished import here cannot be read; starting over"
 	case head.Source != source:
-		sentence = fmt.Sprintf("an import of %s was begun here and is given up; starting anew with %s", head.Source, source)
+		sentence = fmt.Sprintf("discarding an unfinished import of %s; starting over with %s", head.Source, source)
 	default:
 		age = now.Sub(head.Started)
 		if age >= 0 && age <= maxSpoolAge {
-			return s, "going on with the import that was begun at " + head.Started.UTC().Format(time.RFC3339), nil
+			return s, "resuming the import begun at " + head.Started.UTC().Format(time.RFC3339), nil
 		}
-		sentence = fmt.Sprintf("the import that was begun at %s is too old to go on with; starting anew", head.Started.UTC().Format(time.RFC3339))
+		sentence = fmt.Sprintf("the import begun at %s is too old to resume; starting over", head.Started.UTC().Format(time.RFC3339))
 	}
 	if err := os.RemoveAll(folder); err != nil {
-		return nil, "", fmt.Errorf("clear away the import that was begun: %w", err)
+		return nil, "", fmt.Errorf("remove the unfinished import: %w", err)
 	}
 	if err := os.Mkdir(folder, 0o700); err != nil {
-		return nil, "", fmt.Errorf("make a folder for the pages of the import: %w", err)
+		return nil, "", fmt.Errorf("create a folder for the pages of the import: %w", err)
 	}
 	data, err = json.Marshal(spoolHead{source, now.UTC()})
 	if err == nil {
@@ -71,11 +71,11 @@ func pageName(url string) string {
 	return fmt.Sprintf("%x.json", sum[:16])
 }
 
-// get returns the page of a URL; nil: it has not arrived yet.
+// get returns the page of a URL, or nil if it has not arrived yet.
 func (s *spool) get(url string) []byte {
 	data, err := os.ReadFile(filepath.Join(s.folder, pageName(url)))
 	if err != nil {
-		return nil // then it is asked for again
+		return nil // it will be asked for again
 	}
 	return data
 }
@@ -87,7 +87,7 @@ func (s *spool) put(url string, page []byte) error {
 // drop removes the page of a URL, so that it is asked for again.
 func (s *spool) drop(url string) error {
 	if err := os.Remove(filepath.Join(s.folder, pageName(url))); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("give up a page of the import: %w", err)
+		return fmt.Errorf("remove a page of the import: %w", err)
 	}
 	return nil
 }
@@ -98,7 +98,7 @@ func (s *spool) write(name string, data []byte) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("keep a page of the import: %w", err)
+		return fmt.Errorf("save a page of the import: %w", err)
 	}
 	return nil
 }

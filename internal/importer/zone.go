@@ -7,26 +7,26 @@ import (
 	"time"
 )
 
-// Zone is what the times of a source tell of the time zone that it writes them
-// in: an offset from UTC for each stretch of time.
+// Zone is what the times of a source show of its time zone: an offset from UTC for
+// each month.
 type Zone struct {
-	samples map[stretch]time.Time
+	samples map[monthOffset]time.Time
 }
 
-// stretch is a month, and an offset from UTC in seconds that times in it have.
-// In the month of a change there are two.
-type stretch struct {
+// monthOffset is a month and an offset from UTC, in seconds, of times in it. A month in
+// which the clocks change has two.
+type monthOffset struct {
 	year, offset int
 	month        time.Month
 }
 
 func (z *Zone) saw(t time.Time, offset int) {
-	s := stretch{t.Year(), offset, t.Month()}
+	s := monthOffset{t.Year(), offset, t.Month()}
 	if _, known := z.samples[s]; known {
 		return
 	}
 	if z.samples == nil {
-		z.samples = make(map[stretch]time.Time)
+		z.samples = make(map[monthOffset]time.Time)
 	}
 	z.samples[s] = t
 }
@@ -41,8 +41,8 @@ func (z *Zone) Is(loc *time.Location) bool {
 	return true
 }
 
-// zones are those that sites of this API are likely to be in: Django's own
-// default first, then the most peopled.
+// zones are the ones that sites of this API are likely to use: UTC and Django's own
+// default first, then the most populous.
 var zones = []string{
 	"UTC", "America/Chicago", "America/New_York", "America/Los_Angeles", "America/Denver", "Europe/London", "Europe/Berlin",
 	"Europe/Athens", "Europe/Moscow", "Asia/Kolkata", "Asia/Shanghai", "Asia/Tokyo", "America/Sao_Paulo", "Australia/Sydney",
@@ -51,7 +51,7 @@ var zones = []string{
 	"Pacific/Auckland", "Pacific/Honolulu",
 }
 
-// String names a zone that fits, or else the offsets there are.
+// String names a zone that fits, or else lists the offsets.
 func (z *Zone) String() string {
 	for _, name := range zones {
 		if loc, err := time.LoadLocation(name); err == nil && z.Is(loc) {

@@ -21,6 +21,8 @@ type Use struct {
 	Charged   int       `json:"charged_requests"`    // of these, those that count against a budget
 	HeldUntil time.Time `json:"held_until,omitzero"` // no requests are made until then
 	Reason    string    `json:"reason,omitempty"`    // why
+	Waiting   int       `json:"waiting,omitempty"`   // sources that were due then, and were left for later
+	Fault     string    `json:"fault,omitempty"`     // what is wrong with the upstream as a whole
 }
 
 // Pass is the report of one pass, as it is stored and as the status shows it.

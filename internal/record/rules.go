@@ -106,14 +106,8 @@ func renamed(key Key, fullName string) Key {
 	return RepoKey(host, owner, name)
 }
 
-// MaxAhead bounds how far ahead a due time may be. One beyond that was computed
-// with a wrong clock, and counts as due now.
-const MaxAhead = 45 * 24 * time.Hour
-
 // IsDue reports whether the source is due at now.
-func (s *Status) IsDue(now time.Time) bool {
-	return s.State.Fetchable() && (!s.NextDue.After(now) || s.NextDue.After(now.Add(MaxAhead)))
-}
+func (s *Status) IsDue(now time.Time) bool { return s.State.Fetchable() && !s.NextDue.After(now) }
 
 // SameEntry reports whether a and b declare the same.
 func SameEntry(a, b *Entry) bool {

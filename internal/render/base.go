@@ -8,29 +8,29 @@ import (
 	"strings"
 )
 
-// ParseBase returns a public URL, http(s)://host[/prefix], in the form in which it
-// stands before the path of links: without a slash at the end, and with all escaped
-// that JSON or a URL would have escaped. "" stays "".
+// ParseBase returns a public URL, http(s)://host[/prefix], in the form that links
+// begin with: without a slash at the end, and with everything escaped that a URL or
+// JSON requires. "" stays "".
 func ParseBase(public string) (string, error) {
 	if public == "" {
 		return "", nil
 	}
 	u, err := url.Parse(public)
 	if parse := (*url.Error)(nil); errors.As(err, &parse) {
-		err = parse.Err // without the URL, which may hold a password
+		err = parse.Err // without the URL, which may contain a password
 	}
 	if err != nil {
 		return "", fmt.Errorf("the public URL cannot be read: %w; write http(s)://host[/prefix]", err)
 	}
 	if u.Scheme != "http" && u.Scheme != "https" || !ValidHost(u.Host) ||
 		u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
-		return "", fmt.Errorf("the public URL %q does not read http(s)://host[/prefix]", u.Redacted())
+		return "", fmt.Errorf("the public URL %q does not have the form http(s)://host[/prefix]", u.Redacted())
 	}
 	return u.Scheme + "://" + u.Host + strings.TrimRight(u.EscapedPath(), "/"), nil
 }
 
-// NormalBase is ParseBase for a URL that need not be one: such a one loses the
-// slashes at its end, and nothing else.
+// NormalBase is like ParseBase, but of a string that ParseBase refuses it only
+// removes the slashes at the end.
 func NormalBase(public string) string {
 	if base, err := ParseBase(public); err == nil {
 		return base

@@ -6,25 +6,26 @@ import (
 	"unicode/utf8"
 )
 
-// An Encoder appends one JSON document to a buffer, spelt as DRF's JSON renderer
-// spells it: without any space, or indented; text beyond ASCII kept; escaped only
-// what JSON demands, and the two line ends that JavaScript minds. The zero
-// Encoder writes the compact form.
+// An Encoder appends one JSON document to a buffer, formatted as DRF's JSON
+// renderer does: compact or indented; only what JSON requires is escaped, and
+// U+2028 and U+2029, which older JavaScript does not allow in strings. The zero Encoder
+// writes the compact form.
 type Encoder struct {
 	buf     []byte
-	compact []byte // scratch for what is to be indented
+	compact []byte // scratch space, for a template to be indented
 	indent  int    // spaces a level; 0 for the compact form
 	depth   int    // of the innermost open object or array
-	first   bool   // nothing stands in the innermost object or array yet
+	first   bool   // the innermost object or array is still empty
 }
 
-// Reset begins another document in the same buffer, indented by so many spaces
-// a level, 0 for the compact form.
+// Reset begins a new document in the same buffer, indented by so many spaces a
+// level, 0 for the compact form.
 func (e *Encoder) Reset(indent int) {
 	*e = Encoder{buf: e.buf[:0], compact: e.compact[:0], indent: indent}
 }
 
-// Bytes returns what has been written since the last Reset. It lasts until the next.
+// Bytes returns what has been written since the last Reset. It is valid until the
+// next one.
 func (e *Encoder) Bytes() []byte { return e.buf }
 
 // Indent returns how many spaces a level the document is indented by.
@@ -57,7 +58,7 @@ func (e *Encoder) Item() {
 	e.newline()
 }
 
-// Key begins the next member of an object. The name needs no escapes.
+// Key begins the next member of an object. The name must not need escaping.
 func (e *Encoder) Key(name string) {
 	e.Item()
 	e.buf = append(e.buf, '"')
@@ -143,7 +144,7 @@ func appendString(b []byte, s string) []byte {
 		if c >= ' ' && c != '"' && c != '\\' && c != 0xE2 {
 			continue
 		}
-		if c == 0xE2 { // begins U+2028 and U+2029, among others, and is followed by two more bytes
+		if c == 0xE2 { // the first byte of U+2028, U+2029 and other characters, all of three bytes
 			if escape := lineEnds[s[i:i+3]]; escape != "" {
 				b = append(b, s[done:i]...)
 				b = append(b, escape...)
@@ -175,7 +176,7 @@ func appendString(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-// lineEnds are the line ends of JavaScript that JSON allows within a string.
+// lineEnds are the line terminators of JavaScript that JSON allows in strings.
 var lineEnds = map[string]string{"\u2028": `\u2028`, "\u2029": `\u2029`}
 
 // appendTime appends t in a zone as Python's datetime.isoformat does: six
@@ -183,7 +184,7 @@ var lineEnds = map[string]string{"\u2028": `\u2028`, "\u2029": `\u2029`}
 // in DRF an offset of zero is Z.
 func appendTime(b []byte, t time.Time, zone *time.Location) []byte {
 	_, offset := t.In(zone).Zone()
-	// The same clock read in UTC spares the zone lookups of Date and Clock.
+	// Shifting the time in UTC spares Date and Clock a zone lookup each.
 	t = t.UTC().Add(time.Duration(offset) * time.Second)
 	year, month, day := t.Date()
 	hour, minute, second := t.Clock()

@@ -16,7 +16,7 @@ func Example() {
 	rendering := render.Rendering{Zone: time.UTC, Base: "https://packages.example.org"}
 	kept := rendering.Template()(&rec)
 
-	answer := render.Fill(nil, kept, render.Links{Base: rendering.Base, Tail: "/"})
+	answer := render.Fill(nil, kept, render.Links{Base: rendering.Base, Suffix: "/"})
 	fmt.Println(rendering.Name())
 	os.Stdout.Write(answer[:72])
 	// Output:

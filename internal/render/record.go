@@ -7,7 +7,7 @@ import (
 	"pkgmetad/internal/record"
 )
 
-// record writes a package in the shape that the API documents.
+// record writes a package with the fields that the API documents.
 func (e *Encoder) record(l Links, p *record.Package, zone *time.Location) {
 	e.Open('{')
 	e.Key("category")
@@ -53,15 +53,15 @@ func (e *Encoder) record(l Links, p *record.Package, zone *time.Location) {
 	e.Close('}')
 }
 
-// Link writes the link to the record of a collection, such as "grids/". No part
-// of it needs escapes.
+// Link writes the link to a record in a collection, such as "grids/". No part of
+// it may need escaping.
 func (e *Encoder) Link(l Links, collection string, id int) {
 	e.buf = append(e.buf, '"')
 	e.buf = append(e.buf, l.Base...)
 	e.buf = append(e.buf, Root...)
 	e.buf = append(e.buf, collection...)
 	e.buf = strconv.AppendInt(e.buf, int64(id), 10)
-	e.buf = append(e.buf, l.Tail...)
+	e.buf = append(e.buf, l.Suffix...)
 	e.buf = append(e.buf, '"')
 }
 

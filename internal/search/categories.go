@@ -12,7 +12,7 @@ import (
 	"github.com/blevesearch/bleve/v2"
 )
 
-// categories are what the documents of packages hold of the categories.
+// categories are the parts of the categories that the documents of packages hold.
 type categories struct {
 	titles map[int]string // by id
 	digest []byte         // of the titles
@@ -33,20 +33,20 @@ func (x *Index) readCategories() (c categories, err error) {
 	return c, err
 }
 
-// followCategories reads the categories again. Where a title differs from the one
-// in the documents, it goes back to the beginning of the feed and reports that: a
-// category's title is part of the documents of all its packages, and changes so
-// rarely that reading every package again does no harm.
+// followCategories reads the categories again. If a title differs from the one in
+// the documents, it goes back to the beginning of the feed and returns true: the
+// title is part of the documents of all packages in the category, and changes so
+// rarely that every package can be read again.
 func (f *feed) followCategories(ctx context.Context) (again bool, err error) {
 	if f.categories, err = f.index.readCategories(); err != nil {
 		return false, err
 	}
-	held, err := f.index.internal(keyCategories)
-	if err != nil || slices.Equal(held, f.categories.digest) {
+	stored, err := f.index.internal(keyCategories)
+	if err != nil || slices.Equal(stored, f.categories.digest) {
 		return false, err
 	}
-	// Deletions up to here are in the index; later ones will be in the feed.
-	f.position, f.kept = 0, 0
+	// The index has the deletions up to here; the feed will have later ones.
+	f.position, f.saved = 0, 0
 	return true, f.index.write(ctx, func(b *bleve.Batch) {
 		b.SetInternal(keyCategories, f.categories.digest)
 		b.SetInternal(keyPosition, binary.BigEndian.AppendUint64(nil, 0))

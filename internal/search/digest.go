@@ -11,12 +11,13 @@ import (
 	"github.com/blevesearch/bleve/v2"
 )
 
-// A refresh leaves most packages as they were, except for times, which are not
-// indexed. So each document of a package has a term of its own, the digest of
-// everything else in it. Looking that up takes a small part of the time that
-// indexing the document again does.
+// A refresh changes nothing about most packages but times, which are not indexed.
+// So each document of a package has a term with the digest of everything else in
+// it, and is indexed again only if there is no such term: looking it up takes a small
+// part of the time that indexing does.
 
-// digest returns the digest of a document. Its property "order" holds the id.
+// digest returns the digest of a document. It covers the id, which is in the
+// property "order".
 func (d document) digest() string {
 	sum := sha256.New()
 	for _, property := range slices.Sorted(maps.Keys(d.texts)) {
@@ -25,8 +26,8 @@ func (d document) digest() string {
 	return hex.EncodeToString(sum.Sum(nil)[:16])
 }
 
-// unlikeIndexed returns the documents that differ from what the index holds.
-func (x *Index) unlikeIndexed(ctx context.Context, documents []document) (unlike []document, err error) {
+// changedDocuments returns the documents that differ from what the index holds.
+func (x *Index) changedDocuments(ctx context.Context, documents []document) (changed []document, err error) {
 	if len(documents) == 0 {
 		return nil, nil
 	}
@@ -41,18 +42,18 @@ func (x *Index) unlikeIndexed(ctx context.Context, documents []document) (unlike
 		}
 		defer reader.Close()
 		for _, d := range documents {
-			having, err := reader.TermFieldReader(ctx, []byte(d.texts["digest"].(string)), "digest", false, false, false)
+			postings, err := reader.TermFieldReader(ctx, []byte(d.texts["digest"].(string)), "digest", false, false, false)
 			if err != nil {
 				return err
 			}
-			if having.Count() == 0 {
-				unlike = append(unlike, d)
+			if postings.Count() == 0 {
+				changed = append(changed, d)
 			}
-			if err := having.Close(); err != nil {
+			if err := postings.Close(); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	return unlike, err
+	return changed, err
 }

@@ -14,7 +14,7 @@ import (
 	"pkgmetad/store"
 )
 
-// What the index keeps beside its documents.
+// Keys of what the index stores besides its documents.
 var (
 	keyVersion    = []byte("version")
 	keyPosition   = []byte("position")   // the sequence up to which the documents follow the feed, 8 bytes big-endian
@@ -24,19 +24,19 @@ var (
 
 const (
 	batchSize    = 500             // changes read, and documents written, at once
-	gather       = 2 * time.Second // that changes are left to pile up
+	gather       = 2 * time.Second // time for more changes to arrive before a batch
 	retryMin     = time.Second
-	retryMax     = time.Minute // after as long without a failure, the next wait is retryMin again
-	rebuildEvery = time.Minute // at most once, where the feed does not reach back far enough
+	retryMax     = time.Minute // after that long without a failure, the next wait is retryMin again
+	rebuildEvery = time.Minute // shortest time between rebuilds because the feed does not reach back far enough
 )
 
-// Run follows the source until ctx ends, and then returns nil. A failure does not
-// end it: it logs each one once, waits, and tries again; meanwhile searches find
-// what has been indexed. Only one Run may be active at a time. After Close it
-// returns ErrClosed.
+// Run follows the source until ctx ends, and then returns nil. After a failure it
+// logs it, unless it is the same as before, waits, and tries again; in the meantime
+// searches find what has been indexed. Only one Run may be active at a time. After
+// Close it returns ErrClosed.
 func (x *Index) Run(ctx context.Context) error {
 	wait := retryMin
-	logged := "" // the last failure
+	logged := "" // the last failure that was logged
 	var rebuilt time.Time
 	for {
 		began := time.Now()
@@ -50,7 +50,7 @@ func (x *Index) Run(ctx context.Context) error {
 		case errors.Is(err, ErrClosed):
 			return err
 		case errors.Is(err, store.ErrForgotten):
-			x.log.Warn().Err(err).Msg("the search index is of another store, or has not followed it for too long: it is built anew, at most once a minute")
+			x.log.Warn().Err(err).Msg("the search index belongs to another store, or is too far behind this one: it is rebuilt, at most once a minute")
 			if x.sleep(ctx, time.Until(rebuilt.Add(rebuildEvery))) != nil {
 				return nil
 			}
@@ -68,7 +68,7 @@ func (x *Index) Run(ctx context.Context) error {
 				logged = err.Error()
 				x.log.Error().Err(err).Msg("the search index could not follow the store; this is tried again at least every minute, and meanwhile searches find what has been indexed")
 			}
-			if isOurs(err) {
+			if isIndexError(err) {
 				err = x.repair(err)
 			}
 		}
@@ -82,7 +82,7 @@ func (x *Index) Run(ctx context.Context) error {
 	}
 }
 
-// sleep returns nil when a duration is over, or ctx's error.
+// sleep returns nil after a duration, or ctx's error if it ends first.
 func sleep(ctx context.Context, d time.Duration) error {
 	select {
 	case <-time.After(d):
@@ -95,21 +95,20 @@ func sleep(ctx context.Context, d time.Duration) error {
 // errWrite is wrapped by the errors of writing to the index.
 var errWrite = errors.New("write to the search index")
 
-// isOurs reports whether an error is of the index, not of the source.
-func isOurs(err error) bool {
+// isIndexError reports whether an error comes from the index, not from the source.
+func isIndexError(err error) bool {
 	var async *scorch.ScorchError
 	return errors.Is(err, errWrite) || errors.Is(err, errDamaged) || errors.As(err, &async)
 }
 
-// fail ends the present follow, if there is one.
+// fail makes the running follow, if any, return err.
 func (x *Index) fail(err error) {
 	if cancel := x.cancel.Load(); cancel != nil {
 		(*cancel)(err)
 	}
 }
 
-// follow follows the source until something fails, possibly in a goroutine of
-// bleve's.
+// follow follows the source until something fails, be it in a goroutine of bleve.
 func (x *Index) follow(parent context.Context) error {
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
@@ -122,9 +121,9 @@ func (x *Index) follow(parent context.Context) error {
 	return err
 }
 
-// followFeed follows the source until something fails. When it has caught up it
-// looks whether categories or grids have changed too: they are not in the feed,
-// but each change of theirs takes a number of the sequence.
+// followFeed follows the source until something fails. Whenever it has caught up, it
+// checks whether grids or categories have changed as well: they are not in the feed,
+// but each of their changes takes a number of the sequence.
 func (x *Index) followFeed(ctx context.Context) error {
 	f, err := x.openFeed(ctx)
 	if err != nil {
@@ -137,13 +136,13 @@ func (x *Index) followFeed(ctx context.Context) error {
 			return err
 		}
 		if more {
-			// Half of the time is left to those who wait for an answer.
+			// Leave half of the time to requests.
 			if err := x.sleep(ctx, time.Since(began)); err != nil {
 				return err
 			}
 			continue
 		}
-		if again, err := f.followTheRest(ctx); err != nil {
+		if again, err := f.followOthers(ctx); err != nil {
 			return err
 		} else if again {
 			continue
@@ -158,12 +157,12 @@ func (x *Index) followFeed(ctx context.Context) error {
 type feed struct {
 	index      *Index
 	categories categories
-	position   uint64 // the sequence up to which the feed was read
-	kept       uint64 // the position that the index keeps, at most position
-	unseen     bool   // categories or grids may have changed since they were last looked at
+	position   uint64 // the sequence up to which the feed has been read
+	saved      uint64 // the position that the index has stored, at most position
+	unchecked  bool   // categories or grids may have changed since they were last read
 }
 
-// openFeed returns the feed at the position that the index keeps.
+// openFeed verifies the index and returns the feed at the position it has stored.
 func (x *Index) openFeed(ctx context.Context) (*feed, error) {
 	if err := x.verify(ctx); err != nil {
 		return nil, err
@@ -181,7 +180,7 @@ func (x *Index) openFeed(ctx context.Context) (*feed, error) {
 			return nil, err
 		}
 	}
-	return &feed{index: x, categories: categories, position: position, kept: position, unseen: true}, nil
+	return &feed{index: x, categories: categories, position: position, saved: position, unchecked: true}, nil
 }
 
 // next reads a batch of changes, indexes it, and reports whether there is more.
@@ -191,26 +190,26 @@ func (f *feed) next(ctx context.Context) (more bool, err error) {
 		return false, fmt.Errorf("read what changed in the store: %w", err)
 	}
 	documents, gone := f.index.documents(changes, f.categories.titles)
-	if documents, err = f.index.unlikeIndexed(ctx, documents); err != nil {
+	if documents, err = f.index.changedDocuments(ctx, documents); err != nil {
 		return false, err
 	}
-	// Where no document changes, the position is not worth a write: after a
-	// restart the same changes are read again, and found to be indexed again.
-	if len(documents)+len(gone) > 0 || f.kept == 0 && next > 0 {
+	// If no document changes, the position is not worth a write: after a restart the
+	// same changes are read again, and again found to be indexed.
+	if len(documents)+len(gone) > 0 || f.saved == 0 && next > 0 {
 		if err := f.index.writeBatch(ctx, documents, gone, next); err != nil {
 			return false, err
 		}
-		f.kept = next
+		f.saved = next
 	}
-	if next-f.position > uint64(len(changes)) { // numbers that no package in the batch has taken
-		f.unseen = true
+	if next-f.position > uint64(len(changes)) { // some numbers are not of packages in the batch
+		f.unchecked = true
 	}
 	f.position = next
 	return more, nil
 }
 
-// writeBatch writes documents, deletes others, and keeps the position that the
-// index is at then.
+// writeBatch writes documents, deletes those that are gone, and stores the position
+// that the index is at then.
 func (x *Index) writeBatch(ctx context.Context, documents []document, gone []string, position uint64) error {
 	return x.write(ctx, func(b *bleve.Batch) {
 		for _, id := range gone {
@@ -223,21 +222,21 @@ func (x *Index) writeBatch(ctx context.Context, documents []document, gone []str
 	})
 }
 
-// followTheRest looks at the grids and categories where they may have changed. It
-// reports whether the feed is to be read again from the beginning.
-func (f *feed) followTheRest(ctx context.Context) (again bool, err error) {
-	if !f.unseen {
+// followOthers follows the grids and categories if they may have changed. It
+// reports whether the feed must be read again from the beginning.
+func (f *feed) followOthers(ctx context.Context) (again bool, err error) {
+	if !f.unchecked {
 		return false, nil
 	}
-	f.unseen = false
+	f.unchecked = false
 	if err := f.index.followGrids(ctx); err != nil {
 		return false, err
 	}
 	return f.followCategories(ctx)
 }
 
-// awaitChange waits for the store to change, and then a little for it to change
-// more: whoever writes is at it, and many small batches cost more than a large one.
+// awaitChange waits for the store to change, and then a little for further changes:
+// they tend to come together, and many small batches cost more than a large one.
 func (f *feed) awaitChange(ctx context.Context) error {
 	if err := f.index.source.Wait(ctx, f.position); err != nil {
 		return fmt.Errorf("wait for the store to change: %w", err)
@@ -246,8 +245,8 @@ func (f *feed) awaitChange(ctx context.Context) error {
 }
 
 // documents returns the documents of the packages that changed, and the ids of the
-// documents to delete. A package that cannot be read is in neither, so what is
-// indexed of it stays; it is in the feed again when it is next written.
+// documents to delete. A package that cannot be read is in neither, so its old
+// document stays; it is in the feed again when it is next written.
 func (x *Index) documents(changes []store.Change, categories map[int]string) (live []document, gone []string) {
 	for _, c := range changes {
 		p, err := record.Package{}, store.ErrNotFound
@@ -257,10 +256,10 @@ func (x *Index) documents(changes []store.Change, categories map[int]string) (li
 		switch {
 		case err == nil:
 			live = append(live, x.packageDocument(&p, categories[p.Category]))
-		case errors.Is(err, store.ErrNotFound): // or it has left since, which the feed will tell
+		case errors.Is(err, store.ErrNotFound): // deleted in this change or since
 			gone = append(gone, docID(false, c.ID))
 		default:
-			x.leftOut(docID(false, c.ID), err)
+			x.logSkipped(docID(false, c.ID), err)
 		}
 	}
 	return live, gone
@@ -269,15 +268,15 @@ func (x *Index) documents(changes []store.Change, categories map[int]string) (li
 // add adds a document to a batch.
 func (x *Index) add(b *bleve.Batch, d document) {
 	if err := b.Index(d.id, d.texts); err != nil {
-		x.leftOut(d.id, err)
+		x.logSkipped(d.id, err)
 	}
 }
 
-func (x *Index) leftOut(document string, err error) {
-	x.log.Error().Err(err).Str("document", document).Msg("a package or grid could not be indexed; the search index has its old state until it changes again")
+func (x *Index) logSkipped(document string, err error) {
+	x.log.Error().Err(err).Str("document", document).Msg("a package or grid could not be indexed; searches use its old state until it changes again")
 }
 
-// write fills a batch, writes it, and returns when it is on the disk.
+// write fills a batch, writes it, and returns once it is on the disk.
 func (x *Index) write(ctx context.Context, fill func(*bleve.Batch)) error {
 	persisted := make(chan error, 1)
 	err := x.use(func(index bleve.Index) error {

@@ -368,11 +368,11 @@ func TestIndexFails(t *testing.T) {
 			source.idle()
 			source.change(func() {}) // forget that it was idle
 			source.reads = 0
-			scorch.RegistryAsyncErrorCallbacks[reports](scorch.NewScorchError("persister", "no space left on device", kind), x.storePath())
+			scorch.RegistryAsyncErrorCallbacks[asyncCallback](scorch.NewScorchError("persister", "no space left on device", kind), x.storePath())
 			source.idle()
 			wantIDs(t, x, "alpha", 1)
 			if anew := source.reads == 1; anew != (kind == scorch.ErrAsyncPanic) {
-				t.Errorf("built anew: %t", anew)
+				t.Errorf("rebuilt: %t", anew)
 			}
 			source.put(pkg(2, "beta", "", 1))
 			source.idle()

@@ -25,11 +25,11 @@ func (x *Index) followGrids(ctx context.Context) error {
 		}
 	}
 	digest := sum.Sum(nil)
-	held, err := x.internal(keyGrids)
-	if err != nil || slices.Equal(held, digest) {
+	stored, err := x.internal(keyGrids)
+	if err != nil || slices.Equal(stored, digest) {
 		return err
 	}
-	gone, err := x.gridsIndexed(ctx)
+	gone, err := x.indexedGrids(ctx)
 	if err != nil {
 		return err
 	}
@@ -54,8 +54,8 @@ func (x *Index) followGrids(ctx context.Context) error {
 	})
 }
 
-// gridsIndexed returns the ids of the documents that are grids.
-func (x *Index) gridsIndexed(ctx context.Context) (ids map[string]bool, err error) {
+// indexedGrids returns the ids of the documents that are grids.
+func (x *Index) indexedGrids(ctx context.Context) (ids map[string]bool, err error) {
 	ids = map[string]bool{}
 	err = x.use(func(index bleve.Index) error {
 		r := bleve.NewSearchRequestOptions(term("kind", docID(true, 0)[:1]), math.MaxInt32, 0, false)

@@ -23,37 +23,37 @@ import (
 	"github.com/blevesearch/bleve/v2/mapping"
 )
 
-// version is the version of what an index holds. Raise it with every change of the
-// mapping or of a document: an index of another version is built anew.
+// version is the version of an index's content. Increment it with every change of
+// the mapping or of a document: an index of another version is rebuilt.
 const version = "2"
 
-// Each text is indexed in several ways, each a field of its own:
+// Each text is indexed in several ways, each in a field of its own:
 //
-//	title          its words as they stand: lower case, without accents
+//	title          its words, in lower case and without accents
 //	title.stem     their English stems, without stop words
 //	title.start    their first 1, 2 and 3 letters
-//	title.joined   two or three words beside each other as one (title and slug alone)
+//	title.joined   two or three adjacent words as one (only title and slug)
 //
-// and so slug, description and other, which is the category's title and the
-// participants. Longer beginnings are looked up among the words themselves, few of
-// which share one. Beside the texts there are whole, the normal form of title and slug;
-// kind; popular, see popular.go; order, which sorts what matches alike; and
-// digest, see digest.go.
+// and likewise slug, description and other, which is the category's title and the
+// participants. Longer beginnings are looked up among the words themselves, because
+// few words share one. The other fields are whole, the normal form of title and slug;
+// kind, "p" or "g"; popular, see popular.go; order, which sorts documents of the same
+// rank; and digest, see digest.go.
 const (
 	stem   = ".stem"
 	start  = ".start"
 	joined = ".joined"
 
-	longestStart = 3 // letters of a beginning that is indexed
+	longestStart = 3 // letters of the longest beginning that is indexed
 )
 
-// fields are those that are searched, the weightiest first.
+// fields are the fields that are searched, in order of rank.
 var fields = [...]string{"title", "slug", "description", "other"}
 
 func isName(field string) bool { return field == "title" || field == "slug" }
 
-// newMapping says how documents become an index. No texts are stored, and no
-// frequencies, norms or positions.
+// newMapping returns how documents are indexed. Neither texts nor frequencies,
+// norms or positions are stored.
 func newMapping() (*mapping.IndexMappingImpl, error) {
 	m := bleve.NewIndexMapping()
 	m.StoreDynamic, m.IndexDynamic, m.DocValuesDynamic = false, false, false
@@ -85,7 +85,7 @@ func newMapping() (*mapping.IndexMappingImpl, error) {
 	}
 
 	doc := bleve.NewDocumentStaticMapping()
-	doc.AddSubDocumentMapping("_all", bleve.NewDocumentDisabledMapping()) // bleve's field of all others takes time even where it is empty
+	doc.AddSubDocumentMapping("_all", bleve.NewDocumentDisabledMapping()) // bleve's field for all others takes time even if it is empty
 	for _, p := range []struct {
 		property, field string
 		ways            []string
@@ -119,7 +119,7 @@ func textField(name, analyzer string) *mapping.FieldMapping {
 	return f
 }
 
-// A document is what is indexed of a package or grid.
+// A document is what the index gets to know of a package or grid.
 type document struct {
 	id    string
 	texts map[string]any // by property
@@ -142,20 +142,21 @@ func (x *Index) document(id string, popularity int, title, slug, description str
 		"title":       inParts(title),
 		"slug":        inParts(slug),
 		"description": description,
-		"whole":       []string{x.whole(title), x.whole(slug)},
+		"whole":       []string{x.normalise(title), x.normalise(slug)},
 		"popular":     popularities(popularity),
 		"kind":        id[:1],
 		"order":       order(popularity, id),
 	}}
 }
 
-// order returns what sorts documents of the same rank: by popularity, the highest
-// first, then by id. It is text because bleve keeps more terms for a number.
+// order returns the key that sorts documents of the same rank: by popularity,
+// highest first, then by id. It is text because bleve would index a number as several
+// terms.
 func order(popularity int, id string) string {
 	return fmt.Sprintf("%08x%s%s", math.MaxUint32-popularity, id[1:], id[:1])
 }
 
-// docID returns the name of a document, which sorts as the ids do.
+// docID returns the id of a document, which sorts as the ids of the records do.
 func docID(grid bool, id int) string {
 	kind := 'p'
 	if grid {
@@ -166,7 +167,7 @@ func docID(grid bool, id int) string {
 
 func parseDocID(s string) (Hit, error) {
 	if len(s) != 17 {
-		return Hit{}, fmt.Errorf("%q is not the name of a document of this index", s)
+		return Hit{}, fmt.Errorf("%q is not the id of a document of this index", s)
 	}
 	id, err := strconv.ParseInt(s[1:], 16, 64)
 	return Hit{Grid: s[0] == 'g', ID: int(id)}, err

@@ -17,21 +17,21 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// What bleve keeps in the folder of an index.
+// What bleve stores in the folder of an index.
 const (
 	metaFile    = "index_meta.json"
 	storeFolder = "store"
 )
 
-// errDamaged is wrapped by the errors after which an index is built anew.
+// errDamaged is wrapped by the errors after which an index is rebuilt.
 var errDamaged = errors.New("the search index is damaged")
 
-// Open opens the index in the folder dir, or makes it, to follow source. One
-// that is damaged or of another version is removed and built anew. Where that is
-// not possible (the folder cannot be written to, holds something other than an
-// index, or holds one that another process has open), Open logs the reason, Run
-// tries again, and until then Search fails with ErrNotReady. Open itself fails only
-// where this process has the index open already.
+// Open opens the index in the folder dir, or creates it, to follow source. An index
+// that is damaged or of another version is removed and rebuilt. If there can be no
+// index (the folder cannot be written to, holds something else, or holds an index that
+// another process has open), Open logs the reason and Run tries again; until then
+// Search fails with ErrNotReady. Open itself fails only if this process has the index
+// open already.
 func Open(dir string, source Source, log zerolog.Logger) (*Index, error) {
 	m, err := newMapping()
 	if err != nil {
@@ -45,8 +45,8 @@ func Open(dir string, source Source, log zerolog.Logger) (*Index, error) {
 	return x, nil
 }
 
-// Close waits for running searches and closes the index. Stop Run first: it ends
-// with ErrClosed otherwise.
+// Close waits for running searches and closes the index. Stop Run first; otherwise
+// it returns ErrClosed.
 func (x *Index) Close() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -56,25 +56,25 @@ func (x *Index) Close() error {
 	x.closed = true
 	opened.Delete(x.storePath())
 	x.fail(ErrClosed)
-	if err := x.shut(); err != nil {
+	if err := x.closeIndex(); err != nil {
 		return fmt.Errorf("close the search index %s: %w", x.dir, err)
 	}
 	return nil
 }
 
-// opened are the open indexes by the path that bleve knows them by and names when
-// one of its goroutines fails: it has one callback for all indexes.
+// opened holds the open indexes by the path that bleve passes to its callback, which
+// is one for all indexes, when one of its goroutines fails.
 var opened sync.Map
 
-const reports = "pkgmetad"
+const asyncCallback = "pkgmetad" // name of that callback
 
 func init() {
-	bleve.Config.SetAnalysisQueueSize(1) // indexing must leave the processors to those who wait for answers
-	scorch.RegistryAsyncErrorCallbacks[reports] = func(err error, path string) {
+	bleve.Config.SetAnalysisQueueSize(1) // indexing must leave the CPUs to requests
+	scorch.RegistryAsyncErrorCallbacks[asyncCallback] = func(err error, path string) {
 		if x, ok := opened.Load(path); ok {
 			x.(*Index).fail(err)
 		}
-		time.Sleep(100 * time.Millisecond) // else bleve tries again at once, for ever
+		time.Sleep(100 * time.Millisecond) // bleve tries again at once, for ever
 	}
 }
 
@@ -82,22 +82,22 @@ func (x *Index) storePath() string { return filepath.Join(x.dir, storeFolder) }
 
 func options() map[string]any {
 	return map[string]any{
-		"unsafe_batch":           true, // write waits for the batch, and learns of failures
-		"asyncErrorCallbackName": reports,
+		"unsafe_batch":           true, // Batch need not wait for the disk: write does, by a callback
+		"asyncErrorCallbackName": asyncCallback,
 		// With bleve's default of 2,000 documents, most of an index is merged again
 		// and again while it is written to, which takes longer than everything else;
-		// with fewer than 1,000, searches have too many segments to ask.
+		// with fewer than 1,000, there are too many segments to search.
 		"scorchMergePlanOptions": map[string]any{"FloorSegmentSize": 1000},
-		"bolt_timeout":           "100ms", // for another process to let go of it; Run tries again
+		"bolt_timeout":           "100ms", // to wait for another process to release its lock; Run tries again
 	}
 }
 
-// reopen opens the index by one of open and create, where none is open, and keeps
-// the error if it cannot. It logs each reason once. The caller holds mu, or is the
-// only one that knows of the index yet.
-func (x *Index) reopen(by func() (bleve.Index, error)) {
+// reopen opens the index, which is not open, with either x.open or x.create, and
+// records the error if that fails. It logs each reason once. The caller holds mu,
+// except in Open, where nobody else has x yet.
+func (x *Index) reopen(open func() (bleve.Index, error)) {
 	before := x.openErr
-	x.index, x.openErr = by()
+	x.index, x.openErr = open()
 	switch {
 	case x.openErr == nil && before != nil:
 		x.log.Info().Str("path", x.dir).Msg("the search index is open now")
@@ -106,7 +106,7 @@ func (x *Index) reopen(by func() (bleve.Index, error)) {
 	}
 }
 
-// open opens the index that there is, or makes a new one.
+// open opens the existing index, or creates one.
 func (x *Index) open() (bleve.Index, error) {
 	entries, err := os.ReadDir(x.dir)
 	if errors.Is(err, os.ErrNotExist) || err == nil && len(entries) == 0 {
@@ -121,14 +121,14 @@ func (x *Index) open() (bleve.Index, error) {
 	}
 	cause := err
 	if index, err = x.create(); err != nil {
-		return nil, fmt.Errorf("%w (it was to be built anew because it cannot be used: %w)", err, cause)
+		return nil, fmt.Errorf("%w (it was to be rebuilt because it cannot be used: %w)", err, cause)
 	}
-	x.log.Warn().Err(cause).Str("path", x.dir).Msg("the search index cannot be used and is built anew; searches find what has been indexed so far")
+	x.log.Warn().Err(cause).Str("path", x.dir).Msg("the search index cannot be used and is being rebuilt; searches find what has been indexed so far")
 	return index, nil
 }
 
 func (x *Index) openExisting() (index bleve.Index, err error) {
-	// bleve says of any error that the file is missing.
+	// bleve reports any error here as a missing file.
 	if _, err := os.ReadFile(filepath.Join(x.dir, metaFile)); err != nil {
 		return nil, err
 	}
@@ -139,9 +139,9 @@ func (x *Index) openExisting() (index bleve.Index, err error) {
 	if err != nil {
 		return nil, err
 	}
-	held, err := index.GetInternal(keyVersion)
-	if err == nil && string(held) != version {
-		err = fmt.Errorf("it is of version %q, and this program needs %q", held, version)
+	stored, err := index.GetInternal(keyVersion)
+	if err == nil && string(stored) != version {
+		err = fmt.Errorf("it has version %q, and this program needs %q", stored, version)
 	}
 	if err != nil {
 		_ = index.Close()
@@ -153,7 +153,7 @@ func (x *Index) openExisting() (index bleve.Index, err error) {
 // errForeign is wrapped by the error of a folder that holds other files as well.
 var errForeign = errors.New("nothing was changed, because the folder holds something that is not part of a search index")
 
-// create makes an empty index in place of what is in the folder.
+// create replaces what is in the folder by an empty index.
 func (x *Index) create() (index bleve.Index, err error) {
 	if err := x.clear(); err != nil {
 		return nil, err
@@ -169,7 +169,7 @@ func (x *Index) create() (index bleve.Index, err error) {
 		return nil
 	})
 	if err != nil {
-		_ = x.clear() // half an index only takes up room
+		_ = x.clear() // what is left of an incomplete index only takes up space
 		return nil, err
 	}
 	return index, nil
@@ -194,7 +194,8 @@ func (x *Index) clear() error {
 	return nil
 }
 
-func (x *Index) shut() error {
+// closeIndex closes the bleve index, if it is open. The caller holds mu.
+func (x *Index) closeIndex() error {
 	if x.index == nil {
 		return nil
 	}
@@ -203,16 +204,16 @@ func (x *Index) shut() error {
 	return guard(index.Close)
 }
 
-// repair does what an error of following calls for: an index that is damaged
-// is built anew; one that could not be written to is opened again as it is on the
-// disk, so that what was not written does not pile up in memory.
+// repair does what an error in following the source calls for: a damaged index is
+// rebuilt; one that could not be written to is reopened as it is on the disk, so that
+// what could not be written does not pile up in memory.
 func (x *Index) repair(cause error) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.closed {
 		return ErrClosed
 	}
-	if err := x.shut(); err != nil {
+	if err := x.closeIndex(); err != nil {
 		x.log.Warn().Err(err).Msg("closing the search index failed")
 	}
 	if errors.Is(cause, errDamaged) || errors.Is(cause, scorch.ErrAsyncPanic) {
@@ -223,8 +224,8 @@ func (x *Index) repair(cause error) error {
 	return x.openErr
 }
 
-// verify checks the checksums of the files of the index: bleve writes these but
-// does not read them.
+// verify checks the checksums of the files of the index, which bleve writes but
+// never checks.
 func (x *Index) verify(ctx context.Context) error {
 	return x.use(func(index bleve.Index) error {
 		inner, err := index.Advanced()
@@ -235,10 +236,10 @@ func (x *Index) verify(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		defer reader.Close() // until then no file is removed
+		defer reader.Close() // no file is removed before that
 		snapshot, ok := reader.(*scorch.IndexSnapshot)
 		if !ok {
-			return fmt.Errorf("a search index of another kind: %T", reader)
+			return fmt.Errorf("the search index has an unexpected reader: %T", reader)
 		}
 		for _, segment := range snapshot.Segments() {
 			if file, ok := segment.Segment().(interface{ Path() string }); ok {
@@ -270,17 +271,17 @@ func verifyFile(ctx context.Context, path string) error {
 	if _, err := io.CopyN(sum, f, max(0, info.Size()-footer)); err != nil {
 		return err
 	}
-	stated, err := io.ReadAll(f)
+	stored, err := io.ReadAll(f)
 	if err != nil {
 		return err
 	}
-	if !slices.Equal(sum.Sum(nil), stated) {
+	if !slices.Equal(sum.Sum(nil), stored) {
 		return fmt.Errorf("%w: the checksum of %s does not match", errDamaged, path)
 	}
 	return nil
 }
 
-// use calls f with the index, which is not replaced meanwhile.
+// use calls f with the index, which is neither replaced nor closed before f returns.
 func (x *Index) use(f func(bleve.Index) error) error {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
@@ -293,8 +294,7 @@ func (x *Index) use(f func(bleve.Index) error) error {
 	return guard(func() error { return f(x.index) })
 }
 
-// guard turns a panic of bleve, which is its answer to a damaged file, into an
-// error.
+// guard turns a panic into an error: bleve panics on damaged files.
 func guard(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

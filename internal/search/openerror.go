@@ -8,8 +8,8 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 )
 
-// systemErrors are errors that say nothing of what is in an index, and what to do
-// about each.
+// systemErrors are errors that say nothing about the content of an index, with
+// advice for each.
 var systemErrors = []struct {
 	err    error
 	advice string
@@ -37,7 +37,7 @@ func isSystemError(err error) bool {
 	return false
 }
 
-// advice says what to do about an error of opening.
+// advice says what to do about an error in opening the index.
 func advice(err error) string {
 	for _, known := range systemErrors {
 		if isError(err, known.err) {
@@ -50,9 +50,9 @@ func advice(err error) string {
 	return "make sure that this program can write there; the folder may be deleted while it is stopped"
 }
 
-// isError is errors.Is, and also recognises errors of the system of which bleve
+// isError is like errors.Is, and also recognises system errors of which bleve
 // passes on only the text.
 func isError(err, target error) bool {
-	_, system := target.(syscall.Errno)
+	system := errors.As(target, new(syscall.Errno))
 	return errors.Is(err, target) || system && strings.Contains(err.Error(), target.Error())
 }

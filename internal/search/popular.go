@@ -9,23 +9,23 @@ import (
 	"github.com/blevesearch/bleve/v2/search/query"
 )
 
-// Many documents match a common word, and sorting all but the most popular 20 is
-// wasted. So each document has a term for every power of 4 that its popularity
-// reaches, and such a word is first looked up among the most popular hundredth of
-// the documents: what matches there comes before everything else.
+// Many documents match a common word, and only the 20 most popular ones are needed:
+// sorting the others would be wasted. So each document has a term for every power of
+// 4 that its popularity reaches, and a common word is first looked up among the most
+// popular hundredth of the documents: what matches there ranks before the rest.
 
-const steepness = 2 // bits of popularity for each term
+const bitsPerTerm = 2 // of the popularity
 
 // popularities returns the terms of a popularity.
 func popularities(popularity int) (terms []string) {
-	for n := range (bits.Len(uint(popularity)) + steepness - 1) / steepness {
+	for n := range (bits.Len(uint(popularity)) + bitsPerTerm - 1) / bitsPerTerm {
 		terms = append(terms, strconv.Itoa(n))
 	}
 	return terms
 }
 
-// mostPopular returns the query for the most popular hundredth of the
-// documents, or for somewhat more.
+// mostPopular returns the query for the most popular hundredth of the documents,
+// or somewhat more.
 func mostPopular(ctx context.Context, index bleve.Index) (query.Query, error) {
 	inner, err := index.Advanced()
 	if err != nil {
@@ -40,14 +40,14 @@ func mostPopular(ctx context.Context, index bleve.Index) (query.Query, error) {
 	if err != nil {
 		return nil, err
 	}
-	for n := 32/steepness - 1; ; n-- {
+	for n := 32/bitsPerTerm - 1; ; n-- {
 		name := strconv.Itoa(n)
-		having, err := reader.TermFieldReader(ctx, []byte(name), "popular", false, false, false)
+		postings, err := reader.TermFieldReader(ctx, []byte(name), "popular", false, false, false)
 		if err != nil {
 			return nil, err
 		}
-		count := having.Count()
-		if err := having.Close(); err != nil {
+		count := postings.Count()
+		if err := postings.Close(); err != nil {
 			return nil, err
 		}
 		if count >= total/100 || n == 0 {

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	maxRunes = 200 // of a query that are read
-	maxWords = 10  // of a query that are searched for
+	maxRunes = 200 // of a query; the rest is ignored
+	maxWords = 10  // of a query; the rest is ignored
 	minTypo  = 4   // letters of the shortest word that may have a typo
 )
 
@@ -21,7 +21,7 @@ type word struct {
 	stem string // "" for a stop word
 }
 
-// words splits a text as the index does.
+// words splits a text into words as the index does.
 func (x *Index) words(text string) []word {
 	var words []word
 	for _, token := range x.analyse("text", text) {
@@ -37,7 +37,7 @@ func (x *Index) words(text string) []word {
 func (x *Index) analyse(analyzer, text string) []string {
 	tokens, err := x.mapping.AnalyzeText(analyzer, []byte(text))
 	if err != nil {
-		return nil // the mapping was made with these analyzers
+		return nil // never: newMapping defines the analyzers
 	}
 	terms := make([]string, len(tokens))
 	for i, t := range tokens {
@@ -46,26 +46,27 @@ func (x *Index) analyse(analyzer, text string) []string {
 	return terms
 }
 
-// whole returns the normal form of a title, slug or query: its words with one
-// space between them. A text without words is its own normal form, in lower case.
-func (x *Index) whole(text string) string {
+// normalise returns the normal form of a title, slug or query: its words with one
+// space between them. The normal form of a text without words is the text itself, in
+// lower case.
+func (x *Index) normalise(text string) string {
 	if words := x.analyse("text", text); len(words) > 0 {
 		return strings.Join(words, " ")
 	}
 	return strings.ToLower(strings.TrimSpace(text))
 }
 
-// A request is a query, read.
-type request struct {
-	whole string
-	// readings are the ways to read the query, one of which has to match: its
-	// words, and these written as one.
+// A parsedQuery is the text of a query, taken apart.
+type parsedQuery struct {
+	normal string // see normalise
+	// readings are the ways to read the query, of which one has to match: as its
+	// words, and as all of them written as one.
 	readings [][]word
 }
 
-// read splits a query. Only its words have a meaning. Stop words do not count
-// beside other words.
-func (x *Index) read(q string) request {
+// parse splits a query into words; there is no other syntax. Stop words are ignored
+// if there are other words.
+func (x *Index) parse(q string) parsedQuery {
 	n := 0
 	for i := range q {
 		if n++; n > maxRunes {
@@ -74,7 +75,7 @@ func (x *Index) read(q string) request {
 		}
 	}
 	q = strings.ToValidUTF8(q, " ")
-	r := request{whole: x.whole(q)}
+	r := parsedQuery{normal: x.normalise(q)}
 	words := x.words(q)
 	if slices.ContainsFunc(words, func(w word) bool { return w.stem != "" }) {
 		words = slices.DeleteFunc(words, func(w word) bool { return w.stem == "" })
@@ -95,17 +96,17 @@ func (x *Index) read(q string) request {
 }
 
 // A step is a list of levels of matching. Each level is a query that finds what the
-// one before it finds, and also what matches in the next worse way: a document's
+// level before it finds, and also what matches in the next worse way: a document's
 // rank is the first level that finds it.
 type step []query.Query
 
-// steps returns the levels that answer r, the strictest first: all of it is a title
-// or slug; its words match; its words match with typos.
-func (r request) steps() []step {
-	if r.whole == "" {
+// steps returns the levels for a query, strictest first, in three steps: the query is
+// a title or slug; its words match; its words match with typos.
+func (r parsedQuery) steps() []step {
+	if r.normal == "" {
 		return nil
 	}
-	whole := term("whole", r.whole)
+	whole := term("whole", r.normal)
 	steps := []step{{whole}}
 	if len(r.readings) == 0 {
 		return steps
@@ -126,7 +127,7 @@ func (r request) steps() []step {
 			}
 			either = append(either, allOf(all))
 		}
-		if s = append(s, anyOf(either)); level+1 == levelsOfTypos || level+1 == levels {
+		if s = append(s, anyOf(either)); level+1 == firstTypo || level+1 == levels {
 			steps, s = append(steps, s), nil
 		}
 	}
@@ -134,17 +135,17 @@ func (r request) steps() []step {
 }
 
 const (
-	levelsOfTypos = 3 * len(fields) // where they begin
-	levels        = levelsOfTypos + len(fields)
+	firstTypo = 3 * len(fields) // the first level with typos
+	levels    = firstTypo + len(fields)
 )
 
-// ways returns the queries for a word by level: in each field, the weightiest
-// first, the word itself, its stem, its beginning; then in each with a typo.
+// ways returns the queries for a word by level: in each field, in order of rank, the
+// word itself, its stem, its beginning; then in each field the word with a typo.
 func (w word) ways() [][]query.Query {
 	ways := make([][]query.Query, levels)
 	letters := utf8.RuneCountInString(w.text)
 	for i, field := range fields {
-		itself, itsStem, beginning, typo := &ways[3*i], &ways[3*i+1], &ways[3*i+2], &ways[levelsOfTypos+i]
+		itself, itsStem, beginning, typo := &ways[3*i], &ways[3*i+1], &ways[3*i+2], &ways[firstTypo+i]
 		*itself = append(*itself, term(field, w.text))
 		if isName(field) {
 			*itself = append(*itself, term(field+joined, w.text))

@@ -1,15 +1,15 @@
-// Package search finds packages and grids by the words of a person.
+// Package search finds packages and grids by the words in their texts.
 //
-// The index is bleve's, in a folder of its own beside the store. It holds
-// only indexed words and ids; what is shown of a hit comes from the store. It
-// follows the store's feed of changes: with each batch of documents it keeps the
-// sequence that they bring it up to, and goes on from there after a restart. So it
-// can be deleted at any time, and an index that is damaged or of another version is
-// built again from the store.
+// The index is a bleve index in a folder of its own beside the store. It holds only
+// indexed words and ids; what is shown of a hit comes from the store. It follows the
+// store's feed of changes: with each batch of documents it saves the sequence that it
+// has reached, and continues from there after a restart. So the folder may be deleted
+// while the index is closed, and an index that is damaged or of another version is
+// rebuilt from the store.
 //
-//	search.go    Search, and what ranks the hits
+//	search.go    Search, and how hits are ranked
 //	query.go     what a query means
-//	popular.go   a short cut for common words
+//	popular.go   a shortcut for common words
 //	mapping.go   what is indexed, and how
 //	open.go      the folder: opening, verifying, rebuilding
 //	openerror.go why it cannot be opened, and what to do about that
@@ -22,14 +22,14 @@
 // Every word of a query must match; a document ranks by the worst of its words.
 // A match is, from best to worst: the whole query is the title or slug; then by
 // field (title, slug, description, category and participants), and in each by
-// way (the word itself, its English stem, a word that begins with it); last of
-// all, by field again, a word with one typo. Documents of the same rank come by
-// popularity, then by id. A query with a word that is nowhere finds nothing:
-// what matches the other words is not what was asked for.
+// kind of match (the word itself, its English stem, a word that begins with it);
+// last of all, by field again, a word with one typo. Documents of the same rank are
+// sorted by popularity, then by id. A query with a word that occurs nowhere finds
+// nothing: what matches the other words is not what was asked for.
 //
-// Weights play no part in that order: each rank is a query of its own, and the next
-// one is asked only where the ranks before it do not fill the answer. So neither
-// the frequency of a word nor the length of a text can change it.
+// The order does not depend on scores: each rank is a query of its own, and is run
+// only if the ranks before it do not fill the answer. So neither the frequency of a
+// word nor the length of a text can change the order.
 package search
 
 import (
@@ -52,22 +52,22 @@ import (
 
 // Source is what the index follows. *store.Store is one.
 type Source interface {
-	// Changes returns what changed after a sequence, in order, at most limit
-	// changes, the sequence to go on from, and whether there is more. Where the
-	// feed does not reach back to since, or since lies ahead of it, it fails
-	// with store.ErrForgotten. 0 is always answered, with every live package.
+	// Changes returns the changes after the sequence since, in order, at most limit
+	// of them, the sequence to continue from, and whether there are more. If the
+	// feed does not reach back to since, or since lies ahead of it, the error is
+	// store.ErrForgotten. since 0 always works, and returns every live package.
 	Changes(since uint64, limit int) (changes []store.Change, next uint64, more bool, err error)
-	// Wait returns nil when there was a change after since, or ctx's error.
+	// Wait returns nil as soon as there is a change after since, or ctx's error.
 	Wait(ctx context.Context, since uint64) error
 	// Package returns a live package, or store.ErrNotFound.
 	Package(id int) (record.Package, error)
-	// Categories and Grids return up to limit of them from offset on, and how
-	// many there are in all.
+	// Categories and Grids return at most limit of them starting at offset, and the
+	// number of all.
 	Categories(offset, limit int) ([]record.Category, int, error)
 	Grids(offset, limit int) ([]record.Grid, int, error)
 }
 
-// Hit names what was found.
+// Hit identifies a package or grid that was found.
 type Hit struct {
 	Grid bool // else a package
 	ID   int
@@ -77,7 +77,7 @@ var (
 	// ErrClosed is returned by Search after Close.
 	ErrClosed = errors.New("the search index is closed")
 	// ErrNotReady is wrapped, with the cause, by the errors of Search while the
-	// index could not be opened. Run tries that again.
+	// index is not open because opening it failed. Run tries that again.
 	ErrNotReady = errors.New("the search index is not open")
 )
 
@@ -88,26 +88,27 @@ type Index struct {
 	log     zerolog.Logger
 	mapping *mapping.IndexMappingImpl
 
-	sleep  func(context.Context, time.Duration) error // sleep; tests have their own
-	cancel atomic.Pointer[context.CancelCauseFunc]    // ends the present follow; nil for none
+	sleep  func(context.Context, time.Duration) error // replaced by tests
+	cancel atomic.Pointer[context.CancelCauseFunc]    // ends the running follow; nil for none
 
 	mu      sync.RWMutex // held for reading while index is used, for writing while it is replaced
 	index   bleve.Index  // nil when closed, or when it could not be opened
-	openErr error        // why it could not
+	openErr error        // why it could not be opened
 	closed  bool
 }
 
-// many is how many documents of the same rank are sorted at once. Where there are
-// more, the popular ones are asked for first: sorting a million takes half a second.
+// many is the number of documents from which counting stops and a rank is not
+// sorted as one: the popular documents in it are sought first, because sorting a
+// million takes half a second.
 const many = 200
 
-// Search returns what a query finds, at most limit hits, the best first. Every
-// text is a query; one without words finds the title or slug equal to it. Of a long
-// one, the first 200 characters and 10 words are read.
+// Search returns what a query finds, at most limit hits, best first. Any text is a
+// query; one without words finds the titles and slugs equal to it. Of a long query,
+// only the first 200 characters and 10 words count.
 func (x *Index) Search(ctx context.Context, q string, limit int) (hits []Hit, err error) {
 	err = x.use(func(index bleve.Index) error {
-		s := searching{ctx: ctx, index: index, limit: limit, many: max(many, limit+1), seen: map[Hit]bool{}}
-		err := s.search(x.read(q).steps())
+		s := searchRun{ctx: ctx, index: index, limit: limit, many: max(many, limit+1), seen: map[Hit]bool{}}
+		err := s.search(x.parse(q).steps())
 		hits = s.hits
 		return err
 	})
@@ -117,19 +118,19 @@ func (x *Index) Search(ctx context.Context, q string, limit int) (hits []Hit, er
 	return hits, nil
 }
 
-// A searching is one search under way.
-type searching struct {
+// A searchRun is the state of one running search.
+type searchRun struct {
 	ctx     context.Context
 	index   bleve.Index
 	limit   int
-	many    int   // so many documents that they are not worth counting
-	hits    []Hit // the best first
+	many    int   // where counting stops
+	hits    []Hit // best first
 	seen    map[Hit]bool
-	popular query.Query // see mostPopular
+	popular query.Query // cached result of mostPopular
 }
 
-// search asks step after step until there are limit hits.
-func (s *searching) search(steps []step) error {
+// search runs step after step until there are limit hits.
+func (s *searchRun) search(steps []step) error {
 	for _, levels := range steps {
 		count, err := s.count(levels[len(levels)-1])
 		if err != nil {
@@ -142,19 +143,19 @@ func (s *searching) search(steps []step) error {
 	return nil
 }
 
-// rank adds what the levels find, the strictest first; count is how many the
-// last of them finds. It skips levels that find nothing new; which these are it
-// learns by bisection.
-func (s *searching) rank(levels step, count int) error {
+// rank adds the hits of the levels, strictest first; count is the number of
+// documents that the last of them finds. It uses bisection to skip the levels that
+// find nothing new.
+func (s *searchRun) rank(levels step, count int) error {
 	if count <= len(s.hits) || len(s.hits) >= s.limit {
 		return nil
 	}
 	if half := len(levels) / 2; half > 0 {
-		less, err := s.count(levels[half-1])
+		halfCount, err := s.count(levels[half-1])
 		if err != nil {
 			return err
 		}
-		if err := s.rank(levels[:half], less); err != nil {
+		if err := s.rank(levels[:half], halfCount); err != nil {
 			return err
 		}
 		return s.rank(levels[half:], count)
@@ -167,8 +168,8 @@ func (s *searching) rank(levels step, count int) error {
 	return s.add(levels[0])
 }
 
-// addPopular adds what a level finds among the most popular documents.
-func (s *searching) addPopular(level query.Query) (err error) {
+// addPopular adds the hits of a level among the most popular documents.
+func (s *searchRun) addPopular(level query.Query) (err error) {
 	if s.popular == nil {
 		if s.popular, err = mostPopular(s.ctx, s.index); err != nil {
 			return err
@@ -177,10 +178,10 @@ func (s *searching) addPopular(level query.Query) (err error) {
 	return s.add(bleve.NewConjunctionQuery(level, s.popular))
 }
 
-// add appends what a level finds that those before it did not, up to the limit.
-// It asks for limit hits, although earlier levels found some of these: among the
-// first limit hits of a level, at least as many are new as the answer lacks.
-func (s *searching) add(level query.Query) error {
+// add appends the hits of a level that are new, up to the limit. It asks for limit
+// hits although earlier levels have found some of them: the rest are still enough
+// to fill the answer.
+func (s *searchRun) add(level query.Query) error {
 	r := bleve.NewSearchRequestOptions(level, s.limit, 0, false)
 	r.Score = bleve.ScoreNone
 	r.SortByCustom(blevesearch.SortOrder{&blevesearch.SortField{Field: "order", Type: blevesearch.SortFieldAsString}})
@@ -201,9 +202,9 @@ func (s *searching) add(level query.Query) error {
 	return nil
 }
 
-// count returns how many documents match, s.many for as many or more: bleve
-// stops at the number that is asked for where neither scores nor order matter.
-func (s *searching) count(q query.Query) (int, error) {
+// count returns how many documents match, or s.many if there are at least that
+// many: without scores and order, bleve stops at the requested number.
+func (s *searchRun) count(q query.Query) (int, error) {
 	r := bleve.NewSearchRequestOptions(q, s.many, 0, false)
 	r.Score = bleve.ScoreNone
 	found, err := s.index.SearchInContext(s.ctx, r)

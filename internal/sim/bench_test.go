@@ -18,7 +18,7 @@ func BenchmarkGenerate(b *testing.B) {
 	}
 }
 
-// paths are the four questions about each of many repositories.
+// paths are those of the four endpoints of each of many repositories.
 func paths(w *World) (list []string) {
 	for _, r := range w.Repos()[:500] {
 		for _, part := range []string{"", "/contributors?per_page=100", "/commits?per_page=1", "/stats/participation"} {

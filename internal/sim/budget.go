@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// budgets are GitHub's primary limits: so many requests an hour and
-// credential. Their hours run by the clock of Options, never by Advance.
+// budgets are GitHub's primary rate limits: a number of requests per hour and
+// credential. The hours follow the clock of Options, never Advance.
 type budgets struct {
 	mu  sync.Mutex
 	all map[[sha256.Size]byte]*budget
 }
 
-// budget is one credential's. Its fields are guarded by budgets.mu.
+// budget is the rate limit of one credential. Its fields are guarded by budgets.mu.
 type budget struct {
 	id        [sha256.Size]byte // of the credential, which itself is not kept
 	anonymous bool
@@ -32,13 +32,13 @@ const (
 	maxInFlight  = 100  // GitHub's secondary limit on requests at a time
 )
 
-// rate is a budget as one answer tells it.
+// rate is the state of a budget in the header of one answer.
 type rate struct {
 	limit, used int
 	reset       time.Time
 }
 
-// of returns the budget that a request draws on.
+// of returns the budget that a request is charged to.
 func (b *budgets) of(w *World, req *http.Request) *budget {
 	key, limit := "t:"+req.Header.Get("Authorization"), w.opt.Limit
 	anonymous := key == "t:"
@@ -63,9 +63,9 @@ func (b *budgets) of(w *World, req *http.Request) *budget {
 	return x
 }
 
-// admit reports whether there is budget left, without drawing on it. Of the
-// requests that come when there is none, the first hundred may have been on
-// their way; excess says that this is one more.
+// admit reports whether there is budget left, without charging it. The first hundred
+// requests after it ran out may have been in flight by then; excess reports that this
+// is one more than those.
 func (b *budgets) admit(x *budget, now time.Time) (r rate, ok, excess bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -77,7 +77,7 @@ func (b *budgets) admit(x *budget, now time.Time) (r rate, ok, excess bool) {
 	return x.rate(), false, x.over > maxInFlight
 }
 
-// charge draws one request, unless it is free. It fails where nothing is left.
+// charge charges one request, unless it is free. ok is false if nothing is left.
 func (b *budgets) charge(x *budget, now time.Time, free bool) (r rate, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -108,8 +108,8 @@ func (r rate) header(h http.Header) {
 	h["X-Ratelimit-Resource"] = []string{"core"}
 }
 
-// pending remembers for which head of a repository participation is being
-// computed, and how often that is still to be said.
+// pending remembers for which head of a repository participation is being computed, and
+// how many more times that is to be the answer.
 type pending struct {
 	mu    sync.Mutex
 	heads map[*Repo]pendingHead
@@ -120,8 +120,8 @@ type pendingHead struct {
 	left int
 }
 
-// ask reports whether participation of r at head is still being computed. The
-// first times of asking, it is.
+// ask reports whether participation of r at head is still being computed, which it is
+// for the given number of calls.
 func (p *pending) ask(r *Repo, head string, times int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// rendered is a body that may be sent as it is until the world changes.
+// rendered is a body that can be sent as it is until the world changes.
 type rendered struct {
 	edition uint64    // of the world, when it was rendered
 	until   time.Time // when the passing of time may change it
@@ -29,9 +29,9 @@ type cacheKey struct {
 	gzip, html    bool
 }
 
-// cache keeps renderings in two generations: when the young one is full it
-// becomes the old one, and what is not asked for again is forgotten with the
-// next change. Many repositories share it, hence the bound.
+// cache keeps renderings in two generations: when the young one is full it becomes the
+// old one, and what is not asked for again is dropped at the next change of generations.
+// It is bounded because a world may have many repositories.
 type cache struct {
 	mu         sync.Mutex
 	young, old map[cacheKey]*rendered
@@ -89,13 +89,13 @@ func (w *World) render(k cacheKey, now time.Time, fresh func() *rendered) *rende
 	}
 	r.sum = sha256.Sum256(r.body)
 	if k.page <= r.last || k.page <= 1 {
-		w.cache.put(k, r) // a page past the last is anybody's number: not kept
+		w.cache.put(k, r) // pages past the last are not kept: any number may be asked for
 	}
 	return r
 }
 
 var gzipWriters = sync.Pool{New: func() any {
-	z, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // fails for an unknown level alone
+	z, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // fails only for an unknown level
 	return z
 }}
 
@@ -114,6 +114,6 @@ func marshal(v any) []byte {
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)
-	_ = e.Encode(v) // only types of this package, all of which JSON has
+	_ = e.Encode(v) // every type of this package can be encoded
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
 }

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// A Catalogue is what people would declare for a world.
+// A Catalogue declares the packages of a world, as a person would.
 type Catalogue struct {
 	Categories []Category
 	Grids      []Grid
@@ -42,7 +42,7 @@ type Grid struct {
 	Modified    time.Time `json:"modified"`
 }
 
-// A Package is one entry. Nil and "" both mean no URL, as people have it.
+// A Package is one entry. Nil and "" both mean no URL, as in real catalogues.
 type Package struct {
 	ID               int       `json:"id"`
 	Slug             string    `json:"slug"`
@@ -72,7 +72,7 @@ func (w *World) AddGrid(x Grid) {
 }
 
 // AddPackage declares a catalogue entry outright; one of the same id or slug is
-// replaced. An ID of 0 is chosen.
+// replaced. An id of 0 is replaced by a free one.
 func (w *World) AddPackage(p Package) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -87,10 +87,9 @@ func (w *World) addPackage(p Package) {
 	c.Packages = append(slices.DeleteFunc(c.Packages, func(o Package) bool { return o.ID == p.ID || o.Slug == p.Slug }), p)
 }
 
-// Catalogue returns the entries that were declared outright or generated, then
-// one for every other repository that is not Unlisted, with the project of the
-// same name, and one for every project left over. Ids do not change as more is
-// added.
+// Catalogue returns the entries that were declared outright or generated, then one
+// for each other repository that is not Unlisted, with the project of the same name,
+// and one for each remaining project. Ids do not change when more is added.
 func (w *World) Catalogue() Catalogue {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
@@ -132,8 +131,8 @@ func (w *World) Catalogue() Catalogue {
 	return c
 }
 
-// WriteNDJSON writes one JSON object a line: categories and grids with a
-// "kind", packages without.
+// WriteNDJSON writes one JSON object per line: categories and grids with a "kind",
+// packages without.
 func (c Catalogue) WriteNDJSON(w io.Writer) error {
 	out := bufio.NewWriter(w)
 	e := json.NewEncoder(out)
@@ -188,8 +187,8 @@ func (c Catalogue) WriteYAML(w io.Writer) error {
 	return out.Flush()
 }
 
-// yamlWriter writes the little YAML that a catalogue needs. The bufio.Writer
-// keeps the first error until Flush.
+// yamlWriter writes the subset of YAML that a catalogue needs. The bufio.Writer keeps
+// the first error until Flush.
 type yamlWriter struct{ *bufio.Writer }
 
 func (y yamlWriter) list(key string, n int) {

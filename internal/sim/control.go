@@ -24,7 +24,7 @@ const maxDays = 3650 // of one /_sim/advance
 func (w *World) control(rw http.ResponseWriter, req *http.Request) {
 	if req.Method != http.MethodGet && req.Method != http.MethodHead && req.Method != http.MethodPost {
 		rw.Header().Set("Allow", "GET, HEAD, POST")
-		plain(rw, http.StatusMethodNotAllowed, "%s is not for this path; use GET or POST", req.Method)
+		plain(rw, http.StatusMethodNotAllowed, "%s is not allowed here; use GET or POST", req.Method)
 		return
 	}
 	switch strings.TrimPrefix(req.URL.Path, "/_sim/") {
@@ -42,21 +42,21 @@ func (w *World) control(rw http.ResponseWriter, req *http.Request) {
 	case "faults":
 		plain(rw, http.StatusOK, "%s", strings.Join(FaultNames(), "\n"))
 	default:
-		plain(rw, http.StatusNotFound, "there is /_sim/stats, /_sim/paths, /_sim/reset, /_sim/advance?days=N, /_sim/fault?repo=O/N&fault=NAME and /_sim/faults")
+		plain(rw, http.StatusNotFound, "the paths are /_sim/stats, /_sim/paths, /_sim/reset, /_sim/advance?days=N, /_sim/fault?repo=O/N&fault=NAME and /_sim/faults")
 	}
 }
 
 func sendJSON(rw http.ResponseWriter, v any) {
 	rw.Header().Set("Content-Type", "application/json")
 	rw.Header().Set("Cache-Control", "no-store")
-	_, _ = rw.Write(append(marshal(v), '\n')) // the client may have gone
+	_, _ = rw.Write(append(marshal(v), '\n')) // the client may have disconnected
 }
 
 func (w *World) controlAdvance(rw http.ResponseWriter, req *http.Request) {
 	value := req.FormValue("days")
 	days, err := strconv.ParseFloat(value, 64)
 	if err != nil || math.IsNaN(days) || days <= 0 || days > maxDays {
-		plain(rw, http.StatusBadRequest, "days=%q is not a number above 0 and up to %d", value, maxDays)
+		plain(rw, http.StatusBadRequest, "days=%q is not a number greater than 0 and at most %d", value, maxDays)
 		return
 	}
 	w.Advance(time.Duration(days * float64(day)))
@@ -72,13 +72,13 @@ func (w *World) controlFault(rw http.ResponseWriter, req *http.Request) {
 	times := 0
 	if v := req.FormValue("times"); v != "" {
 		if times, err = strconv.Atoi(v); err != nil || times < 0 {
-			plain(rw, http.StatusBadRequest, "times=%q is not a whole number from 0 (for ever) up", v)
+			plain(rw, http.StatusBadRequest, "times=%q is not a whole number; 0 means for ever", v)
 			return
 		}
 	}
 	repo, project := req.FormValue("repo"), req.FormValue("project")
 	if (repo == "") == (project == "") {
-		plain(rw, http.StatusBadRequest, "name what the fault strikes: either repo=OWNER/NAME or project=NAME; * means all of them")
+		plain(rw, http.StatusBadRequest, "name the target of the fault: either repo=OWNER/NAME or project=NAME; * means all")
 		return
 	}
 	endpoint := Endpoint(req.FormValue("endpoint"))

@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// AddRepo declares a repository and returns it. What it leaves out is filled
-// in: the id, the node id, the default branch and the time of creation. A
-// repository of the same name is replaced.
+// AddRepo declares a repository and returns it. The id, the node id, the default
+// branch and the time of creation are filled in if they are missing. A repository
+// of the same name is replaced.
 func (w *World) AddRepo(r *Repo) *Repo {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -44,7 +44,7 @@ func (w *World) dropRepo(r *Repo) {
 	delete(w.repoByID, r.ID)
 }
 
-// RemoveRepo takes a repository and its former names out of the world.
+// RemoveRepo removes a repository and its former names.
 func (w *World) RemoveRepo(fullName string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -54,8 +54,8 @@ func (w *World) RemoveRepo(fullName string) {
 	}
 }
 
-// Rename moves a repository: the old name redirects to it from now on. It
-// returns the repository, or nil if there is none of the old name.
+// Rename moves a repository: the old name redirects to it from now on. It returns
+// the repository, or nil if none has the old name.
 func (w *World) Rename(old, new string) *Repo {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -161,9 +161,9 @@ func (w *World) watch(p *Project) {
 	}
 }
 
-// Edit runs f, which may change the fields of the world's repositories and
-// projects (names aside, see Rename), with all requests held back. A project
-// that it changed gets a new serial. f must not call methods of the World.
+// Edit runs f, which may change the fields of the world's repositories and projects,
+// except their names (see Rename), while all requests wait. A project that f changed
+// gets a new serial. f must not call methods of the World.
 func (w *World) Edit(f func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -177,14 +177,14 @@ func (w *World) Edit(f func()) {
 	f()
 }
 
-// Commits returns what is on r's default branch by now, newest first.
+// Commits returns the commits on r's default branch so far, newest first.
 func (w *World) Commits(r *Repo) []Commit {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	return r.history(w.Now()).commits
 }
 
-// Releases returns what p has released by now, in version order.
+// Releases returns the releases of p so far, in version order.
 func (w *World) Releases(p *Project) []Release {
 	w.mu.RLock()
 	defer w.mu.RUnlock()

@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// dice is a small deterministic generator (SplitMix64). Making one costs
-// nothing, so every repository, and every day of it, has its own: what happens
-// to one never depends on what was asked of another.
+// dice is a small deterministic random number generator (SplitMix64). It costs nothing
+// to make, so every repository, and every day of its history, has its own: what happens
+// to one never depends on what was asked about another.
 type dice uint64
 
-// roll makes dice for one purpose, which the numbers name.
+// roll makes dice for one purpose, which the numbers identify.
 func roll(seed uint64, purpose ...uint64) dice {
 	d := dice(seed)
 	for _, p := range purpose {
@@ -30,7 +30,7 @@ func (d *dice) next() uint64 {
 // float is in [0, 1).
 func (d *dice) float() float64 { return float64(d.next()>>11) / (1 << 53) }
 
-// below is in [0, n); 0 where n is not positive.
+// below is in [0, n); 0 if n is not positive.
 func (d *dice) below(n int) int {
 	if n <= 0 {
 		return 0

@@ -5,9 +5,8 @@ import (
 	"time"
 )
 
-// Documented adds package 1609, which the API's documentation shows, to the
-// world and to its catalogue. It stays as documented whatever the world's clock
-// says.
+// Documented adds package 1609, the example of the API's documentation, to the world
+// and its catalogue. It remains as documented whatever the world's clock says.
 func Documented(w *World) {
 	const name = "djorm-ext-pgfulltext"
 	w.mu.Lock()
@@ -19,7 +18,7 @@ func Documented(w *World) {
 	var commits []Commit
 	for i, login := range people {
 		for n := range len(people) - i {
-			// The first of the list made the newest commit; all lie on different days.
+			// The first of the list made the newest commit; each commit is on another day.
 			commits = append(commits, Commit{At: newest.Add(-time.Duration(n*len(people)+i) * 7 * day / 2), Author: login})
 		}
 	}

@@ -2,7 +2,7 @@ package sim
 
 import "slices"
 
-// An Endpoint is a kind of question, for [World.SetFault] and the statistics.
+// An Endpoint is a kind of request, for [World.SetFault] and the statistics.
 type Endpoint string
 
 const (
@@ -16,7 +16,7 @@ const (
 	All           Endpoint = "all"     // every one of them
 )
 
-// endpointNames has "other" for what no client of ours asks.
+// endpointNames has "other" for requests that the clients never make.
 var endpointNames = [...]Endpoint{Repository, Contributors, CommitList, Participation, ProjectJSON, Simple, Index, "other"}
 
 func (e Endpoint) index() int {

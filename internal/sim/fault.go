@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// A Fault is something that goes wrong with an answer. Its text is the name by
-// which /_sim/fault knows it. See the table of faults for what each does.
+// A Fault is something that goes wrong with an answer. Its text is its name at
+// /_sim/fault. [FaultNames] says what each does.
 type Fault string
 
 const (
-	NoFault           Fault = "none" // clears what is set
+	NoFault           Fault = "none" // clears a fault
 	Pending           Fault = "202"
 	NoContent         Fault = "204"
 	MovedPermanently  Fault = "301"
@@ -56,22 +56,22 @@ const (
 // Slow delays answers by d and leaves them as they are.
 func Slow(d time.Duration) Fault { return slow + Fault(":"+d.String()) }
 
-// table says what each fault does. A strike answers in place of the regular
-// answer; one that returns false lets it follow, cut or not.
+// table says what each fault does. A strike answers in place of the regular answer, or
+// returns false to let that follow, possibly cut short.
 var table = []struct {
 	fault  Fault
 	what   string
 	strike func(*exchange) (answered bool)
 }{
-	{Pending, "202 with {}: being computed, for as long as the fault stands", status(202)},
+	{Pending, "202 with {}: being computed, for as long as the fault is set", status(202)},
 	{NoContent, "204 without a body", status(204)},
-	{MovedPermanently, "301 to /repositories/:id, which answers; a project to its own path with a mark, which answers", moved(301)},
+	{MovedPermanently, "301 to /repositories/:id, which answers; for a project, to its own path with a query, which answers", moved(301)},
 	{Found, "the same with 302", moved(302)},
 	{TemporaryRedirect, "the same with 307", moved(307)},
-	{RedirectLoop, "302 to the URL that was asked", (*exchange).redirectLoop},
+	{RedirectLoop, "302 to the URL that was asked for", (*exchange).redirectLoop},
 	{RedirectElsewhere, "301 to http://elsewhere.invalid/", (*exchange).redirectElsewhere},
 	{Unauthorized, "401 Bad credentials", message(401, "Bad credentials")},
-	{PrimaryLimit, "403, x-ratelimit-remaining: 0; the budget itself is not touched", (*exchange).primaryFault},
+	{PrimaryLimit, "403, x-ratelimit-remaining: 0; the budget itself does not change", (*exchange).primaryFault},
 	{SecondaryLimit, "403, secondary limit, no Retry-After", secondary(403, "")},
 	{SecondaryRetry, "403, secondary limit, Retry-After: 60", secondary(403, "60")},
 	{ListTooLarge, "403, the list is too large", message(403, tooLargeMessage)},
@@ -80,29 +80,29 @@ var table = []struct {
 	{EmptyRepository, "409 Git Repository is empty", message(409, "Git Repository is empty.")},
 	{Takedown, "451 with block.reason dmca", blockedFor("dmca")},
 	{TooManyRequests, "429, Retry-After: 30", secondary(429, "30")},
-	{TooManyDate, "429, Retry-After is the date 90 seconds from now", secondary(429, "date")},
-	{TooManyAbsurd, "429, Retry-After of some 300 million years", secondary(429, "9999999999999999")},
+	{TooManyDate, "429, Retry-After: the date 90 seconds from now", secondary(429, "date")},
+	{TooManyAbsurd, "429, Retry-After: about 300 million years", secondary(429, "9999999999999999")},
 	{InternalError, "500", message(500, "Server Error")},
 	{BadGateway, "502", message(502, "Server Error")},
 	{BadGatewayHTML, "502 with an HTML page", page(502)},
 	{Unavailable, "503 with an HTML page, no Retry-After", page(503)},
 	{UnavailableRetry, "503, Retry-After: 20", retryLater},
 	{GatewayTimeout, "504", message(504, "We couldn't respond to your request in time. Sorry about that.")},
-	{Stall, "half of the body, then silence until the client goes", cutting(stalled)},
-	{Truncated, "half of the body, then the connection ends", cutting(truncated)},
+	{Stall, "half of the body, then nothing until the client disconnects", cutting(stalled)},
+	{Truncated, "half of the body, then the connection is closed", cutting(truncated)},
 	{Reset, "the connection is reset before the header", (*exchange).reset},
 	{ResetAfterHeaders, "the connection is reset after the header", cutting(resetLater)},
 	{HTML, "200 with an HTML page", page(200)},
 	{BrokenJSON, "200 with half of the JSON, declared as the whole", cutting(broken)},
 	{WrongTypes, "200 with JSON of other types than documented", (*exchange).wrongTypes},
 	{EmptyObject, "200 with {}", status(200)},
-	{GzipBomb, "200 with a gzip body of 256 KiB that unpacks to 256 MiB", (*exchange).gzipBomb},
-	{EndlessHeaders, "a header of 1 MiB, then the connection ends", (*exchange).endlessHeaders},
+	{GzipBomb, "200 with a gzip body of 256 KiB that decompresses to 256 MiB", (*exchange).gzipBomb},
+	{EndlessHeaders, "a header of 1 MiB, then the connection is closed", (*exchange).endlessHeaders},
 }
 
-// FaultNames are the names that ParseFault takes, with what they do.
+// FaultNames returns the names that ParseFault accepts, each with what it does.
 func FaultNames() []string {
-	list := []string{"none: clears", "slow: answers after 2 seconds; slow:500ms after that"}
+	list := []string{"none: clears a fault", "slow: answers after 2 seconds; slow:500ms after 500 ms"}
 	for _, t := range table {
 		list = append(list, string(t.fault)+": "+t.what)
 	}
@@ -138,15 +138,15 @@ func (f Fault) delay() (time.Duration, bool) {
 	return d, err == nil && d >= 0 && d <= maxSlow
 }
 
-// faults are those in force.
+// faults are those that are set.
 type faults struct {
-	any atomic.Bool // spares a world without faults the lock
+	any atomic.Bool // whether any is set; without one, the lock is not needed
 	mu  sync.Mutex
 	set map[faultKey]*activeFault
 }
 
-// faultKey says where a fault strikes. target is a *Repo or *Project; nil of
-// its type means all of them.
+// faultKey says where a fault strikes. target is a *Repo or *Project; a nil one of that
+// type means all of them.
 type faultKey struct {
 	target   any
 	endpoint Endpoint
@@ -154,17 +154,17 @@ type faultKey struct {
 
 type activeFault struct {
 	fault Fault
-	left  int // strikes; 0 is for ever
+	left  int // strikes; 0 means for ever
 }
 
-// SetFault makes f strike at an endpoint ("" means All) of r, or of every
-// repository where r is nil: for the next times requests, or where times is 0
-// until it is cleared with NoFault. What is set for one repository comes before
-// what is set for all, and an endpoint before All.
+// SetFault makes f strike at an endpoint ("" means All) of r, or of every repository if r
+// is nil: for the given number of requests, or, if times is 0, until it is cleared with
+// NoFault. A fault of one repository takes precedence over one of all repositories, and
+// a fault of one endpoint over one of All.
 func (w *World) SetFault(r *Repo, e Endpoint, f Fault, times int) { w.faults.put(r, e, f, times) }
 
-// SetProjectFault is SetFault for a project. The simple index as a whole
-// (Index) is struck by what is set for every project.
+// SetProjectFault is SetFault for a project. The list of all projects (Index) is struck
+// by the faults of every project.
 func (w *World) SetProjectFault(p *Project, e Endpoint, f Fault, times int) {
 	w.faults.put(p, e, f, times)
 }
@@ -198,7 +198,7 @@ func (s *faults) put(target any, e Endpoint, f Fault, times int) {
 	s.any.Store(len(s.set) > 0)
 }
 
-// take returns the fault that strikes at x, "" for none, and uses it up by one.
+// take returns the fault that strikes at x, or "", and counts the strike.
 func (s *faults) take(x *exchange) Fault {
 	if !s.any.Load() {
 		return ""
@@ -230,7 +230,7 @@ func (s *faults) take(x *exchange) Fault {
 	return ""
 }
 
-// redirects reports whether following the answer leads to the regular one.
+// redirects reports whether the answer is a redirect that leads to the regular one.
 func (f Fault) redirects() bool {
 	return f == MovedPermanently || f == Found || f == TemporaryRedirect
 }

@@ -105,7 +105,7 @@ func TestFaults(t *testing.T) {
 		}),
 		EndlessHeaders: both(0, func(t *testing.T, _ reply, err error) {
 			if err == nil {
-				t.Error("a header of a MiB was taken")
+				t.Error("a header of 1 MiB was accepted")
 			}
 		}),
 	}
@@ -240,8 +240,8 @@ func TestControl(t *testing.T) {
 		{"/_sim/fault?repo=*&fault=500&times=-1", 400, "times"},
 		{"/_sim/faults", 200, "403-too-large"},
 		{"/_sim/advance?days=0.5", 200, "2026-03-19T00:00:00Z"},
-		{"/_sim/advance?days=-1", 400, "above 0"},
-		{"/_sim/advance?days=NaN", 400, "above 0"},
+		{"/_sim/advance?days=-1", 400, "greater than 0"},
+		{"/_sim/advance?days=NaN", 400, "greater than 0"},
 		{"/_sim/advance?days=1e9", 400, "3650"},
 		{"/_sim/advance", 400, "days"},
 		{"/_sim/stats", 200, `"violations":0`},

@@ -7,13 +7,14 @@ import (
 	"time"
 )
 
-// Generate makes a world of so many packages from a seed: the same seed,
-// number and day give the same world. Names are invented. What real catalogues
-// hold is there in about its real share: dormant, archived, renamed, removed,
-// blocked and empty repositories, lists too long to be had, repositories
-// elsewhere, no repository, no project; on PyPI missing, quarantined and
-// archived projects, releases all yanked, pre-releases alone, epochs; and URLs
-// in the many forms that people paste. Histories are computed when asked for.
+// Generate makes a world with the given number of packages from a seed: the same seed,
+// number and day give the same world. Names are invented. What occurs in real catalogues
+// occurs here about as often: dormant, archived, renamed, removed, blocked and empty
+// repositories, contributor lists that are too large, repositories elsewhere than on
+// GitHub, packages without a repository or a project; on PyPI missing, quarantined and
+// archived projects, projects with only yanked releases or only pre-releases, and
+// epochs; and URLs in the many forms that people paste. Histories are computed on
+// demand.
 func Generate(seed uint64, packages int, o Options) *World {
 	w := New(o)
 	packages = max(packages, 0)
@@ -72,7 +73,7 @@ func (g *generator) add() {
 	c.Packages = append(c.Packages, p)
 }
 
-// nothing is how catalogues say that there is no URL.
+// nothing returns one of the two ways in which catalogues say that there is no URL.
 func (g *generator) nothing() *string {
 	if g.d.chance(0.5) {
 		return nil
@@ -80,7 +81,7 @@ func (g *generator) nothing() *string {
 	return new("")
 }
 
-// repo makes the repository, or none, and returns the URL of the catalogue.
+// repo makes the repository, or none, and returns its URL for the catalogue.
 func (g *generator) repo() *string {
 	d := &g.d
 	fullName := g.owner + "/" + g.name
@@ -135,7 +136,7 @@ func (g *generator) history(r *Repo) *repoHistory {
 	if g.organization {
 		h.owner = loginName(g.seed, d.next())
 	}
-	// A repository is at least two years old: its first year is not its last.
+	// A repository is at least two years old, so that its first year is not its last.
 	if youngest := g.w.anchor.Add(-2 * 365 * day); h.born.After(youngest) {
 		h.born = youngest
 		r.Created = h.born
@@ -147,13 +148,13 @@ func (g *generator) history(r *Repo) *repoHistory {
 		h.newest = g.w.anchor.Add(-quiet)
 		h.rate = 0.01 + d.exp(0.05)
 		if !r.Archived {
-			h.wake = 0.0002
+			h.newRate = 0.0002
 		}
-	case d.chance(0.05): // busy, with many hands
+	case d.chance(0.05): // busy, with many contributors
 		h.newest = g.w.anchor.Add(-time.Duration(d.below(72*3600)) * time.Second)
 		h.born = h.born.Add(-6 * 365 * day)
 		r.Created = h.born
-		h.rate, h.wake = 0.35, 0.35
+		h.rate, h.newRate = 0.35, 0.35
 		h.people = d.within(101, 420)
 		r.Stars += d.within(2000, 30_000)
 		if d.chance(0.1) {
@@ -161,14 +162,14 @@ func (g *generator) history(r *Repo) *repoHistory {
 		}
 	default:
 		h.rate = min(0.004+d.exp(0.038), 0.6)
-		h.wake = h.rate
+		h.newRate = h.rate
 		h.newest = g.w.anchor.Add(-min(d.days(1/h.rate), 50*7*day) - time.Minute)
 	}
 	h.newest = h.newest.Truncate(time.Second)
 	return h
 }
 
-// project makes the PyPI project, or none, and returns the URL of the catalogue.
+// project makes the PyPI project, or none, and returns its URL for the catalogue.
 func (g *generator) project() *string {
 	d := &g.d
 	name := g.name
@@ -185,7 +186,7 @@ func (g *generator) project() *string {
 	}
 	url := new(projectURL(d, name))
 	if d.chance(0.015) {
-		return url // never was, or is gone
+		return url // never existed, or is gone
 	}
 	licence := pick(d, licences)
 	p := &Project{
@@ -221,10 +222,10 @@ func (g *generator) project() *string {
 	}
 	p.gen = &projectHistory{
 		seed: d.next(), anchor: g.w.anchor, first: g.created, count: 1 + int(d.exp(9)),
-		rate: 0.0055 * d.exp(1), style: semantic, yanked: d.chance(0.01), bare: d.chance(0.005),
+		rate: 0.0055 * d.exp(1), style: semantic, yanked: d.chance(0.01), noFiles: d.chance(0.005),
 	}
 	if d.chance(0.35) {
-		p.gen.style = pick(d, []versionStyle{calendar, calendar, calendar, twoPart, twoPart, twoPart, twoPart, lettersBefore, lettersBefore, lettersBefore, preOnly, epochs})
+		p.gen.style = pick(d, []versionStyle{calendar, calendar, calendar, twoPart, twoPart, twoPart, twoPart, withCandidates, withCandidates, withCandidates, preOnly, epochs})
 	}
 	p.gen.count = min(p.gen.count, 60)
 	if p.Status == Archived || p.Status == Deprecated {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// digest is of everything that a world answers for its first repositories and projects.
+// digest hashes all answers of a world about its first repositories and projects.
 func digest(t *testing.T, w *World, n int) [32]byte {
 	h := sha256.New()
 	for i, r := range w.Repos() {
@@ -45,7 +45,7 @@ func TestSameSeedSameWorld(t *testing.T) {
 	if first == digest(t, other, 60) {
 		t.Error("two seeds made the same world")
 	}
-	// The one advanced at once, the other in steps and asked in between.
+	// One is advanced at once, the other in steps with requests in between.
 	a.Advance(30 * day)
 	for range 30 {
 		b.Advance(day)
@@ -60,7 +60,7 @@ func TestSameSeedSameWorld(t *testing.T) {
 	}
 }
 
-// All that is said of a repository agrees with its commits, at any time.
+// All answers about a repository agree with its commits, at any time.
 func TestDerivedDataAgrees(t *testing.T) {
 	w := Generate(3, 400, Options{Now: noon, NoPending: true, Limit: 1 << 30})
 	pushed := 0

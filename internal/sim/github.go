@@ -11,7 +11,7 @@ import (
 
 const jsonType = "application/json; charset=utf-8"
 
-// byName answers for /repos/{owner}/{repo}…, and for what is no repository.
+// byName answers /repos/{owner}/{repo}…, and every path of GitHub that is not known.
 func (x *exchange) byName() {
 	w := x.w
 	w.mu.RLock()
@@ -27,9 +27,9 @@ func (x *exchange) byName() {
 	x.github(moved)
 }
 
-// byID answers for /repositories/{id}…, where a move leads to.
+// byID answers /repositories/{id}…, the target of redirects after a rename.
 func (x *exchange) byID() {
-	id, _ := strconv.ParseInt(x.req.PathValue("id"), 10, 64) // 0 is nobody's
+	id, _ := strconv.ParseInt(x.req.PathValue("id"), 10, 64) // no repository has the id 0
 	x.w.mu.RLock()
 	x.repo = x.w.repoByID[id]
 	x.w.mu.RUnlock()
@@ -101,8 +101,8 @@ func (x *exchange) serveRepo() {
 	}
 }
 
-// sendRendered answers 200, or 304 to a request that names the tag. With a
-// credential the latter is free.
+// sendRendered answers 200, or 304 to a request with the tag in If-None-Match. With a
+// credential, 304 is free of charge.
 func (x *exchange) sendRendered(r *rendered, k cacheKey) {
 	tag := x.weakTag(r)
 	match := x.matches(tag)
@@ -125,13 +125,13 @@ func (x *exchange) sendRendered(r *rendered, k cacheKey) {
 	x.send(http.StatusOK, jsonType, r.body)
 }
 
-// weakTag depends on the body and, as GitHub's, on the credential.
+// weakTag depends on the body and, as on GitHub, on the credential.
 func (x *exchange) weakTag(r *rendered) string {
 	sum := sha256.Sum256(append(r.sum[:], x.budget.id[:]...))
 	return `W/"` + hex.EncodeToString(sum[:]) + `"`
 }
 
-// links points to the neighbours of a page by the repository's id.
+// links returns the Link header of a page, with URLs by the repository's id.
 func (x *exchange) links(k cacheKey, last int) string {
 	if last <= 1 {
 		return ""
@@ -163,7 +163,7 @@ func (x *exchange) links(k cacheKey, last int) string {
 	return b.String()
 }
 
-// movedTo redirects to the repository's id, whatever was asked of it.
+// movedTo redirects to the same endpoint under the repository's id.
 func (x *exchange) movedTo(status int) {
 	if !x.charge(false) {
 		return
@@ -212,8 +212,8 @@ func (x *exchange) gitHubHeader() {
 	h["X-Github-Request-Id"] = []string{id[:4] + ":" + id[4:10] + ":" + id[10:]}
 }
 
-// charge draws the request on its budget and says so in the header. Where the
-// budget ran out meanwhile it answers that, and returns false.
+// charge charges the request to its budget and sets the rate limit headers. If the budget
+// has run out meanwhile, it answers that and returns false.
 func (x *exchange) charge(free bool) bool {
 	if x.service == pyPI {
 		if !free {
@@ -233,7 +233,7 @@ func (x *exchange) charge(free bool) bool {
 	return true
 }
 
-// credentialOK compares the credential with the world's, where it has one.
+// credentialOK reports whether the credential is the one in Options, if that has one.
 func (x *exchange) credentialOK() bool {
 	_, token, _ := strings.Cut(x.req.Header.Get("Authorization"), " ")
 	return x.w.opt.Token == "" || x.budget.anonymous || token == x.w.opt.Token
@@ -245,7 +245,7 @@ func (x *exchange) primaryLimit(r rate) {
 	x.sendPrimaryLimit(r)
 }
 
-// sendPrimaryLimit tells that nothing is left until r.reset.
+// sendPrimaryLimit answers that nothing is left until r.reset.
 func (x *exchange) sendPrimaryLimit(r rate) {
 	r.used = r.limit
 	r.header(x.rw.Header())

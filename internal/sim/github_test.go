@@ -59,8 +59,8 @@ func TestRepository(t *testing.T) {
 	}
 }
 
-// Buckets of seven days end at today's midnight; what is on an edge belongs to
-// the earlier one, and what was made today to none.
+// Buckets of seven days end at today's midnight. A commit on an edge belongs to the
+// earlier one, and a commit of today to none.
 func TestParticipationBuckets(t *testing.T) {
 	w := New(Options{Now: noon, NoPending: true})
 	end := midnight(noon())
@@ -81,7 +81,7 @@ func TestParticipationBuckets(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	w.Advance(day) // the buckets roll every day
+	w.Advance(day) // the buckets move every day
 	got = decode[weeks](t, asGitHub(t, w, "/repos/o/n/stats/participation"))
 	if got.All[51] != 2 || got.All[50] != 2 || got.All[0] != 0 {
 		t.Errorf("a day later: %v", got.All)

@@ -19,14 +19,14 @@ var docs = map[Endpoint]string{
 	Participation: "https://docs.github.com/rest/metrics/statistics#get-the-weekly-commit-count",
 }
 
-// block is the reason for which GitHub withholds a repository.
+// block is the reason why GitHub withholds a repository.
 type block struct {
 	Reason  string  `json:"reason"`
 	Created string  `json:"created_at"`
 	URL     *string `json:"html_url"`
 }
 
-// charged answers with an error that costs a request.
+// charged answers with an error that is charged to the budget.
 func (x *exchange) charged(status int, message, documentation string) {
 	if x.charge(false) {
 		x.gitHubError(status, message, documentation, nil)
@@ -52,8 +52,8 @@ func (x *exchange) gitHubError(status int, message, documentation string, b *blo
 	}{message, documentation, strconv.Itoa(status)}))
 }
 
-// blocked answers that GitHub withholds the repository: 403 for its own terms,
-// 451 for the law's.
+// blocked answers that GitHub withholds the repository: 403 because of its own terms of
+// service, 451 for legal reasons.
 func (x *exchange) blocked(reason string) {
 	if !x.charge(false) {
 		return

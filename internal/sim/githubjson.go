@@ -51,7 +51,7 @@ func (r *Repo) render(k cacheKey, now time.Time) *rendered {
 	return out
 }
 
-// window is the part of n things on the page of k. It notes the last page.
+// window returns which of n items are on the page of k, and notes the last page.
 func window(k cacheKey, n int, out *rendered) (from, to int) {
 	out.last = max((n+k.perPage-1)/k.perPage, 1)
 	from = min((min(k.page, out.last+1)-1)*k.perPage, n)
@@ -116,7 +116,7 @@ var repositoryURLs = [][2]string{
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// user opens a user object. The caller closes it.
+// user opens a user object, which the caller closes.
 func (b *object) user(login string, organization bool) {
 	id, url, kind := userID(login), api+"/users/"+login, "User"
 	if organization {
@@ -199,7 +199,7 @@ func (r *Repo) commitJSON(b *object, h history, i int) {
 	b.close()
 }
 
-// sha names the n-th oldest commit.
+// sha is the hash of the n-th oldest commit.
 func (r *Repo) sha(n int, c Commit) string {
 	id := strconv.FormatInt(r.ID, 10) + " " + strconv.Itoa(n) + " " + stamp(c.At) + " " + c.Author
 	sum := sha256.Sum256([]byte(id))

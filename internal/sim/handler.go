@@ -33,7 +33,7 @@ func (w *World) routes() http.Handler {
 	return mux
 }
 
-// exchange is one request to one of the services and its answer.
+// exchange is one request to one of the services, and its answer.
 type exchange struct {
 	w        *World
 	rw       http.ResponseWriter
@@ -43,14 +43,14 @@ type exchange struct {
 	counters *counters
 	status   int // of the answer; 0 until it is sent
 
-	repo    *Repo    // nil where none is meant or known
+	repo    *Repo    // nil if the request is not about one, or it is unknown
 	project *Project // likewise
-	direct  bool     // asked by id, or as redirected: no redirect fault strikes
+	direct  bool     // asked for by id, or after a redirect: no redirect fault strikes
 	budget  *budget
-	cut     cut // how the body fails to arrive
+	cut     cut // how the body is cut short
 }
 
-// exchange makes a handler that counts, waits for the latency and answers.
+// exchange returns a handler that counts the request, waits for the latency and answers.
 func (w *World) exchange(s service, e Endpoint, answer func(*exchange)) http.HandlerFunc {
 	return func(rw http.ResponseWriter, req *http.Request) {
 		x := &exchange{w: w, rw: rw, req: req, service: s, endpoint: e}
@@ -66,8 +66,8 @@ func (w *World) exchange(s service, e Endpoint, answer func(*exchange)) http.Han
 	}
 }
 
-// wait lets time pass, unless the client or the world goes first. Then nobody
-// is left to answer.
+// wait waits for d. If the client or the world ends first, it aborts the handler:
+// nobody is left to answer.
 func (x *exchange) wait(d time.Duration) {
 	if d > 0 && !pause(x.req.Context(), x.w.ctx, d) {
 		panic(http.ErrAbortHandler)
@@ -86,8 +86,8 @@ func pause(client, world context.Context, d time.Duration) bool {
 	return false
 }
 
-// elsewhere is the host that the fault "elsewhere" redirects to. A client that
-// follows it through World.Transport ends here again and is found out.
+// elsewhere is the host that the fault "elsewhere" redirects to. A client that follows
+// it through World.Transport ends up here again and is detected.
 const elsewhere = "elsewhere.invalid"
 
 func (x *exchange) foreign() {
@@ -97,7 +97,7 @@ func (x *exchange) foreign() {
 	x.send(http.StatusMisdirectedRequest, "text/plain; charset=utf-8", []byte("This host is not part of the world.\n"))
 }
 
-// base is scheme and host as the client knows this server.
+// base is the scheme and host by which the client knows this server.
 func (x *exchange) base() string {
 	if x.req.TLS != nil {
 		return "https://" + x.req.Host
@@ -105,19 +105,19 @@ func (x *exchange) base() string {
 	return "http://" + x.req.Host
 }
 
-// redirect answers with a Location, absolute.
+// redirect answers with an absolute Location.
 func (x *exchange) redirect(status int, path, contentType string, body []byte) {
 	x.rw.Header()["Location"] = []string{x.base() + path}
 	x.send(status, contentType, body)
 }
 
-// page reads per_page and page as GitHub does: nonsense means the default.
+// page reads per_page and page as GitHub does: an invalid value means the default.
 func (x *exchange) page() (perPage, page int) {
 	perPage, page = 30, 1
 	if x.req.URL.RawQuery == "" {
 		return perPage, page
 	}
-	q, _ := url.ParseQuery(x.req.URL.RawQuery) // what it could read
+	q, _ := url.ParseQuery(x.req.URL.RawQuery) // the part that is valid
 	if n, err := strconv.Atoi(q.Get("per_page")); err == nil && n > 0 {
 		perPage = min(n, 100)
 	}
@@ -143,7 +143,7 @@ func (x *exchange) matches(tag string) bool {
 	return false
 }
 
-// send sends the answer, or what the fault in force leaves of it.
+// send sends the answer, or the part of it that the fault leaves.
 func (x *exchange) send(status int, contentType string, body []byte) {
 	h := x.rw.Header()
 	if contentType != "" {
@@ -159,11 +159,11 @@ func (x *exchange) send(status int, contentType string, body []byte) {
 	x.status = status
 	x.rw.WriteHeader(status)
 	if len(body) > 0 {
-		_, _ = x.rw.Write(body) // the client may have gone
+		_, _ = x.rw.Write(body) // the client may have disconnected
 	}
 }
 
-// plain answers a line of text.
+// plain answers with a line of text.
 func plain(rw http.ResponseWriter, status int, format string, args ...any) {
 	rw.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	rw.WriteHeader(status)

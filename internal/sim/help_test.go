@@ -20,7 +20,7 @@ func noon() time.Time { return time.Date(2026, 3, 18, 12, 0, 0, 0, time.UTC) }
 
 func at(days float64) time.Time { return noon().Add(-time.Duration(days * float64(day))) }
 
-// reply is an answer with its body read, up to a MiB by get.
+// reply is an answer with its body, of which get reads up to 1 MiB.
 type reply struct {
 	status int
 	header http.Header
@@ -40,7 +40,7 @@ func ask(t testing.TB, w *World, target string, headers ...string) reply {
 	return reply{rec.Code, rec.Header(), rec.Body.String()}
 }
 
-// asGitHub sends it with a credential.
+// asGitHub is ask with a credential.
 func asGitHub(t testing.TB, w *World, target string, headers ...string) reply {
 	t.Helper()
 	return ask(t, w, target, append([]string{"Authorization", "Bearer one"}, headers...)...)

@@ -10,7 +10,7 @@ import (
 	"sync"
 )
 
-// A Listener is a net.Listener in memory: DialContext is the only way to it.
+// A Listener is a net.Listener in memory, which is reached only by DialContext.
 // Its connections are those of net.Pipe, so it works in a testing/synctest bubble.
 type Listener struct {
 	conns chan net.Conn
@@ -18,7 +18,7 @@ type Listener struct {
 	once  sync.Once
 }
 
-// Listen returns a new listener in memory. Close of the world closes it.
+// Listen returns a new listener in memory. Closing the world closes it.
 func (w *World) Listen() *Listener {
 	l := &Listener{conns: make(chan net.Conn), done: make(chan struct{})}
 	context.AfterFunc(w.ctx, func() { _ = l.Close() })
@@ -72,9 +72,8 @@ type memory struct {
 	running   sync.WaitGroup // Serve, and the connections
 }
 
-// Transport returns a transport whose every connection leads to a server of
-// this world, whatever host a URL names, without a network. It is the same for
-// every call, and of use until Close.
+// Transport returns a transport that connects to a server of this world, whatever host
+// a URL names, without a network. Every call returns the same one. It works until Close.
 func (w *World) Transport() *http.Transport {
 	m := &w.memory
 	m.mu.Lock()
@@ -86,7 +85,7 @@ func (w *World) Transport() *http.Transport {
 	m.transport = &http.Transport{DialContext: l.DialContext, MaxIdleConnsPerHost: 128, MaxResponseHeaderBytes: 64 << 10}
 	m.server = &http.Server{
 		Handler:  w.handler,
-		ErrorLog: log.New(io.Discard, "", 0), // aborted answers are what faults are for
+		ErrorLog: log.New(io.Discard, "", 0), // faults abort answers on purpose
 		ConnState: func(_ net.Conn, s http.ConnState) {
 			switch s {
 			case http.StateNew:
@@ -96,13 +95,13 @@ func (w *World) Transport() *http.Transport {
 			}
 		},
 	}
-	m.running.Go(func() { _ = m.server.Serve(l) }) // ends with Close, for no other reason
+	m.running.Go(func() { _ = m.server.Serve(l) }) // ends only with Close
 	return m.transport
 }
 
-// Close ends what still waits in the world, closes its listeners and stops the
-// server behind Transport, and returns when all that has stopped. The world
-// itself may still be looked at.
+// Close aborts the answers that are waiting, closes the listeners and stops the server
+// behind Transport, and returns when all that has ended. The world itself can still be
+// read.
 func (w *World) Close() error {
 	w.cancel()
 	m := &w.memory

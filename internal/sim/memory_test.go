@@ -73,7 +73,7 @@ func TestStallAndSlow(t *testing.T) {
 	})
 }
 
-// Close ends what is waiting, and nothing is left of it.
+// Close aborts what is waiting, and leaves nothing running.
 func TestCloseEndsWhatWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, r, _ := small(t, Options{})
@@ -110,7 +110,7 @@ func TestCloseEndsWhatWaits(t *testing.T) {
 	})
 }
 
-// Every fault in memory, too, leaves no goroutine; goleak and the bubble look.
+// In memory, too, no fault leaves a goroutine: goleak and the bubble check that.
 func TestFaultsInMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, r, _ := small(t, Options{AnonymousLimit: 1000})
@@ -144,8 +144,8 @@ func TestTooManyInFlight(t *testing.T) {
 	})
 }
 
-// Many clients while everything changes. The race detector is the judge; the
-// rest is that every answer is one.
+// Many clients while everything changes. This is for the race detector; besides, every
+// answer must have a status.
 func TestConcurrentUse(t *testing.T) {
 	w := Generate(9, 60, Options{Limit: 1 << 30, AnonymousLimit: 1 << 30})
 	defer w.Close()

@@ -17,16 +17,17 @@ var nouns = strings.Fields(`otter lantern thimble badger kettle walnut heron sat
 	dipper earwig fennel gosling hedgehog inkwell jerkin kipper limpet mallet nettle oxbow parsnip quince rivet
 	spindle teasel`)
 
-// suffixes make the names ones that nobody bears.
+// suffixes turn the names into ones that do not exist.
 var suffixes = strings.Fields(`ling wick fold mere kin thorpe garth combe beck holt stead wold shaw rigg dale lea`)
 
 var prefixes = []string{"django-", "django-", "django-", "django-", "dj-", "drf-", "wagtail-", ""}
 
-// projectName is the i-th name of a world. No two of a world are the same.
+// projectName is the i-th name of a world. The names of a world are distinct.
 func projectName(seed uint64, i int) string {
 	combinations := len(adjectives) * len(nouns) * len(suffixes)
 	d := roll(seed, 11)
-	// 104729 is a prime that divides no list's length: the walk meets every combination once.
+	// 104729 is a prime that does not divide the length of any list, so every combination
+	// occurs once.
 	n := (d.below(combinations) + i%combinations*104729) % combinations
 	name := adjectives[n%len(adjectives)] + "-"
 	n /= len(adjectives)

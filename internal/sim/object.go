@@ -2,8 +2,8 @@ package sim
 
 import "strconv"
 
-// object writes JSON member by member, in the order of the real answers and
-// much faster than by reflection.
+// object writes JSON member by member, in the order of the real answers and much faster
+// than encoding/json would.
 type object struct{ buf []byte }
 
 func (b *object) comma() {
@@ -33,7 +33,8 @@ func (b *object) add(pairs ...any) {
 	}
 }
 
-// array writes n elements, each by a call of element, which opens with comma.
+// array writes n elements. element writes one, and has to begin with a call of comma or
+// open.
 func (b *object) array(n int, element func(i int)) {
 	b.comma()
 	b.buf = append(b.buf, '[')

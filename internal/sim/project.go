@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Status is where a PyPI project stands in its life.
+// Status is the lifecycle status of a PyPI project (PEP 792).
 type Status string
 
 const (
@@ -36,28 +36,29 @@ type Project struct {
 	ProjectURLs       map[string]string // null where nil
 	RequiresPython    string            // of releases that declare none of their own
 
-	// Releases in any order. A generated project has its own besides these; one
-	// of the same version declared here replaces it.
+	// Releases in any order. A generated project also has releases of its own; one
+	// declared here replaces that of the same version.
 	Releases []Release
-	// Latest is info.version; "" means by PyPI's rule: not yanked first, then
-	// final before pre-release, then version order.
+	// Latest is info.version; "" means the one that PyPI's rule gives: not yanked before
+	// yanked, then final before pre-release, then the highest version.
 	Latest string
-	// Serial grows with every change of the project. 0 when declared: chosen.
+	// Serial grows with every change of the project. If it is 0 when the project is
+	// added, one is chosen.
 	Serial int64
 
 	Unlisted bool // left out of what World.Catalogue derives
 
 	gen         *projectHistory // a generated project's own releases; nil for a declared one
-	timeless    bool            // shows its releases whatever the clock says
+	timeless    bool            // its releases are visible whatever the clock says
 	lastSerial  int64           // Serial as of the end of the last Edit
-	serialFrom  time.Time       // Serial counts what happened until then
+	serialFrom  time.Time       // Serial covers the changes until then
 	catalogueID int
 }
 
 // A Release is one version of a project.
 type Release struct {
 	Version        string
-	Yanked         bool // as all of its files are
+	Yanked         bool // and so are all of its files
 	YankedReason   string
 	RequiresPython *string // nil means the project's
 	Files          []File  // may be empty
@@ -67,13 +68,13 @@ type Release struct {
 
 // A File is one distribution file.
 type File struct {
-	Name     string // "" means one made up from project and version
+	Name     string // "" means one made from project and version
 	Uploaded time.Time
 	Wheel    bool
 	Size     int64
 }
 
-// uploaded is the earliest upload of a file, or zero without files.
+// uploaded is the time of the earliest upload of a file, or zero without files.
 func (r *Release) uploaded() (t time.Time) {
 	for _, f := range r.Files {
 		if t.IsZero() || f.Uploaded.Before(t) {
@@ -83,8 +84,8 @@ func (r *Release) uploaded() (t time.Time) {
 	return t
 }
 
-// visible returns the releases made by now in version order, and when that may
-// next change.
+// visible returns the releases so far, in version order, and when that may next
+// change.
 func (p *Project) visible(now time.Time) (list []Release, until time.Time) {
 	until = never
 	var own []Release
@@ -124,8 +125,8 @@ func (p *Project) serial(releases []Release) int64 {
 	return p.Serial + secondsBetween(p.serialFrom, last)
 }
 
-// noteEdit moves the serial past everything that it has been if the project
-// was changed; a serial that the edit itself set stands.
+// noteEdit moves the serial past all of its former values if the project was changed.
+// A serial that the edit itself has set is kept.
 func (p *Project) noteEdit(changed bool, now time.Time) {
 	switch {
 	case p.Serial != p.lastSerial:
@@ -137,12 +138,12 @@ func (p *Project) noteEdit(changed bool, now time.Time) {
 	p.lastSerial = p.Serial
 }
 
-// secondsBetween rounds up, so that what is later is more.
+// secondsBetween rounds up, so that a later time always gives a larger number.
 func secondsBetween(a, b time.Time) int64 {
 	return int64(max(b.Sub(a)+time.Second-1, 0) / time.Second)
 }
 
-// latest picks the release that info describes; nil without releases.
+// latest returns the release that info describes, nil without releases.
 func (p *Project) latest(releases []Release) *Release {
 	var best *Release
 	for i := range releases {
@@ -157,7 +158,8 @@ func (p *Project) latest(releases []Release) *Release {
 	return best
 }
 
-// betterLatest takes r to stand behind best in version order.
+// betterLatest reports whether r, which comes after best in version order, replaces it
+// as the latest release.
 func betterLatest(r, best *Release) bool {
 	if r.Yanked != best.Yanked {
 		return best.Yanked
@@ -173,8 +175,8 @@ func (p *Project) gone(releases []Release) bool {
 	return p.Status == Deleted || p.Status == Quarantined || len(releases) == 0
 }
 
-// fingerprint tells changes of all but the serial. Archiving a project does
-// not move its serial on PyPI either.
+// fingerprint changes with everything but the serial and archiving, which does not
+// move a project's serial on PyPI.
 func (p *Project) fingerprint() uint64 {
 	c := *p
 	c.Serial = 0
@@ -185,13 +187,13 @@ func (p *Project) fingerprint() uint64 {
 		c.Status = Active
 	}
 	h := fnv.New64a()
-	_ = json.NewEncoder(h).Encode(&c) // a hash takes everything, and the struct has no type that JSON lacks
+	_ = json.NewEncoder(h).Encode(&c) // writing to a hash cannot fail, and JSON can encode every type of the struct
 	return h.Sum64()
 }
 
 func (p *Project) url() string { return "https://pypi.org/project/" + p.Name + "/" }
 
-// fileName is how build tools name a distribution file.
+// fileName is the name that build tools give to a distribution file.
 func (p *Project) fileName(version string, f File) string {
 	switch {
 	case f.Name != "":

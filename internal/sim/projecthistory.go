@@ -7,14 +7,14 @@ import (
 
 // projectHistory computes a generated project's releases on demand.
 type projectHistory struct {
-	seed   uint64
-	anchor time.Time
-	first  time.Time
-	count  int     // releases before the anchor
-	rate   float64 // releases a day, from the anchor on
-	style  versionStyle
-	yanked bool // every release is
-	bare   bool // the newest release before the anchor has no files
+	seed    uint64
+	anchor  time.Time
+	first   time.Time
+	count   int     // releases before the anchor
+	rate    float64 // releases a day, from the anchor on
+	style   versionStyle
+	yanked  bool // every release is
+	noFiles bool // the newest release before the anchor has no files
 }
 
 // versionStyle is how a project numbers its releases.
@@ -23,10 +23,10 @@ type versionStyle int
 const (
 	semantic versionStyle = iota
 	calendar
-	twoPart       // 0.9, 0.10: where text order and version order differ
-	preOnly       // never left its pre-releases
-	epochs        // began anew under an epoch
-	lettersBefore // finals with release candidates before them
+	twoPart        // 0.9, 0.10: where text order and version order differ
+	preOnly        // never left its pre-releases
+	epochs         // began anew under an epoch
+	withCandidates // finals with release candidates before them
 	styles
 )
 
@@ -44,16 +44,15 @@ func (s versionStyle) version(i int, at time.Time) string {
 			return "20" + n(12+i) + ".1"
 		}
 		return "1!0." + n(i-2)
-	case lettersBefore:
+	case withCandidates:
 		return n(1+i/8) + "." + n(i/2%4) + []string{"rc1", ""}[i%2]
 	}
 	return n(i/12) + "." + n(i/3%4+1) + "." + n(i%3)
 }
 
-// releases lists what was released by now, oldest first, and says when the
-// next release may come.
+// releases returns the releases so far, oldest first, and when the next one may come.
 func (g *projectHistory) releases(p *Project, now time.Time) (list []Release, until time.Time) {
-	// The last of the past comes well before the anchor.
+	// The last release before the anchor is well before it.
 	span := g.anchor.Sub(g.first) - 2*day
 	for i := range g.count {
 		at := g.first.Add(span / time.Duration(g.count) * time.Duration(i))
@@ -61,7 +60,7 @@ func (g *projectHistory) releases(p *Project, now time.Time) (list []Release, un
 		at = at.Add(time.Duration(d.below(80_000)) * time.Second).Truncate(time.Second)
 		list = append(list, g.release(p, i, at))
 	}
-	if g.bare && len(list) > 0 {
+	if g.noFiles && len(list) > 0 {
 		list[len(list)-1].Files = nil
 	}
 	if g.rate == 0 {

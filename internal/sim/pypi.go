@@ -16,7 +16,7 @@ var (
 	varyPyPI   = []string{"Accept, Accept-Encoding"}
 )
 
-// projectJSON answers for /pypi/{name}/json.
+// projectJSON answers /pypi/{name}/json.
 func (x *exchange) projectJSON() {
 	if !x.pypi(x.req.PathValue("name")) {
 		return
@@ -31,7 +31,7 @@ func (x *exchange) withoutSlash() {
 	}
 }
 
-// simpleProject answers for /simple/{name}/, or redirects there.
+// simpleProject answers /simple/{name}/, or redirects there.
 func (x *exchange) simpleProject() {
 	name := x.req.PathValue("name")
 	if !x.pypi(name) {
@@ -47,7 +47,7 @@ func (x *exchange) simpleProject() {
 	x.pypiPage(k, simpleContentType(k), cacheIndex)
 }
 
-// simpleIndex answers for /simple/.
+// simpleIndex answers /simple/.
 func (x *exchange) simpleIndex() {
 	if !x.pypi("") {
 		return
@@ -63,9 +63,9 @@ func simpleContentType(k cacheKey) string {
 	return simpleType
 }
 
-// pypi does what all answers of PyPI have in common: it looks at the client's
-// manners, finds the project and lets faults strike. It reports whether there
-// is still something to answer.
+// pypi does what all answers of PyPI have in common: it checks the User-Agent and that
+// no credential was sent, finds the project and applies faults. It reports whether the
+// request is still to be answered.
 func (x *exchange) pypi(name string) bool {
 	h := x.rw.Header()
 	h["X-Content-Type-Options"] = noSniff
@@ -91,14 +91,14 @@ func (x *exchange) pypi(name string) bool {
 	return !x.faulted()
 }
 
-// properAgent reports whether a User-Agent names program, version and contact.
+// properAgent reports whether a User-Agent names a program, a version and a contact.
 func properAgent(agent string) bool {
 	program, rest, _ := strings.Cut(agent, "/")
 	return program != "" && rest != "" && (strings.Contains(rest, "://") || strings.Contains(rest, "@"))
 }
 
-// gzip reports whether the client asks for it. A body that a fault is to break
-// must stay readable up to there.
+// gzip reports whether to compress the body: the client accepts it, and no fault is to
+// cut the body, which must be readable up to the cut.
 func (x *exchange) gzip() bool {
 	if x.cut == broken {
 		return false

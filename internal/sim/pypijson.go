@@ -65,7 +65,7 @@ type infoAnswer struct {
 	YankedReason           *string           `json:"yanked_reason"`
 }
 
-// downloads are -1 throughout: PyPI no longer counts here.
+// downloads are all -1: PyPI no longer fills them in.
 type downloads struct {
 	LastDay   int `json:"last_day"`
 	LastMonth int `json:"last_month"`
@@ -170,14 +170,14 @@ func (p *Project) files(r *Release) []fileAnswer {
 	return list
 }
 
-// reverse makes another digest of one: nobody checks them against a file.
+// reverse makes another digest from one: they are never checked against a file.
 func reverse(s string) string {
 	b := []byte(s)
 	slices.Reverse(b)
 	return string(b)
 }
 
-// statusName is the status as the simple index calls it.
+// statusName is the status as the simple index writes it.
 func (p *Project) statusName() Status {
 	if p.Status == "" {
 		return Active
@@ -185,8 +185,8 @@ func (p *Project) statusName() Status {
 	return p.Status
 }
 
-// simple is the project's page of the simple index. PyPI says the status in a
-// member of its own; the specification has it in meta.
+// simple is the project's page in the simple index. PyPI states the status in a member
+// of its own; in the specification, it is in meta.
 func (p *Project) simple(releases []Release, serial int64, asHTML bool) []byte {
 	if p.Status == Quarantined {
 		releases = nil
@@ -229,7 +229,8 @@ func (p *Project) simple(releases []Release, serial int64, asHTML bool) []byte {
 		"project-status": marker, "versions": versions})
 }
 
-// renderIndex is the whole simple index. Called with the read lock held.
+// renderIndex is the list of all projects in the simple index. It is called with the
+// read lock held.
 func (w *World) renderIndex(k cacheKey, now time.Time) *rendered {
 	type entry struct {
 		Serial     int64  `json:"_last-serial"`

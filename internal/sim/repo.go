@@ -19,7 +19,7 @@ type Repo struct {
 	Homepage      string
 	Stars         int // stargazers_count and watchers_count
 	Forks         int
-	Subscribers   int // subscribers_count: who watches, as GitHub has it now; no relation to Stars
+	Subscribers   int // subscribers_count: who watches, as GitHub counts them now; unrelated to Stars
 	Archived      bool
 	Disabled      bool
 	DefaultBranch string // "" means main
@@ -27,10 +27,10 @@ type Repo struct {
 	Organization  bool   // the owner is one
 	Created       time.Time
 
-	// Commits are those of the default branch, in any order. A generated
-	// repository has its own besides these. Without any, it is empty.
+	// Commits are those of the default branch, in any order. A generated repository
+	// also has commits of its own. A repository without commits is empty.
 	Commits []Commit
-	// Extra contributors add to those that the commits' authors make.
+	// Extra adds contributors, or contributions, to those of the commits' authors.
 	Extra []Contributor
 
 	OldNames   []string // they redirect to this repository; see World.Rename
@@ -42,14 +42,14 @@ type Repo struct {
 	Unlisted bool // left out of what World.Catalogue derives
 
 	gen         *repoHistory // a generated repository's own events; nil for a declared one
-	timeless    bool         // shows its commits whatever the clock says
+	timeless    bool         // its commits are visible whatever the clock says
 	catalogueID int
 }
 
 // A Commit is one on the default branch.
 type Commit struct {
 	At     time.Time // author and committer date
-	Author string    // login; "" where GitHub knows none for the address
+	Author string    // login; "" if GitHub does not know the author's e-mail address
 	Merge  bool
 }
 
@@ -91,7 +91,7 @@ func (r *Repo) Name() string {
 // URL is the repository's page.
 func (r *Repo) URL() string { return "https://github.com/" + r.FullName }
 
-// history is the default branch as of one moment.
+// history is the default branch at one moment.
 type history struct {
 	commits []Commit  // newest first
 	until   time.Time // when it may next change
@@ -131,11 +131,12 @@ func (h history) head() string {
 	return fmt.Sprint(len(h.commits), h.commits[0].At.UnixNano())
 }
 
-// maxContributors is how many GitHub links to logins; the rest it takes for anonymous.
+// maxContributors is how many authors GitHub links to logins; the others count as
+// anonymous.
 const maxContributors = 500
 
-// contributors are the authors by number of commits, descending; those with
-// the same number in the order of their first commit.
+// contributors returns the authors in descending order of their numbers of commits;
+// those with the same number are in the order of their first commits.
 func (r *Repo) contributors(h history) []Contributor {
 	at := map[string]int{}
 	var list []Contributor
@@ -161,8 +162,8 @@ func (r *Repo) contributors(h history) []Contributor {
 	return list[:min(len(list), maxContributors)]
 }
 
-// weeks counts the commits that are no merges in the 52 periods of seven days
-// before today's UTC midnight, oldest first: all of them, and the owner's.
+// weeks counts the commits that are not merges in the 52 periods of seven days before
+// today's UTC midnight, oldest first: those of all authors, and the owner's.
 func (r *Repo) weeks(h history, now time.Time) (all, owner [52]int) {
 	end := midnight(now)
 	for _, c := range h.commits {
@@ -182,7 +183,8 @@ func (r *Repo) weeks(h history, now time.Time) (all, owner [52]int) {
 	return all, owner
 }
 
-// stars is what is shown at a time: a generated repository's drift a little every day.
+// stars is the number at a time: that of a generated repository drifts a little every
+// day.
 func (r *Repo) stars(now time.Time) int {
 	if r.gen == nil {
 		return r.Stars

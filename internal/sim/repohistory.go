@@ -5,19 +5,19 @@ import (
 	"time"
 )
 
-// repoHistory computes a generated repository's commits on demand, from a few
-// numbers, so that a world of many repositories takes little memory.
+// repoHistory computes a generated repository's commits on demand, from a few numbers,
+// so that a world of many repositories needs little memory.
 type repoHistory struct {
-	world  uint64 // the world's seed
-	seed   uint64
-	anchor time.Time // the world's first midnight: the past lies before it
-	born   time.Time // no commit before
-	newest time.Time // the past's last push
-	rate   float64   // pushes a day, in the past
-	wake   float64   // pushes a day, from the anchor on
-	owner  string
-	people int     // distinct authors
-	growth float64 // stars a day
+	world   uint64 // the world's seed
+	seed    uint64
+	anchor  time.Time // the world's first midnight, which ends the past
+	born    time.Time // no commit before
+	newest  time.Time // the last push of the past
+	rate    float64   // pushes a day, in the past
+	newRate float64   // pushes a day, from the anchor on
+	owner   string
+	people  int     // distinct authors
+	growth  float64 // stars a day
 }
 
 const maxPast = 6000 // commits
@@ -50,10 +50,10 @@ func (g *repoHistory) past() []Commit {
 	return list
 }
 
-// since lists the commits from the anchor to now, oldest first, and says when
-// the next one may come. Commits up to the past's number n came before.
+// since returns the commits from the anchor to now, oldest first, and when the next one
+// may come. n is the number of commits before the anchor.
 func (g *repoHistory) since(now time.Time, n int) (list []Commit, until time.Time) {
-	if g.wake == 0 {
+	if g.newRate == 0 {
 		return nil, never
 	}
 	for start := g.anchor; ; start = start.Add(day) {
@@ -61,7 +61,7 @@ func (g *repoHistory) since(now time.Time, n int) (list []Commit, until time.Tim
 			return list, start
 		}
 		d := roll(g.seed, 2, uint64(start.Unix()))
-		if !d.chance(g.wake) {
+		if !d.chance(g.newRate) {
 			continue
 		}
 		at := start.Add(time.Duration(d.below(80_000)) * time.Second)
@@ -77,8 +77,8 @@ func (g *repoHistory) since(now time.Time, n int) (list []Commit, until time.Tim
 	}
 }
 
-// author of the i-th commit, counted from the oldest, of a past of n commits.
-// Everybody gets one in the course of the past; most are the owner's.
+// author returns the author of the i-th commit, counted from the oldest, where the past
+// has n commits. Everybody has at least one commit in the past; most are the owner's.
 func (g *repoHistory) author(i, n int) string {
 	stride := max(n/g.people, 1)
 	if i%stride == 0 && i/stride < g.people {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Stats says what was asked of a world since it was made, or since ResetStats.
+// Stats counts the requests to a world since it was made, or since ResetStats.
 type Stats struct {
 	Now            time.Time        `json:"now"` // the world's time
 	Requests       int64            `json:"requests"`
@@ -22,10 +22,10 @@ type Stats struct {
 // ServiceStats is the part of one service.
 type ServiceStats struct {
 	Requests     int64            `json:"requests"`
-	Charged      int64            `json:"charged"`     // drawn from a primary budget; on PyPI, all but 304
-	OverBudget   int64            `json:"over_budget"` // refused because a primary budget was out
+	Charged      int64            `json:"charged"`     // charged to a primary budget; on PyPI, all but 304
+	OverBudget   int64            `json:"over_budget"` // refused because a primary budget was used up
 	PeakInFlight int64            `json:"peak_in_flight"`
-	ByStatus     map[string]int64 `json:"by_status"` // "0" is an answer broken off before its status
+	ByStatus     map[string]int64 `json:"by_status"` // "0" is an answer that was aborted before its status
 	ByEndpoint   map[string]int64 `json:"by_endpoint"`
 }
 
@@ -38,13 +38,13 @@ type Violation struct {
 
 // The kinds of violation.
 const (
-	BadUserAgent     = "user-agent"  // one without program, version and contact, to PyPI
-	OverBudget       = "over-budget" // a request after more than 100 that found the budget out
+	BadUserAgent     = "user-agent"  // a User-Agent without program, version and contact, to PyPI
+	OverBudget       = "over-budget" // a request after 100 others that came when the budget was used up
 	TooManyInFlight  = "in-flight"   // more than 100 requests at a time, to GitHub
 	LeakedCredential = "credential"  // sent to PyPI, or after a redirect to another host
 )
 
-// counters is what Stats is made of. ResetStats puts a new one in its place.
+// counters are the numbers behind Stats. ResetStats replaces them by new ones.
 type counters struct {
 	services [2]serviceCounters
 	paths    sync.Map // string -> *atomic.Int64
@@ -68,7 +68,7 @@ const maxPaths = 1 << 20 // distinct paths counted
 
 func newCounters() *counters { return &counters{kinds: map[string]int64{}} }
 
-// begin counts the arrival of a request. The caller calls done when it is answered.
+// begin counts the arrival of a request. The caller calls done once it is answered.
 func (w *World) begin(s service, e Endpoint, req *http.Request) (c *counters, done func(status int)) {
 	c = w.counters.Load()
 	x := &c.services[s]
@@ -113,8 +113,8 @@ func (w *World) violation(c *counters, kind string, req *http.Request) {
 	c.last = append(c.last, Violation{kind, w.Now(), req.URL.Path})
 }
 
-// Stats returns the counts so far. Requests in flight are counted, their
-// status is not yet.
+// Stats returns the counts so far. They include requests in flight, but not yet their
+// statuses.
 func (w *World) Stats() Stats {
 	c := w.counters.Load()
 	s := Stats{Now: w.Now(), GitHub: c.services[gitHub].stats(), PyPI: c.services[pyPI].stats(), ViolationKinds: map[string]int64{}, LastViolations: []Violation{}}
@@ -147,7 +147,7 @@ func (x *serviceCounters) stats() ServiceStats {
 	return s
 }
 
-// PathCounts says how often each path was asked for, its query left out.
+// PathCounts returns how often each path, without its query, was asked for.
 func (w *World) PathCounts() map[string]int64 {
 	m := map[string]int64{}
 	w.counters.Load().paths.Range(func(path, n any) bool {

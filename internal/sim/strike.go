@@ -16,7 +16,8 @@ import (
 // movedMark is the query key of a project's URL after a redirect fault.
 const movedMark = "moved"
 
-// faulted lets the fault in force strike, and reports whether that was the answer.
+// faulted applies the fault that is set, if any, and reports whether that has answered
+// the request.
 func (x *exchange) faulted() bool {
 	f := x.w.faults.take(x)
 	if f == "" {
@@ -42,7 +43,7 @@ func (x *exchange) contentType() string {
 	return "application/json"
 }
 
-// status answers with {} or, where it must, without a body.
+// status answers with {}, or without a body where HTTP allows none.
 func status(code int) func(*exchange) bool {
 	return func(x *exchange) bool {
 		switch {
@@ -56,7 +57,7 @@ func status(code int) func(*exchange) bool {
 	}
 }
 
-// message answers with an error in the service's shape.
+// message answers with an error in the form of the service.
 func message(code int, text string) func(*exchange) bool {
 	return func(x *exchange) bool {
 		switch {
@@ -83,7 +84,7 @@ func page(code int) func(*exchange) bool {
 
 func (x *exchange) sendPage(code int) {
 	title := strconv.Itoa(code) + " " + http.StatusText(code)
-	x.send(code, "text/html; charset=utf-8", []byte("<!DOCTYPE html>\n<html><head><title>"+title+"</title></head>\n<body><h1>"+title+"</h1><p>Sent by a machine in the way.</p></body></html>\n"))
+	x.send(code, "text/html; charset=utf-8", []byte("<!DOCTYPE html>\n<html><head><title>"+title+"</title></head>\n<body><h1>"+title+"</h1><p>Sent by a proxy on the way.</p></body></html>\n"))
 }
 
 func moved(code int) func(*exchange) bool {
@@ -125,7 +126,7 @@ func (x *exchange) primaryFault() bool {
 	return true
 }
 
-// secondary answers that there were too many requests at a time.
+// secondary answers that the secondary rate limit is exceeded.
 func secondary(code int, retryAfter string) func(*exchange) bool {
 	return func(x *exchange) bool {
 		if !x.charge(false) {
@@ -180,8 +181,8 @@ func (x *exchange) wrongTypes() bool {
 	return true
 }
 
-// bomb is one MiB of a JSON text's white space, compressed, 256 times: gzip
-// members follow each other as one stream.
+// bomb is 256 times one MiB of white space, each compressed as a gzip member: together
+// they decompress as one stream, which might be the beginning of JSON.
 var bomb = sync.OnceValue(func() []byte {
 	return bytes.Repeat(compress(bytes.Repeat([]byte(" "), 1<<20)), 256)
 })
@@ -204,7 +205,7 @@ func (x *exchange) endlessHeaders() bool {
 		for i := 0; b.Len() < 1<<20; i++ {
 			fmt.Fprintf(&b, "X-Filler-%d: %s\r\n", i, strings.Repeat("x", 1000))
 		}
-		_, _ = conn.Write([]byte(b.String())) // the client is right to go
+		_, _ = conn.Write([]byte(b.String())) // the client may rightly have disconnected
 	})
 	return true
 }
@@ -216,21 +217,21 @@ func (x *exchange) reset() bool {
 	return true
 }
 
-// resetConn makes the close that follows a reset instead of an orderly end. An
-// in-memory connection knows no difference.
+// resetConn turns the close that follows into a reset of the connection. In-memory
+// connections do not know the difference.
 func resetConn(conn net.Conn) {
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
 	}
 }
 
-const rawTimeout = 10 * time.Second // for a client that does not read what it gets
+const rawTimeout = 10 * time.Second // for a client that does not read
 
-// raw takes the connection from the server, lets f use it and closes it.
+// raw hijacks the connection, lets f use it and closes it.
 func (x *exchange) raw(f func(net.Conn)) {
 	conn, _, err := http.NewResponseController(x.rw).Hijack()
 	if err != nil {
-		panic(http.ErrAbortHandler) // not a connection of HTTP/1: ending the answer is all there is
+		panic(http.ErrAbortHandler) // not an HTTP/1 connection: the answer can only be aborted
 	}
 	defer conn.Close()
 	defer context.AfterFunc(x.w.ctx, func() { _ = conn.Close() })()
@@ -238,7 +239,7 @@ func (x *exchange) raw(f func(net.Conn)) {
 	f(conn)
 }
 
-// cut is how a body fails to arrive.
+// cut is how the body of an answer is cut short.
 type cut int
 
 const (
@@ -249,7 +250,7 @@ const (
 	broken
 )
 
-// cutting lets the regular answer follow, cut.
+// cutting lets the regular answer follow, cut short.
 func cutting(c cut) func(*exchange) bool {
 	return func(x *exchange) bool {
 		x.cut = c
@@ -272,10 +273,10 @@ func (x *exchange) sendCut(status int, body []byte) {
 	x.status = status
 	x.rw.WriteHeader(status)
 	if c != resetLater {
-		_, _ = x.rw.Write(half) // the client may have gone
+		_, _ = x.rw.Write(half) // the client may have disconnected
 	}
 	if err := http.NewResponseController(x.rw).Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return // the client has gone
+		return // the client has disconnected
 	}
 	switch c {
 	case stalled:

@@ -9,14 +9,15 @@ import (
 	"strings"
 )
 
-// versionPattern is PEP 440's, which takes a good deal more spellings than it recommends.
+// versionPattern is that of PEP 440, which accepts many more spellings than it
+// recommends.
 var versionPattern = regexp.MustCompile(`(?i)^\s*v?(?:(\d+)!)?(\d+(?:\.\d+)*)` +
 	`(?:[-_.]?(a|b|c|rc|alpha|beta|pre|preview)[-_.]?(\d*))?` +
 	`(-\d+|[-_.]?(?:post|rev|r)[-_.]?\d*)?` +
 	`(?:[-_.]?(dev)[-_.]?(\d*))?` +
 	`(?:\+([a-z0-9]+(?:[-_.][a-z0-9]+)*))?\s*$`)
 
-// versionKey is a version as numbers that compare in PEP 440's order.
+// versionKey is a version as numbers, which compare in the order of PEP 440.
 type versionKey struct {
 	text         string
 	valid        bool
@@ -66,7 +67,8 @@ func parseVersion(s string) versionKey {
 	return k
 }
 
-// plainVersion spares most versions the regular expression: digits and single dots.
+// plainVersion reports whether a version consists of digits and single dots. Most do, and
+// are parsed without the regular expression.
 func plainVersion(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789.") == "" && s[0] != '.' && s[len(s)-1] != '.' && !strings.Contains(s, "..")
 }
@@ -80,7 +82,7 @@ func (k *versionKey) setRelease(s string) {
 	}
 }
 
-// number reads digits; none at all are 0, and too many the largest number.
+// number parses digits: none are 0, and too many the largest int.
 func number(s string) int {
 	if s == "" {
 		return 0
@@ -92,7 +94,7 @@ func number(s string) int {
 	return n
 }
 
-// compare orders by PEP 440, invalid versions first and by their text.
+// compare compares in the order of PEP 440, with invalid versions first, by their text.
 func (k versionKey) compare(o versionKey) int {
 	switch {
 	case k.valid && !o.valid:
@@ -113,7 +115,7 @@ func (k versionKey) compare(o versionKey) int {
 	)
 }
 
-// compareLocal orders one segment of a local version: numbers after words.
+// compareLocal compares one segment of local versions: numbers come after words.
 func compareLocal(a, b string) int {
 	x, errX := strconv.Atoi(a)
 	y, errY := strconv.Atoi(b)

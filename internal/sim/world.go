@@ -3,19 +3,18 @@
 // to it over HTTP, as they would to the real services.
 //
 // A world is either declared ([New], then [World.AddRepo] and
-// [World.AddProject]) or generated from a seed ([Generate]). What it answers is
-// a function of what was declared, the seed and the world's clock, which
-// [World.Advance] moves on: commits, stars and releases whose time has come
-// appear, and everything that GitHub derives from the commits agrees, because
-// it is derived from the one list of them. The only things remembered are the
-// budgets, the participation that is "still being computed", and the counters
-// of [World.Stats].
+// [World.AddProject]) or generated from a seed ([Generate]). Its answers are a
+// function of what was declared, the seed and the world's clock. [World.Advance]
+// moves the clock: commits, stars and releases appear when their time has come.
+// Whatever GitHub derives from commits is consistent, because it is all derived
+// from one list. The only state is the budgets, the participation that is "still
+// being computed", and the counters of [World.Stats].
 //
-// [Fault] lists what can be made to go wrong, per repository, per project or
-// for all of them, while the world is in use.
+// [Fault] lists what can be made to go wrong, for a repository, a project or all
+// of them, while the world is in use.
 //
 // The package is a leaf: it shares no type with the clients that it serves, so
-// a mistake in theirs cannot hide behind the same mistake here.
+// that a mistake in them cannot be hidden by the same mistake here.
 package sim
 
 import (
@@ -33,19 +32,19 @@ import (
 type Options struct {
 	Now            func() time.Time // the clock before any Advance; nil means time.Now
 	Latency        time.Duration    // added to every answer of the two services
-	Limit          int              // GitHub's primary budget, requests an hour and credential; 0 means 5000
-	AnonymousLimit int              // the same without a credential, per address; 0 means 60
+	Limit          int              // GitHub's primary limit, in requests per hour and credential; 0 means 5000
+	AnonymousLimit int              // the same for requests without a credential, per address; 0 means 60
 	Token          string           // if set, GitHub answers 401 to any other credential
 	NoPending      bool             // participation is never "being computed" (202)
 }
 
-// A World is a simulated GitHub and PyPI. It is safe for concurrent use. Used
-// inside a testing/synctest bubble it must be made there.
+// A World is a simulated GitHub and PyPI. It is safe for concurrent use. To be used
+// in a testing/synctest bubble, it must be created there.
 type World struct {
 	opt       Options
-	anchor    time.Time     // UTC midnight of the day the world was made; generated histories hang on it
+	anchor    time.Time     // UTC midnight of the day the world was made; generated histories are relative to it
 	offset    atomic.Int64  // how far Advance moved the clock, ns
-	edition   atomic.Uint64 // moves with every change of what is declared; older renderings are stale
+	edition   atomic.Uint64 // counts the changes of what is declared; older renderings are stale
 	ctx       context.Context
 	cancel    context.CancelFunc
 	handler   http.Handler
@@ -104,10 +103,10 @@ func (w *World) Now() time.Time {
 // history stays cheap to compute.
 const maxAdvance = 20 * 365 * day
 
-// Advance moves the world's clock by d: declared events whose time comes
-// happen, in a generated world also pushes, stars and releases of its own. A
-// negative d does nothing; 20 years in all are the most. The budgets do not
-// follow, for they are told to clients whose own clock stands where it stood.
+// Advance moves the world's clock forward by d: declared events whose time comes
+// happen, and in a generated world also pushes, stars and releases of its own. A
+// negative d does nothing; the total is at most 20 years. The budgets keep to the
+// clock of Options, because that is the clients' clock as well.
 func (w *World) Advance(d time.Duration) {
 	for {
 		old := w.offset.Load()
@@ -130,7 +129,7 @@ func Normalize(name string) string {
 	return strings.ToLower(separators.ReplaceAllString(name, "-"))
 }
 
-// fold is how GitHub compares names.
+// fold returns the form of a name that GitHub compares.
 func fold(name string) string { return strings.ToLower(name) }
 
 const day = 24 * time.Hour

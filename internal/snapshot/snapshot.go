@@ -27,6 +27,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 	"github.com/rs/zerolog"
 
+	"pkgmetad/internal/durable"
 	"pkgmetad/internal/render"
 	"pkgmetad/store"
 )
@@ -243,5 +244,5 @@ func (f *Follower) finish(ctx context.Context, plain string, n *Info) error {
 			return err
 		}
 	}
-	return syncFolder(f.dir)
+	return durable.SyncFolder(f.dir)
 }

@@ -1,7 +1,6 @@
 package snapshot
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -9,6 +8,7 @@ import (
 	"runtime"
 	"time"
 
+	"pkgmetad/internal/durable"
 	"pkgmetad/internal/render"
 	"pkgmetad/store"
 )
@@ -19,19 +19,17 @@ func (f *Follower) writePackages(ctx context.Context, path string) (sequence uin
 	if err := os.MkdirAll(f.dir, 0o700); err != nil { // somebody may have tidied up
 		return 0, changed, err
 	}
-	err = writeFile(path, func(w io.Writer) error {
-		out := bufio.NewWriterSize(w, 1<<20)
-		links := render.Links{Base: f.base, Tail: "/"}
+	links := render.Links{Base: f.base, Suffix: "/"}
+	err = durable.Create(path, 0o600, func(w io.Writer) (err error) {
 		var line []byte
-		var err error
 		sequence, changed, err = f.store.EachServed(func(p store.Served) error {
 			line = append(render.Fill(line[:0], p.Body, links), '\n')
-			if _, err := out.Write(line); err != nil {
+			if _, err := w.Write(line); err != nil {
 				return err
 			}
 			return ctx.Err()
 		})
-		return errors.Join(err, out.Flush())
+		return err
 	})
 	return sequence, changed, err
 }
@@ -43,7 +41,7 @@ func compress(ctx context.Context, from, to string, c coding) error {
 		return err
 	}
 	defer in.Close()
-	return writeFile(to, func(w io.Writer) error {
+	return durable.Create(to, 0o600, func(w io.Writer) error {
 		z, err := c.compress(w)
 		if err != nil {
 			return err
@@ -62,23 +60,3 @@ func compress(ctx context.Context, from, to string, c coding) error {
 type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
-
-// writeFile makes a file in place of what is at its path, has write fill it, and
-// returns when its content is on the disk.
-func writeFile(path string, write func(io.Writer) error) (err error) {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	return errors.Join(write(file), file.Sync())
-}
-
-// syncFolder returns when the names of the files in a folder are on the disk.
-func syncFolder(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}

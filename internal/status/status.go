@@ -1,6 +1,6 @@
-// Package status makes the status of the service: what /status/ and
-// /status/packages/… answer. Its types are that JSON; the API serves them, and the
-// pages for people draw them.
+// Package status reports the state of the service, as /status/ and
+// /status/packages/… answer it. Its types are that JSON; the API serves them as it,
+// and the HTML pages show them.
 package status
 
 import (
@@ -11,45 +11,46 @@ import (
 )
 
 const (
-	// PassesShown is how far back the status tells of passes.
+	// PassesShown is how far back the status lists passes.
 	PassesShown = 24 * time.Hour
 
-	mostFailing = 200             // sources that fail, listed
-	cachedFor   = 2 * time.Second // a count of all packages is work
+	maxFailing = 200             // failing sources in the list
+	cachedFor  = 2 * time.Second // counting all packages is expensive
 )
 
 // Store is what the status is made from.
 type Store interface {
-	// Summary counts packages by state and by the age of what their sources last
-	// said, parted by bounds, and lists at most limit sources that fail.
+	// Summary counts packages by the state and by the age, at now, of each source's
+	// last success, and lists at most limit failing sources. bounds are the upper
+	// bounds of the classes of ages, ascending; a last class has none.
 	Summary(now time.Time, bounds []time.Duration, limit int) (record.Summary, error)
-	// Passes returns the reports of the passes that began at since or later, the latest first.
+	// Passes returns the reports of the passes that began at since or later, newest first.
 	Passes(since time.Time) ([]record.Pass, error)
-	// Find returns a package; ok is false where there is none with this id.
+	// Find returns a package; ok is false if there is none with this id.
 	Find(id int) (p record.Package, ok bool, err error)
 }
 
 // Activity is what the program is doing, which the store does not know.
 type Activity struct {
-	RunningSince time.Time // when the pass that runs now began; zero for none
+	RunningSince time.Time // start of the running pass; zero for none
 	NextTick     time.Time // of the schedule
 	Budgets      []Budget
 }
 
-// Options say what the status is made from. Only Store is needed.
+// Options say what the status is made from. Only Store is required.
 type Options struct {
 	Store    Store
-	Activity func() Activity              // nil where nothing is going on; called concurrently
-	Snapshot func() (s Snapshot, ok bool) // the one that is served; nil for none
+	Activity func() Activity              // nil for none; called concurrently
+	Snapshot func() (s Snapshot, ok bool) // the snapshot that is served; nil for none
 	Zone     *time.Location               // of the times; nil for UTC
 }
 
 // Maker makes the status. It is safe for concurrent use.
 type Maker struct {
-	o     Options
-	mu    sync.Mutex
-	last  Catalogue
-	taken time.Time // when last was made
+	o    Options
+	mu   sync.Mutex
+	last Catalogue
+	made time.Time // time of last
 }
 
 // New returns the maker of the status.
@@ -65,19 +66,19 @@ func New(o Options) *Maker {
 func (m *Maker) Catalogue() (Catalogue, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if age := time.Since(m.taken); age >= 0 && age < cachedFor {
+	if age := time.Since(m.made); age >= 0 && age < cachedFor {
 		return m.last, nil
 	}
 	c, err := m.catalogue(time.Now())
 	if err == nil {
-		m.last, m.taken = c, time.Now()
+		m.last, m.made = c, time.Now()
 	}
 	return c, err
 }
 
 func (m *Maker) catalogue(now time.Time) (c Catalogue, err error) {
 	now = now.Truncate(time.Second)
-	sum, err := m.o.Store.Summary(now, ageBounds, mostFailing)
+	sum, err := m.o.Store.Summary(now, ageBounds, maxFailing)
 	if err != nil {
 		return c, err
 	}
@@ -108,7 +109,7 @@ func (m *Maker) catalogue(now time.Time) (c Catalogue, err error) {
 	return c, nil
 }
 
-// failing returns the sources that fail, with what their packages tell of them.
+// failing returns the failing sources with what their packages know about them.
 func (m *Maker) failing(sources []record.Failing) ([]Failing, error) {
 	all := []Failing{}
 	for _, f := range sources {
@@ -117,7 +118,7 @@ func (m *Maker) failing(sources []record.Failing) ([]Failing, error) {
 			return nil, err
 		}
 		if !ok {
-			continue // it has left the catalogue meanwhile
+			continue // it has left the catalogue in the meantime
 		}
 		name, source := "github", p.GitHub
 		if f.PyPI {
@@ -131,7 +132,7 @@ func (m *Maker) failing(sources []record.Failing) ([]Failing, error) {
 	return all, nil
 }
 
-// passes returns the reports of the last day's passes.
+// passes returns the reports of the passes of the last PassesShown.
 func (m *Maker) passes(now time.Time) ([]record.Pass, error) {
 	stored, err := m.o.Store.Passes(now.Add(-PassesShown))
 	if err != nil {
@@ -146,10 +147,10 @@ func (m *Maker) passes(now time.Time) ([]record.Pass, error) {
 	return all, nil
 }
 
-// moment is a time as the status tells it.
+// moment returns t in the zone of the status, to the microsecond.
 func (m *Maker) moment(t time.Time) time.Time { return t.Truncate(time.Microsecond).In(m.o.Zone) }
 
-// Package returns where the sources of a package stand.
+// Package returns the state of a package's sources.
 func (m *Maker) Package(p *record.Package) Package {
 	return Package{
 		Slug: p.Slug, ID: p.ID, Title: p.Title,

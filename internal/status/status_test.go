@@ -85,11 +85,11 @@ func TestCatalogue(t *testing.T) {
 		if len(c.Failing) != 1 || c.Failing[0].Slug != "fails" || c.Failing[0].Source != "pypi" || c.Failing[0].Failures != 3 || !c.Failing[0].Since.Equal(now) || c.FailingTotal != 2 {
 			t.Errorf("failing %+v of %d", c.Failing, c.FailingTotal)
 		}
-		for name, told := range map[string]time.Time{
+		for name, at := range map[string]time.Time{
 			"next tick": c.NextTick, "reset": c.Budgets[0].Reset, "snapshot": c.Snapshot.Made, "pass": c.Passes[0].Started, "hold": c.Passes[0].GitHub.HeldUntil,
 		} {
-			if told.Format(time.RFC3339Nano) != "2026-02-16T14:45:10+01:00" {
-				t.Errorf("%s: %s", name, told)
+			if at.Format(time.RFC3339Nano) != "2026-02-16T14:45:10+01:00" {
+				t.Errorf("%s: %s", name, at)
 			}
 		}
 		for i, want := range []int{1, 2, 2} {

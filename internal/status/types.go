@@ -6,33 +6,33 @@ import (
 	"pkgmetad/internal/record"
 )
 
-// Catalogue is how fresh the whole catalogue is and what keeps it so, as GET
-// /status/ answers.
+// Catalogue is how fresh the catalogue is and what happens to keep it so: the
+// answer to GET /status/.
 type Catalogue struct {
 	Now          time.Time     `json:"now"`
 	Packages     int           `json:"packages"`
 	GitHub       Totals        `json:"github"`
 	PyPI         Totals        `json:"pypi"`
-	RunningSince time.Time     `json:"running_since,omitzero"` // of the pass that runs now
+	RunningSince time.Time     `json:"running_since,omitzero"` // start of the running pass
 	NextTick     time.Time     `json:"next_tick,omitzero"`     // of the schedule
 	Budgets      []Budget      `json:"budgets"`
-	Failing      []Failing     `json:"failing"`       // what failed before what is gone, the latest first
-	FailingTotal int           `json:"failing_total"` // of which Failing may hold the first only
+	Failing      []Failing     `json:"failing"`       // at most 200: failed before gone and blocked, then the most recent first
+	FailingTotal int           `json:"failing_total"` // how many there are in all
 	Passes       []record.Pass `json:"passes"`        // of the last day, newest first
-	Snapshot     *Snapshot     `json:"snapshot"`      // nil while there is none
+	Snapshot     *Snapshot     `json:"snapshot"`      // nil until there is one
 }
 
-// Totals are where one source of all packages stands.
+// Totals count packages by the state of one of their sources, GitHub or PyPI.
 type Totals struct {
 	Ages   []AgeCount   `json:"ages"`          // of the last success; sources that are gone or blocked are left out
-	Never  int          `json:"never_fetched"` // that should have answered and never have
+	Never  int          `json:"never_fetched"` // fetchable, neither gone nor blocked, and without any success
 	States []StateCount `json:"states"`        // of all packages
 }
 
-// AgeCount counts the packages whose data is younger than a bound but not than
-// the bound before.
+// AgeCount counts the packages whose data is younger than a bound, but not younger
+// than the bound before it.
 type AgeCount struct {
-	UnderSeconds int64 `json:"age_under_seconds,omitempty"` // 0 for no bound
+	UnderSeconds int64 `json:"age_under_seconds,omitempty"` // the bound; 0 for none
 	Packages     int   `json:"packages"`
 }
 
@@ -42,19 +42,20 @@ type StateCount struct {
 	Packages int          `json:"packages"`
 }
 
-// Budget is what a limit of an upstream leaves. Where it is not Known, as before
-// the first answer, Limit, Remaining and Reset mean nothing.
+// Budget is the state of a rate limit of an upstream. While it is not Known, such
+// as before the first answer, Limit, Remaining and Reset mean nothing.
 type Budget struct {
 	Name      string    `json:"name"`
 	Known     bool      `json:"known"`
 	Limit     int       `json:"limit_requests,omitempty"`
 	Remaining int       `json:"remaining_requests"`
 	Reset     time.Time `json:"reset,omitzero"`
-	HeldUntil time.Time `json:"held_until,omitzero"` // nothing is asked until then
-	Reason    string    `json:"reason,omitempty"`    // of the hold
+	HeldUntil time.Time `json:"held_until,omitzero"` // no requests are made until then
+	Reason    string    `json:"reason,omitempty"`    // for HeldUntil
+	Fault     string    `json:"fault,omitempty"`     // what is wrong with the upstream or the credential; "" where nothing is
 }
 
-// Failing is a source of a package that does not answer.
+// Failing is a source of a package that failed, is gone or is blocked.
 type Failing struct {
 	Slug      string       `json:"slug"`
 	Title     string       `json:"title"`
@@ -65,15 +66,15 @@ type Failing struct {
 	LastError string       `json:"last_error"`
 }
 
-// Snapshot is the one that is served.
+// Snapshot is the snapshot that is served.
 type Snapshot struct {
 	Sequence uint64    `json:"sequence"`
 	Made     time.Time `json:"made,omitzero"`
 	Bytes    int64     `json:"size_bytes"`
 }
 
-// Package is where the sources of one package stand, as GET
-// /status/packages/{id or slug}/ answers.
+// Package is the state of the sources of one package: the answer to GET
+// /status/packages/{id or slug}/.
 type Package struct {
 	Slug   string `json:"slug"`
 	ID     int    `json:"id"`
@@ -82,12 +83,12 @@ type Package struct {
 	PyPI   Source `json:"pypi"`
 }
 
-// Source is where one source of a package stands.
+// Source is the state of one source of a package.
 type Source struct {
 	State        record.State `json:"state"`
 	LastAttempt  time.Time    `json:"last_attempt,omitzero"`
 	LastSuccess  time.Time    `json:"last_success,omitzero"`
-	NextDue      time.Time    `json:"next_due,omitzero"` // zero: at once, or never where the state is none or unsupported
+	NextDue      time.Time    `json:"next_due,omitzero"` // zero: at once, or never if the state is none or unsupported
 	Failures     int          `json:"failures"`          // consecutive
 	FailingSince time.Time    `json:"failing_since,omitzero"`
 	LastError    string       `json:"last_error"`
@@ -101,16 +102,16 @@ func source(s record.Status, zone *time.Location) Source {
 	}
 }
 
-// ageBounds part the ages that people tell apart.
+// ageBounds are the upper bounds of the classes of ages; the last class has none.
 var ageBounds = []time.Duration{time.Hour, 6 * time.Hour, 24 * time.Hour, 48 * time.Hour, 7 * 24 * time.Hour}
 
-// states in the order in which they are listed.
+// states are in the order in which they are listed.
 var states = []record.State{
 	record.StateOK, record.StatePending, record.StateNew, record.StateFailed,
 	record.StateGone, record.StateBlocked, record.StateUnsupported, record.StateNone,
 }
 
-// totals takes over what a store counted by ageBounds.
+// totals converts what the store counted with ageBounds.
 func totals(sum record.SourceSummary) Totals {
 	t := Totals{Never: sum.Never}
 	for i, packages := range sum.Ages {

@@ -43,7 +43,7 @@ func ReadLines(src io.Reader, whenEmpty string, ps *Problems, object func(*Objec
 			}
 		}
 		if err != nil {
-			if err != io.EOF {
+			if !errors.Is(err, io.EOF) {
 				ps.Add(Position{number, 1}, "", "cannot be read further: %s", Cause(err))
 			}
 			break

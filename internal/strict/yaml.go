@@ -78,7 +78,7 @@ func parse(data []byte, whenEmpty string, ps *Problems) *yaml.Node {
 		root, err = compose(data)
 	}
 	switch {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		ps.Add(Position{1, 1}, "", "%s", whenEmpty)
 		return nil
 	case errors.As(err, &second):
@@ -127,7 +127,7 @@ func compose(data []byte) (*yaml.Node, error) {
 	switch err := loader.Load(&second); {
 	case err == nil:
 		return nil, &secondDocument{placeOf(&second)}
-	case err != io.EOF:
+	case !errors.Is(err, io.EOF):
 		return nil, err
 	}
 	return document.Content[0], nil

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 )
 
 // Options configures the HTTP client for one upstream.
@@ -78,7 +80,7 @@ func NewClient(o Options) (*http.Client, *url.URL, error) {
 	}
 	o.Transport = Gunzip(o.Transport)
 	c := &http.Client{
-		Transport: &outgoing{o, base},
+		Transport: &outgoing{o, base, semaphore.NewWeighted(largeBodies)},
 		Timeout:   o.Timeout,
 		CheckRedirect: func(req *http.Request, via []*http.Request) error {
 			switch {
@@ -98,10 +100,18 @@ func sameOrigin(a, b *url.URL) bool {
 	return strings.EqualFold(a.Scheme, b.Scheme) && strings.EqualFold(a.Host, b.Host)
 }
 
+// What bodies may take of memory, whatever peers send and however many requests are in
+// flight: only so many may be large at once, the others wait until one has been read.
+const (
+	largeBody   = 1 << 20 // bytes
+	largeBodies = 2
+)
+
 // outgoing applies the rules that hold for every request of a client.
 type outgoing struct {
 	Options
 	origin *url.URL
+	large  *semaphore.Weighted // a unit for each large body that is being read
 }
 
 func (t *outgoing) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -118,19 +128,29 @@ func (t *outgoing) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	noteMove(req.Context(), resp.StatusCode)
-	resp.Body = &boundedBody{ReadCloser: resp.Body, left: t.MaxBody, max: t.MaxBody, url: req.URL}
+	resp.Body = &boundedBody{ReadCloser: resp.Body, left: t.MaxBody, max: t.MaxBody, url: req.URL, ctx: req.Context(), large: t.large}
 	return resp, nil
 }
 
 // boundedBody fails at its bound. It does not just end there, or a body that was
-// cut would look whole.
+// cut would look whole. One that turns out to be large waits for its turn.
 type boundedBody struct {
 	io.ReadCloser
 	left, max int64
 	url       *url.URL
+
+	ctx   context.Context // of the request
+	large *semaphore.Weighted
+	holds bool // a unit of large
 }
 
 func (b *boundedBody) Read(p []byte) (int, error) {
+	if b.max-b.left >= largeBody && !b.holds {
+		if err := b.large.Acquire(b.ctx, 1); err != nil {
+			return 0, err
+		}
+		b.holds = true
+	}
 	if int64(len(p)) > b.left+1 {
 		p = p[:b.left+1]
 	}
@@ -140,6 +160,14 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	}
 	b.left -= int64(n)
 	return n, err
+}
+
+func (b *boundedBody) Close() error {
+	if b.holds {
+		b.holds = false
+		b.large.Release(1)
+	}
+	return b.ReadCloser.Close()
 }
 
 // DrainAndClose reads what is left of a short body, so that its connection can

@@ -1,6 +1,8 @@
 package upstream
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -8,41 +10,231 @@ import (
 	"time"
 )
 
-// A Gate is closed while an upstream's limit forbids requests. It is safe for
-// concurrent use; the zero Gate is open.
+const (
+	// After a refusal that names no time, and while an upstream does not answer,
+	// the wait doubles from the first to the last.
+	firstWait = time.Minute
+	lastWait  = 15 * time.Minute
+
+	// longestHold caps what an upstream can make us wait by naming a time.
+	longestHold = time.Hour
+
+	// So many equal failures in a row, each within a minute of the one before it,
+	// mean that the upstream as a whole does not answer. Statuses need more of them:
+	// a server may fail on some things alone.
+	outageFailures = 5
+	outageStatuses = 10
+	outageSpan     = time.Minute
+)
+
+// A Gate keeps requests to one upstream back while a limit forbids them, while the
+// upstream refuses the credential, and while it does not answer at all. Once that
+// time is over a single request goes through, the probe; the others wait for its
+// answer, which opens the gate or closes it again. A Gate is safe for concurrent use.
 type Gate struct {
-	mu     sync.Mutex
-	until  time.Time
-	reason string
+	name string // of the upstream
+
+	mu       sync.Mutex
+	hold     Hold          // zero: open
+	closings int           // how often it was closed
+	wait     time.Duration // of the last closing that the upstream named no time for
+	probe    chan struct{} // closed when the probe has ended; nil while there is none
+
+	failure  string // the latest failure to answer
+	failures int    // how often it came in a row
+	failedAt time.Time
 }
 
-// Close keeps requests back until t, or until an earlier call's time if that is
-// later.
-func (g *Gate) Close(t time.Time, reason string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if t.After(g.until) {
-		g.until, g.reason = t, reason
+// Hold is why, and until when, nothing is asked.
+type Hold struct {
+	Until  time.Time // zero: there is no hold
+	Reason string
+	Fault  bool // something is wrong, as against a limit that was met
+}
+
+// NewGate returns an open gate of the upstream with that name.
+func NewGate(name string) *Gate { return &Gate{name: name} }
+
+// A Permit allows one request. Whoever has one gives it back by exactly one of
+// Answered, Failed, Unanswered, Refused, Settle and Release.
+type Permit struct {
+	closings int // of the gate when it was given
+	probe    bool
+}
+
+type insistKey struct{}
+
+// Insist returns a context under which the gate's time is not waited for: a person
+// asks, who may know more. While the gate is closed one request at a time goes
+// through, as a probe.
+func Insist(ctx context.Context) context.Context { return context.WithValue(ctx, insistKey{}, true) }
+
+// Admit returns a permit for one request, or the hold that forbids it. While another
+// request is the probe it waits, at most until ctx ends, whose error it returns then.
+func (g *Gate) Admit(ctx context.Context) (p Permit, hold Hold, err error) {
+	insists := ctx.Value(insistKey{}) != nil
+	for {
+		g.mu.Lock()
+		hold, probe := g.hold, g.probe
+		switch {
+		case hold.Until.IsZero():
+			p = Permit{closings: g.closings}
+			g.mu.Unlock()
+			return p, Hold{}, nil
+		case time.Now().Before(hold.Until) && !insists:
+			g.mu.Unlock()
+			return p, hold, nil
+		case probe == nil:
+			g.probe = make(chan struct{})
+			p = Permit{g.closings, true}
+			g.mu.Unlock()
+			return p, Hold{}, nil
+		}
+		g.mu.Unlock()
+		select {
+		case <-probe:
+		case <-ctx.Done():
+			return p, Hold{}, ctx.Err()
+		}
 	}
 }
 
-// Hold returns until when requests are kept back, and why. The time is zero if
-// they are not.
-func (g *Gate) Hold() (until time.Time, reason string) {
+// Answered notes that the request of p got an answer of use, and opens the gate unless it
+// has been closed since.
+func (g *Gate) Answered(p Permit) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !time.Now().Before(g.until) {
-		return time.Time{}, ""
+	g.failures = 0
+	if p.closings == g.closings {
+		g.hold, g.wait = Hold{}, 0
 	}
-	return g.until, g.reason
+	g.endProbe(p)
 }
 
-// maxRetryAfter caps what a peer can make us wait.
-const maxRetryAfter = 24 * time.Hour
+// Failed notes that the request of p brought no answer, then status is 0, or one that
+// is of no use. failure says why, the same in the same words. Enough of them in a row
+// close the gate.
+func (g *Gate) Failed(p Permit, status int, failure string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := time.Now()
+	if failure != g.failure || now.Sub(g.failedAt) > outageSpan {
+		g.failures = 0
+	}
+	g.failures++
+	g.failure, g.failedAt = failure, now
+	enough := outageFailures
+	if status != 0 {
+		enough = outageStatuses
+	}
+	if p.closings == g.closings && (p.probe || g.failures >= enough) {
+		g.close(p, time.Time{}, g.name+" fails: "+failure, true)
+	}
+	g.endProbe(p)
+}
 
-// RetryAfter reads the Retry-After header (RFC 9110, section 10.2.3: seconds
-// or a date), capped at 24 hours. It returns zero if there is none, or none that
-// can be read.
+// Unanswered notes that the round trip of p under ctx ended with err instead of an
+// answer: a failure, unless it was given up.
+func (g *Gate) Unanswered(ctx context.Context, p Permit, err error) {
+	if errors.Is(context.Cause(ctx), context.Canceled) {
+		g.Release(p)
+		return
+	}
+	g.Failed(p, 0, Classify(context.WithoutCancel(ctx), nil, err).Message)
+}
+
+// Refused notes that the answer to the request of p forbids further ones until the
+// given time, at most for an hour; where that is not ahead, for as long as seems wise,
+// longer each time. It returns until when nothing is asked.
+func (g *Gate) Refused(p Permit, until time.Time, reason string, fault bool) time.Time {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.failures = 0
+	g.close(p, until, reason, fault)
+	g.endProbe(p)
+	return g.hold.Until
+}
+
+// Settle notes what the answer to the request of p turned out to be when it was
+// read; e is nil where it was of use.
+func (g *Gate) Settle(p Permit, e *Error) {
+	switch {
+	case e == nil:
+		g.Answered(p)
+	case e.Outcome == Failed:
+		g.Failed(p, e.Status, e.Message)
+	case e.Outcome == Canceled:
+		g.Release(p)
+	default:
+		g.Answered(p)
+	}
+}
+
+// Release gives a permit back whose request says nothing of the upstream: it was not
+// sent, or given up.
+func (g *Gate) Release(p Permit) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.endProbe(p)
+}
+
+// close keeps requests back until the given time, or an earlier hold's if that is
+// later. Requests that were in flight together meet a limit together, and double the
+// wait once.
+func (g *Gate) close(p Permit, until time.Time, reason string, fault bool) {
+	now := time.Now()
+	switch {
+	case until.After(now):
+		until = earlier(until, now.Add(longestHold))
+	case p.closings == g.closings || g.wait == 0:
+		g.wait = min(max(2*g.wait, firstWait), lastWait)
+		until = now.Add(g.wait)
+	default: // the same incident as that which closed it
+		return
+	}
+	g.closings++
+	if until.After(g.hold.Until) {
+		g.hold = Hold{until, reason, fault}
+	}
+}
+
+func (g *Gate) endProbe(p Permit) {
+	if p.probe {
+		close(g.probe)
+		g.probe = nil
+	}
+}
+
+// Hold returns the hold that forbids requests now; its Until is zero where none does.
+func (g *Gate) Hold() Hold {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !time.Now().Before(g.hold.Until) {
+		return Hold{}
+	}
+	return g.hold
+}
+
+// Fault returns what is wrong with the upstream or its credential, from when it was
+// noticed until it answers again; "" where nothing is.
+func (g *Gate) Fault() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.hold.Fault {
+		return ""
+	}
+	return g.hold.Reason
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// RetryAfter reads the Retry-After header (RFC 9110, section 10.2.3: seconds or a
+// date), capped at an hour. It returns zero if there is none, or none that can be read.
 func RetryAfter(h http.Header, now time.Time) time.Time {
 	v := strings.TrimSpace(h.Get("Retry-After"))
 	if v == "" {
@@ -51,8 +243,8 @@ func RetryAfter(h http.Header, now time.Time) time.Time {
 	var d time.Duration
 	if isDigits(v) {
 		s, err := strconv.Atoi(v)
-		if err != nil || s > int(maxRetryAfter/time.Second) {
-			s = int(maxRetryAfter / time.Second)
+		if err != nil || s > int(longestHold/time.Second) {
+			s = int(longestHold / time.Second)
 		}
 		d = time.Duration(s) * time.Second
 	} else if t, err := http.ParseTime(v); err == nil {
@@ -60,7 +252,7 @@ func RetryAfter(h http.Header, now time.Time) time.Time {
 	} else {
 		return time.Time{}
 	}
-	return now.Add(min(max(d, 0), maxRetryAfter))
+	return now.Add(min(max(d, 0), longestHold))
 }
 
 func isDigits(s string) bool {

@@ -8,8 +8,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"pkgmetad/internal/upstream"
@@ -110,29 +111,74 @@ func TestBodyIsBounded(t *testing.T) {
 	}
 }
 
-func TestGate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var g upstream.Gate
-		if until, _ := g.Hold(); !until.IsZero() {
-			t.Error("a new gate is closed")
+// TestLargeBodies: few bodies are large at once, and small ones do not wait for them.
+func TestLargeBodies(t *testing.T) {
+	const size = 4 << 20
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/small" {
+			_, _ = io.WriteString(w, "small")
+			return
 		}
-		g.Close(time.Now().Add(time.Minute), "first")
-		g.Close(time.Now().Add(time.Second), "an earlier end")
-		if _, reason := g.Hold(); reason != "first" {
-			t.Errorf("held for %q", reason)
+		_, _ = w.Write(make([]byte, size))
+	}))
+	defer s.Close()
+	c, _, err := upstream.NewClient(upstream.Options{BaseURL: s.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := func(path string) io.ReadCloser {
+		t.Helper()
+		resp, err := c.Get(s.URL + path)
+		if err != nil {
+			t.Fatal(err)
 		}
-		time.Sleep(time.Minute)
-		if until, _ := g.Hold(); !until.IsZero() {
-			t.Error("closed beyond its time")
-		}
-	})
+		return resp.Body
+	}
+	var read atomic.Int64 // of large bodies, in bytes
+	var all sync.WaitGroup
+	hold := make(chan struct{})
+	held := make(chan struct{}, 8)
+	for range 8 {
+		all.Go(func() {
+			body := open("/large")
+			defer body.Close()
+			for n := int64(0); n < 2<<20; { // and no further until all may go on
+				got, err := io.CopyN(io.Discard, body, 1<<16)
+				if n += got; err != nil {
+					t.Error(err)
+					return
+				}
+				read.Add(got)
+			}
+			held <- struct{}{}
+			<-hold
+			if _, err := io.Copy(io.Discard, body); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	<-held
+	<-held
+	body := open("/small")
+	if text, err := io.ReadAll(body); string(text) != "small" || err != nil {
+		t.Errorf("%q, %v", text, err)
+	}
+	_ = body.Close()
+	if n := read.Load(); n > 2*(2<<20)+6*(1<<20)+8*(1<<16) {
+		t.Errorf("%d bytes of large bodies were read", n)
+	}
+	if len(held) > 0 {
+		t.Error("more than two bodies are large at once")
+	}
+	close(hold)
+	all.Wait()
 }
 
 func TestRetryAfter(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for in, want := range map[string]time.Duration{
 		"": -1, "soon": -1, "-5": -1, "0": 0, "30": 30 * time.Second, " 30 ": 30 * time.Second,
-		"99999999999999999999": 24 * time.Hour, "864000": 24 * time.Hour,
+		"99999999999999999999": time.Hour, "864000": time.Hour,
 		"Fri, 02 Jan 2026 03:05:05 GMT": time.Minute, "Fri, 02 Jan 2015 03:05:05 GMT": 0,
 	} {
 		got := upstream.RetryAfter(http.Header{"Retry-After": {in}}, now)

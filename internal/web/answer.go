@@ -6,8 +6,8 @@ import (
 	"net/http"
 )
 
-// Answer is an answer of the API, shown below the page in the way that the
-// API's documentation shows answers.
+// Answer is an answer of the API, shown below the page as in the API's
+// documentation.
 type Answer struct {
 	Method, Path string // of the request, the path with its query
 	Status       int
@@ -16,23 +16,22 @@ type Answer struct {
 	Base         string      // scheme://host[/prefix] of the links to this service
 }
 
-// Reason is the status in words, "" for an unknown one.
+// Reason is the reason phrase of the status, "" for an unknown one.
 func (a *Answer) Reason() string { return http.StatusText(a.Status) }
 
-// token is a stretch of a JSON document.
+// token is a part of a JSON document.
 type token struct {
-	Text    string // as it stands in the document
-	Key     bool   // the name of a member, with its quotes
-	Href    string // of a link, "" for none; its Text has no quotes
-	Foreign bool   // the link leads to another service
+	Text    string // as it is in the document
+	Key     bool   // whether it is the name of a member, with its quotes
+	Href    string // target of a link, "" for none; the Text of a link has no quotes
+	Foreign bool   // whether the link leads to another service
 }
 
-// Body cuts the answer's document into what stands for itself and what does
-// not: names of members, and strings that are links. Cutting is all that it
-// does: the stretches joined are the document, whatever that holds.
+// Body splits the answer's document into names of members, strings that are links,
+// and the text between them. The tokens joined are the document, whatever it holds.
 func (d templateData) Body() (tokens []token) {
 	body := d.Answer.Body
-	done := 0 // up to here body is in tokens
+	done := 0 // body[:done] is in tokens
 	emit := func(end int, t token) {
 		if end > done {
 			t.Text = string(body[done:end])
@@ -60,7 +59,7 @@ func (d templateData) Body() (tokens []token) {
 	return tokens
 }
 
-// stringEnd returns where the string that opens at a quote has ended.
+// stringEnd returns the end of the string whose opening quote is at open.
 func stringEnd(body []byte, open int) int {
 	for i := open + 1; i < len(body); i++ {
 		switch body[i] {
@@ -73,12 +72,12 @@ func stringEnd(body []byte, open int) int {
 	return len(body)
 }
 
-// jsonLink returns where a JSON string leads that is the absolute address of
-// something on the web, and "" for any other. Links to this service lead to
-// the host that the page came from, by whatever name the reader knows it.
+// jsonLink returns the target of a JSON string that is an absolute http or https
+// URL, and "" for any other. Links to this service get no host, so that they lead to
+// the host that the page came from.
 func (d templateData) jsonLink(quoted []byte) (href string, foreign bool) {
 	if !bytes.HasPrefix(quoted, []byte(`"http`)) && !bytes.HasPrefix(quoted, []byte(`"HTTP`)) {
-		return "", false // without the cost of reading it
+		return "", false // spare the cost of decoding it
 	}
 	var s string
 	if json.Unmarshal(quoted, &s) != nil {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// assetRoot is where the assets lie below the prefix.
+// assetRoot is the path of the assets, below the prefix.
 const assetRoot = "/static/"
 
 var (
@@ -23,17 +23,17 @@ var (
 	iconName  = digested("icon", "svg", iconImage)
 )
 
-// digested returns a name that no other content has.
+// digested returns a file name with a digest of the content.
 func digested(name, extension string, content []byte) string {
 	sum := sha256.Sum256(content)
 	return name + "-" + hex.EncodeToString(sum[:8]) + "." + extension
 }
 
-// IconPath is where the icon is, below the prefix.
+// IconPath is the path of the icon, below the prefix.
 func IconPath() string { return assetRoot + iconName }
 
-// Assets serves the files that pages refer to, below /static/. Their names
-// carry a digest of the content, so they are cached for ever.
+// Assets serves the files that pages refer to, below /static/. Their names contain
+// a digest of the content, so they may be cached for ever.
 func Assets() http.Handler {
 	assets := map[string]struct {
 		mediaType string

@@ -2,18 +2,18 @@ package web
 
 import "strconv"
 
-// A share is a part of a whole, drawn as a stretch of a bar and told in
-// numbers beside it.
+// A share is a part of a total, drawn as a segment of a bar with its numbers beside
+// it.
 type share struct {
 	Label string
-	Class string // of the stretch and of its mark in the legend
+	Class string // CSS class of the segment and of its mark in the legend
 	Count int
-	From  string // where the stretch begins, in per cent of the whole
-	Width string // of the stretch, in per cent of the whole
-	Part  string // of the whole, for people
+	From  string // where the segment begins, in per cent of the bar
+	Width string // of the segment, in per cent of the bar
+	Part  string // of the total, in words such as "< 1 %"
 }
 
-// place lays the shares out one after the other.
+// place sets where the segments are, one after the other, and Part.
 func place(shares []share) []share {
 	total := 0.0
 	for _, s := range shares {
@@ -32,13 +32,13 @@ func place(shares []share) []share {
 	return shares
 }
 
-// percent writes a length or a place in a picture.
+// percent writes a length or a position in a picture.
 func percent(p float64) string {
 	return strconv.FormatFloat(p, 'f', 3, 64) + "%"
 }
 
-// wordedPercent writes a part of a whole: neither something for nothing, nor all for
-// less than that.
+// wordedPercent writes a percentage for people. Only nothing is 0 %, and only
+// everything is 100 %.
 func wordedPercent(p float64) string {
 	switch {
 	case p <= 0:

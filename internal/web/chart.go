@@ -12,11 +12,11 @@ import (
 
 const week = 7 * 24 * time.Hour
 
-// The chart is as wide as its place, so what lies along it is in per cent. Its
-// height is fixed, so that text in it is as large as text elsewhere.
+// The chart is as wide as its container, so horizontal positions are in per cent.
+// Its height is fixed, so that its text is as large as text elsewhere.
 const (
-	chartTop    = 10  // px, of the highest bar
-	chartFloor  = 170 // px, where bars stand
+	chartTop    = 10  // px, top of the highest bar
+	chartFloor  = 170 // px, bottom of the bars
 	chartHeight = 204 // px, with months and years below the bars
 )
 
@@ -25,23 +25,23 @@ type chart struct {
 	Weeks     []weekBar
 	Total     int
 	Most      int    // commits in a week
-	MostBegin string // of the first week with that many, "" where dates are unknown
-	Begin     string // of the first week, "" where dates are unknown
-	End       string // the day after the last week
-	Doubt     string // why the dates may be some days off, "" where they are exact
+	MostBegin string // first day of the first week with that many, "" if unknown
+	Begin     string // first day of the first week, "" if unknown
+	End       string // the day after the last week, "" if unknown
+	Doubt     string // why the dates may be some days off, "" if they are exact
 	Lines     []chartLine
 	Months    []chartMonth
-	Margin    int // px, for the numbers at the side
+	Margin    int // px, for the numbers beside the chart
 	Floor     int
 	Height    int
 }
 
 type weekBar struct {
-	Name    string // "week of 2026-02-16", or the how many-th where dates are unknown
-	Begin   string // its first day, "" where dates are unknown
+	Name    string // "week of 2026-02-16", or "week 3 of 52" if dates are unknown
+	Begin   string // its first day, "" if unknown
 	Commits int
 	X, W    string // of the bar, in per cent
-	SlotX   string // of all that answers to the pointer, in per cent
+	SlotX   string // of the area that reacts to the pointer, in per cent
 	SlotW   string
 	Y, H    string // of the bar, in px
 }
@@ -53,20 +53,19 @@ type chartLine struct {
 
 type chartMonth struct {
 	X, Text, Year string
-	Odd           bool // left out where there is little room
+	Odd           bool // hidden on narrow screens
 }
 
 // newChart draws the weeks of a record; nil while they are unknown.
 //
-// The dates are not in the record: they follow from when GitHub was asked.
-// The last of its weeks is the seven days that ended with the UTC midnight
-// before the question, so the weeks roll on every day, begin on whatever
-// weekday that is, and hold no commit of the day of the question itself. The
-// answer that says "as known" is of the day it was given as well: it would
-// have been another one had a commit moved to another week. So with the last
-// success on a day D, week i of n begins at D's midnight less 7·(n−i) days.
-// While GitHub computes newer counts or fails in part, the counts kept can be
-// of another day than the last success; the page says so.
+// The dates are not in the record: they follow from when GitHub was asked. The
+// last week is the seven days before the UTC midnight that began the day of the
+// request. So the weeks move on every day, begin on any weekday, and include no
+// commit of that day itself. An answer of "not modified" dates the counts as well:
+// had a commit moved to another week, the answer would have been a new one. So
+// with the last success on day D, week i of n (from 0) begins at D's midnight less
+// 7·(n−i) days. While GitHub computes newer counts or fails in part, the counts may
+// be from an earlier day than the last success; the page says so.
 func newChart(rec *record.Package) *chart {
 	counts := rec.Repo.Commits52
 	if len(counts) == 0 {
@@ -75,7 +74,7 @@ func newChart(rec *record.Package) *chart {
 	c := &chart{Weeks: make([]weekBar, len(counts)), Floor: chartFloor, Height: chartHeight}
 	asked := rec.GitHub.LastSuccess
 	if asked.IsZero() {
-		asked = rec.LastFetched // of a record that came with its data from elsewhere
+		asked = rec.LastFetched // of a record imported with its data
 	}
 	end := asked.UTC().Truncate(24 * time.Hour)
 	begin := end.Add(-time.Duration(len(counts)) * week)
@@ -112,15 +111,15 @@ func newChart(rec *record.Package) *chart {
 	c.Months = months(begin, end)
 	switch {
 	case rec.GitHub.State == record.StatePending:
-		c.Doubt = "GitHub is still computing newer counts; these are of an earlier answer, so the weeks may have begun some days earlier."
+		c.Doubt = "GitHub is still computing newer counts; these are from an earlier answer, so the weeks may have begun some days earlier."
 	case rec.GitHub.State.Fetchable() && rec.GitHub.Failures > 0 && rec.GitHub.LastAttempt.After(rec.GitHub.LastSuccess):
-		c.Doubt = "The last attempt to ask GitHub failed; the weeks are those before its last success."
+		c.Doubt = "The last request to GitHub failed; the weeks are those before the last success."
 	}
 	return c
 }
 
-// ticks returns two to five round numbers from 0 up to one that is not below
-// most, in even steps of 1, 2 or 5 times a power of ten.
+// ticks returns two to five round numbers from 0 up to at least most, in equal
+// steps of 1, 2 or 5 times a power of ten.
 func ticks(most int) []int {
 	step := 1
 	for i := 0; step < (most-1)/4+1; i++ {
@@ -137,12 +136,12 @@ func ticks(most int) []int {
 	return all
 }
 
-// months returns where the months begin between two days.
+// months returns the months that begin between two days, with their positions.
 func months(begin, end time.Time) (all []chartMonth) {
-	whole := end.Sub(begin).Hours()
+	total := end.Sub(begin).Hours()
 	first := time.Date(begin.Year(), begin.Month()+1, 1, 0, 0, 0, 0, time.UTC)
 	for m := first; m.Before(end); m = m.AddDate(0, 1, 0) {
-		at := 100 * m.Sub(begin).Hours() / whole
+		at := 100 * m.Sub(begin).Hours() / total
 		if at > 96 {
 			break // its name would not fit
 		}
@@ -178,7 +177,7 @@ func newSpark(counts []int) *spark {
 			continue
 		}
 		s.Total += n
-		height := max(1, 16*float64(n)/float64(highest)) // one commit is seen beside a thousand
+		height := max(1, 16*float64(n)/float64(highest)) // one commit stays visible beside a thousand
 		fmt.Fprintf(&path, "M%.2f 16v-%.2fh%.2fv%.2fz", float64(i)*width, height, width*0.8, height)
 	}
 	s.Path = path.String()

@@ -81,8 +81,8 @@ func TestChartInWords(t *testing.T) {
 	if strings.Contains(all["package empty"], `class="chart"`) || !strings.Contains(all["package empty"], "is unknown") {
 		t.Error("unknown counts are not said to be unknown")
 	}
-	if page := all["package hostile"]; !strings.Contains(page, "<title>week 1 of 3: 0 commits</title>") || !strings.Contains(page, "when these weeks were is unknown") {
-		t.Error("weeks without dates are not told apart")
+	if page := all["package hostile"]; !strings.Contains(page, "<title>week 1 of 3: 0 commits</title>") || !strings.Contains(page, "The dates of these weeks are unknown") {
+		t.Error("the page does not say that the dates are unknown")
 	}
 	if !strings.Contains(all["package huge"], "GitHub is still computing") {
 		t.Error("it is not said that the weeks may be off")

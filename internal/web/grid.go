@@ -24,10 +24,10 @@ func Grid(w io.Writer, f Frame, p GridPage) error {
 // Name is the grid's title or, where it has none, its slug.
 func (p GridPage) Name() string { return cmp.Or(p.Grid.Title, p.Grid.Slug) }
 
-// Maturity is the development status in PyPI's words, "" while unknown.
+// Maturity is the development status in PyPI's words, "" if unknown.
 func (i Item) Maturity() string { return maturity(i.Record.Project.Status) }
 
-// Released is when the latest version was uploaded, nil while unknown.
+// Released is when the latest version was uploaded, nil if unknown.
 func (i Item) Released() *time.Time {
 	r := &i.Record.Project
 	if r.Version == nil {

@@ -10,9 +10,9 @@ import (
 	"pkgmetad/internal/record"
 )
 
-// webURL returns s where it may be the target of a link: an absolute http or
-// https URL. Of anything else it returns "". An address with a user name in
-// front of its host is no link either: it reads like another host's.
+// webURL returns s if it may be the target of a link: an absolute http or https URL.
+// For anything else it returns "", and also for a URL with a user name, which can be
+// made to look like a URL of another host.
 func webURL(s string) string {
 	if strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == '\\' || r == utf8.RuneError || unicode.IsControl(r) }) {
 		return ""
@@ -24,14 +24,14 @@ func webURL(s string) string {
 	return s
 }
 
-// bare returns a web address as people say it.
+// bare returns a web address without its scheme and a slash at the end.
 func bare(s string) string {
 	_, rest, _ := strings.Cut(s, "://")
 	return strings.TrimSuffix(rest, "/")
 }
 
-// breaks cuts an address where a line may end: behind slashes, and before dots
-// and what joins words.
+// breaks splits an address where a line may break: after slashes, and before
+// dots and other separators.
 func breaks(s string) (parts []string) {
 	from := 0
 	for i := 1; i < len(s); i++ {
@@ -61,7 +61,7 @@ func (d templateData) own(s string) (path string, ok bool) {
 	}
 	rest, ok := strings.CutPrefix(s, d.Answer.Base)
 	if !ok || rest != "" && rest[0] != '/' && rest[0] != '?' && rest[0] != '#' {
-		return "", false // of another host whose name begins alike
+		return "", false // another host, whose name begins with that of this one
 	}
 	if rest == "" || rest[0] != '/' {
 		rest = "/" + rest
@@ -70,8 +70,8 @@ func (d templateData) own(s string) (path string, ok bool) {
 	return path, inside(path) == path
 }
 
-// inside returns a path that cannot lead to another host: browsers take what
-// follows two slashes for one.
+// inside returns a path that cannot lead to another host: browsers would take what
+// follows two slashes for a host.
 func inside(path string) string {
 	if !strings.HasPrefix(path, "/") || len(path) > 1 && (path[1] == '/' || path[1] == '\\') {
 		return "/" + strings.TrimLeft(path, `/\`)
@@ -84,17 +84,17 @@ func (d templateData) StatusOf(slug string) string {
 	return d.To("/status/packages/" + url.PathEscape(slug) + "/")
 }
 
-// login is what GitHub lets people be called. Robots are called otherwise, and
-// have no page.
+// login matches the logins of people on GitHub. Those of bots differ, and have no
+// page.
 var login = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z_-]{0,99}$`)
 
-// participant is one who contributed.
+// participant is a contributor.
 type participant struct {
 	Login string
-	Href  string // "" for none
+	Href  string // of the GitHub profile, "" for none
 }
 
-// participants are linked to where the repository is on github.com.
+// participants are linked to their profiles if the repository is on github.com.
 func participants(rec *record.Package) []participant {
 	onGitHub := rec.GitHub.State.Fetchable() && rec.RepoURL != nil && strings.Contains(strings.ToLower(*rec.RepoURL), "github.com")
 	all := make([]participant, len(rec.Repo.Participants))

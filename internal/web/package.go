@@ -17,7 +17,7 @@ type PackagePage struct {
 	Status   string // path of the package's status page, below the prefix
 }
 
-// What is longer than this is folded.
+// Lists that are longer than this are folded.
 const (
 	shownVersions     = 12
 	shownParticipants = 40
@@ -33,7 +33,7 @@ func (p PackagePage) Chart() *chart     { return newChart(&p.Record) }
 func (p PackagePage) Counted() bool     { return counted(&p.Record) }
 func (p PackagePage) Sources() []source { return sources(&p.Record) }
 
-// Pythons says which Python the package needs.
+// Pythons says which versions of Python the package supports, "" if unknown.
 func (p PackagePage) Pythons() string {
 	r := &p.Record.Project
 	switch {
@@ -47,7 +47,7 @@ func (p PackagePage) Pythons() string {
 	return "Python 2 only"
 }
 
-// Maturity is the development status in PyPI's words, "" while unknown.
+// Maturity is the development status in PyPI's words, "" if unknown.
 func (p PackagePage) Maturity() string { return maturity(p.Record.Project.Status) }
 
 func maturity(status int) string {
@@ -62,8 +62,8 @@ func maturity(status int) string {
 func (p PackagePage) Repository() string { return text(p.Record.RepoURL) }
 func (p PackagePage) Project() string    { return text(p.Record.PyPIURL) }
 
-// Documentation is where the documentation is: what the catalogue says or,
-// where it says nothing, what PyPI does.
+// Documentation is the address of the documentation from the catalogue or, if it
+// has none, from PyPI; "" for none.
 func (p PackagePage) Documentation() string {
 	return cmp.Or(text(p.Record.DocumentationURL), p.Record.Project.DocumentationURL)
 }
@@ -75,7 +75,7 @@ func text(s *string) string {
 	return *s
 }
 
-// folded is a list of which the first items are shown at once.
+// folded is a list of which only the first items are shown until it is unfolded.
 type folded[T any] struct{ Shown, Rest []T }
 
 func fold[T any](all []T, shown int) folded[T] {

@@ -7,11 +7,11 @@ import (
 	"pkgmetad/internal/record"
 )
 
-// Pager is a stretch of a longer list.
+// Pager is the position of a page in a longer list.
 type Pager struct {
-	Count          int     // in the whole list
-	First, Last    int     // numbers of the shown ones, from 1; 0 where there are none
-	Previous, Next *string // addresses of the stretches beside it, as the API makes them; nil for none
+	Count          int     // of all items in the list
+	First, Last    int     // numbers of the first and the last item shown, from 1; 0 if there are none
+	Previous, Next *string // addresses of the previous and the next page, as the API makes them; nil for none
 }
 
 // Item is a package in a list.
@@ -38,12 +38,12 @@ func (i Item) Name() string { return name(&i.Record) }
 // Counted reports whether the package's numbers are known.
 func (i Item) Counted() bool { return counted(&i.Record) }
 
-// Spark is the package's weeks.
+// Spark is the small chart of the package's weeks, nil if they are unknown.
 func (i Item) Spark() *spark { return newSpark(i.Record.Repo.Commits52) }
 
 func name(rec *record.Package) string { return cmp.Or(rec.Title, rec.Slug) }
 
-// Pages is what the links to the pages beside this one are made of.
+// Pages returns the data of the template "pager".
 func (d templateData) Pages(p Pager) any {
 	return struct {
 		View  templateData

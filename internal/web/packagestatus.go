@@ -12,7 +12,7 @@ type PackageStatusPage struct {
 	Clock
 	status.Package
 	Path string // of the package's page, below the prefix
-	JSON string // path of the same as JSON, below the prefix
+	JSON string // path of the status as JSON, below the prefix
 }
 
 // PackageStatus writes the status page of a package.
@@ -23,7 +23,7 @@ func PackageStatus(w io.Writer, f Frame, p PackageStatusPage) error {
 // Name is the package's title or, where it has none, its slug.
 func (p PackageStatusPage) Name() string { return cmp.Or(p.Title, p.Slug) }
 
-// namedSource is a source as it is drawn.
+// namedSource is a source with what the template shows of it.
 type namedSource struct {
 	Name string
 	status.Source

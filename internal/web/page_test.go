@@ -134,7 +134,7 @@ func checkElement(t *testing.T, e element, ids map[string]bool) {
 		}
 	}
 	if _, scrolls := e.attr["tabindex"]; scrolls && e.name == "div" && e.attr["aria-label"] == "" && e.attr["aria-labelledby"] == "" {
-		t.Error("a box that takes the focus has no name")
+		t.Error("a focusable box has no accessible name")
 	}
 }
 
@@ -147,10 +147,10 @@ func TestHostileTextStaysText(t *testing.T) {
 	}
 	page := all["package hostile"]
 	if !strings.Contains(page, scriptURL) {
-		t.Error("an address that is no link is not shown")
+		t.Error("an address that may not be a link is not shown as text")
 	}
 	if strings.Contains(page, "https://github.com/..") || strings.Contains(page, "https://github.com/dependabot") {
-		t.Error("a participant who is no login is linked to")
+		t.Error("a participant whose name is not a login has a link")
 	}
 }
 
@@ -178,15 +178,15 @@ func TestPackagePage(t *testing.T) {
 func TestEmptyPages(t *testing.T) {
 	all := samples(t)
 	for name, want := range map[string]string{
-		"package zero":     "How many commits there were is unknown: GitHub has not told yet",
-		"package empty":    "How many commits there were is unknown: there is no repository",
+		"package zero":     "The number of commits is unknown: GitHub has not provided it yet",
+		"package empty":    "The number of commits is unknown: there is no repository",
 		"packages empty":   "There is no package here: the list ends at number 3.",
 		"grids empty":      "There is no grid here.",
 		"grid empty":       "compares no package yet",
 		"categories empty": "There is no category here.",
 		"search empty":     "Type a part of a name",
 		"search none":      "Nothing was found for",
-		"status empty":     "Nothing fails.",
+		"status empty":     "Nothing is failing.",
 	} {
 		if !strings.Contains(all[name], want) {
 			t.Errorf("%s does not say %q", name, want)

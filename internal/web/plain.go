@@ -2,7 +2,7 @@ package web
 
 import "io"
 
-// PlainPage is for all that has no page of its own, such as errors and OPTIONS.
+// PlainPage is for everything without a page of its own, such as errors and OPTIONS.
 type PlainPage struct {
 	Heading string
 	Text    string // a sentence, "" for none

@@ -5,7 +5,7 @@ import "io"
 // RootPage is the first page, and that of the API's root.
 type RootPage struct {
 	Packages, Grids, Categories int
-	More                        []Link // to what has no place in the navigation: the snapshot, the changes, openapi.json
+	More                        []Link // to what is not in the navigation: the snapshot, the changes, openapi.json
 }
 
 // Root writes the first page.

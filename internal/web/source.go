@@ -6,7 +6,7 @@ import "pkgmetad/internal/record"
 func stateWords(s record.State) string {
 	switch s {
 	case record.StateNone:
-		return "none is named"
+		return "none given"
 	case record.StateUnsupported:
 		return "cannot be asked"
 	case record.StateNew:
@@ -25,7 +25,7 @@ func stateWords(s record.State) string {
 	return string(s)
 }
 
-// stateClass returns the class that colours a state.
+// stateClass returns the CSS class of a state.
 func stateClass(s record.State) string {
 	switch s {
 	case record.StateOK, record.StatePending, record.StateNew, record.StateFailed,
@@ -35,7 +35,7 @@ func stateClass(s record.State) string {
 	return "state-none"
 }
 
-// source is where one source of a package stands, as its pages show it.
+// source is the state of one source of a package, as the package's page shows it.
 type source struct {
 	Name  string
 	Words string // of its state
@@ -43,13 +43,13 @@ type source struct {
 	record.Status
 }
 
-// counted reports whether a record's numbers are GitHub's: one that it was
-// never asked about, or never answered for, has zeros that mean nothing.
+// counted reports whether a record's numbers come from GitHub. If GitHub was never
+// asked or never answered, they are zeros that mean nothing.
 func counted(rec *record.Package) bool {
 	return !rec.GitHub.LastSuccess.IsZero() || rec.Repo.Stars > 0 || rec.Repo.Forks > 0 || len(rec.Repo.Participants) > 0
 }
 
-// sources are those of a record, in the order in which pages show them.
+// sources are the sources of a record, in the order in which pages show them.
 func sources(rec *record.Package) []source {
 	return []source{
 		{"GitHub", stateWords(rec.GitHub.State), stateClass(rec.GitHub.State), rec.GitHub},

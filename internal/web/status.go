@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"fmt"
 	"io"
 	"time"
 
@@ -9,7 +10,8 @@ import (
 	"pkgmetad/internal/status"
 )
 
-// ageLabels name the classes of ages by their upper bound in seconds, 0 for none.
+// ageLabels are the names of the classes of ages by upper bound in seconds, 0 for
+// none.
 var ageLabels = map[int64]string{
 	3600:   "under 1 hour",
 	21600:  "1 to 6 hours",
@@ -23,7 +25,7 @@ var ageLabels = map[int64]string{
 type StatusPage struct {
 	status.Catalogue
 	Zone *time.Location // of the times shown; nil for UTC
-	JSON string         // path of the same as JSON, below the prefix
+	JSON string         // path of the status as JSON, below the prefix
 }
 
 // Status writes the status page.
@@ -31,7 +33,7 @@ func Status(w io.Writer, f Frame, p StatusPage) error {
 	return render(w, "status", templateData{Frame: f, clock: Clock{p.Now, p.Zone}, Section: inStatus, Page: p})
 }
 
-// shownPasses is how many passes are not folded.
+// shownPasses is how many passes are shown before the rest is folded.
 const shownPasses = 8
 
 func (p StatusPage) PassRows() folded[passRow] {
@@ -42,10 +44,23 @@ func (p StatusPage) PassRows() folded[passRow] {
 	return fold(rows, shownPasses)
 }
 
-// passRow is a pass as it is drawn.
+// passRow is a pass with what the template shows of it.
 type passRow struct{ record.Pass }
 
-// Totals are those of each source.
+// Unfinished says what the pass did not get to; "" where it was finished.
+func (r passRow) Unfinished() string {
+	switch {
+	case r.Cancelled && r.Left > 0:
+		return fmt.Sprintf("Stopped early, with %d left.", r.Left)
+	case r.Cancelled:
+		return "Stopped early."
+	case r.More:
+		return "More was due than one pass takes; another one followed."
+	}
+	return ""
+}
+
+// Totals are the totals of each source, with its name.
 func (p StatusPage) Totals() []sourcePicture {
 	return []sourcePicture{{"GitHub", p.GitHub}, {"PyPI", p.PyPI}}
 }
@@ -55,7 +70,7 @@ type sourcePicture struct {
 	status.Totals
 }
 
-// AgeShares are the parts of the packages by the age of their data.
+// AgeShares divide the packages by the age of their data.
 func (s sourcePicture) AgeShares() []share {
 	var all []share
 	for _, a := range s.Ages {
@@ -64,7 +79,7 @@ func (s sourcePicture) AgeShares() []share {
 	return place(append(all, share{Label: "never", Class: "age-never", Count: s.Never}))
 }
 
-// StateShares are the parts of the packages by state.
+// StateShares divide the packages by state.
 func (s sourcePicture) StateShares() []share {
 	var all []share
 	for _, c := range s.States {
@@ -83,7 +98,7 @@ func (s sourcePicture) Fresh() (n int) {
 	return n
 }
 
-// Aged is how many packages have an age, or ought to.
+// Aged is how many packages are in AgeShares, those never fetched included.
 func (s sourcePicture) Aged() int {
 	n := s.Never
 	for _, a := range s.Ages {
@@ -92,7 +107,7 @@ func (s sourcePicture) Aged() int {
 	return n
 }
 
-// BudgetRows are the budgets as they are drawn.
+// BudgetRows are the budgets with what the template shows of them.
 func (p StatusPage) BudgetRows() (rows []budgetRow) {
 	for _, b := range p.Budgets {
 		rows = append(rows, budgetRow{b})
@@ -102,7 +117,7 @@ func (p StatusPage) BudgetRows() (rows []budgetRow) {
 
 type budgetRow struct{ status.Budget }
 
-// FailingRows are the sources that fail as they are drawn.
+// FailingRows are the failing sources with what the template shows of them.
 func (p StatusPage) FailingRows() (rows []failingRow) {
 	for _, f := range p.Failing {
 		rows = append(rows, failingRow{f})
@@ -141,7 +156,7 @@ func (p passRow) Took() string { return took(p.DurationSeconds) }
 
 // passCount is one of the numbers of a pass.
 type passCount struct {
-	Label string // where no heading stands above it
+	Label string // for narrow screens, which have no column headings
 	Count int
 }
 
@@ -154,7 +169,7 @@ func (p passRow) Counts() []passCount {
 	}
 }
 
-// Holds are the limits that the pass met.
+// Holds are the rate limits that the pass ran into.
 func (p passRow) Holds() (all []namedUse) {
 	for _, u := range []namedUse{{"GitHub", p.GitHub}, {"PyPI", p.PyPI}} {
 		if !u.HeldUntil.IsZero() {

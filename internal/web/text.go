@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// number writes a number with its thousands apart.
+// number writes a number with separated thousands: 1,234.
 func number(n int) string {
 	s := strconv.Itoa(n)
 	sign := ""
@@ -19,8 +19,8 @@ func number(n int) string {
 	return sign + s
 }
 
-// count writes so many of a thing. One whose plural is not made by an s alone
-// names it: "category/categories".
+// count writes a number of things: "1 week", "2 weeks". If the plural is not just
+// an added s, thing holds both forms: "category/categories".
 func count(n int, thing string) string {
 	one, many, irregular := strings.Cut(thing, "/")
 	if !irregular {
@@ -49,7 +49,7 @@ func size(bytes int64) string {
 
 // A moment is a time as a page shows it.
 type moment struct {
-	Text  string // how people say it
+	Text  string // to show
 	Exact string // in the page's zone
 	ISO   string // for machines
 }
@@ -61,8 +61,8 @@ func (d templateData) When(t time.Time) moment {
 	return m
 }
 
-// Ahead writes a time that something is to happen at, relative to now. Where
-// that has passed, it has yet to happen.
+// Ahead writes the time of a future event, relative to now. If the time has
+// passed, the event is about to happen.
 func (d templateData) Ahead(t time.Time) moment {
 	m := d.When(t)
 	if left := t.Sub(d.clock.Now); left <= 0 {
@@ -76,7 +76,7 @@ func (d templateData) Ahead(t time.Time) moment {
 // Day writes a time as its day.
 func (d templateData) Day(t time.Time) moment { return d.moment(t, time.DateOnly) }
 
-// Second writes a time to the second.
+// Second writes a time with date and seconds.
 func (d templateData) Second(t time.Time) moment { return d.moment(t, time.DateTime) }
 
 func (d templateData) moment(t time.Time, layout string) moment {
@@ -84,7 +84,7 @@ func (d templateData) moment(t time.Time, layout string) moment {
 	return moment{Text: t.Format(layout), Exact: t.Format("2006-01-02 15:04:05 MST"), ISO: t.Format(time.RFC3339)}
 }
 
-// Zone names the zone that times are in.
+// Zone is the name of the zone that times are in.
 func (d templateData) Zone() string {
 	return d.clock.Zone.String()
 }

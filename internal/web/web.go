@@ -1,25 +1,24 @@
-// Package web turns view models into the pages for people. It knows neither
-// routes nor the store: who calls it hands over everything that a page shows,
-// and gets HTML.
+// Package web turns view models into HTML pages. It knows neither routes nor the
+// store: the caller passes everything that a page shows.
 //
 // Each page has a file with its view model (package.go) beside the file with
-// its template (package.html); layout.html is what stands around all of them
-// and parts.html what several of them share. The rest, one subject a file:
+// its template (package.html); layout.html is the frame around all of them and
+// parts.html holds what several of them share. The rest, one subject a file:
 //
 //	assets.go   the style sheet and the icon
-//	answer.go   the raw answer below a page, its links alive
+//	answer.go   the raw answer below a page, with working links
 //	chart.go    the 52 weeks: the chart and the small one in lists
-//	bars.go     shares of a whole as bars
-//	source.go   how fresh a source is, in words
+//	bars.go     parts of a total as bars
+//	source.go   the state of a source, in words
 //	link.go     what may be a link, and where it leads
 //	text.go     numbers, sizes and ages as people write them
 //
-// A page needs no script and nothing from another host, which [Policy] has
-// browsers enforce. It forbids style attributes too: what depends on data are
-// attributes of SVG elements, in per cent so that a picture fits every screen.
+// A page needs no script and nothing from another host, which browsers enforce
+// because of [Policy]. It forbids style attributes too: so positions and sizes that
+// depend on data are attributes of SVG elements, in per cent to fit every screen.
 //
-// What upstreams and catalogues say is hostile until escaped. html/template
-// escapes by context; nothing here hands it text that it would pass as it is.
+// Data from upstreams and catalogues is hostile until escaped. html/template
+// escapes by context; no value here has a type that exempts it.
 package web
 
 import (
@@ -35,26 +34,26 @@ import (
 // style, no other host.
 const Policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// Frame is what every page has around it.
+// Frame is what is around the content of every page.
 type Frame struct {
 	Prefix string  // path before every link on this host: "" or "/prefix"
 	Title  string  // of the page
-	Answer *Answer // the raw answer shown below, nil for none
+	Answer *Answer // the raw answer to show below the content, nil for none
 }
 
 // Link is a link to another page of this host.
 type Link struct {
 	Title string
-	Path  string // below Prefix, with its query if any; an absolute URL of this host is one too
+	Path  string // below Prefix, with its query if any; or an absolute URL of this host
 }
 
-// Clock tells what the times on a page are relative to, and written in.
+// Clock says what the times on a page are relative to, and their zone.
 type Clock struct {
 	Now  time.Time
 	Zone *time.Location // nil for UTC
 }
 
-// The sections of the site, of which the one that a page belongs to is marked.
+// The sections of the site. The navigation marks the one that a page belongs to.
 const (
 	inPackages   = "packages"
 	inGrids      = "grids"
@@ -66,7 +65,7 @@ const (
 //go:embed *.html
 var templateFiles embed.FS
 
-// templates are the pages by name, each with all that it includes.
+// templates are the pages by name, each with everything that it includes.
 var templates = parseTemplates("root", "packages", "package", "grids", "grid", "categories", "category",
 	"search", "status", "packagestatus", "plain")
 
@@ -86,7 +85,7 @@ func parseTemplates(names ...string) map[string]*template.Template {
 	return pages
 }
 
-// templateData is what a template sees: the frame, the page and the methods for links
+// templateData is the data of a template: the frame, the page, and methods for links
 // and times.
 type templateData struct {
 	Frame
@@ -95,7 +94,7 @@ type templateData struct {
 	Page    any
 }
 
-// render writes a page, all of it or, where its template fails, nothing.
+// render writes a page, or nothing if its template fails.
 func render(w io.Writer, name string, d templateData) error {
 	if d.clock.Zone == nil {
 		d.clock.Zone = time.UTC
@@ -108,7 +107,7 @@ func render(w io.Writer, name string, d templateData) error {
 	return err
 }
 
-// table is what a template for rows needs beside them.
+// table is the data of a template for rows. View gives it the methods for times.
 type table struct {
 	View    templateData
 	Caption string
