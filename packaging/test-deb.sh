@@ -27,7 +27,7 @@ if [ -n "${DEBIAN_ROOT:-}" ]; then
 	cp -a "$DEBIAN_ROOT" "$root"
 else
 	. /etc/os-release
-	mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
+	mirror=$({ cat /etc/apt/sources.list /etc/apt/sources.list.d/*.sources 2>/dev/null || true; } |
 		sed -nE 's/^deb (\[[^]]*\] )?(http[^ ]*\/debian)\/? .*/\2/p; s/^URIs: *(http[^ ]*\/debian)\/?$/\1/p' | head -1)
 	if ! debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,curl,ca-certificates,procps \
 		"$VERSION_CODENAME" "$root" ${mirror:+"$mirror"} >"$work/log" 2>&1; then

@@ -1,4 +1,5 @@
-module pkgmetad/packaging/tools
+// What packaging/release runs beside the Go command.
+module pkgmetad
 
 go 1.26.0
 
