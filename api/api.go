@@ -168,7 +168,7 @@ func New(o Options) (http.Handler, error) {
 		searcher:    o.Searcher,
 		searches:    make(chan struct{}, runtime.GOMAXPROCS(0)),
 		waiting:     make(chan struct{}, cmp.Or(o.MaxWaits, 500)),
-		statusMaker: newStatus(o),
+		statusMaker: NewStatus(o),
 	}
 	a.snapshotBase = b.public
 	if o.Snapshots != nil {

@@ -49,8 +49,8 @@ func (s statusStore) Find(id int) (p record.Package, ok bool, err error) {
 	return p, err == nil, err
 }
 
-// newStatus returns the maker of the status for these options.
-func newStatus(o Options) *status.Maker {
+// NewStatus returns the maker of the status for these options.
+func NewStatus(o Options) *status.Maker {
 	s := status.Options{Store: statusStore{o.Store}, Activity: o.Activity, Zone: o.Location}
 	if o.Snapshots != nil {
 		s.Snapshot = func() (status.Snapshot, bool) {

@@ -79,6 +79,9 @@ func New(o Options) (*Client, error) {
 // something may be. Until then every request is refused without being sent.
 func (c *Client) Hold() upstream.Hold { return c.limits.hold() }
 
+// Lift ends a hold, but for that of a budget that is used up.
+func (c *Client) Lift() { c.limits.gate.Lift() }
+
 // Fault returns what is wrong with GitHub as a whole, or with the credential, until it
 // answers again; "" where nothing is.
 func (c *Client) Fault() string { return c.limits.gate.Fault() }

@@ -146,6 +146,9 @@ func readProject(ctx context.Context, resp *http.Response, q Question) (Project,
 // may be.
 func (c *Client) Hold() upstream.Hold { return c.gate.Hold() }
 
+// Lift ends a hold.
+func (c *Client) Lift() { c.gate.Lift() }
+
 // Fault returns what is wrong with PyPI as a whole, until it answers again; "" where
 // nothing is.
 func (c *Client) Fault() string { return c.gate.Fault() }

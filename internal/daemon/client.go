@@ -88,6 +88,52 @@ func (c *Client) Show(ctx context.Context, slug string) (p record.Package, err e
 	return p, nil
 }
 
+// Status returns what the daemon tells its operator.
+func (c *Client) Status(ctx context.Context) (report Report, err error) {
+	resp, err := c.do(ctx, http.MethodGet, "status", nil)
+	if err != nil {
+		return report, err
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(&report); err != nil {
+		return report, fmt.Errorf("the daemon's answer broke off: %w", err)
+	}
+	return report, nil
+}
+
+// Reload has the daemon read configuration and catalogue again, see [Daemon.Reload].
+func (c *Client) Reload(ctx context.Context, allowRemovals bool) error {
+	return c.order(ctx, "reload", reloadRequest{allowRemovals})
+}
+
+// Pause keeps the daemon from beginning passes on schedule, until Resume or a restart.
+func (c *Client) Pause(ctx context.Context) error { return c.order(ctx, "pause", struct{}{}) }
+
+// Resume takes Pause back.
+func (c *Client) Resume(ctx context.Context) error { return c.order(ctx, "resume", struct{}{}) }
+
+// SetLogLevel has the daemon log what is of that level or above, until a reload.
+func (c *Client) SetLogLevel(ctx context.Context, level string) error {
+	return c.order(ctx, "log-level", levelRequest{level})
+}
+
+// Lift has the daemon ask the upstreams again, whatever keeps it from that, but for a
+// budget that is used up.
+func (c *Client) Lift(ctx context.Context) error { return c.order(ctx, "lift", struct{}{}) }
+
+// order sends a request that is answered without a body.
+func (c *Client) order(ctx context.Context, path string, request any) error {
+	body, err := json.Marshal(request)
+	if err != nil {
+		return err
+	}
+	resp, err := c.do(ctx, http.MethodPost, path, body)
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
+}
+
 // do sends a request. The answer is 200; any other is an error.
 func (c *Client) do(ctx context.Context, method, path string, body []byte) (*http.Response, error) {
 	r, err := http.NewRequestWithContext(ctx, method, "http://daemon/"+path, bytes.NewReader(body))
@@ -103,6 +149,9 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte) (*htt
 		return resp, nil
 	case http.StatusNotFound:
 		err = record.ErrNotFound
+	case http.StatusConflict: // its own words say it all
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+		err = errors.New(string(bytes.TrimSpace(text)))
 	default:
 		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
 		err = fmt.Errorf("the daemon refused (%s): %s", resp.Status, bytes.TrimSpace(text))

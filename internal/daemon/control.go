@@ -27,6 +27,8 @@ import (
 //	POST /refresh Selection -> a line of JSON, a refreshEvent, for each event
 //	GET  /show/{slug}       -> record.Package
 //
+// and what operate.go lists.
+//
 // It speaks HTTP, and is no part of the API: [Client] is the other end.
 func controlPath(cfg *config.Config) string { return cfg.Store.Path + ".sock" }
 
@@ -54,8 +56,9 @@ const (
 	sendTimeout    = 10 * time.Second // for the other end to take a line
 )
 
-// listenControl opens the socket. Requests end when ctx does.
-func listenControl(ctx context.Context, r *refresher) (*control, error) {
+// listenControl opens the socket. Requests end when ctx does. more adds routes to those
+// that are answered here.
+func listenControl(ctx context.Context, r *refresher, more func(*http.ServeMux)) (*control, error) {
 	path := controlPath(r.cfg())
 	listener, err := listenUnix(path)
 	if err != nil {
@@ -65,6 +68,7 @@ func listenControl(ctx context.Context, r *refresher) (*control, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /refresh", c.handleRefresh)
 	mux.HandleFunc("GET /show/{slug}", c.handleShow)
+	more(mux)
 	c.server = &http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			c.handlers.Add(1) // net/http waits for no handler that it cuts off

@@ -106,7 +106,7 @@ func TestLongSocketPath(t *testing.T) {
 	cfg.Store.Path = filepath.Join(folder, "test.db")
 	r := new(refresher)
 	r.settings.Store(&settings{cfg: cfg})
-	c, err := listenControl(t.Context(), r)
+	c, err := listenControl(t.Context(), r, func(*http.ServeMux) {})
 	if err != nil {
 		t.Fatal(err)
 	}

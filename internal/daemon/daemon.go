@@ -57,6 +57,9 @@ type Daemon struct {
 	load       func() (*config.Config, error) // nil for none
 	logLevel   func(zerolog.Level)            // sets it; nil where it cannot be set
 	lastReload atomic.Pointer[status.Reload]
+	level      atomic.Value // the zerolog.Level that is logged
+	status     *status.Maker
+	started    time.Time
 
 	running   context.Context // ends when the daemon has to stop; its cause says why
 	stop      context.CancelCauseFunc
@@ -74,7 +77,7 @@ const shutdownGrace = 5 * time.Second
 // until Run. It fails with ErrNoCatalogue where the catalogue file is bad and the
 // store holds no earlier catalogue to go on with.
 func New(o Options) (_ *Daemon, err error) {
-	d := &Daemon{cfg: o.Config, log: o.Log, load: o.Load, logLevel: o.SetLogLevel, grace: shutdownGrace}
+	d := &Daemon{cfg: o.Config, log: o.Log, started: time.Now(), load: o.Load, logLevel: o.SetLogLevel, grace: shutdownGrace}
 	d.running, d.stop = context.WithCancelCause(context.Background())
 	defer func() {
 		if err != nil {
@@ -89,6 +92,9 @@ func New(o Options) (_ *Daemon, err error) {
 		return nil, err
 	}
 	d.scheduler = newScheduler(plan{d.cfg.Schedule.Cron, d.cfg.Schedule.TimeZone}, d.log, d.refresher.passes)
+	if err := d.setLogLevel(d.cfg.Log.Level); err != nil {
+		return nil, err
+	}
 	d.warn()
 	if err := d.refresher.startCatalogue(); err != nil {
 		return nil, err
@@ -107,7 +113,7 @@ func New(o Options) (_ *Daemon, err error) {
 		return nil, err
 	}
 	d.server = d.newServer(handler)
-	if d.control, err = listenControl(d.running, d.refresher); err != nil {
+	if d.control, err = listenControl(d.running, d.refresher, d.operations); err != nil {
 		return nil, err
 	}
 	return d, nil
@@ -129,12 +135,14 @@ func (d *Daemon) newAPI() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return api.New(api.Options{
+	o := api.Options{
 		Store: d.refresher.store, Snapshots: d.snapshots, Searcher: searcher{d.index}, Activity: d.activity,
 		PublicURL: d.cfg.HTTP.PublicURL, TrustedProxies: d.cfg.HTTP.TrustedProxies,
 		Location: d.cfg.HTTP.TimeZone, MaxLimit: d.cfg.HTTP.MaxLimit, PagesChanged: pagesChanged,
 		MaxWaits: (d.cfg.HTTP.MaxConnections + 1) / 2, Log: d.log,
-	})
+	}
+	d.status = api.NewStatus(o)
+	return api.New(o)
 }
 
 func (d *Daemon) newServer(handler http.Handler) *api.Server {
@@ -180,13 +188,6 @@ func (d *Daemon) Run() error {
 	err := d.shutdown()
 	others.Wait()
 	return errors.Join(d.fault(), err, d.release())
-}
-
-// setLogLevel changes the least level that is logged.
-func (d *Daemon) setLogLevel(name string) {
-	if level, err := zerolog.ParseLevel(name); err == nil && d.logLevel != nil {
-		d.logLevel(level)
-	}
 }
 
 // Stop has Run end in order, and does not wait for it.

@@ -233,7 +233,7 @@ func TestShutdownOfBoth(t *testing.T) {
 	cfg.Store.Path = filepath.Join(t.TempDir(), "test.db")
 	r := new(refresher)
 	r.settings.Store(&settings{cfg: cfg})
-	control, err := listenControl(t.Context(), r)
+	control, err := listenControl(t.Context(), r, func(*http.ServeMux) {})
 	if err != nil {
 		t.Fatal(err)
 	}

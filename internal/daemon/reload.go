@@ -54,7 +54,9 @@ func (d *Daemon) Reload(allowRemovals bool) (err error) {
 	}
 	r.fetcher.Configure(r.apply(next))
 	d.scheduler.follow(plan{cfg.Schedule.Cron, cfg.Schedule.TimeZone})
-	d.setLogLevel(cfg.Log.Level)
+	if err := d.setLogLevel(cfg.Log.Level); err != nil {
+		d.log.Warn().Msg(err.Error()) // config.Load has checked it
+	}
 	for _, w := range cfg.Warnings {
 		d.log.Warn().Msg(w)
 	}

@@ -30,6 +30,8 @@ type scheduler struct {
 	plan    atomic.Pointer[plan]
 	changed chan struct{} // holds a token when plan is not the one that run follows
 
+	wall func() time.Time // the wall clock, which people and NTP set
+
 	resume atomic.Int64              // when to run the job again, in Unix nanoseconds; 0 for no such time
 	beat   atomic.Pointer[time.Time] // when run last looked at the clock; nil before it runs
 	late   atomic.Bool               // a tick has been left out since the job began
@@ -42,7 +44,7 @@ type plan struct {
 }
 
 func newScheduler(p plan, log zerolog.Logger, job func(context.Context) (resume time.Time)) *scheduler {
-	s := &scheduler{log: log, job: job, changed: make(chan struct{}, 1)}
+	s := &scheduler{log: log, job: job, changed: make(chan struct{}, 1), wall: func() time.Time { return time.Now().Round(0) }}
 	s.plan.Store(&p)
 	return s
 }
@@ -119,7 +121,7 @@ func (s *scheduler) run(ctx context.Context) {
 	started.Go(job.Run)
 	ticker := time.NewTicker(resyncEvery)
 	defer ticker.Stop()
-	last := time.Now()
+	last, lastWall := time.Now(), s.wall()
 	s.beat.Store(new(last))
 	for running := true; running; {
 		select {
@@ -129,16 +131,16 @@ func (s *scheduler) run(ctx context.Context) {
 			started.Go(waitFor(c.Stop()))
 			c = begin()
 		case <-ticker.C:
-			now := time.Now()
-			drift := now.Round(0).Sub(last.Round(0)) - now.Sub(last)
-			last = now
+			now, wall := time.Now(), s.wall()
+			drift := wall.Sub(lastWall) - now.Sub(last)
+			last, lastWall = now, wall
 			s.beat.Store(new(now))
 			if drift.Abs() > clockStep {
-				s.log.Info().Dur("by", drift).Msg("the clock jumped; schedule computed anew")
+				s.log.Info().Stringer("by", drift.Round(time.Second)).Msg("the clock jumped, or the machine slept; the schedule is computed again, and a pass begins")
 				started.Go(waitFor(c.Stop()))
 				c = begin()
 				started.Go(job.Run)
-			} else if at := s.resume.Load(); at != 0 && now.UnixNano() >= at {
+			} else if at := s.resume.Load(); at != 0 && wall.UnixNano() >= at {
 				started.Go(job.Run)
 			}
 		}

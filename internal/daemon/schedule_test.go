@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -164,6 +165,117 @@ func TestSoonIsNotForgotten(t *testing.T) {
 		s.run(ctx)
 		if len(runs) != 2 || runs[1] > time.Minute {
 			t.Errorf("it ran at %v", runs)
+		}
+	})
+}
+
+// TestYearOfSchedule: in a simulated year every tick that should happen does, once:
+// over the changes to and from summer time, a leap day and the end of the year.
+func TestYearOfSchedule(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for spec, matches := range map[string]func(time.Time) bool{
+		"*/30 * * * *": func(at time.Time) bool { return at.Minute()%30 == 0 },
+		"30 2 * * *":   func(at time.Time) bool { return at.Hour() == 2 && at.Minute() == 30 },
+		"0 0 29 2 *": func(at time.Time) bool {
+			return at.Month() == 2 && at.Day() == 29 && at.Hour() == 0 && at.Minute() == 0
+		},
+		"59 23 31 12 *": func(at time.Time) bool { return at.YearDay() == 366 && at.Hour() == 23 && at.Minute() == 59 },
+	} {
+		t.Run(spec, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const year = 366 * 24 * time.Hour // 2000, which synctest begins at
+				schedule, err := config.ParseSchedule(spec, berlin)
+				if err != nil {
+					t.Fatal(err)
+				}
+				start := time.Now()
+				var want []time.Time
+				for at := start.Add(time.Minute); at.Before(start.Add(year)); at = at.Add(time.Minute) {
+					if matches(at.In(berlin)) {
+						want = append(want, at.UTC())
+					}
+				}
+				var runs []time.Time
+				s := newScheduler(plan{schedule, berlin}, zerolog.Nop(), func(context.Context) time.Time {
+					if at := time.Now(); !at.Equal(start) { // the one at the start aside
+						runs = append(runs, at.UTC())
+					}
+					return time.Time{}
+				})
+				ctx, cancel := context.WithTimeout(t.Context(), year-time.Second)
+				defer cancel()
+				s.run(ctx)
+				if len(want) == 0 || !slices.EqualFunc(runs, want, time.Time.Equal) {
+					t.Errorf("%d runs, not the %d that there should be", len(runs), len(want))
+				}
+			})
+		})
+	}
+}
+
+// TestClockSteps: when the wall clock jumps, forth as after a sleep or back, a pass
+// begins; when it is only adjusted, none does.
+func TestClockSteps(t *testing.T) {
+	for _, step := range []time.Duration{9 * time.Hour, time.Minute, -time.Hour, -10 * 24 * time.Hour, 2 * time.Second, -time.Second} {
+		t.Run(step.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				schedule, err := config.ParseSchedule("@yearly", time.UTC)
+				if err != nil {
+					t.Fatal(err)
+				}
+				runs := 0
+				s := newScheduler(plan{schedule, time.UTC}, zerolog.Nop(), func(context.Context) time.Time { runs++; return time.Time{} })
+				stepped := time.Now().Add(10 * time.Minute)
+				s.wall = func() time.Time {
+					if now := time.Now(); now.After(stepped) {
+						return now.Round(0).Add(step)
+					}
+					return time.Now().Round(0)
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				s.run(ctx)
+				want := 1 // at the start
+				if step.Abs() > clockStep {
+					want = 2
+				}
+				if runs != want {
+					t.Errorf("%d runs, not %d", runs, want)
+				}
+			})
+		})
+	}
+}
+
+// TestNewPlan: a plan that is changed counts from then on, and the job that runs goes on.
+func TestNewPlan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		daily, err := config.ParseSchedule("@daily", time.UTC)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hourly, err := config.ParseSchedule("@hourly", time.UTC)
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		var runs []time.Duration
+		s := newScheduler(plan{daily, time.UTC}, zerolog.Nop(), func(context.Context) time.Time {
+			runs = append(runs, time.Since(start))
+			if len(runs) == 1 {
+				time.Sleep(100 * time.Minute) // over the change, and a tick of the new plan
+			}
+			return time.Time{}
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Hour+time.Minute)
+		defer cancel()
+		time.AfterFunc(30*time.Minute, func() { s.follow(plan{hourly, time.UTC}) })
+		s.run(ctx)
+		if want := []time.Duration{0, 2 * time.Hour, 3 * time.Hour, 4 * time.Hour}; !slices.Equal(runs, want) {
+			t.Errorf("it ran at %v, not at %v", runs, want)
 		}
 	})
 }

@@ -79,6 +79,10 @@ func (m *Maker) Catalogue() (Catalogue, error) {
 	return c, err
 }
 
+// Present returns the status of the whole catalogue as it is now. Unlike Catalogue, it
+// counts all packages at each call.
+func (m *Maker) Present() (Catalogue, error) { return m.catalogue(time.Now()) }
+
 func (m *Maker) catalogue(now time.Time) (c Catalogue, err error) {
 	now = now.Truncate(time.Second)
 	sum, err := m.o.Store.Summary(now, ageBounds, maxFailing)

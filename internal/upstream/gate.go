@@ -205,6 +205,14 @@ func (g *Gate) endProbe(p Permit) {
 	}
 }
 
+// Lift opens the gate. What is wrong, if something is, the next request finds out.
+func (g *Gate) Lift() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.hold, g.wait, g.failures = Hold{}, 0, 0
+	g.closings++ // what is under way says nothing of what is asked from now on
+}
+
 // Hold returns the hold that forbids requests now; its Until is zero where none does.
 func (g *Gate) Hold() Hold {
 	g.mu.Lock()

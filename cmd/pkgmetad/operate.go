@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"pkgmetad/internal/config"
+	"pkgmetad/internal/daemon"
+)
+
+// The commands that tell a running daemon what to do.
+
+func newReloadCommand() *cobra.Command {
+	var allowRemovals bool
+	cmd := operatorCommand(&cobra.Command{
+		Use:   "reload --config FILE",
+		Short: "Have the daemon read configuration and catalogue again",
+		Long: `Have the daemon read configuration and catalogue again, as SIGHUP does, and tell
+what became of it. Both are checked whole, then put in force together; where one of
+them is bad, nothing changes.
+
+Exit codes: 0 they are in force, 1 they are refused, or no daemon runs.`,
+		Args: cobra.NoArgs,
+	}, func(ctx context.Context, c *daemon.Client, _ []string) (string, error) {
+		return "reloaded", c.Reload(ctx, allowRemovals)
+	})
+	cmd.Flags().BoolVar(&allowRemovals, "allow-removals", false, "let the catalogue lack more packages than catalogue.max_removed allows")
+	return cmd
+}
+
+func newPauseCommand() *cobra.Command {
+	return operatorCommand(&cobra.Command{
+		Use:   "pause --config FILE",
+		Short: "Keep the daemon from beginning passes",
+		Long: `Keep the daemon from beginning passes on schedule, until resume or a restart. The
+pass that runs goes on. The records are served all the same, and refresh still
+fetches what it is told to.`,
+		Args: cobra.NoArgs,
+	}, func(ctx context.Context, c *daemon.Client, _ []string) (string, error) {
+		return "paused; pkgmetad resume, or a restart, ends it", c.Pause(ctx)
+	})
+}
+
+func newResumeCommand() *cobra.Command {
+	return operatorCommand(&cobra.Command{
+		Use:   "resume --config FILE",
+		Short: "Have a paused daemon begin passes again",
+		Args:  cobra.NoArgs,
+	}, func(ctx context.Context, c *daemon.Client, _ []string) (string, error) {
+		return "resumed; what is due is fetched within a minute", c.Resume(ctx)
+	})
+}
+
+func newLogLevelCommand() *cobra.Command {
+	return operatorCommand(&cobra.Command{
+		Use:     "log-level --config FILE LEVEL",
+		Short:   "Change what the daemon logs, until it reloads or restarts",
+		Example: "  pkgmetad log-level -c config.yaml debug",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return errors.New("log-level takes one of trace, debug, info, warn and error")
+			}
+			return nil
+		},
+	}, func(ctx context.Context, c *daemon.Client, args []string) (string, error) {
+		return "the daemon logs from the level " + args[0] + " on", c.SetLogLevel(ctx, args[0])
+	})
+}
+
+func newHoldCommand() *cobra.Command {
+	group := &cobra.Command{
+		Use:   "hold",
+		Short: "Look after what keeps the daemon from asking GitHub or PyPI",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("unknown command %q", args[0])
+			}
+			return cmd.Help()
+		},
+	}
+	group.AddCommand(operatorCommand(&cobra.Command{
+		Use:   "lift --config FILE",
+		Short: "Have the daemon ask GitHub and PyPI again, whatever holds",
+		Long: `Have the daemon ask GitHub and PyPI again at once, although one of them asked it to
+wait, refused the token or did not answer. What is still wrong it finds out anew. An
+hourly budget that is used up stays so.`,
+		Args: cobra.NoArgs,
+	}, func(ctx context.Context, c *daemon.Client, _ []string) (string, error) {
+		return "holds lifted; what is due is fetched within a minute", c.Lift(ctx)
+	}))
+	return group
+}
+
+// operatorCommand completes a command that asks the daemon for something, and prints
+// what do says was done.
+func operatorCommand(cmd *cobra.Command, do func(context.Context, *daemon.Client, []string) (done string, err error)) *cobra.Command {
+	var path string
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		cfg, err := config.Load(path, os.Getenv)
+		if err != nil {
+			return failed(exitFailed, err)
+		}
+		running := daemon.Dial(cmd.Context(), cfg)
+		if running == nil {
+			return failed(exitFailed, noDaemon(cfg))
+		}
+		done, err := do(cmd.Context(), running, args)
+		if err != nil {
+			return failed(exitFailed, err)
+		}
+		fmt.Fprintln(cmd.OutOrStdout(), done)
+		return nil
+	}
+	addConfigFlag(cmd, &path)
+	return cmd
+}
+
+func noDaemon(cfg *config.Config) error {
+	return fmt.Errorf("no daemon serves %s, as far as this user can see; pkgmetad serve starts one", cfg.Store.Path)
+}

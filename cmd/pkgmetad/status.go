@@ -1,0 +1,147 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"pkgmetad/internal/config"
+	"pkgmetad/internal/daemon"
+	"pkgmetad/internal/status"
+)
+
+func newStatusCommand() *cobra.Command {
+	var path string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status --config FILE [--json]",
+		Short: "Tell what the daemon does, and how fresh its records are",
+		Long: `Tell what the daemon does now and when it goes on, its last pass, how old its
+records are, what GitHub and PyPI still allow, what fails, and how its store is.
+
+Exit codes: 0 all is well, 1 something is wrong, or no daemon runs.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := config.Load(path, os.Getenv)
+			if err != nil {
+				return failed(exitFailed, err)
+			}
+			running := daemon.Dial(cmd.Context(), cfg)
+			if running == nil {
+				return failed(exitFailed, noDaemon(cfg))
+			}
+			report, err := running.Status(cmd.Context())
+			if err != nil {
+				return failed(exitFailed, err)
+			}
+			if asJSON {
+				out := json.NewEncoder(cmd.OutOrStdout())
+				out.SetIndent("", "  ")
+				err = out.Encode(report)
+			} else {
+				err = printReport(cmd.OutOrStdout(), &report, time.Now())
+			}
+			if err == nil && len(wrong(&report)) > 0 {
+				err = errReported
+			}
+			return failed(exitFailed, err)
+		},
+	}
+	addConfigFlag(cmd, &path)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
+	return cmd
+}
+
+// wrong lists what an operator should see to.
+func wrong(r *daemon.Report) (all []string) {
+	if r.Store.Ready != "" {
+		all = append(all, "not ready: "+r.Store.Ready)
+	}
+	for _, b := range r.Status.Budgets {
+		if b.Fault != "" {
+			all = append(all, b.Fault)
+		}
+	}
+	if reload := r.Status.Reload; reload != nil && reload.Error != "" {
+		all = append(all, "the last reload was refused: "+reload.Error)
+	}
+	if s := r.Status.Search; s != nil && s.LastError != "" {
+		all = append(all, "the search: "+s.LastError)
+	}
+	return all
+}
+
+func printReport(w io.Writer, r *daemon.Report, now time.Time) error {
+	s := &r.Status
+	for _, problem := range wrong(r) {
+		fmt.Fprintf(w, "! %s\n", problem)
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(t, "%s\t%s\n", name, fmt.Sprintf(format, args...))
+	}
+	line("daemon", "%s, process %d, on http://%s, started %s, log level %s", r.Version, r.PID, r.Listen, moment(r.Started, now, ""), r.LogLevel)
+	line("now", "%s", doing(s, now))
+	if len(s.Passes) > 0 {
+		p := s.Passes[0]
+		line("last pass", "%s, %s: %d asked, %d fresh, %d unchanged, %d pending, %d failed, %d gone, %d deferred",
+			moment(p.Started, now, ""), p.Duration().Round(100*time.Millisecond), p.Asked, p.Fresh, p.Unchanged, p.Pending, p.Failed, p.Gone, p.Deferred)
+	}
+	line("packages", "%d; fetched within a day: %s from GitHub, %s from PyPI; %d sources fail", s.Packages, fresh(s.GitHub), fresh(s.PyPI), s.FailingTotal)
+	for _, b := range s.Budgets {
+		line(b.Name, "%s", allowance(b, now))
+	}
+	line("store", "%s, %.1f MiB, change %d", r.Store.Path, float64(r.Store.Bytes)/(1<<20), r.Store.Sequence)
+	if s.Snapshot != nil {
+		line("snapshot", "of change %d, %.1f MiB, made %s", s.Snapshot.Sequence, float64(s.Snapshot.Bytes)/(1<<20), moment(s.Snapshot.Made, now, "at an unknown time"))
+	}
+	if s.Search != nil {
+		line("search", "%s, of change %d", s.Search.State, s.Search.Sequence)
+	}
+	if s.Reload != nil {
+		line("reload", "%s, %s", moment(s.Reload.At, now, ""), cmp.Or(s.Reload.Error, "in force"))
+	}
+	return t.Flush()
+}
+
+// doing says what the daemon does now and when it goes on.
+func doing(s *status.Catalogue, now time.Time) string {
+	text := "idle"
+	switch {
+	case !s.RunningSince.IsZero():
+		text = "a pass runs since " + moment(s.RunningSince, now, "")
+	case !s.PausedSince.IsZero():
+		return "paused since " + moment(s.PausedSince, now, "")
+	}
+	return text + "; the next one is due " + moment(s.NextTick, now, "at an unknown time")
+}
+
+// fresh says how many of the packages that should have an answer have one of the last day.
+func fresh(t status.Totals) string {
+	young, all := 0, t.Never
+	for _, a := range t.Ages {
+		all += a.Packages
+		if a.UnderSeconds > 0 && a.UnderSeconds <= int64(24*time.Hour/time.Second) {
+			young += a.Packages
+		}
+	}
+	return fmt.Sprintf("%d of %d", young, all)
+}
+
+// allowance says what an upstream still allows.
+func allowance(b status.Budget, now time.Time) string {
+	text := "no limit is known"
+	if b.Known {
+		text = fmt.Sprintf("%d of %d requests left until %s", b.Remaining, b.Limit, moment(b.Reset, now, "an unknown time"))
+	}
+	if !b.HeldUntil.IsZero() {
+		text += fmt.Sprintf("; not asked until %s: %s", moment(b.HeldUntil, now, ""), b.Reason)
+	}
+	return text
+}
