@@ -46,7 +46,7 @@ cp "$package" "$root/test/pkgmetad.deb"
 cp "$here/test-deb-inside.sh" "$root/test/inside.sh"
 
 # Where systemd does not run, as in a container: installed, checked, purged, nothing left.
-files() { (cd "$root" && find etc usr lib/systemd var/lib -path var/lib/dpkg -prune -o -path var/cache -prune -o -print | sort); }
+files() { (cd "$root" && find etc usr lib/systemd var/lib -path var/lib/dpkg -prune -o -path var/cache -prune -o -path var/lib/apt -prune -o -print | sort); }
 files >"$work/before"
 inside() { chroot "$root" env PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 "$@"; }
 inside apt-get install -y -qq /test/pkgmetad.deb >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }

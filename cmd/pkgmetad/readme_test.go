@@ -38,6 +38,7 @@ var readmeExamples = []struct {
 }{
 	{begins: "go run ./cmd/pkgmetad demo ", notRun: "the other examples ask such a demo; the tests would run themselves"},
 	{begins: "CGO_ENABLED=0 go build ", notRun: "asks the real GitHub; .ci/run builds so, and checks config.example.yaml"},
+	{begins: "install -d -m 700 /etc/credstore ", notRun: "sets up a machine; packaging/test-deb.sh does so on one of its own"},
 	{begins: "pkgmetad import ", notRun: "asks a real site"},
 	{begins: "install -d -m 700 /etc/credstore ", notRun: "needs the installed package under systemd, which packaging/test-deb.sh tries"},
 

@@ -18,6 +18,7 @@ import (
 type notifier struct {
 	log      zerolog.Logger
 	on       bool          // somebody listens
+	patience time.Duration // how long a datagram may wait to be read
 	watchdog time.Duration // without a ping for so long the daemon is killed; 0: never
 	activity func() string // what the daemon does now, in a line for a person
 	alive    func() error  // nil while the daemon can do its work
@@ -27,7 +28,7 @@ type notifier struct {
 const statusEvery = 5 * time.Second
 
 func newNotifier(log zerolog.Logger, activity func() string, alive func() error) (*notifier, error) {
-	n := &notifier{log: log, on: os.Getenv("NOTIFY_SOCKET") != "", activity: activity, alive: alive}
+	n := &notifier{log: log, on: os.Getenv("NOTIFY_SOCKET") != "", patience: systemdPatience, activity: activity, alive: alive}
 	var err error
 	if n.watchdog, err = systemd.SdWatchdogEnabled(false); err != nil {
 		return nil, fmt.Errorf("the watchdog that systemd asks for ($WATCHDOG_USEC): %w", err)
@@ -35,14 +36,32 @@ func newNotifier(log zerolog.Logger, activity func() string, alive func() error)
 	return n, nil
 }
 
+// systemdPatience is how long a datagram waits for a systemd that is too busy to read.
+// Nothing that the daemon does may hang on it for ever.
+const systemdPatience = 5 * time.Second
+
 // tell sends assignments in one datagram.
 func (n *notifier) tell(assignments ...string) {
 	if !n.on {
 		return
 	}
-	if _, err := systemd.SdNotify(false, strings.Join(assignments, "\n")); err != nil {
+	if err := send(os.Getenv("NOTIFY_SOCKET"), strings.Join(assignments, "\n"), n.patience); err != nil {
 		n.log.Warn().Err(err).Msg("systemd cannot be told: " + assignments[0])
 	}
+}
+
+// send is systemd.SdNotify with an end: that would wait for as long as nobody reads.
+func send(socket, text string, patience time.Duration) error {
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: socket, Net: "unixgram"})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := conn.SetWriteDeadline(time.Now().Add(patience)); err != nil {
+		return err
+	}
+	_, err = conn.Write([]byte(text))
+	return err
 }
 
 // ready tells that the daemon serves, or that it is done with a reload.

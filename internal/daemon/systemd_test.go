@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -21,10 +22,11 @@ import (
 // manager listens where systemd would.
 type manager struct {
 	t    *testing.T
-	conn *net.UnixConn
+	told chan string
 }
 
-func newManager(t *testing.T) *manager {
+// listenAsManager listens where systemd would, and reads nothing.
+func listenAsManager(t *testing.T) *net.UnixConn {
 	t.Helper()
 	folder, err := os.MkdirTemp("", "notify") // a socket's path must be short
 	if err != nil {
@@ -37,26 +39,37 @@ func newManager(t *testing.T) *manager {
 	}
 	t.Cleanup(func() { _ = conn.Close(); _ = os.RemoveAll(folder) })
 	t.Setenv("NOTIFY_SOCKET", path)
-	return &manager{t, conn}
+	return conn
+}
+
+func newManager(t *testing.T) *manager {
+	t.Helper()
+	conn := listenAsManager(t)
+	m := &manager{t, make(chan string, 10_000)}
+	go func() {
+		buffer := make([]byte, 4<<10)
+		for {
+			n, err := conn.Read(buffer)
+			if err != nil {
+				return
+			}
+			m.told <- string(buffer[:n])
+		}
+	}()
+	return m
 }
 
 // next returns the next datagram that is none of those left out.
 func (m *manager) next(leftOut ...string) string {
 	m.t.Helper()
-	buffer := make([]byte, 4<<10)
 	for {
-		_ = m.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
-		n, err := m.conn.Read(buffer)
-		if err != nil {
-			m.t.Fatal(err)
-		}
-		text := string(buffer[:n])
-		left := false
-		for _, prefix := range leftOut {
-			left = left || strings.HasPrefix(text, prefix)
-		}
-		if !left {
-			return text
+		select {
+		case text := <-m.told:
+			if !slices.ContainsFunc(leftOut, func(prefix string) bool { return strings.HasPrefix(text, prefix) }) {
+				return text
+			}
+		case <-time.After(20 * time.Second):
+			m.t.Fatal("systemd is told nothing")
 		}
 	}
 }
@@ -106,7 +119,7 @@ func TestWatchdog(t *testing.T) {
 	m := newManager(t)
 	log := new(lines)
 	var ill atomic.Bool
-	n := &notifier{log: zerolog.New(log), on: true, watchdog: 30 * time.Millisecond, activity: func() string { return "testing" }, alive: func() error {
+	n := &notifier{log: zerolog.New(log), on: true, patience: time.Second, watchdog: 30 * time.Millisecond, activity: func() string { return "testing" }, alive: func() error {
 		if ill.Load() {
 			return errors.New("the store is stuck")
 		}
@@ -123,19 +136,17 @@ func TestWatchdog(t *testing.T) {
 		t.Errorf("three pings in %s, not a third of the interval apart", took)
 	}
 	ill.Store(true)
-	for strings.Count(log.String(), "the store is stuck") == 0 {
-		time.Sleep(time.Millisecond)
-	}
-	_ = m.conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
-	pings, buffer := 0, make([]byte, 100)
-	for {
-		if _, err := m.conn.Read(buffer); err != nil {
-			break
+	for deadline := time.Now().Add(20 * time.Second); strings.Count(log.String(), "the store is stuck") == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the log does not tell that it is not alive")
 		}
-		pings++
 	}
-	if pings > 3 { // those that had been sent before
-		t.Errorf("%d pings while it is not alive", pings)
+	for len(m.told) > 0 { // sent before
+		<-m.told
+	}
+	time.Sleep(100 * time.Millisecond) // ten thirds of the interval
+	if n := len(m.told); n > 1 {       // one may have been on its way
+		t.Errorf("%d pings while it is not alive", n)
 	}
 	if n := strings.Count(log.String(), "the store is stuck"); n != 1 {
 		t.Errorf("the log tells %d times", n)
@@ -209,6 +220,32 @@ func TestHeartbeat(t *testing.T) {
 			t.Error("alive an hour after its end")
 		}
 	})
+}
+
+// TestDeafManager: a systemd that reads nothing holds nothing up for ever.
+func TestDeafManager(t *testing.T) {
+	x := newTrial(t)
+	listenAsManager(t)
+	d, err := New(x.options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.systemd.patience = 20 * time.Millisecond
+	for range 1000 { // until the socket takes no more
+		if strings.Contains(x.log.String(), "systemd cannot be told") {
+			break
+		}
+		d.systemd.tell("STATUS=testing")
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- d.Run() }()
+	if err := d.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	x.stop(d, ended)
+	if !strings.Contains(x.log.String(), "systemd cannot be told") {
+		t.Error("the log does not tell")
+	}
 }
 
 // TestNoManager: whoever is not started by systemd tells nobody, and a watchdog that
