@@ -2,7 +2,6 @@ package store
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -55,9 +54,7 @@ func (s *Store) Due(now time.Time, limit int) (sources []record.Source, more boo
 	for i := range found {
 		sources = append(sources, found[i].Source)
 	}
-	err = errors.Join(err, errors.Join(damaged...))
-	s.noteDamage(err)
-	return sources, more, err
+	return sources, more, s.partly(err, damaged)
 }
 
 // dueSource is a source, and the lowest id of the packages that refer to it.

@@ -17,6 +17,9 @@ type writer struct {
 	sequence uint64    // of the last change
 	now      time.Time // that changes are dated with
 
+	met    func(error) // notes a damaged value that f goes on without
+	repair bool        // not even missing values are trusted to be missing for a reason
+
 	sources    map[record.Key]*record.Source // read or written so far
 	referring  map[int]lesson                // packages to be brought up to date, by id
 	unreferred map[record.Key]bool           // sources that a package has ceased to refer to
@@ -59,7 +62,7 @@ func (s *Store) write(f func(*writer) error) error {
 
 func (s *Store) newWriter(tx *bolt.Tx) *writer {
 	return &writer{
-		Tx: tx, render: s.render, sources: map[record.Key]*record.Source{},
+		Tx: tx, render: s.render, met: s.noteDamage, sources: map[record.Key]*record.Source{},
 		referring: map[int]lesson{}, unreferred: map[record.Key]bool{},
 	}
 }

@@ -28,7 +28,7 @@ var rooms = map[string][]string{
 	"fetcher":            {"github", "internal/record", "internal/upstream", "pypi"},                                              // never the store: it declares what it needs of one
 	"github":             {"internal/record", "internal/upstream"},
 	"pypi":               {"internal/record", "internal/upstream"},
-	"store":              {"internal/record"},
+	"store":              {"internal/durable", "internal/record"},
 	"internal/bench":     {"internal/record", "internal/render", "store"},
 	"internal/catalogue": {"internal/durable", "internal/record", "internal/strict"}, // never the store: it knows files alone
 	"internal/config":    {"internal/strict", "internal/upstream"},
