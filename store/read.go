@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -34,7 +35,7 @@ func (s *Store) PackageBySlug(slug string) (rec record.Package, err error) {
 // offset of them, and how many there are in all. Both are of the same state of the
 // store.
 func (s *Store) Packages(offset, limit int) (recs []record.Package, total int, err error) {
-	for range maxReads {
+	for begun := time.Now(); ; wait() {
 		order := *s.order.Load()
 		total = len(order)
 		recs = make([]record.Package, 0, max(0, min(limit, total-offset)))
@@ -56,9 +57,19 @@ func (s *Store) Packages(offset, limit int) (recs []record.Package, total int, e
 		if complete || err != nil {
 			return recs, total, err
 		}
+		if time.Since(begun) > maxReading {
+			return nil, 0, s.listedAndMissing()
+		}
 	}
-	return nil, 0, s.listedAndMissing()
 }
+
+// maxReading is how long a page is read again and again before the order of the packages
+// counts as wrong. More than once is normal, since a sync removes packages a chunk at a
+// time, and the order follows each.
+const maxReading = 2 * time.Second
+
+// wait lets a sync go on before a page is read again.
+func wait() { time.Sleep(time.Millisecond) }
 
 // listedAndMissing is the error of a read that meets, however often it is repeated, a
 // package in the order that has no row.

@@ -167,7 +167,7 @@ func (s *Store) ServedBySlug(slug string, use func(Served)) error {
 // again, the page is read again, and what use was passed before is to be discarded.
 // use is restricted as that of Served is.
 func (s *Store) ServedPage(offset, limit int, begin func(total int), use func(Served)) error {
-	for range maxReads {
+	for begun := time.Now(); ; wait() {
 		order := *s.order.Load()
 		complete := true
 		begin(len(order))
@@ -199,13 +199,11 @@ func (s *Store) ServedPage(offset, limit int, begin func(total int), use func(Se
 		if complete || err != nil {
 			return err
 		}
+		if time.Since(begun) > maxReading {
+			return s.listedAndMissing()
+		}
 	}
-	return s.listedAndMissing()
 }
-
-// maxReads is how often a page is read before the order of the packages counts as
-// wrong. More than once is normal, since a sync removes packages a chunk at a time.
-const maxReads = 1000
 
 // EachServed passes every live package, lowest id first, to use. All are of the same
 // state of the store, whose sequence and time it returns. It stops at an error of
