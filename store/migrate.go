@@ -207,10 +207,7 @@ func (s *Store) keepOldSchema() error {
 		path += time.Now().UTC().Format("-20060102T150405Z")
 	}
 	return durable.WriteFile(path, s.file.info.Mode().Perm(), func(w io.Writer) error {
-		return s.view(func(tx *bolt.Tx) error {
-			_, err := tx.WriteTo(w)
-			return err
-		})
+		return s.Backup(w)
 	})
 }
 

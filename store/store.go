@@ -160,6 +160,7 @@ func Open(path string, o Options) (*Store, error) {
 	s.info.Store(&s.file.info)
 	for _, step := range []func() error{
 		s.inPlace, // while it waited for the lock, the file may have been replaced
+		func() error { return removeIfThere(compactPath(path)) }, // which a kill has left
 		s.migrate,
 		func() error { return s.view(s.load) },
 		func() error { return s.chooseRendering(o) },
