@@ -135,6 +135,7 @@ type api struct {
 	searches     chan struct{} // holds one for each search that runs
 	waiting      chan struct{} // holds one for each reader that waits for changes
 	statusMaker  *status.Maker
+	activity     func() status.Activity
 }
 
 // New returns the handler of the API, the health checks and the index. It
@@ -165,6 +166,7 @@ func New(o Options) (http.Handler, error) {
 		searches:    make(chan struct{}, runtime.GOMAXPROCS(0)),
 		waiting:     make(chan struct{}, cmp.Or(o.MaxWaits, 500)),
 		statusMaker: newStatus(o),
+		activity:    o.Activity,
 	}
 	a.snapshotBase = b.public
 	if o.Snapshots != nil {

@@ -110,7 +110,7 @@ func newWorld(t *testing.T) world {
 
 	o.Store = s
 	o.Activity = func() status.Activity {
-		return status.Activity{RunningSince: now, NextTick: now.Add(time.Minute), Budgets: []status.Budget{
+		return status.Activity{Problems: []record.Problem{{Kind: "store_writes", Since: now, Detail: "no space left"}}, Database: &status.Database{Bytes: 1 << 20}, RunningSince: now, NextTick: now.Add(time.Minute), Budgets: []status.Budget{
 			{Name: "GitHub", Known: true, Limit: 5000, Remaining: 12, Reset: now.Add(time.Hour), HeldUntil: now.Add(time.Minute), Reason: "Retry-After"},
 			{Name: "PyPI"},
 		}}

@@ -4,6 +4,7 @@
 package status
 
 import (
+	"cmp"
 	"sync"
 	"time"
 
@@ -34,6 +35,8 @@ type Activity struct {
 	RunningSince time.Time // when the pass that runs now began; zero for none
 	NextTick     time.Time // of the schedule
 	Budgets      []Budget
+	Problems     []record.Problem // what is wrong with the program itself
+	Database     *Database        // nil where it is not known
 }
 
 // Options say what the status is made from. Only Store is needed.
@@ -77,22 +80,17 @@ func (m *Maker) Catalogue() (Catalogue, error) {
 
 func (m *Maker) catalogue(now time.Time) (c Catalogue, err error) {
 	now = now.Truncate(time.Second)
-	sum, err := m.o.Store.Summary(now, ageBounds, mostFailing)
-	if err != nil {
-		return c, err
-	}
-	c = Catalogue{
-		Now: now.In(m.o.Zone), Packages: sum.Packages, FailingTotal: sum.AllFailing,
-		GitHub: totals(sum.GitHub), PyPI: totals(sum.PyPI), Budgets: []Budget{},
-	}
-	if c.Failing, err = m.failing(sum.Failing); err != nil {
-		return c, err
-	}
-	if c.Passes, err = m.passes(now); err != nil {
+	c = Catalogue{Now: now.In(m.o.Zone), Budgets: []Budget{}, Problems: []record.Problem{}}
+	if err := m.count(&c, now); err != nil {
 		return c, err
 	}
 	if m.o.Activity != nil {
 		a := m.o.Activity()
+		for _, p := range a.Problems {
+			p.Since = m.moment(p.Since)
+			c.Problems = append(c.Problems, p)
+		}
+		c.Database = a.Database
 		c.RunningSince, c.NextTick = m.moment(a.RunningSince), m.moment(a.NextTick)
 		for _, b := range a.Budgets {
 			b.Reset, b.HeldUntil = m.moment(b.Reset), m.moment(b.HeldUntil)
@@ -108,13 +106,29 @@ func (m *Maker) catalogue(now time.Time) (c Catalogue, err error) {
 	return c, nil
 }
 
+// count fills in what the store tells. Where the store fails and that is a known
+// problem, the status tells of the problem rather than of nothing.
+func (m *Maker) count(c *Catalogue, now time.Time) error {
+	sum, sumErr := m.o.Store.Summary(now, ageBounds, mostFailing)
+	failing, failingErr := m.failing(sum.Failing)
+	passes, passesErr := m.passes(now)
+	if err := cmp.Or(sumErr, failingErr, passesErr); err != nil {
+		if m.o.Activity == nil || len(m.o.Activity().Problems) == 0 {
+			return err
+		}
+	}
+	c.Packages, c.FailingTotal, c.Failing, c.Passes = sum.Packages, sum.AllFailing, failing, passes
+	c.GitHub, c.PyPI = totals(sum.GitHub), totals(sum.PyPI)
+	return nil
+}
+
 // failing returns the sources that fail, with what their packages tell of them.
 func (m *Maker) failing(sources []record.Failing) ([]Failing, error) {
 	all := []Failing{}
 	for _, f := range sources {
 		p, ok, err := m.o.Store.Find(f.ID)
 		if err != nil {
-			return nil, err
+			return all, err
 		}
 		if !ok {
 			continue // it has left the catalogue meanwhile
@@ -134,16 +148,13 @@ func (m *Maker) failing(sources []record.Failing) ([]Failing, error) {
 // passes returns the reports of the last day's passes.
 func (m *Maker) passes(now time.Time) ([]record.Pass, error) {
 	stored, err := m.o.Store.Passes(now.Add(-PassesShown))
-	if err != nil {
-		return nil, err
-	}
 	all := []record.Pass{}
 	for _, p := range stored {
 		p.Started = m.moment(p.Started)
 		p.GitHub.HeldUntil, p.PyPI.HeldUntil = m.moment(p.GitHub.HeldUntil), m.moment(p.PyPI.HeldUntil)
 		all = append(all, p)
 	}
-	return all, nil
+	return all, err
 }
 
 // moment is a time as the status tells it.

@@ -20,6 +20,15 @@ type Catalogue struct {
 	FailingTotal int           `json:"failing_total"` // of which Failing may hold the first only
 	Passes       []record.Pass `json:"passes"`        // of the last day, newest first
 	Snapshot     *Snapshot     `json:"snapshot"`      // nil while there is none
+
+	Problems []record.Problem `json:"problems"` // what is wrong with the program itself
+	Database *Database        `json:"database"` // nil where it is not known
+}
+
+// Database is the file that everything is kept in.
+type Database struct {
+	Bytes int64 `json:"size_bytes"`
+	Free  int64 `json:"free_bytes"` // of Bytes, which new data fills first
 }
 
 // Totals are where one source of all packages stands.
@@ -112,7 +121,7 @@ var states = []record.State{
 
 // totals takes over what a store counted by ageBounds.
 func totals(sum record.SourceSummary) Totals {
-	t := Totals{Never: sum.Never}
+	t := Totals{Never: sum.Never, Ages: []AgeCount{}}
 	for i, packages := range sum.Ages {
 		count := AgeCount{Packages: packages}
 		if i < len(ageBounds) {
