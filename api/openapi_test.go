@@ -132,7 +132,7 @@ func newWorld(t *testing.T) world {
 	waits.Go(func() { w.busy.ServeHTTP(httptest.NewRecorder(), waiting) })
 	t.Cleanup(waits.Wait) // the test's context has ended by then
 	<-entered
-	o.Store = &fakeStore{err: errors.New("the database is damaged")}
+	o.Store, o.Activity = &fakeStore{err: errors.New("the database is damaged")}, nil
 	w.broken, err = New(o) // which logs to nowhere what it is made to do
 	check(err)
 	return w
