@@ -76,6 +76,7 @@ func TestStoppedTerminalHoldsNothingUp(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := &refresher{cfg: config.Default(), store: st, fetcher: fetcher.New(fetcher.Options{Store: st, GitHub: gh, PyPI: py, Log: zerolog.Nop(), Policy: fetcher.Policy{StaleAfter: time.Hour, RetryMin: time.Minute, RetryMax: time.Hour}})}
+		r.health = newHealth(st, zerolog.Nop())
 
 		start := time.Now()
 		(&control{refresher: r}).handleRefresh(&stopped{header: http.Header{}}, httptest.NewRequest("POST", "/refresh", strings.NewReader(`{"all":true}`)))

@@ -68,6 +68,9 @@ func New(o Options) (_ *Daemon, err error) {
 		}
 	}()
 
+	if err = checkFolders(d.cfg); err != nil {
+		return nil, err
+	}
 	if d.refresher, err = newRefresher(o, d.log, openAndRender); err != nil {
 		return nil, err
 	}
@@ -94,14 +97,20 @@ func New(o Options) (_ *Daemon, err error) {
 	return d, nil
 }
 
+// What lies beside the store.
+const (
+	snapshotSuffix = ".snapshot"
+	searchSuffix   = ".search"
+)
+
 // openFollowers opens what keeps up with the store.
 func (d *Daemon) openFollowers() (err error) {
 	served := Rendering(d.cfg)
 	served.Base = d.cfg.HTTP.LinkBase(d.listener.Addr().String()) // the port that was free, if any would do
-	if d.snapshots, err = snapshot.New(d.cfg.Store.Path+".snapshot", d.refresher.store, served, d.log); err != nil {
+	if d.snapshots, err = snapshot.New(d.cfg.Store.Path+snapshotSuffix, d.refresher.store, served, d.log); err != nil {
 		return err
 	}
-	d.index, err = search.Open(d.cfg.Store.Path+".search", d.refresher.store, d.log)
+	d.index, err = search.Open(d.cfg.Store.Path+searchSuffix, d.refresher.store, d.log)
 	return err
 }
 
@@ -145,6 +154,8 @@ func (d *Daemon) Run() error {
 			d.log.Error().Err(err).Msg("the search finds what it found so far, and nothing newer")
 		}
 	})
+	others.Go(func() { d.refresher.health.run(d.running, d.scheduler.runSoon) })
+	others.Go(func() { d.backups().run(d.running) })
 	d.scheduler.run(d.running) // until the daemon is stopped and the pass has stored what arrived
 
 	err := d.shutdown()
@@ -189,6 +200,13 @@ func (d *Daemon) release() error {
 		errs = append(errs, d.refresher.store.Close())
 	}
 	return errors.Join(errs...)
+}
+
+func (d *Daemon) backups() *backups {
+	return &backups{
+		cfg: d.cfg, store: d.refresher.store, health: d.refresher.health, log: d.log,
+		schedule: d.cfg.Store.Backup.Schedule, location: d.cfg.Schedule.TimeZone,
+	}
 }
 
 // warn tells what works, but not as well as it could.

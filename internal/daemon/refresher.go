@@ -28,6 +28,10 @@ type refresher struct {
 	pypi    *pypi.Client
 	fetcher *fetcher.Fetcher
 
+	health *health
+
+	compacted time.Time // when that was last tried; for the goroutine of passes
+
 	passSince atomic.Pointer[time.Time] // when the pass on schedule that runs now began; nil for none
 }
 
@@ -45,10 +49,14 @@ const (
 func OpenStore(cfg *config.Config) (*store.Store, error) { return openStore(cfg, openAsIs) }
 
 func openStore(cfg *config.Config, mode openMode) (*store.Store, error) {
-	return store.Open(cfg.Store.Path, store.Options{
+	return store.Open(cfg.Store.Path, storeOptions(cfg, mode))
+}
+
+func storeOptions(cfg *config.Config, mode openMode) store.Options {
+	return store.Options{
 		LockWait: cfg.Store.LockWait, MaxSize: int(cfg.Store.MaxSize), Refer: fetcher.Refer(cfg.GitHub.URLHost),
 		Render: render.New, Rendering: Rendering(cfg).Name(), Rerender: bool(mode),
-	})
+	}
 }
 
 // Rendering returns how the records of cfg's store are served.
@@ -75,6 +83,7 @@ func newRefresher(o Options, fetchLog zerolog.Logger, mode openMode) (*refresher
 	if r.store, err = openStore(cfg, mode); err != nil {
 		return nil, err
 	}
+	r.health = newHealth(r.store, o.Log)
 	r.fetcher = fetcher.New(fetcher.Options{
 		Store: r.store, GitHub: r.github, PyPI: r.pypi, Log: fetchLog,
 		Workers: cfg.Refresh.Workers, MaxSources: cfg.Refresh.MaxPackages, PendingWait: cfg.Refresh.PendingWait,

@@ -23,6 +23,8 @@ func (d *Daemon) Reload() error {
 	if d.running.Err() != nil {
 		return nil
 	}
+	d.refresher.health.tell() // it may be repaired now
+	defer d.refresher.health.tell()
 	if err := d.refresher.takeOverCatalogue(); err != nil {
 		return err
 	}
@@ -34,12 +36,12 @@ func (d *Daemon) Reload() error {
 // before. Where the file is bad, the earlier catalogue goes on.
 func (r *refresher) startCatalogue() error {
 	digest := catalogue.Digest(r.cfg.Catalogue.Path, r.cfg.GitHub.URLHost)
-	if digest != nil && bytes.Equal(digest, r.store.CatalogueDigest()) && r.store.Ready() == nil {
+	if digest != nil && bytes.Equal(digest, r.store.CatalogueDigest()) && r.store.Synced() {
 		r.log.Info().Msg("catalogue as before, from " + r.cfg.Catalogue.Path)
 		return nil
 	}
 	err := r.takeOverCatalogue()
-	if err != nil && r.store.Ready() == nil {
+	if err != nil && r.store.Synced() {
 		r.log.Error().Msg(err.Error())
 		return nil
 	}
@@ -76,7 +78,7 @@ func (r *refresher) takeOverCatalogue() error {
 
 // badCatalogue says what follows from a catalogue file that cannot be taken over.
 func (r *refresher) badCatalogue(err error) error {
-	if r.store.Ready() != nil {
+	if !r.store.Synced() {
 		return fmt.Errorf("%w: %w", ErrNoCatalogue, err)
 	}
 	return fmt.Errorf("the catalogue file is bad, so the catalogue stays as it was: %w", err)
