@@ -271,3 +271,43 @@ func TestCompactThatFails(t *testing.T) {
 		t.Error("a closed store was compacted")
 	}
 }
+
+// TestFeedOfRestoredCopy: whoever heard of changes that the copy lacks is told to begin
+// anew, now and however many changes the copy has seen by then.
+func TestFeedOfRestoredCopy(t *testing.T) {
+	s := example(t)
+	var copied bytes.Buffer
+	must(t, s.Backup(&copied))
+	put(t, s, fetched(get(t, s, "a"), 6, day(3), day(4)))
+	heard := s.Sequence()
+	must(t, s.Close())
+	must(t, os.WriteFile(s.Path(), copied.Bytes(), 0o600))
+	must(t, store.MarkCopy(s.Path()))
+
+	s = open(t, s.Path(), store.Options{})
+	for stars := 7; stars < 12; stars++ {
+		if _, _, _, err := s.Changes(heard, 9); !errors.Is(err, store.ErrForgotten) {
+			t.Errorf("after %d stars the feed goes on from %d: %v", stars, heard, err)
+		}
+		put(t, s, fetched(get(t, s, "a"), stars, day(stars), day(stars+1)))
+	}
+	var since uint64 // page by page from the beginning
+	slugs := map[int]bool{}
+	for more := true; more; {
+		changes, next, further, err := s.Changes(since, 1)
+		must(t, err)
+		for _, c := range changes {
+			slugs[c.ID] = true
+		}
+		since, more = next, further
+	}
+	if len(slugs) != 2 || since != s.Sequence() {
+		t.Errorf("the feed has %v up to %d of %d", slugs, since, s.Sequence())
+	}
+	restarted := s.Sequence()
+	s = reopen(t, s)
+	if s.Sequence() != restarted {
+		t.Error("it begins anew each time it is opened")
+	}
+	checkFile(t, s)
+}

@@ -1,10 +1,12 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -44,6 +46,79 @@ func BackupFile(path string, o Options, w io.Writer) error {
 		return withAdvice(fmt.Errorf("copy the store %s: %w", path, err))
 	}
 	return nil
+}
+
+// MarkCopy writes into a copy of a store that it is one. Whoever followed the feed of
+// the store has then heard of changes that the copy lacks: once the copy is opened as a
+// store, its feed begins anew, and they are told to do so as well.
+func MarkCopy(path string) error {
+	f, err := openFile(path, Options{}.withDefaults(), false)
+	if err != nil {
+		return err
+	}
+	err = f.update(func(tx *bolt.Tx) error {
+		meta := tx.Bucket(bucketMeta)
+		if meta == nil {
+			return errors.New("it is no store")
+		}
+		return meta.Put(keyCopy, nil)
+	})
+	if err = errors.Join(err, f.close()); err != nil {
+		return fmt.Errorf("mark the copy %s: %w", path, err)
+	}
+	return nil
+}
+
+// endCopy begins the feed of a copy anew: with sequences that the store it is of cannot
+// have given out, and everything as changed now. If the process is killed meanwhile, the
+// next one starts over.
+func (s *Store) endCopy() error {
+	marked := false
+	if err := s.view(func(tx *bolt.Tx) error {
+		marked = tx.Bucket(bucketMeta).Get(keyCopy) != nil
+		return nil
+	}); err != nil || !marked {
+		return err
+	}
+	var floor []byte
+	if err := s.update(func(tx *bolt.Tx) error {
+		meta := tx.Bucket(bucketMeta)
+		floor = key(int(max(number(meta.Get(keySequence)), number(timeKey(time.Now())))))
+		return meta.Put(keySequence, floor)
+	}); err != nil {
+		return fmt.Errorf("begin the feed anew: %w", err)
+	}
+	for ids := range slices.Chunk(*s.order.Load(), syncChunk) {
+		if err := s.write(func(w *writer) error {
+			for _, id := range ids {
+				p, err := s.findServed(w.Tx, id)
+				if errors.Is(err, errDamaged) || err == ErrNotFound {
+					continue // the next sync repairs it
+				}
+				if err == nil {
+					err = dropChange(w, id)
+				}
+				if err == nil {
+					err = writeServed(w, id, w.now, bytes.Clone(p.Body))
+				}
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
+			return fmt.Errorf("begin the feed anew: %w", err)
+		}
+	}
+	return s.update(func(tx *bolt.Tx) error {
+		var gone [][]byte
+		c := tx.Bucket(bucketDeletions).Cursor()
+		for k, _ := c.First(); k != nil; k, _ = c.Next() {
+			gone = append(gone, bytes.Clone(k))
+		}
+		meta := tx.Bucket(bucketMeta)
+		return errors.Join(deleteKeys(tx.Bucket(bucketDeletions), gone), meta.Put(keyFloor, floor), meta.Delete(keyCopy))
+	})
 }
 
 // Space returns how many bytes of the file are in use or free, and how many of them are

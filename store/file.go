@@ -1,8 +1,11 @@
 package store
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/fnv"
+	"io"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -37,17 +40,17 @@ func openFile(path string, o Options, readOnly bool) (*file, error) {
 			MaxSize:         o.MaxSize,
 			OpenFile: func(path string, flag int, mode os.FileMode) (*os.File, error) {
 				opened, err := os.OpenFile(path, flag, mode)
-				if err == nil {
-					f.opened = opened
-					f.info, err = opened.Stat()
+				if err != nil {
+					return nil, err
 				}
-				return opened, err
+				f.opened, f.descriptor = opened, int(opened.Fd())
+				return opened, f.measure()
 			},
 		})
 		return err
 	})
 	if err == nil {
-		err = f.measure()
+		err = f.measure() // once more: it waited for the lock
 	}
 	if err != nil {
 		if f.db != nil {
@@ -60,22 +63,60 @@ func openFile(path string, o Options, readOnly bool) (*file, error) {
 	return f, nil
 }
 
-// measure fails if the file ends before the last page that it says it has.
-func (f *file) measure() error {
-	info, err := f.opened.Stat()
-	if err != nil {
+// measure notes the size of the file. It fails if the file ends before the last page
+// that it says it has: bbolt would only notice once it reads there, which is a fault.
+func (f *file) measure() (err error) {
+	needed := bytesInUse(f.opened) // read first: a file that another process has open may grow
+	if f.info, err = f.opened.Stat(); err != nil {
 		return err
 	}
-	f.size.Store(info.Size())
-	f.descriptor = int(f.opened.Fd())
-	return guard(func() error {
-		return f.db.View(func(tx *bolt.Tx) error {
-			if info.Size() < tx.Size() {
-				return fmt.Errorf("%w: it was cut short: it has %d bytes of at least %d", errDamaged, info.Size(), tx.Size())
-			}
-			return nil
-		})
-	})
+	f.size.Store(f.info.Size())
+	if f.info.Size() < needed {
+		return fmt.Errorf("%w: it was cut short: it has %d bytes of at least %d", errDamaged, f.info.Size(), needed)
+	}
+	return nil
+}
+
+// meta is how bbolt keeps what it has to know first: behind the header of each of the
+// first two pages.
+type meta struct {
+	Magic, Version, PageSize, Flags uint32
+	Root, RootSequence, Freelist    uint64
+	Pages, Transaction              uint64 // Pages is how many are in use, or free
+	Checksum                        uint64 // FNV-1a of all before it
+}
+
+const (
+	pageHead  = 16 // bytes, of the header of a page
+	boltMagic = 0xED0CDAED
+)
+
+// bytesInUse returns how long a database file has to be, by the later of its meta pages;
+// 0 if neither can be read, of which bbolt has errors of its own.
+func bytesInUse(file io.ReaderAt) (needed int64) {
+	var last uint64
+	read := func(at int64) (m meta) {
+		raw := make([]byte, binary.Size(m))
+		sum := fnv.New64a()
+		if _, err := file.ReadAt(raw, at+pageHead); err != nil {
+			return meta{}
+		}
+		_, _ = binary.Decode(raw, binary.NativeEndian, &m)
+		_, _ = sum.Write(raw[:len(raw)-8])
+		if m.Magic != boltMagic || m.Checksum != sum.Sum64() {
+			return meta{}
+		}
+		if m.Transaction >= last {
+			last, needed = m.Transaction, int64(m.Pages)*int64(m.PageSize)
+		}
+		return m
+	}
+	pageSize := int64(read(0).PageSize)
+	if pageSize == 0 {
+		pageSize = int64(os.Getpagesize())
+	}
+	read(pageSize)
+	return needed
 }
 
 // whole fails if the file has become shorter than it was: reading what is mapped and

@@ -206,9 +206,14 @@ func (s *Store) keepOldSchema() error {
 	if _, err := os.Lstat(path); err == nil { // of an earlier migration, after which the copy was put back
 		path += time.Now().UTC().Format("-20060102T150405Z")
 	}
-	return durable.WriteFile(path, s.file.info.Mode().Perm(), func(w io.Writer) error {
-		return s.Backup(w)
-	})
+	temporary := path + ".tmp"
+	if err := durable.Create(temporary, s.file.info.Mode().Perm(), func(w io.Writer) error { return s.Backup(w) }); err != nil {
+		return err
+	}
+	if err := MarkCopy(temporary); err != nil {
+		return errors.Join(err, os.Remove(temporary))
+	}
+	return durable.Rename(temporary, path)
 }
 
 func (s *Store) migratePackage(w *writer, p *record.Package) error {

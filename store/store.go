@@ -26,6 +26,7 @@
 //	            "rendering"   -> name of the rendering that the served packages have
 //	            "catalogue"   -> Catalogue.Digest of the last one synced
 //	            "damaged"     -> nothing, once damage was met that no sync has repaired yet
+//	            "copy"        -> nothing, in a copy that nobody has opened as a store yet
 //	            "dated NAME"  -> time ‖ value                (see Dated)
 //	sources     Key           -> record.Source               (that a live package refers to)
 //	references  Key ‖ 0 ‖ id  -> nothing                     (the live packages that refer to a source)
@@ -95,6 +96,7 @@ var (
 	keyRendering = []byte("rendering")
 	keyCatalogue = []byte("catalogue")
 	keyDamaged   = []byte("damaged")
+	keyCopy      = []byte("copy")
 )
 
 // ErrNotFound is returned for a package, grid, category or source that does not
@@ -164,6 +166,7 @@ func Open(path string, o Options) (*Store, error) {
 		s.migrate,
 		func() error { return s.view(s.load) },
 		func() error { return s.chooseRendering(o) },
+		s.endCopy,
 	} {
 		if err := step(); err != nil {
 			_ = s.file.close()

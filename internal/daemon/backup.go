@@ -54,7 +54,9 @@ func keepCopy(cfg *config.Config, path string, write func(io.Writer) error) (rep
 	if err := durable.Create(temporary, 0o600, write); err != nil {
 		return report, fmt.Errorf("write the backup %s: %w", path, err)
 	}
-	report, err = store.CheckFile(temporary, storeOptions(cfg, openAsIs))
+	if err = store.MarkCopy(temporary); err == nil {
+		report, err = store.CheckFile(temporary, storeOptions(cfg, openAsIs))
+	}
 	if err == nil && len(report.Findings) > 0 {
 		err = fmt.Errorf("the copy is damaged, and so the store: %s (findings: %d); pkgmetad check lists them", report.Findings[0], len(report.Findings)+report.More)
 	}
