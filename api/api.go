@@ -139,6 +139,7 @@ type api struct {
 	searches     chan struct{} // semaphore: one element for each running search
 	waiting      chan struct{} // semaphore: one element for each client that waits for changes
 	statusMaker  *status.Maker
+	activity     func() status.Activity
 }
 
 // New returns the handler of everything that this package serves. It fails if o
@@ -169,6 +170,7 @@ func New(o Options) (http.Handler, error) {
 		searches:    make(chan struct{}, runtime.GOMAXPROCS(0)),
 		waiting:     make(chan struct{}, cmp.Or(o.MaxWaits, 500)),
 		statusMaker: NewStatus(o),
+		activity:    o.Activity,
 	}
 	a.snapshotBase = b.public
 	if o.Snapshots != nil {

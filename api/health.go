@@ -13,13 +13,20 @@ func (a *api) livez(w http.ResponseWriter, r *http.Request) {
 }
 
 // readyz answers 200 when there is something to serve, and otherwise 503 with
-// the reason.
+// the reason. Beside the 200 it names what else is wrong with the program: what is stored
+// is served while nothing new can be stored.
 func (a *api) readyz(w http.ResponseWriter, r *http.Request) {
 	if err := a.store.Ready(); err != nil {
 		sendText(w, r, http.StatusServiceUnavailable, err.Error()+"\n")
 		return
 	}
-	sendText(w, r, http.StatusOK, "ok")
+	text := "ok"
+	if a.activity != nil {
+		for _, p := range a.activity().Problems {
+			text += "\n" + p.Kind + ": " + p.Detail
+		}
+	}
+	sendText(w, r, http.StatusOK, text)
 }
 
 // index redirects browsers to the first page, and tells other clients where the

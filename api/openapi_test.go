@@ -115,10 +115,11 @@ func newWorld(t *testing.T) world {
 
 	o.Store = s
 	o.Activity = func() status.Activity {
-		return status.Activity{RunningSince: now, NextTick: now.Add(time.Minute), Budgets: []status.Budget{
-			{Name: "GitHub", Known: true, Limit: 5000, Remaining: 12, Reset: now.Add(time.Hour), HeldUntil: now.Add(time.Minute), Reason: "Retry-After", Fault: "GitHub refused the token"},
-			{Name: "PyPI"},
-		}}
+		return status.Activity{Problems: []record.Problem{{Kind: "store_writes", Since: now, Detail: "no space left"}}, Database: &status.Database{Bytes: 1 << 20},
+			PausedSince: now, Reload: &status.Reload{At: now, Error: "no such key"}, RunningSince: now, NextTick: now.Add(time.Minute), Budgets: []status.Budget{
+				{Name: "GitHub", Known: true, Limit: 5000, Remaining: 12, Reset: now.Add(time.Hour), HeldUntil: now.Add(time.Minute), Reason: "Retry-After", Fault: "GitHub refused the token"},
+				{Name: "PyPI"},
+			}}
 	}
 	o.Snapshots, err = snapshot.New(t.TempDir(), s, render.Rendering{Zone: zone, Base: "http://example.com"}, zerolog.Nop())
 	check(err)
@@ -137,7 +138,7 @@ func newWorld(t *testing.T) world {
 	waits.Go(func() { w.busy.ServeHTTP(httptest.NewRecorder(), waiting) })
 	t.Cleanup(waits.Wait) // the test's context has ended by then
 	<-entered
-	o.Store = &fakeStore{err: errors.New("the database is damaged")}
+	o.Store, o.Activity = &fakeStore{err: errors.New("the database is damaged")}, nil
 	w.broken, err = New(o) // which logs to nowhere what it is made to do
 	check(err)
 	return w
@@ -419,7 +420,7 @@ func TestWhatIsServedIsDescribed(t *testing.T) {
 // optional are the members that an object of an answer may lack.
 var optional = []string{
 	"left", "more", "cancelled",
-	"age_under_seconds", "running_since", "next_tick", "limit_requests", "reset", "held_until", "reason", "waiting", "fault",
+	"age_under_seconds", "running_since", "next_tick", "limit_requests", "reset", "held_until", "reason", "waiting", "fault", "paused_since", "reload", "error",
 	"failing_since", "error", "last_attempt", "last_success", "next_due",
 }
 

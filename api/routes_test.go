@@ -4,6 +4,9 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"pkgmetad/internal/record"
+	"pkgmetad/internal/status"
 )
 
 func TestRoutes(t *testing.T) {
@@ -97,17 +100,20 @@ func TestFormatInLinks(t *testing.T) {
 
 func TestHealth(t *testing.T) {
 	records := few()
-	h := newHandler(t, Options{Store: records})
-	check := func(target string, status int, body string) {
+	var problems []record.Problem
+	h := newHandler(t, Options{Store: records, Activity: func() status.Activity { return status.Activity{Problems: problems} }})
+	check := func(target string, code int, body string) {
 		t.Helper()
 		w := do(h, "GET", target)
-		if w.Code != status || w.Body.String() != body || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/plain") {
-			t.Errorf("%s: %d %q of %s, want %d %q", target, w.Code, w.Body, w.Header().Get("Content-Type"), status, body)
+		if w.Code != code || w.Body.String() != body || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/plain") {
+			t.Errorf("%s: %d %q of %s, want %d %q", target, w.Code, w.Body, w.Header().Get("Content-Type"), code, body)
 		}
 	}
 	check("/", 200, "The API is at http://example.com/api/v4/\n")
 	check("/livez", 200, "ok")
 	check("/readyz", 200, "ok")
+	problems = []record.Problem{{Kind: "store_writes", Detail: "no space left"}, {Kind: "backup", Detail: "no folder"}}
+	check("/readyz", 200, "ok\nstore_writes: no space left\nbackup: no folder")
 	records.err = errors.New("the catalogue was never synced")
 	check("/livez", 200, "ok")
 	check("/readyz", 503, "the catalogue was never synced\n")

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -23,13 +24,26 @@ func encode(v any) ([]byte, error) {
 // decode decodes what encode returned into v. An error wraps errDamaged and names
 // the place of the value.
 func decode(value []byte, v any, place string) error {
-	if len(value) < 4 || crc32.Checksum(value[4:], castagnoli) != binary.BigEndian.Uint32(value) {
+	if !intact(value) {
 		return fmt.Errorf("%w: the checksum of %s does not match its value", errDamaged, place)
 	}
 	if err := json.Unmarshal(value[4:], v); err != nil {
 		return fmt.Errorf("%w: %s: %w", errDamaged, place, err)
 	}
 	return nil
+}
+
+// intact reports whether the checksum of a value is that of what follows it.
+func intact(value []byte) bool {
+	return len(value) >= 4 && crc32.Checksum(value[4:], castagnoli) == binary.BigEndian.Uint32(value)
+}
+
+// placeOf names the bucket and the key of a value: an id, a sequence or a text.
+func placeOf(bucket, k []byte) string {
+	if len(k) == 8 && !bytes.Equal(bucket, bucketSources) && !bytes.Equal(bucket, bucketSlugs) {
+		return place(bucket, int(number(k)))
+	}
+	return fmt.Sprintf("%s/%s", bucket, k)
 }
 
 // place names the bucket and the id of a value for an error.

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	bolt "go.etcd.io/bbolt"
+
 	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
@@ -73,12 +75,18 @@ func TestHighestIDSurvivesDamage(t *testing.T) {
 func TestDamagedTaxonomyAndTombstoneHeal(t *testing.T) {
 	s := open(t, dbPath(t), store.Options{})
 	c := entries("a")
-	c.Grids = []record.Grid{{ID: 1, Slug: "cms"}}
+	c.Grids = []record.Grid{{ID: 1, Slug: "cms"}, {ID: 2, Slug: "other"}}
 	sync(t, s, c, t0)
 	sync(t, s, record.Catalogue{Grids: c.Grids}, t0)
 	s = flip(t, flip(t, s, "grids", 1), "tombstones", 1)
 	if _, _, err := s.Grids(0, 9); err == nil || !strings.Contains(err.Error(), "grids/1") || !strings.Contains(err.Error(), "written again") {
 		t.Errorf("grids: %v", err)
+	}
+	if grid, err := s.GridBySlug("other"); err != nil || grid.ID != 2 {
+		t.Errorf("the grid beside it: %+v %v", grid, err)
+	}
+	if _, err := s.GridBySlug("cms"); err == nil || !strings.Contains(err.Error(), "grids/1") {
+		t.Errorf("the damaged grid: %v", err)
 	}
 	diff(t, "report", store.SyncReport{Added: 1}, sync(t, s, c, day(1)))
 	if grid, err := s.GridBySlug("cms"); err != nil || grid.ID != 1 {
@@ -86,6 +94,43 @@ func TestDamagedTaxonomyAndTombstoneHeal(t *testing.T) {
 	}
 	if id := get(t, s, "a").ID; id != 1 {
 		t.Errorf("a has the id %d", id)
+	}
+	checkFile(t, s)
+}
+
+// TestDamagedPackageLeavesByItsSlug: who keys a copy by slugs has to hear which one left.
+func TestDamagedPackageLeavesByItsSlug(t *testing.T) {
+	s := open(t, dbPath(t), store.Options{})
+	sync(t, s, entries("a", "b"), t0)
+	s = flip(t, s, "packages", 2)
+	sync(t, s, entries("a"), day(1))
+	changes, _, _, err := s.Changes(0, 9)
+	must(t, err)
+	if last := changes[len(changes)-1]; !last.Deleted || last.ID != 2 || last.Slug != "b" {
+		t.Errorf("the feed ends with %+v", last)
+	}
+	checkFile(t, s)
+}
+
+// TestListedButMissing: a package that the feed lists and that has no row is damage,
+// not a reason to read for ever.
+func TestListedButMissing(t *testing.T) {
+	s := open(t, dbPath(t), store.Options{})
+	sync(t, s, entries("a", "b"), t0)
+	must(t, s.Close())
+	raw(t, s.Path(), func(tx *bolt.Tx) error {
+		must(t, tx.Bucket([]byte("served")).Delete(be(2)))
+		return tx.Bucket([]byte("packages")).Delete(be(2))
+	})
+	s = open(t, s.Path(), store.Options{})
+	_, _, err := s.Packages(0, 9)
+	advised(t, "packages", err)
+	advised(t, "page", s.ServedPage(0, 9, func(int) {}, func(store.Served) {}))
+	advised(t, "ready", s.Ready())
+	sync(t, s, entries("a", "b"), day(1))
+	must(t, s.Ready())
+	if _, total, err := s.Packages(0, 9); err != nil || total != 2 {
+		t.Errorf("%d packages, %v", total, err)
 	}
 	checkFile(t, s)
 }

@@ -55,9 +55,7 @@ func (s *Store) Due(now time.Time, limit int, skip func(record.Key) bool) (sourc
 	for i := range found {
 		sources = append(sources, found[i].Source)
 	}
-	err = errors.Join(err, errors.Join(damaged...))
-	s.noteDamage(err)
-	return sources, more, err
+	return sources, more, s.partly(err, damaged)
 }
 
 // dueSource is a source, and the lowest id of the packages that refer to it.

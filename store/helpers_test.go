@@ -193,6 +193,10 @@ func be(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 func checkFile(t testing.TB, s *store.Store) {
 	t.Helper()
 	must(t, s.Close())
+	report, err := store.CheckFile(s.Path(), store.Options{LockWait: time.Second})
+	if err != nil || len(report.Findings) > 0 {
+		t.Errorf("the check finds %q, %v", report.Findings, err)
+	}
 	raw(t, s.Path(), func(tx *bolt.Tx) error {
 		for err := range tx.Check() {
 			t.Errorf("bbolt's check: %v", err)

@@ -4,12 +4,17 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
 	"strings"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
 
+	"pkgmetad/internal/durable"
 	"pkgmetad/internal/record"
 )
 
@@ -58,9 +63,20 @@ func addFeed(tx *bolt.Tx) error {
 // continues.
 func (s *Store) migrate() error {
 	var version uint64
+	if err := s.view(func(tx *bolt.Tx) (err error) {
+		version, err = schemaOf(tx)
+		return err
+	}); err != nil {
+		return err
+	}
+	if version != 0 && version != schema {
+		if err := s.keepOldSchema(); err != nil {
+			return fmt.Errorf("keep a copy of the file before it is migrated to schema %d: %w; nothing was changed", schema, err)
+		}
+	}
 	if err := s.update(func(tx *bolt.Tx) (err error) {
-		if version, err = schemaOf(tx); err != nil || version == schema {
-			return err
+		if version == schema {
+			return dropProbe(tx)
 		}
 		return s.beginMigration(tx, version)
 	}); err != nil {
@@ -172,7 +188,32 @@ func (s *Store) migrateChunk(tx *bolt.Tx) (done bool, err error) {
 			return false, fmt.Errorf("package %s: %w", p.Slug, err)
 		}
 	}
+	for _, id := range slices.Sorted(maps.Keys(w.referring)) { // whose sources are known by now
+		p, err := getPackage(tx, id)
+		if err == nil {
+			err = putStates(tx, &p)
+		}
+		if err != nil && !errors.Is(err, errDamaged) {
+			return false, fmt.Errorf("package %d: %w", id, err)
+		}
+	}
 	return false, meta.Put(keyMigrating, ids[len(ids)-1])
+}
+
+// keepOldSchema puts a copy of the file beside it, which is never removed.
+func (s *Store) keepOldSchema() error {
+	path := fmt.Sprintf("%s.before-schema-%d", s.path, schema)
+	if _, err := os.Lstat(path); err == nil { // of an earlier migration, after which the copy was put back
+		path += time.Now().UTC().Format("-20060102T150405Z")
+	}
+	temporary := path + ".tmp"
+	if err := durable.Create(temporary, s.file.info.Mode().Perm(), func(w io.Writer) error { return s.Backup(w) }); err != nil {
+		return err
+	}
+	if err := MarkCopy(temporary); err != nil {
+		return errors.Join(err, os.Remove(temporary))
+	}
+	return durable.Rename(temporary, path)
 }
 
 func (s *Store) migratePackage(w *writer, p *record.Package) error {
@@ -195,10 +236,8 @@ func (s *Store) migratePackage(w *writer, p *record.Package) error {
 	if err != nil {
 		return err
 	}
-	if err := w.Bucket(bucketPackages).Put(key(p.ID), value); err != nil {
-		return err
-	}
-	return putStates(w.Tx, p)
+	w.referring[p.ID] = lesson{}
+	return w.Bucket(bucketPackages).Put(key(p.ID), value)
 }
 
 // fetchable returns the status of a source that can be fetched now, even if it could
@@ -211,6 +250,7 @@ func fetchable(s record.Status) record.Status {
 }
 
 // migrateSource stores what one of the packages that refer to a source had for it.
+// Where it wins, the packages that refer to it are noted.
 func (w *writer) migrateSource(source record.Source, id int) error {
 	if err := w.refer(source.Key, id); err != nil {
 		return err
@@ -221,6 +261,9 @@ func (w *writer) migrateSource(source record.Source, id int) error {
 	}
 	if err != nil || !record.Wins(&source, known, time.Now()) {
 		return err
+	}
+	for _, id := range referringTo(w.Tx, source.Key) {
+		w.referring[id] = lesson{}
 	}
 	return w.putSource(known, &source)
 }

@@ -2,10 +2,13 @@ package store_test
 
 import (
 	"compress/gzip"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -137,6 +140,66 @@ func TestMigrationFromSchema2(t *testing.T) {
 		t.Errorf("left: %+v", left)
 	}
 	checkFile(t, s)
+}
+
+// TestMigrationCountsWhatItKept: of two answers about one source the later one stands,
+// and the summary counts that one, whichever package had it.
+func TestMigrationCountsWhatItKept(t *testing.T) {
+	for _, older := range []uint64{2, 3} {
+		path, _ := schema2(t)
+		raw(t, path, func(tx *bolt.Tx) error {
+			var p map[string]any
+			b := tx.Bucket([]byte("packages"))
+			must(t, json.Unmarshal(b.Get(be(older))[4:], &p))
+			p["github"] = map[string]any{"state": "failed", "last_attempt": "2026-03-01T12:00:00Z", "failures": 1}
+			p["pypi"] = p["github"]
+			body, err := json.Marshal(p)
+			must(t, err)
+			sum := crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli))
+			return b.Put(be(older), append(binary.BigEndian.AppendUint32(nil, sum), body...))
+		})
+		s := open(t, path, schema2Options(true))
+		sum, err := s.Summary(day(9), nil, 9)
+		must(t, err)
+		packages, _, err := s.Packages(0, 99)
+		must(t, err)
+		gitHub, pyPI := map[record.State]int{}, map[record.State]int{}
+		for _, p := range packages {
+			gitHub[p.GitHub.State]++
+			pyPI[p.PyPI.State]++
+		}
+		diff(t, "repositories", gitHub, sum.GitHub.States)
+		diff(t, "projects", pyPI, sum.PyPI.States)
+		checkFile(t, s)
+	}
+}
+
+// TestMigrationKeepsACopy of the file as it was, and never loses one.
+func TestMigrationKeepsACopy(t *testing.T) {
+	path, _ := schema2(t)
+	before := inUse(t, path)
+	copies := func() []string {
+		found, err := filepath.Glob(path + ".before-schema-*")
+		must(t, err)
+		return found
+	}
+	for n := 1; n <= 2; n++ { // the second time after it was put back
+		must(t, os.WriteFile(path, before, 0o600))
+		s := open(t, path, schema2Options(true))
+		must(t, s.Close())
+		must(t, open(t, path, schema2Options(true)).Close())
+		if len(copies()) != n {
+			t.Fatalf("copies: %v", copies())
+		}
+	}
+	for _, copied := range copies() {
+		raw(t, copied, func(tx *bolt.Tx) error {
+			if got := tx.Bucket([]byte("meta")).Get([]byte("schema")); string(got) != string(be(2)) {
+				t.Errorf("the schema of %s is %x", copied, got)
+			}
+			return nil
+		})
+	}
 }
 
 // TestMigrationGoesOn: one that broke off is completed by the next start, and an

@@ -3,7 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
-	"math"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -36,7 +36,7 @@ func (s *Store) PackageBySlug(slug string) (rec record.Package, err error) {
 // offset of them, and how many there are in all. Both are of the same state of the
 // store.
 func (s *Store) Packages(offset, limit int) (recs []record.Package, total int, err error) {
-	for {
+	for begun := time.Now(); ; wait() {
 		order := *s.order.Load()
 		total = len(order)
 		recs = make([]record.Package, 0, max(0, min(limit, total-offset)))
@@ -58,7 +58,27 @@ func (s *Store) Packages(offset, limit int) (recs []record.Package, total int, e
 		if complete || err != nil {
 			return recs, total, err
 		}
+		if time.Since(begun) > maxReading {
+			return nil, 0, s.listedAndMissing()
+		}
 	}
+}
+
+// maxReading is how long a page is read again and again before the order of the packages
+// counts as wrong. More than once is normal, since a sync removes packages a chunk at a
+// time, and the order follows each.
+const maxReading = 2 * time.Second
+
+// wait lets a sync go on before a page is read again.
+func wait() { time.Sleep(time.Millisecond) }
+
+// listedAndMissing is the error of a read that meets, however often it is repeated, a
+// package in the order that has no row.
+func (s *Store) listedAndMissing() error {
+	err := withAdvice(fmt.Errorf("%w: a package that is listed does not exist", errDamaged))
+	s.noteDamage(err)
+	s.markDamage()
+	return err
 }
 
 // Category returns the category with that id, or ErrNotFound.
@@ -79,16 +99,22 @@ func (s *Store) Grid(id int) (record.Grid, error) {
 
 // GridBySlug returns the grid with that slug, or ErrNotFound.
 func (s *Store) GridBySlug(slug string) (grid record.Grid, err error) {
-	grids, _, err := s.Grids(0, math.MaxInt)
-	for _, g := range grids {
-		if g.Slug == slug {
-			return g, nil
+	err = s.view(func(tx *bolt.Tx) error {
+		missing := ErrNotFound
+		c := tx.Bucket(bucketGrids).Cursor()
+		for k, v := c.Last(); k != nil; k, v = c.Prev() {
+			grid = record.Grid{}
+			if err := decode(v, &grid, place(bucketGrids, int(number(k)))); err != nil {
+				missing = err // it may be this one
+				s.noteDamage(err)
+			} else if grid.Slug == slug {
+				return nil
+			}
 		}
-	}
-	if err == nil {
-		err = ErrNotFound
-	}
-	return record.Grid{}, err
+		grid = record.Grid{}
+		return missing
+	})
+	return grid, err
 }
 
 // Grids returns up to limit grids, highest id first, after skipping offset of

@@ -48,7 +48,7 @@ func getServed(tx *bolt.Tx, id int) (Served, error) {
 }
 
 func decodeServed(id int, value []byte) (Served, error) {
-	if len(value) < servedHead || crc32.Checksum(value[4:], castagnoli) != binary.BigEndian.Uint32(value) {
+	if len(value) < servedHead || !intact(value) {
 		return Served{}, fmt.Errorf("%w: the checksum of %s/%d does not match its value", errDamaged, bucketServed, id)
 	}
 	return Served{ID: id, Sequence: number(value[4:12]), Changed: timeOf(value[12:20]), Body: value[servedHead:]}, nil
@@ -84,10 +84,10 @@ func dropChange(w *writer, id int) error {
 	switch {
 	case err == nil:
 		return changes.Delete(key(int(old.Sequence)))
-	case errors.Is(err, ErrNotFound):
+	case errors.Is(err, ErrNotFound) && !w.repair:
 		return nil
 	}
-	var stale [][]byte // its value is damaged, and its sequence with it
+	var stale [][]byte // its value is damaged or lost, and its sequence with it
 	c := changes.Cursor()
 	for k, v := c.First(); k != nil; k, v = c.Next() {
 		if number(v) == uint64(id) {
@@ -98,14 +98,14 @@ func dropChange(w *writer, id int) error {
 }
 
 // dropServed deletes the served form of a package, and adds the deletion to the feed.
-func dropServed(w *writer, rec *record.Package) error {
-	if err := dropChange(w, rec.ID); err != nil {
+func dropServed(w *writer, id int, slug string) error {
+	if err := dropChange(w, id); err != nil {
 		return err
 	}
-	if err := w.Bucket(bucketServed).Delete(key(rec.ID)); err != nil {
+	if err := w.Bucket(bucketServed).Delete(key(id)); err != nil {
 		return err
 	}
-	value := append(append(timeKey(w.now), key(rec.ID)...), rec.Slug...)
+	value := append(append(timeKey(w.now), key(id)...), slug...)
 	return w.Bucket(bucketDeletions).Put(key(int(w.next())), value)
 }
 
@@ -116,6 +116,7 @@ func (s *Store) servedFrom(tx *bolt.Tx, id int, value []byte) (Served, error) {
 	if err == nil {
 		return p, nil
 	}
+	s.noteDamage(err)
 	rec, recErr := getPackage(tx, id)
 	if recErr != nil {
 		return Served{}, errors.Join(err, recErr)
@@ -166,7 +167,7 @@ func (s *Store) ServedBySlug(slug string, use func(Served)) error {
 // again, the page is read again, and what use was passed before is to be discarded.
 // use is restricted as that of Served is.
 func (s *Store) ServedPage(offset, limit int, begin func(total int), use func(Served)) error {
-	for range maxReads {
+	for begun := time.Now(); ; wait() {
 		order := *s.order.Load()
 		complete := true
 		begin(len(order))
@@ -198,13 +199,11 @@ func (s *Store) ServedPage(offset, limit int, begin func(total int), use func(Se
 		if complete || err != nil {
 			return err
 		}
+		if time.Since(begun) > maxReading {
+			return s.listedAndMissing()
+		}
 	}
-	return fmt.Errorf("%w: a package that is listed does not exist", errDamaged)
 }
-
-// maxReads is how often a page is read before the order of the packages counts as
-// wrong. More than once is normal, since a sync removes packages a chunk at a time.
-const maxReads = 1000
 
 // EachServed passes every live package, lowest id first, to use. All are of the same
 // state of the store, whose sequence and time it returns. It stops at an error of

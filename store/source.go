@@ -75,9 +75,7 @@ func (s *Store) SourcesAfter(key record.Key, limit int) (sources []record.Source
 		}
 		return nil
 	})
-	err = errors.Join(err, errors.Join(damaged...))
-	s.noteDamage(err)
-	return sources, err
+	return sources, s.partly(err, damaged)
 }
 
 func getSource(tx *bolt.Tx, key record.Key) (record.Source, error) {
@@ -107,6 +105,7 @@ func (w *writer) source(key record.Key) (*record.Source, error) {
 	}
 	source, err := getSource(w.Tx, key)
 	if err != nil {
+		w.met(err)
 		return nil, err
 	}
 	w.sources[key] = &source
@@ -167,6 +166,7 @@ func (w *writer) updateReferring() error {
 func (w *writer) update(id int, l lesson) error {
 	r, err := getRow(w.Tx, id)
 	if errors.Is(err, errDamaged) {
+		w.met(err)
 		return nil // served as before, until the catalogue is taken over again
 	}
 	if err != nil {
@@ -174,6 +174,7 @@ func (w *writer) update(id int, l lesson) error {
 	}
 	p, err := w.resolve(&r)
 	if errors.Is(err, errDamaged) {
+		w.met(err)
 		return nil // its other source, likewise
 	}
 	if err != nil {

@@ -22,13 +22,19 @@ var states = []record.State{
 // number, the last success and the start of the failures, in 1, 8 and 8 bytes.
 const stateLen = 1 + 8 + 8
 
-func putStates(tx *bolt.Tx, p *record.Package) error {
+// statesOf returns the value of a package in the states bucket.
+func statesOf(p *record.Package) []byte {
 	value := make([]byte, 0, 2*stateLen)
 	for _, s := range []*record.Status{&p.GitHub, &p.PyPI} {
 		value = append(value, byte(max(0, slices.Index(states, s.State))))
 		value = append(value, timeKey(s.LastSuccess)...)
 		value = append(value, timeKey(s.FailingSince)...)
 	}
+	return value
+}
+
+func putStates(tx *bolt.Tx, p *record.Package) error {
+	value := statesOf(p)
 	bucket := tx.Bucket(bucketStates)
 	if bytes.Equal(bucket.Get(key(p.ID)), value) {
 		return nil

@@ -27,6 +27,8 @@
 //	            "catalogue"   -> Catalogue.Digest of the last one synced
 //	            "attempted"   -> time of the latest attempt, at least
 //	            "limits"      -> name of the limits that due times keep to  (see Reschedule)
+//	            "damaged"     -> nothing, once damage was met that no sync has repaired yet
+//	            "copy"        -> nothing, in a copy that nobody has opened as a store yet
 //	            "dated NAME"  -> time ‖ value                (see Dated)
 //	sources     Key           -> record.Source               (that a live package refers to)
 //	references  Key ‖ 0 ‖ id  -> nothing                     (the live packages that refer to a source)
@@ -42,6 +44,7 @@
 //	grids       id            -> Grid
 //	members     grid ‖ title ‖ 0 ‖ id -> nothing             (a grid's packages in the order it lists them)
 //	passes      time          -> record.Pass                 (reports of the passes, by their start)
+//	probe       number        -> filling                     (only while it is tried whether writes work again)
 //
 // Numbers and times are 8 bytes big-endian, so that keys sort as numbers; a
 // time is microseconds since 1970 in UTC. Sources, rows, categories, grids and
@@ -85,6 +88,7 @@ var (
 	bucketGrids      = []byte("grids")
 	bucketMembers    = []byte("members")
 	bucketPasses     = []byte("passes")
+	bucketProbe      = []byte("probe")
 
 	keySchema    = []byte("schema")
 	keyMigrating = []byte("migrating")
@@ -95,6 +99,8 @@ var (
 	keyCatalogue = []byte("catalogue")
 	keyAttempted = []byte("attempted")
 	keyLimits    = []byte("limits")
+	keyDamaged   = []byte("damaged")
+	keyCopy      = []byte("copy")
 )
 
 // ErrNotFound is returned for a package, grid, category or source that does not
@@ -128,24 +134,53 @@ type Options struct {
 
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
-	db     *bolt.DB
-	path   string
-	file   os.FileInfo // of the file that is open
-	refer  func(record.Entry) record.References
-	render func(*record.Package) []byte
+	path    string
+	options Options
+	refer   func(record.Entry) record.References
+	render  func(*record.Package) []byte
+
+	swap    sync.RWMutex                // held for reading by each transaction, and for writing by what closes or replaces the file
+	file    *file                       // guarded by swap
+	info    atomic.Pointer[os.FileInfo] // of file
+	writing sync.Mutex                  // held by each transaction that writes, and by Compact
 
 	version version               // of what is served
 	order   atomic.Pointer[[]int] // ids of the live packages, ascending; a sync replaces the slice
 	synced  atomic.Bool           // a catalogue has been synced, now or in an earlier run
-	damaged atomic.Bool           // a damaged value was found
-	syncing sync.Mutex            // held by SyncCatalogue and Import
+	health  health
+	syncing sync.Mutex // held by SyncCatalogue and Import
 }
 
 // Open opens the database at path, which it creates if it does not exist, and
-// migrates it to the current schema. It fails, with a message for the operator, if
-// the file is locked by another process, is not a database of this program, is
-// damaged, or was written by a newer version.
+// migrates it to the current schema, after a copy of the file was put beside it. It
+// fails, with a message for the operator, if the file is locked by another process, is
+// not a database of this program, is damaged, or was written by a newer version.
 func Open(path string, o Options) (*Store, error) {
+	o = o.withDefaults()
+	s := &Store{path: path, options: o, refer: o.Refer}
+	s.version.wake = make(chan struct{})
+	var err error
+	if s.file, err = openFile(path, o, false); err != nil {
+		return nil, err
+	}
+	s.info.Store(&s.file.info)
+	for _, step := range []func() error{
+		s.inPlace, // while it waited for the lock, the file may have been replaced
+		func() error { return removeIfThere(compactPath(path)) }, // which a kill has left
+		s.migrate,
+		func() error { return s.view(s.load) },
+		func() error { return s.chooseRendering(o) },
+		s.endCopy,
+	} {
+		if err := step(); err != nil {
+			_ = s.file.close()
+			return nil, fmt.Errorf("open the store %s: %w", path, err)
+		}
+	}
+	return s, nil
+}
+
+func (o Options) withDefaults() Options {
 	if o.LockWait == 0 {
 		o.LockWait = 5 * time.Second
 	}
@@ -155,44 +190,7 @@ func Open(path string, o Options) (*Store, error) {
 	if o.Render == nil {
 		o.Render = func(string) (func(*record.Package) []byte, error) { return renderPlain, nil }
 	}
-	s := &Store{path: path, refer: o.Refer}
-	s.version.wake = make(chan struct{})
-	var opened *os.File
-	err := guard(func() error {
-		db, err := bolt.Open(path, 0o600, &bolt.Options{
-			Timeout:         o.LockWait,
-			FreelistType:    bolt.FreelistMapType,
-			InitialMmapSize: mapSize(path),
-			MaxSize:         o.MaxSize,
-			OpenFile: func(path string, flag int, mode os.FileMode) (*os.File, error) {
-				f, err := os.OpenFile(path, flag, mode)
-				if err == nil {
-					opened = f
-					s.file, err = f.Stat()
-				}
-				return f, err
-			},
-		})
-		s.db = db
-		return err
-	})
-	if err != nil {
-		if opened != nil { // a panic of bbolt leaves it open, and locked
-			_ = opened.Close()
-		}
-		return nil, explainOpen(path, o.LockWait, err)
-	}
-	for _, step := range []func() error{
-		s.migrate,
-		func() error { return s.view(s.load) },
-		func() error { return s.chooseRendering(o) },
-	} {
-		if err := step(); err != nil {
-			_ = s.db.Close()
-			return nil, fmt.Errorf("open the store %s: %w", path, err)
-		}
-	}
-	return s, nil
+	return o
 }
 
 // mapSize returns the number of bytes to map from the start. It is address space,
@@ -239,7 +237,7 @@ func explainOpen(path string, waited time.Duration, err error) error {
 	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrVersionMismatch):
 		advice = notOurs
 	case errors.Is(err, errDamaged), errors.Is(err, bolterrors.ErrChecksum):
-		advice = "nothing was changed: move the file away and restore a backup; without one, an empty store is filled again from the catalogue"
+		advice = "nothing was changed; " + damageAdvice
 	default:
 		info, statErr := os.Stat(path)
 		if statErr != nil || info.Size() == 0 || info.Size() >= smallestFile {
@@ -254,6 +252,7 @@ func explainOpen(path string, waited time.Duration, err error) error {
 func (s *Store) load(tx *bolt.Tx) error {
 	meta := tx.Bucket(bucketMeta)
 	s.version.publish(number(meta.Get(keySequence)), timeOf(meta.Get(keyChanged)))
+	s.health.repair = meta.Get(keyDamaged) != nil
 	err := s.loadOrder(tx)
 	s.synced.Store(len(*s.order.Load()) > 0)
 	return err
@@ -275,7 +274,11 @@ func (s *Store) loadOrder(tx *bolt.Tx) error {
 
 // Close waits for running transactions and releases the file.
 func (s *Store) Close() error {
-	if err := s.db.Close(); err != nil {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	s.swap.Lock()
+	defer s.swap.Unlock()
+	if err := s.file.close(); err != nil {
 		return fmt.Errorf("close the store %s: %w", s.path, err)
 	}
 	return nil
@@ -284,71 +287,66 @@ func (s *Store) Close() error {
 // Path returns the path that the store was opened with.
 func (s *Store) Path() string { return s.path }
 
-// Ready returns nil if the store can be read, its file is still the one at its
-// path, and a catalogue has been synced, now or in an earlier run.
-func (s *Store) Ready() error {
-	if !s.synced.Load() {
-		return errors.New("the catalogue has not been loaded into the store yet")
-	}
-	if err := s.view(func(tx *bolt.Tx) error { return nil }); err != nil {
+// view runs f in a read transaction.
+func (s *Store) view(f func(*bolt.Tx) error) error {
+	err := s.read(f)
+	s.noteDamage(err)
+	s.markDamage()
+	return withAdvice(err)
+}
+
+func (s *Store) read(f func(*bolt.Tx) error) error {
+	s.swap.RLock()
+	defer s.swap.RUnlock()
+	if err := s.file.whole(); err != nil {
 		return err
 	}
-	// Locks follow the inode: if the file is moved away, another process can open a
-	// new one at its path, and both believe that they own it.
-	named, err := os.Stat(s.path)
-	if err != nil {
-		return fmt.Errorf("the store's file is not at its path any more: %w; put it back, or restart to create a new one", err)
-	}
-	if !os.SameFile(s.file, named) {
-		return fmt.Errorf("the file at %s is not the one that is open; restart to use it", s.path)
-	}
-	return nil
-}
-
-// errDamaged is wrapped by every error that stems from unreadable pages or values.
-var errDamaged = errors.New("the store is damaged")
-
-// guard turns a panic of bbolt, which panics on a damaged page, into an error.
-func guard(f func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: %v", errDamaged, p)
-		}
-	}()
-	return f()
-}
-
-func (s *Store) view(f func(*bolt.Tx) error) error {
-	err := guard(func() error { return s.db.View(f) })
-	s.noteDamage(err)
-	return err
-}
-
-// noteDamage makes the next start sync the catalogue again if a value was found to be
-// damaged: that repairs what the catalogue declares.
-func (s *Store) noteDamage(err error) {
-	if err == nil || !errors.Is(err, errDamaged) || !s.damaged.CompareAndSwap(false, true) {
-		return
-	}
-	_ = s.update(func(tx *bolt.Tx) error { // if it fails, SIGHUP still syncs the catalogue
-		if meta := tx.Bucket(bucketMeta); meta != nil {
-			return meta.Delete(keyCatalogue)
-		}
-		return nil
-	})
+	return guard(func() error { return s.file.db.View(f) })
 }
 
 // update runs f in a read-write transaction. If the commit itself fails, it is
-// unknown whether what f wrote is stored.
+// unknown whether what f wrote is stored. Every write that fails, as against an error
+// of f, is noted: see Writable.
 func (s *Store) update(f func(*bolt.Tx) error) error {
-	err := guard(func() error { return s.db.Update(f) })
-	if errors.Is(err, syscall.ENOSPC) {
-		return fmt.Errorf("%w; make room on the disk, reads still work meanwhile", err)
+	var own error // of f
+	err := s.change(func(tx *bolt.Tx) error {
+		own = f(tx)
+		return own
+	})
+	s.noteDamage(err)
+	if err != nil && own == nil {
+		err = s.noteFailedWrite(explainWrite(err))
 	}
-	if errors.Is(err, bolterrors.ErrMaxSizeReached) {
-		return fmt.Errorf("%w; raise store.max_size", err)
+	return withAdvice(err)
+}
+
+func (s *Store) change(f func(*bolt.Tx) error) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	s.swap.RLock()
+	defer s.swap.RUnlock()
+	if err := s.inPlace(); err != nil {
+		return err
 	}
-	return err
+	return s.file.update(f)
+}
+
+// explainWrite adds what helps to the error of a write.
+func explainWrite(err error) error {
+	advice := ""
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		advice = "make room on the disk; reads still work meanwhile"
+	case errors.Is(err, bolterrors.ErrMaxSizeReached):
+		advice = "raise store.max_size, or have pkgmetad compact the file; reads still work meanwhile"
+	case errors.Is(err, syscall.EIO):
+		advice = "the disk fails: see the kernel's log, and make a backup elsewhere"
+	case errors.Is(err, syscall.EROFS), errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
+		advice = "let this program write to the file and its folder again"
+	default:
+		return err
+	}
+	return fmt.Errorf("%w; %s", err, advice)
 }
 
 // deleteKeys deletes keys that were collected with a cursor. Deleting while it moves

@@ -65,7 +65,7 @@ func (s *Store) syncCatalogue(c record.Catalogue, fetched map[int]*record.Packag
 	if err != nil {
 		return report, err
 	}
-	cs := catalogueSync{Store: s, fetched: fetched, now: now, unreferred: map[record.Key]bool{}}
+	cs := catalogueSync{Store: s, fetched: fetched, now: now, unreferred: map[record.Key]bool{}, repair: s.toRepair()}
 	defer func() {
 		if err != nil { // what was committed before the error stays
 			err = errors.Join(err, s.view(s.loadOrder))
@@ -93,6 +93,7 @@ type catalogueSync struct {
 	fetched    map[int]*record.Package // what another site fetched, by id
 	now        time.Time
 	unreferred map[record.Key]bool // sources that a package no longer refers to
+	repair     bool                // write again what is not as it must be, even of packages that did not change
 	report     ImportReport
 }
 
@@ -115,7 +116,7 @@ func (cs *catalogueSync) syncPackages(packages []record.Entry) error {
 	for chunk := range slices.Chunk(packages, syncChunk) {
 		var part ImportReport
 		err := cs.write(func(w *writer) error {
-			part = ImportReport{}
+			part, w.repair = ImportReport{}, cs.repair
 			for i := range chunk {
 				if err := cs.syncPackage(w, chunk[i], &part); err != nil {
 					return fmt.Errorf("package %s: %w", chunk[i].Slug, err)
@@ -170,10 +171,15 @@ func (cs *catalogueSync) dropUnreferenced() error {
 func (cs *catalogueSync) finish(declared []int, digest []byte) error {
 	cs.order.Store(&declared)
 	cs.synced.Store(true)
-	if len(digest) == 0 {
-		return nil
+	if len(digest) > 0 {
+		if err := cs.update(func(tx *bolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyCatalogue, digest) }); err != nil {
+			return err
+		}
 	}
-	return cs.update(func(tx *bolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyCatalogue, digest) })
+	if cs.repair {
+		cs.endRepair()
+	}
+	return nil
 }
 
 func idsOf(entries []record.Entry) []int {
@@ -298,6 +304,9 @@ func (cs *catalogueSync) syncPackage(w *writer, e record.Entry, report *ImportRe
 	sameEntry := old.live && record.SameEntry(&old.row.Entry, &e)
 	if sameEntry && !imported && next.sameSources(&old.row) {
 		report.Unchanged++
+		if cs.repair {
+			return w.putPackage(&next)
+		}
 		return nil
 	}
 	if !sameEntry || !next.sameSources(&old.row) {
@@ -340,6 +349,7 @@ func (cs *catalogueSync) findPrior(w *writer, e *record.Entry) (p prior, err err
 		return p, err
 	}
 	if errors.Is(err, errDamaged) {
+		w.met(err)
 		err = errors.Join(w.purgeKeys(e.ID), purgeSlug(w.Tx, e.ID))
 	}
 	if err != nil && !errors.Is(err, ErrNotFound) {
@@ -547,6 +557,18 @@ func purgeSlug(tx *bolt.Tx, id int) error {
 		}
 	}
 	return deleteKeys(tx.Bucket(bucketSlugs), slugs)
+}
+
+// slugOf returns the slug that leads to id, where its row does not tell; "" if another
+// package has it by now.
+func slugOf(tx *bolt.Tx, id int) string {
+	c := tx.Bucket(bucketSlugs).Cursor()
+	for k, v := c.First(); k != nil; k, v = c.Next() {
+		if number(v) == uint64(id) {
+			return string(k)
+		}
+	}
+	return ""
 }
 
 // memberKey orders a grid's packages by title. Bytes of UTF-8 sort as code points.

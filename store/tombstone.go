@@ -81,10 +81,13 @@ func (cs *catalogueSync) fromTombstone(p *record.Package) prior {
 // empty tombstone, so that its id is not given to another package.
 func (w *writer) removePackage(id int, now time.Time) error {
 	r, err := getRow(w.Tx, id)
+	slug := r.Slug
 	if errors.Is(err, errDamaged) {
+		w.met(err)
 		if err := w.purgeKeys(id); err != nil {
 			return err
 		}
+		slug = slugOf(w.Tx, id)
 		r, err = row{Entry: record.Entry{ID: id}, GitHub: record.StateNone, PyPI: record.StateNone}, nil
 	}
 	if errors.Is(err, ErrNotFound) {
@@ -115,7 +118,7 @@ func (w *writer) removePackage(id int, now time.Time) error {
 	if err := dropMembers(w.Tx, &r); err != nil {
 		return err
 	}
-	if err := dropServed(w, &p); err != nil {
+	if err := dropServed(w, id, slug); err != nil {
 		return err
 	}
 	return errors.Join(

@@ -2,9 +2,10 @@ package store
 
 import (
 	"context"
-	"pkgmetad/internal/record"
 	"sync"
 	"time"
+
+	"pkgmetad/internal/record"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -17,7 +18,9 @@ type writer struct {
 	sequence uint64    // of the last change
 	now      time.Time // that changes are dated with
 
-	attempted time.Time // of the sources written, the latest attempt
+	attempted time.Time   // of the sources written, the latest attempt
+	met       func(error) // notes a damaged value that f goes on without
+	repair    bool        // not even missing values are trusted to be missing for a reason
 
 	sources    map[record.Key]*record.Source // read or written so far
 	referring  map[int]lesson                // packages to be brought up to date, by id
@@ -69,7 +72,7 @@ func (s *Store) write(f func(*writer) error) error {
 
 func (s *Store) newWriter(tx *bolt.Tx) *writer {
 	return &writer{
-		Tx: tx, render: s.render, sources: map[record.Key]*record.Source{},
+		Tx: tx, render: s.render, met: s.noteDamage, sources: map[record.Key]*record.Source{},
 		referring: map[int]lesson{}, unreferred: map[record.Key]bool{},
 	}
 }

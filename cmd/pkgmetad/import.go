@@ -103,6 +103,12 @@ func (i *importing) run(ctx context.Context) (err error) {
 	if daemon.Dial(ctx, i.cfg) != nil {
 		return errors.New("the daemon is running and holds the store; stop it, import, and start it again")
 	}
+	spool := i.cfg.Store.Path + ".import"
+	for _, folder := range []string{filepath.Dir(i.cfg.Store.Path), filepath.Dir(i.cfg.Catalogue.Path), spool} {
+		if err := daemon.CheckFolder(folder); err != nil && !(folder == spool && errors.Is(err, fs.ErrNotExist)) {
+			return fmt.Errorf("%w; let the user that imports write there", err)
+		}
+	}
 	// Opened first, and held to the end: two imports at once would be in each
 	// other's way, and an hour of reading must not end at a locked door.
 	st, err := daemon.OpenStore(i.cfg)

@@ -60,7 +60,10 @@ Exit codes: 0 all is well, 1 something is wrong, or no daemon runs.`,
 
 // wrong lists what an operator should see to.
 func wrong(r *daemon.Report) (all []string) {
-	if r.Store.Ready != "" {
+	for _, p := range r.Status.Problems {
+		all = append(all, p.Kind+": "+p.Detail)
+	}
+	if r.Store.Ready != "" && len(all) == 0 {
 		all = append(all, "not ready: "+r.Store.Ready)
 	}
 	for _, b := range r.Status.Budgets {
@@ -98,6 +101,9 @@ func printReport(w io.Writer, r *daemon.Report, now time.Time) error {
 		line(b.Name, "%s", allowance(b, now))
 	}
 	line("store", "%s, %.1f MiB, change %d", r.Store.Path, float64(r.Store.Bytes)/(1<<20), r.Store.Sequence)
+	if d := s.Database; d != nil {
+		line("", "%.1f MiB of it are free for new data", float64(d.Free)/(1<<20))
+	}
 	if s.Snapshot != nil {
 		line("snapshot", "of change %d, %.1f MiB, made %s", s.Snapshot.Sequence, float64(s.Snapshot.Bytes)/(1<<20), moment(s.Snapshot.Made, now, "at an unknown time"))
 	}

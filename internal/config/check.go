@@ -65,6 +65,19 @@ func (c *check) store() {
 	if s.MaxSize != 0 && s.MaxSize < 1<<20 {
 		c.problem(&s.MaxSize, nil, "store.max_size", "is less than 1MiB, too small to work with; write 2GiB, or 0 for no limit")
 	}
+	c.backup()
+}
+
+func (c *check) backup() {
+	b := &c.cfg.Store.Backup
+	if b.Folder != "" {
+		c.path(&b.Folder, &c.cfg.Store, "store.backup.folder", "such as backups")
+	}
+	var err error
+	if b.Schedule, err = ParseSchedule(b.Cron, c.cfg.Schedule.TimeZone); err != nil {
+		c.problem(&b.Cron, nil, "store.backup.cron", "%s", err)
+	}
+	between(c, &b.Keep, "store.backup.keep", 1, 10_000)
 }
 
 func (c *check) http() {

@@ -36,6 +36,16 @@ type Store struct {
 	MaxSize  ByteSize      `yaml:"max_size" reload:"restart"`  // the file never grows beyond this; 0 for no limit
 
 	KeepDeletions time.Duration `yaml:"keep_deletions"` // how long the feed of changes lists a package that left the catalogue
+	Backup        Backup        `yaml:"backup" reload:"restart"`
+}
+
+// Backup says when the daemon copies the store, and where to.
+type Backup struct {
+	Folder string `yaml:"folder"` // absolute once loaded; "" for no copies
+	Cron   string `yaml:"cron"`   // cron expression
+	Keep   int    `yaml:"keep"`   // copies; the oldest beyond them are removed
+
+	Schedule cron.Schedule // Cron in Schedule.TimeZone
 }
 
 // HTTP is the read-only API.
@@ -105,7 +115,10 @@ type Log struct {
 // paths have none and are "".
 func Default() *Config {
 	return &Config{
-		Store: Store{LockWait: 5 * time.Second, KeepDeletions: 30 * 24 * time.Hour},
+		Store: Store{
+			LockWait: 5 * time.Second, KeepDeletions: 30 * 24 * time.Hour,
+			Backup: Backup{Cron: "17 3 * * *", Keep: 7},
+		},
 		HTTP: HTTP{
 			Listen:         "127.0.0.1:8080",
 			TimeZone:       time.UTC,

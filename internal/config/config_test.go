@@ -64,13 +64,11 @@ func TestExampleConfigShowsEveryKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var shown []string
-	section := ""
-	for _, m := range regexp.MustCompile(`(?m)^( *)([a-z_]+):`).FindAllStringSubmatch(string(text), -1) {
-		if m[1] == "" {
-			section = m[2]
-		} else {
-			shown = append(shown, section+"."+m[2])
+	var shown, within []string
+	for _, m := range regexp.MustCompile(`(?m)^( *)([a-z_]+):(.*)`).FindAllStringSubmatch(string(text), -1) {
+		within = append(within[:len(m[1])/2], m[2])
+		if m[3] != "" {
+			shown = append(shown, strings.Join(within, "."))
 		}
 	}
 	if diff := cmp.Diff(strict.KeyNames(reflect.TypeFor[Config]()), shown); diff != "" {
@@ -95,7 +93,7 @@ func TestLeastConfigHasTheDefaults(t *testing.T) {
 func TestConfigWithEveryKeySet(t *testing.T) {
 	token := stricttest.WriteFile(t, "token", "  sesame\n")
 	got, err := Load(stricttest.WriteFile(t, "config.yaml", `
-store: {path: /var/lib/p.db, lock_wait: 1s, max_size: 2GiB, keep_deletions: 48h}
+store: {path: /var/lib/p.db, lock_wait: 1s, max_size: 2GiB, keep_deletions: 48h, backup: {folder: /var/backups/pkgmetad, cron: "@weekly", keep: 3}}
 http:
   listen: "[::1]:0"
   public_url: https://packages.example.org/sub/
@@ -130,7 +128,7 @@ log: {level: trace, format: json}
 		return loc
 	}
 	want := &Config{
-		Store: Store{Path: "/var/lib/p.db", LockWait: time.Second, MaxSize: 2 << 30, KeepDeletions: 48 * time.Hour},
+		Store: Store{Path: "/var/lib/p.db", LockWait: time.Second, MaxSize: 2 << 30, KeepDeletions: 48 * time.Hour, Backup: Backup{Folder: "/var/backups/pkgmetad", Cron: "@weekly", Keep: 3}},
 		HTTP: HTTP{
 			Listen: "[::1]:0", PublicURL: "https://packages.example.org/sub", TimeZone: zone("Europe/Berlin"),
 			TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/32"), netip.MustParsePrefix("fd00::/8")},

@@ -20,11 +20,16 @@ func keepFields(next, running reflect.Value, section string, keep bool, keys *[]
 		keep := keep || field.Tag.Get("reload") == "restart"
 		switch {
 		case key == "": // derived
-		case section == "":
-			keepFields(next.Field(i), running.Field(i), key+".", keep, keys)
+		case isSection(field.Type):
+			keepFields(next.Field(i), running.Field(i), section+key+".", keep, keys)
 		case keep && fmt.Sprint(next.Field(i)) != fmt.Sprint(running.Field(i)): // by what is written: a time zone is loaded anew each time
 			next.Field(i).Set(running.Field(i))
 			*keys = append(*keys, section+key)
 		}
 	}
+}
+
+// isSection reports whether t has keys of its own.
+func isSection(t reflect.Type) bool {
+	return t.Kind() == reflect.Struct && t.NumField() > 0 && t.Field(0).Tag.Get("yaml") != ""
 }

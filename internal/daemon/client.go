@@ -134,6 +134,37 @@ func (c *Client) order(ctx context.Context, path string, request any) error {
 	return resp.Body.Close()
 }
 
+// Backup writes a copy of the daemon's store to w.
+func (c *Client) Backup(ctx context.Context, w io.Writer) error {
+	resp, err := c.do(ctx, http.MethodGet, "backup", nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	n, err := io.Copy(w, resp.Body)
+	if err == nil && n != resp.ContentLength {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return fmt.Errorf("copy the daemon's store: %w", err)
+	}
+	return nil
+}
+
+// Compact has the daemon compact its store, and returns its bytes before and after.
+func (c *Client) Compact(ctx context.Context) (before, after int64, err error) {
+	resp, err := c.do(ctx, http.MethodPost, "compact", nil)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer resp.Body.Close()
+	var done compacted
+	if err := json.NewDecoder(resp.Body).Decode(&done); err != nil {
+		return 0, 0, fmt.Errorf("the daemon's answer broke off: %w", err)
+	}
+	return done.Before, done.After, nil
+}
+
 // do sends a request. The answer is 200; any other is an error.
 func (c *Client) do(ctx context.Context, method, path string, body []byte) (*http.Response, error) {
 	r, err := http.NewRequestWithContext(ctx, method, "http://daemon/"+path, bytes.NewReader(body))

@@ -1,10 +1,12 @@
 package daemon
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -26,6 +28,8 @@ import (
 //
 //	POST /refresh Selection -> a line of JSON, a refreshEvent, for each event
 //	GET  /show/{slug}       -> record.Package
+//	GET  /backup            -> the database file, of one state
+//	POST /compact           -> compacted
 //
 // and what operate.go lists.
 //
@@ -68,6 +72,8 @@ func listenControl(ctx context.Context, r *refresher, more func(*http.ServeMux))
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /refresh", c.handleRefresh)
 	mux.HandleFunc("GET /show/{slug}", c.handleShow)
+	mux.HandleFunc("GET /backup", c.handleBackup)
+	mux.HandleFunc("POST /compact", c.handleCompact)
 	more(mux)
 	c.server = &http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -181,4 +187,55 @@ func (c *control) handleShow(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_ = json.NewEncoder(w).Encode(rec) // the other end notices what is missing
+}
+
+// handleBackup answers with a copy of the store, which whoever asks writes with their
+// own permissions. The copy is made before the first byte is sent: a terminal that
+// stopped must not keep the store from reusing its pages.
+func (c *control) handleBackup(w http.ResponseWriter, r *http.Request) {
+	copied, err := os.CreateTemp(filepath.Dir(c.path), filepath.Base(c.refresher.store.Path())+".copy-*")
+	if err != nil {
+		http.Error(w, "copy the store: "+err.Error(), http.StatusInternalServerError)
+		return
+	}
+	defer copied.Close()
+	_ = os.Remove(copied.Name()) // it lives for as long as it is open
+	buffered := bufio.NewWriterSize(copied, 1<<20)
+	if err := errors.Join(c.refresher.store.Backup(buffered), buffered.Flush()); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	size, err := copied.Seek(0, io.SeekCurrent)
+	if err == nil {
+		_, err = copied.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		http.Error(w, "copy the store: "+err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Content-Length", strconv.FormatInt(size, 10)) // by which the other end notices what is missing
+	connection := http.NewResponseController(w)
+	for sent := int64(0); sent < size && r.Context().Err() == nil; {
+		_ = connection.SetWriteDeadline(time.Now().Add(sendTimeout))
+		n, err := io.CopyN(w, copied, min(1<<20, size-sent))
+		if sent += n; err != nil {
+			return
+		}
+	}
+}
+
+// compacted is the answer to a request to compact the store.
+type compacted struct {
+	Before int64 `json:"before_bytes"`
+	After  int64 `json:"after_bytes"`
+}
+
+func (c *control) handleCompact(w http.ResponseWriter, _ *http.Request) {
+	before, after, err := c.refresher.store.Compact()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	_ = json.NewEncoder(w).Encode(compacted{before, after})
 }

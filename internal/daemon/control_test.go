@@ -77,6 +77,7 @@ func TestStoppedTerminalHoldsNothingUp(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := &refresher{store: st, fetcher: fetcher.New(fetcher.Options{Store: st, GitHub: gh, PyPI: py, Log: zerolog.Nop(), Policy: fetcher.Policy{StaleAfter: time.Hour, RetryMin: time.Minute, RetryMax: time.Hour}})}
+		r.health = newHealth(st, zerolog.Nop())
 
 		r.settings.Store(&settings{cfg: config.Default()})
 		start := time.Now()

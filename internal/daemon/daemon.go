@@ -85,6 +85,9 @@ func New(o Options) (_ *Daemon, err error) {
 		}
 	}()
 
+	if err = checkFolders(d.cfg); err != nil {
+		return nil, err
+	}
 	if d.systemd, err = newNotifier(d.log, d.doing, d.alive); err != nil {
 		return nil, err
 	}
@@ -119,14 +122,20 @@ func New(o Options) (_ *Daemon, err error) {
 	return d, nil
 }
 
+// What lies beside the store.
+const (
+	snapshotSuffix = ".snapshot"
+	searchSuffix   = ".search"
+)
+
 // openFollowers opens what keeps up with the store.
 func (d *Daemon) openFollowers() (err error) {
 	served := Rendering(d.cfg)
 	served.Base = d.cfg.HTTP.LinkBase(d.listener.Addr().String()) // the port that was free, if any would do
-	if d.snapshots, err = snapshot.New(d.cfg.Store.Path+".snapshot", d.refresher.store, served, d.log); err != nil {
+	if d.snapshots, err = snapshot.New(d.cfg.Store.Path+snapshotSuffix, d.refresher.store, served, d.log); err != nil {
 		return err
 	}
-	d.index, err = search.Open(d.cfg.Store.Path+".search", d.refresher.store, d.log)
+	d.index, err = search.Open(d.cfg.Store.Path+searchSuffix, d.refresher.store, d.log)
 	return err
 }
 
@@ -183,6 +192,8 @@ func (d *Daemon) Run() error {
 		}
 	})
 	others.Go(func() { d.systemd.run(d.running) })
+	others.Go(func() { d.refresher.health.run(d.running, d.scheduler.runSoon) })
+	others.Go(func() { d.backups().run(d.running) })
 	d.scheduler.run(d.running) // until the daemon is stopped and the pass has stored what arrived
 
 	err := d.shutdown()
@@ -233,6 +244,13 @@ func (d *Daemon) release() error {
 		errs = append(errs, d.refresher.store.Close())
 	}
 	return errors.Join(errs...)
+}
+
+func (d *Daemon) backups() *backups {
+	return &backups{
+		cfg: d.cfg, store: d.refresher.store, health: d.refresher.health, log: d.log,
+		schedule: d.cfg.Store.Backup.Schedule, location: d.cfg.Schedule.TimeZone,
+	}
 }
 
 // warn tells what works, but not as well as it could.

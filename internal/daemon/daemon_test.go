@@ -376,6 +376,7 @@ func TestReloadConfiguration(t *testing.T) {
 			return nil, bad
 		}
 		read := next
+		read.GitHub.Token = config.NewSecret(read.GitHub.Token.Reveal()) // as a file gives it: another value of the same text
 		return &read, nil
 	}
 	o.SetLogLevel = func(l zerolog.Level) { level = l }

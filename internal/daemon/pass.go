@@ -19,6 +19,7 @@ type Selection struct {
 // passes runs passes until nothing is due, and returns when to resume what a limit
 // deferred; zero for nothing.
 func (r *refresher) passes(ctx context.Context) (resume time.Time) {
+	defer r.compactIfWorth()
 	for r.paused.Load() == nil {
 		report, err := r.pass(ctx)
 		resume = report.Resume()
@@ -29,8 +30,11 @@ func (r *refresher) passes(ctx context.Context) (resume time.Time) {
 	return time.Time{}
 }
 
-// pass runs one pass over what is due.
+// pass runs one pass over what is due, unless nothing it learns could be stored.
 func (r *refresher) pass(ctx context.Context) (record.Pass, error) {
+	if err := r.health.writable(); err != nil {
+		return record.Pass{}, err // told once, when it began
+	}
 	now := time.Now()
 	r.passSince.Store(&now)
 	defer func() { r.passSince.Store(nil); r.passProgress.Store(nil) }()
@@ -39,8 +43,11 @@ func (r *refresher) pass(ctx context.Context) (record.Pass, error) {
 	return report, err
 }
 
-// refresh runs a pass on demand.
+// refresh runs a pass on demand, unless nothing it learns could be stored.
 func (r *refresher) refresh(ctx context.Context, which Selection, progress func(fetcher.Progress)) (report record.Pass, err error) {
+	if err := r.health.writable(); err != nil {
+		return report, err
+	}
 	switch {
 	case which.All:
 		report, err = r.fetcher.RefreshAll(ctx, progress)
@@ -58,10 +65,14 @@ func (r *refresher) refresh(ctx context.Context, which Selection, progress func(
 // nothing from here: snapshot and search follow the store.
 func (r *refresher) endPass(report record.Pass, passErr error) {
 	now := time.Now()
+	r.health.tell()
 	if report.Asked > 0 || passErr != nil { // else nothing was due: no news
-		if err := r.store.LogPass(report, now.Add(-status.PassesShown)); err != nil {
+		if err := r.store.LogPass(report, now.Add(-status.PassesShown)); err != nil && passErr == nil {
 			r.log.Error().Err(err).Msg("/status/ will not list the pass that ended now")
 		}
+	}
+	if passErr != nil {
+		return
 	}
 	if err := r.store.Forget(now.Add(-r.cfg().Store.KeepDeletions)); err != nil {
 		r.log.Error().Err(err).Msg("old deletions stay in the feed of changes until the next pass")
@@ -72,7 +83,10 @@ func (r *refresher) endPass(report record.Pass, passErr error) {
 // and what the upstreams allow.
 func (d *Daemon) activity() status.Activity {
 	r := d.refresher
-	a := status.Activity{NextTick: d.scheduler.next(time.Now()), Reload: d.lastReload.Load()}
+	a := status.Activity{NextTick: d.scheduler.next(time.Now()), Reload: d.lastReload.Load(), Problems: r.health.problems()}
+	if size, free := r.store.Space(); size > 0 {
+		a.Database = &status.Database{Bytes: size, Free: free}
+	}
 	if since := r.passSince.Load(); since != nil {
 		a.RunningSince = *since
 	}

@@ -28,6 +28,9 @@ type refresher struct {
 	fetcher  *fetcher.Fetcher
 	settings atomic.Pointer[settings]
 
+	health    *health
+	compacted time.Time // when that was last tried; for the goroutine of passes
+
 	passSince    atomic.Pointer[time.Time]        // when the pass on schedule that runs now began; nil for none
 	passProgress atomic.Pointer[fetcher.Progress] // how far it is; nil before its first source
 	paused       atomic.Pointer[time.Time]        // since when no pass starts on schedule; nil where they do
@@ -57,10 +60,14 @@ const (
 func OpenStore(cfg *config.Config) (*store.Store, error) { return openStore(cfg, openAsIs) }
 
 func openStore(cfg *config.Config, mode openMode) (*store.Store, error) {
-	return store.Open(cfg.Store.Path, store.Options{
+	return store.Open(cfg.Store.Path, storeOptions(cfg, mode))
+}
+
+func storeOptions(cfg *config.Config, mode openMode) store.Options {
+	return store.Options{
 		LockWait: cfg.Store.LockWait, MaxSize: int(cfg.Store.MaxSize), Refer: fetcher.Refer(cfg.GitHub.URLHost),
 		Render: render.New, Rendering: Rendering(cfg).Name(), Rerender: bool(mode),
-	})
+	}
 }
 
 // Rendering returns how the records of cfg's store are served.
@@ -79,6 +86,7 @@ func newRefresher(o Options, fetchLog zerolog.Logger, mode openMode) (*refresher
 	if r.store, err = openStore(o.Config, mode); err != nil {
 		return nil, err
 	}
+	r.health = newHealth(r.store, o.Log)
 	r.fetcher = fetcher.New(r.apply(next))
 	return r, nil
 }
@@ -89,7 +97,7 @@ func (r *refresher) newSettings(cfg *config.Config) (next *settings, err error) 
 	next = &settings{cfg: cfg}
 	userAgent := upstream.UserAgent(r.version, cfg.PyPI.Contact)
 	before := r.settings.Load()
-	if before != nil && before.cfg.GitHub == cfg.GitHub && before.cfg.PyPI.Contact == cfg.PyPI.Contact {
+	if before != nil && sameGitHub(before.cfg.GitHub, cfg.GitHub) && before.cfg.PyPI.Contact == cfg.PyPI.Contact {
 		next.github = before.github
 	} else if next.github, err = github.New(github.Options{
 		BaseURL: cfg.GitHub.BaseURL, Token: cfg.GitHub.Token.Reveal(), UserAgent: userAgent,
@@ -103,6 +111,13 @@ func (r *refresher) newSettings(cfg *config.Config) (next *settings, err error) 
 		return nil, err
 	}
 	return next, nil
+}
+
+// sameGitHub reports whether a and b are the same settings, by the text of their tokens.
+func sameGitHub(a, b config.GitHub) bool {
+	same := a.Token.Reveal() == b.Token.Reveal()
+	a.Token, b.Token = config.Secret{}, config.Secret{}
+	return same && a == b
 }
 
 // apply puts settings in force, but for those of the fetcher, which it returns. A pass

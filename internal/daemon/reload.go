@@ -31,6 +31,9 @@ func (d *Daemon) Reload(allowRemovals bool) (err error) {
 	}
 	d.systemd.reloading()
 	defer d.systemd.ready()
+	r := d.refresher
+	r.health.tell() // it may be repaired now
+	defer r.health.tell()
 	defer func() {
 		last := &status.Reload{At: time.Now()}
 		if err != nil {
@@ -40,7 +43,6 @@ func (d *Daemon) Reload(allowRemovals bool) (err error) {
 		d.lastReload.Store(last)
 	}()
 
-	r := d.refresher
 	cfg, waiting, err := d.loadConfig()
 	if err != nil {
 		return err
@@ -85,12 +87,12 @@ func (d *Daemon) loadConfig() (cfg *config.Config, waiting []string, err error) 
 func (r *refresher) startCatalogue() error {
 	cfg := r.cfg()
 	digest := catalogue.Digest(cfg.Catalogue.Path, cfg.GitHub.URLHost)
-	if digest != nil && bytes.Equal(digest, r.store.CatalogueDigest()) && r.store.Ready() == nil {
+	if digest != nil && bytes.Equal(digest, r.store.CatalogueDigest()) && r.store.Synced() {
 		r.log.Info().Msg("catalogue as before, from " + cfg.Catalogue.Path)
 		return nil
 	}
 	err := r.takeOverCatalogue(cfg, false)
-	if err != nil && r.store.Ready() == nil {
+	if err != nil && r.store.Synced() {
 		r.log.Error().Msg(err.Error())
 		return nil
 	}
@@ -150,7 +152,7 @@ func (r *refresher) guardRemovals(cfg *config.Config, next record.Catalogue) err
 
 // badCatalogue says what follows from a catalogue file that cannot be taken over.
 func (r *refresher) badCatalogue(err error) error {
-	if r.store.Ready() != nil {
+	if !r.store.Synced() {
 		return fmt.Errorf("%w: %w", ErrNoCatalogue, err)
 	}
 	return fmt.Errorf("the catalogue file is bad, so the catalogue stays as it was: %w", err)

@@ -239,7 +239,7 @@ func TestDeafManager(t *testing.T) {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- d.Run() }()
-	if err := d.Reload(); err != nil {
+	if err := d.Reload(false); err != nil {
 		t.Fatal(err)
 	}
 	x.stop(d, ended)

@@ -4,6 +4,7 @@
 package status
 
 import (
+	"cmp"
 	"sync"
 	"time"
 
@@ -37,6 +38,8 @@ type Activity struct {
 	PausedSince  time.Time // when an operator stopped the schedule; zero where it is kept
 	Reload       *Reload   // the last one; nil for none
 	Budgets      []Budget
+	Problems     []record.Problem // what is wrong with the program itself
+	Database     *Database        // nil where it is not known
 }
 
 // Options say what the status is made from. Only Store is required.
@@ -85,22 +88,17 @@ func (m *Maker) Present() (Catalogue, error) { return m.catalogue(time.Now()) }
 
 func (m *Maker) catalogue(now time.Time) (c Catalogue, err error) {
 	now = now.Truncate(time.Second)
-	sum, err := m.o.Store.Summary(now, ageBounds, maxFailing)
-	if err != nil {
-		return c, err
-	}
-	c = Catalogue{
-		Now: now.In(m.o.Zone), Packages: sum.Packages, FailingTotal: sum.AllFailing,
-		GitHub: totals(sum.GitHub), PyPI: totals(sum.PyPI), Budgets: []Budget{},
-	}
-	if c.Failing, err = m.failing(sum.Failing); err != nil {
-		return c, err
-	}
-	if c.Passes, err = m.passes(now); err != nil {
+	c = Catalogue{Now: now.In(m.o.Zone), Budgets: []Budget{}, Problems: []record.Problem{}}
+	if err := m.count(&c, now); err != nil {
 		return c, err
 	}
 	if m.o.Activity != nil {
 		a := m.o.Activity()
+		for _, p := range a.Problems {
+			p.Since = m.moment(p.Since)
+			c.Problems = append(c.Problems, p)
+		}
+		c.Database = a.Database
 		c.RunningSince, c.NextTick = m.moment(a.RunningSince), m.moment(a.NextTick)
 		c.PausedSince = m.moment(a.PausedSince)
 		if a.Reload != nil {
@@ -125,13 +123,29 @@ func (m *Maker) catalogue(now time.Time) (c Catalogue, err error) {
 	return c, nil
 }
 
+// count fills in what the store tells. Where the store fails and that is a known
+// problem, the status tells of the problem rather than of nothing.
+func (m *Maker) count(c *Catalogue, now time.Time) error {
+	sum, sumErr := m.o.Store.Summary(now, ageBounds, maxFailing)
+	failing, failingErr := m.failing(sum.Failing)
+	passes, passesErr := m.passes(now)
+	if err := cmp.Or(sumErr, failingErr, passesErr); err != nil {
+		if m.o.Activity == nil || len(m.o.Activity().Problems) == 0 {
+			return err
+		}
+	}
+	c.Packages, c.FailingTotal, c.Failing, c.Passes = sum.Packages, sum.AllFailing, failing, passes
+	c.GitHub, c.PyPI = totals(sum.GitHub), totals(sum.PyPI)
+	return nil
+}
+
 // failing returns the failing sources with what their packages know about them.
 func (m *Maker) failing(sources []record.Failing) ([]Failing, error) {
 	all := []Failing{}
 	for _, f := range sources {
 		p, ok, err := m.o.Store.Find(f.ID)
 		if err != nil {
-			return nil, err
+			return all, err
 		}
 		if !ok {
 			continue // it has left the catalogue in the meantime
@@ -151,16 +165,13 @@ func (m *Maker) failing(sources []record.Failing) ([]Failing, error) {
 // passes returns the reports of the passes of the last PassesShown.
 func (m *Maker) passes(now time.Time) ([]record.Pass, error) {
 	stored, err := m.o.Store.Passes(now.Add(-PassesShown))
-	if err != nil {
-		return nil, err
-	}
 	all := []record.Pass{}
 	for _, p := range stored {
 		p.Started = m.moment(p.Started)
 		p.GitHub.HeldUntil, p.PyPI.HeldUntil = m.moment(p.GitHub.HeldUntil), m.moment(p.PyPI.HeldUntil)
 		all = append(all, p)
 	}
-	return all, nil
+	return all, err
 }
 
 // moment returns t in the zone of the status, to the microsecond.

@@ -109,5 +109,10 @@ func TestCatalogue(t *testing.T) {
 		if _, err := m.Catalogue(); !errors.Is(err, s.err) {
 			t.Errorf("the store failed, and the status says %v", err)
 		}
+		known := record.Problem{Kind: "store_damage", Since: now, Detail: "page 17 is garbage"}
+		m.o.Activity = func() Activity { return Activity{Problems: []record.Problem{known}} }
+		if c, err := m.Catalogue(); err != nil || len(c.Problems) != 1 || c.Problems[0].Detail != known.Detail || c.Packages == 0 {
+			t.Errorf("it is known why the store failed, and the status says %+v, %v", c, err)
+		}
 	})
 }

@@ -23,6 +23,15 @@ type Catalogue struct {
 	Passes       []record.Pass `json:"passes"`        // of the last day, newest first
 	Snapshot     *Snapshot     `json:"snapshot"`      // nil until there is one
 	Search       *Search       `json:"search"`        // nil if there is no search
+
+	Problems []record.Problem `json:"problems"` // what is wrong with the program itself
+	Database *Database        `json:"database"` // nil where it is not known
+}
+
+// Database is the file that everything is kept in.
+type Database struct {
+	Bytes int64 `json:"size_bytes"`
+	Free  int64 `json:"free_bytes"` // of Bytes, which new data fills first
 }
 
 // Reload is the outcome of reading configuration and catalogue again.
@@ -138,7 +147,7 @@ var states = []record.State{
 
 // totals converts what the store counted with ageBounds.
 func totals(sum record.SourceSummary) Totals {
-	t := Totals{Never: sum.Never}
+	t := Totals{Never: sum.Never, Ages: []AgeCount{}}
 	for i, packages := range sum.Ages {
 		count := AgeCount{Packages: packages}
 		if i < len(ageBounds) {

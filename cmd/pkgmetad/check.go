@@ -1,0 +1,74 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"pkgmetad/internal/config"
+	"pkgmetad/internal/daemon"
+	"pkgmetad/store"
+)
+
+func newCheckCommand() *cobra.Command {
+	var path string
+	cmd := &cobra.Command{
+		Use:   "check --config FILE [COPY]",
+		Short: "Read all of the database, or of a copy, and list what is damaged",
+		Long: `Read all of the database, or of the file COPY that backup made, and list what is
+wrong: pages that do not fit together, values whose checksum does not match, and
+indexes that do not say what the records say. Nothing is changed. Where a daemon
+serves the store, what is checked is a copy that it makes.
+
+What is damaged: values are written again when the daemon reads its catalogue again
+(SIGHUP) and when they are next fetched. Where pages are damaged, put a copy in the
+file's place, or move it away and import a snapshot.
+
+Exit codes: 0 nothing is wrong, 1 something is, or it cannot be read.`,
+		Example: `  pkgmetad check -c /etc/pkgmetad/config.yaml
+  pkgmetad check -c /etc/pkgmetad/config.yaml /var/backups/pkgmetad.db`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return errors.New("check takes one copy at most")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := config.Load(path, os.Getenv)
+			if err != nil {
+				return failed(exitFailed, err)
+			}
+			file := ""
+			if len(args) == 1 {
+				file = args[0]
+			}
+			report, name, err := daemon.Check(cmd.Context(), cfg, file)
+			if err != nil {
+				return failed(exitFailed, err)
+			}
+			for _, finding := range report.Findings {
+				fmt.Fprintln(cmd.OutOrStdout(), finding)
+			}
+			if n := len(report.Findings) + report.More; n > 0 {
+				return failed(exitFailed, fmt.Errorf("%s is damaged: %s (see pkgmetad check --help for what to do)", name, counted(n, "finding", "findings")))
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: %s; nothing is wrong\n", name, contents(report))
+			return nil
+		},
+	}
+	addConfigFlag(cmd, &path)
+	return cmd
+}
+
+// contents tells a person what a database holds.
+func contents(r store.Report) string {
+	if r.Packages == 0 && r.Sources == 0 {
+		return fmt.Sprintf("schema %d, %s", r.Schema, mebibytes(r.Bytes))
+	}
+	return fmt.Sprintf("%s, %s, schema %d, %s of which %s are free", counted(r.Packages, "package", "packages"),
+		counted(r.Sources, "repository or project", "repositories and projects"), r.Schema, mebibytes(r.Bytes), mebibytes(r.Free))
+}
+
+func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
