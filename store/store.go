@@ -139,6 +139,7 @@ type Store struct {
 	synced  atomic.Bool           // a catalogue has been synced, now or in an earlier run
 	damaged atomic.Bool           // a damaged value was found
 	syncing sync.Mutex            // held by SyncCatalogue and Import
+	writes  writes
 }
 
 // Open opens the database at path, which it creates if it does not exist, and
@@ -341,7 +342,15 @@ func (s *Store) noteDamage(err error) {
 // update runs f in a read-write transaction. If the commit itself fails, it is
 // unknown whether what f wrote is stored.
 func (s *Store) update(f func(*bolt.Tx) error) error {
-	err := guard(func() error { return s.db.Update(f) })
+	refused := false // by f, whose error says nothing of the file
+	err := guard(func() error {
+		return s.db.Update(func(tx *bolt.Tx) error {
+			err := f(tx)
+			refused = err != nil
+			return err
+		})
+	})
+	s.writes.note(err, refused)
 	if errors.Is(err, syscall.ENOSPC) {
 		return fmt.Errorf("%w; make room on the disk, reads still work meanwhile", err)
 	}
