@@ -38,6 +38,8 @@ func (d *Daemon) Reload(allowRemovals bool) (err error) {
 			d.log.Error().Msg("reload refused: " + err.Error())
 		}
 		d.lastReload.Store(last)
+		d.refresher.outdated.Store(err != nil)
+		d.metrics.countReload(err)
 	}()
 
 	r := d.refresher
@@ -91,6 +93,7 @@ func (r *refresher) startCatalogue() error {
 	}
 	err := r.takeOverCatalogue(cfg, false)
 	if err != nil && r.store.Ready() == nil {
+		r.outdated.Store(true)
 		r.log.Error().Msg(err.Error())
 		return nil
 	}

@@ -135,6 +135,9 @@ func AgeBounds() []time.Duration { return slices.Clone(ageBounds) }
 // ageBounds are the upper bounds of the classes of ages; the last class has none.
 var ageBounds = []time.Duration{time.Hour, 6 * time.Hour, 24 * time.Hour, 48 * time.Hour, 7 * 24 * time.Hour}
 
+// States returns all states, in the order in which they are listed.
+func States() []record.State { return slices.Clone(states) }
+
 // states are in the order in which they are listed.
 var states = []record.State{
 	record.StateOK, record.StatePending, record.StateNew, record.StateFailed,
