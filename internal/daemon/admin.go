@@ -29,7 +29,7 @@ func (d *Daemon) listenAdmin() (err error) {
 		_, _ = io.WriteString(w, "/metrics       for Prometheus\n/debug/pprof/  profiles, for go tool pprof\n")
 	})
 	mux.Handle("GET /metrics", d.metrics.handler())
-	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
