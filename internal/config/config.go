@@ -100,7 +100,7 @@ type PyPI struct {
 
 // Notify says who is told how each pass on schedule ended.
 type Notify struct {
-	PingURLFile string `yaml:"ping_url_file"` // absolute once loaded; "" for none
+	PingURLFile string `yaml:"ping_url_file" reload:"restart"` // absolute once loaded; "" for none
 
 	PingURL Secret // an http or https URL; empty: nobody
 }

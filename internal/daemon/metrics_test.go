@@ -72,7 +72,7 @@ func TestMetrics(t *testing.T) {
 	x.get(d, "/api/v4/packages/canary/")
 	x.get(d, "/canary")
 	x.catalogue("nonsense")
-	if err := d.Reload(); err == nil {
+	if err := d.Reload(false); err == nil {
 		t.Error("nonsense was taken over")
 	}
 	var text string
@@ -114,6 +114,10 @@ func TestMetrics(t *testing.T) {
 		`pkgmetad_reloads_total{result="ok"}`:                                             0,
 		`pkgmetad_last_reload_successful`:                                                 0,
 		`pkgmetad_pings_total{result="ok"}`:                                               float64(pings.Load()),
+		`pkgmetad_paused`:                                                                 0,
+		`pkgmetad_connections{state="answering"}`:                                         0,
+		`pkgmetad_connections_evicted_total`:                                              0,
+		`pkgmetad_connections_waited_total`:                                               0,
 		`pkgmetad_connections_refused_total`:                                              0,
 		`pkgmetad_http_requests_total{route="/api/v4/packages/{key}/",status="200"}`:      1,
 		`pkgmetad_http_requests_total{route="/api/v4/packages/{key}/",status="404"}`:      1,
