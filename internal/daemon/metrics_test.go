@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -163,6 +165,11 @@ func TestMetrics(t *testing.T) {
 	for _, p := range problems {
 		t.Errorf("%s: %s", p.Metric, p.Text)
 	}
+	var names []string
+	for _, f := range families {
+		names = append(names, f.GetName())
+	}
+	namesAreKnown(t, names)
 	x.stop(d, ended)
 
 	x.catalogue("packages: [{slug: pkg-one, repo_url: https://github.com/acme/one}]\n")
@@ -173,6 +180,72 @@ func TestMetrics(t *testing.T) {
 	x.stop(d, ended)
 	if log := x.log.String(); strings.Contains(log, "canary") {
 		t.Errorf("the log has a secret:\n%s", log)
+	}
+}
+
+// namesAreKnown checks that rules, dashboard and README name only metrics that there
+// are, and README all of them.
+func namesAreKnown(t *testing.T, names []string) {
+	told := map[string]bool{}
+	for _, name := range names {
+		if strings.HasPrefix(name, "pkgmetad_") {
+			told[name] = false
+		}
+	}
+	for _, path := range []string{"packaging/prometheus/rules.yaml", "packaging/prometheus/rules_test.yaml", "packaging/grafana/dashboard.json", "README.md"} {
+		for _, name := range regexp.MustCompile(`\bpkgmetad_[a-z0-9_]+`).FindAllString(readFile(t, path), -1) {
+			base := name
+			for _, suffix := range []string{"_bucket", "_sum", "_count"} {
+				base = strings.TrimSuffix(base, suffix)
+			}
+			if _, ok := told[base]; !ok {
+				t.Errorf("%s names %s, which is not told", path, name)
+			} else if path == "README.md" {
+				told[base] = true
+			}
+		}
+	}
+	for name, documented := range told {
+		if !documented {
+			t.Errorf("README does not name %s", name)
+		}
+	}
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("../..", path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestAlertsAreDocumented: each alert names the place in README that says what to do,
+// and README has no other.
+func TestAlertsAreDocumented(t *testing.T) {
+	_, monitoring, _ := strings.Cut(readFile(t, "README.md"), "\n## Monitoring\n")
+	monitoring, _, _ = strings.Cut(monitoring, "\n## ")
+	documented := map[string]bool{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `(Pkgmetad[A-Za-z]+)` \\| .+ \\| .+ \\|$").FindAllStringSubmatch(monitoring, -1) {
+		documented[row[1]] = true
+	}
+	rules := strings.Split(readFile(t, "packaging/prometheus/rules.yaml"), "- alert: ")[1:]
+	for _, rule := range rules {
+		name, _, _ := strings.Cut(rule, "\n")
+		if !documented[name] {
+			t.Errorf("README's section Monitoring has no row for %s", name)
+		}
+		delete(documented, name)
+		if !strings.Contains(rule, "\n          runbook: \"README.md, Monitoring, "+name+"\"\n") {
+			t.Errorf("%s does not name its row as its runbook", name)
+		}
+	}
+	for name := range documented {
+		t.Errorf("README has %s, and there is no such alert", name)
+	}
+	if len(rules) < 8 {
+		t.Errorf("%d alerts", len(rules))
 	}
 }
 
