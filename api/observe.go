@@ -1,7 +1,6 @@
 package api
 
 import (
-	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -17,7 +16,7 @@ func observed(next http.Handler, observe func(route string, status int, took tim
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		seen := &statusWriter{ResponseWriter: w}
+		seen := &measured{ResponseWriter: w}
 		status := http.StatusInternalServerError // if next panics before it has answered
 		defer func() {
 			if seen.status != 0 {
@@ -39,34 +38,3 @@ func routeOf(r *http.Request) string {
 	}
 	return strings.TrimSuffix(r.Pattern, "{$}")
 }
-
-// statusWriter keeps the status of an answer.
-type statusWriter struct {
-	http.ResponseWriter
-	status int // 0 until the header is written
-}
-
-func (w *statusWriter) WriteHeader(status int) {
-	if w.status == 0 && status >= 200 { // an informational one comes before it
-		w.status = status
-	}
-	w.ResponseWriter.WriteHeader(status)
-}
-
-func (w *statusWriter) Write(p []byte) (int, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
-	return w.ResponseWriter.Write(p)
-}
-
-// ReadFrom keeps sendfile working, which the embedded interface alone would hide.
-func (w *statusWriter) ReadFrom(r io.Reader) (int64, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
-	return io.Copy(w.ResponseWriter, r)
-}
-
-// Unwrap lets [http.ResponseController] reach the connection.
-func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

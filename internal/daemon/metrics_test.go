@@ -80,7 +80,8 @@ func TestMetrics(t *testing.T) {
 	var text string
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		text = x.scrape(d)
-		if value(t, text, `pkgmetad_pings_total{result="ok"}`) == 1 || time.Now().After(deadline) {
+		quiet := value(t, text, `pkgmetad_pass_running`) == 0 && value(t, text, `pkgmetad_connections{state="answering"}`) == 0
+		if quiet && value(t, text, `pkgmetad_pings_total{result="ok"}`) == 1 || time.Now().After(deadline) {
 			break
 		}
 	}
