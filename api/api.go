@@ -119,6 +119,11 @@ type Options struct {
 	// earlier, because clients would keep using a list made with other settings.
 	PagesChanged time.Time
 
+	// Observe is told of every request that was answered: by which route, a pattern and
+	// never a path of a client's making, with which status, and how long that took. Nil
+	// for nobody; called concurrently.
+	Observe func(route string, status int, took time.Duration)
+
 	MaxWaits int            // clients that may wait for changes at once; 0 for 500
 	Log      zerolog.Logger // for failures, mostly of the store
 }
@@ -179,5 +184,5 @@ func New(o Options) (http.Handler, error) {
 	if a.location == nil {
 		a.location = time.UTC
 	}
-	return a.routes(), nil
+	return observed(a.routes(), o.Observe), nil
 }

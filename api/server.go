@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -34,6 +35,8 @@ type ServerOptions struct {
 	MaxPerAddress  int
 	TrustedProxies []netip.Prefix
 
+	WriteTimeout time.Duration // for a request and its answer; 0 for 30 s
+
 	LogRequests bool // a line in Log, at level info, for each request
 }
 
@@ -58,7 +61,7 @@ func NewServer(o ServerOptions) *Server {
 		Handler:           s.admitting(o.Handler),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      30 * time.Second,
+		WriteTimeout:      cmp.Or(o.WriteTimeout, 30*time.Second),
 		IdleTimeout:       120 * time.Second,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          stdlog.New(warnings{o.Log}, "", 0),

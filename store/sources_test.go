@@ -30,7 +30,7 @@ func TestSummary(t *testing.T) {
 	must(t, err)
 	diff(t, "GitHub", record.SourceSummary{
 		States: map[record.State]int{record.StateNew: 1, record.StateOK: 1, record.StateFailed: 2, record.StateGone: 1},
-		Ages:   []int{1, 1, 1}, Never: 1,
+		Ages:   []int{1, 1, 1}, AgeSeconds: (time.Minute + time.Hour + 48*time.Hour).Seconds(), Never: 1,
 	}, sum.GitHub)
 	diff(t, "PyPI", record.SourceSummary{States: map[record.State]int{record.StateNew: 1, record.StateOK: 4}, Ages: []int{4, 0, 0}, Never: 1}, sum.PyPI)
 	diff(t, "failing", []record.Failing{

@@ -93,8 +93,10 @@ func count(sum *record.SourceSummary, state record.State, success, now time.Time
 	case success.After(now.Add(time.Minute)): // by a clock that was ahead: its age is not known
 		sum.Ages[len(bounds)]++
 	default:
-		i, _ := slices.BinarySearch(bounds, now.Sub(success)+1) // an age equal to a bound is not below it
+		age := now.Sub(success)
+		i, _ := slices.BinarySearch(bounds, age+1) // an age equal to a bound is not below it
 		sum.Ages[i]++
+		sum.AgeSeconds += max(age, 0).Seconds()
 	}
 }
 

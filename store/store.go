@@ -149,6 +149,7 @@ type Store struct {
 	synced  atomic.Bool           // a catalogue has been synced, now or in an earlier run
 	health  health
 	syncing sync.Mutex // held by SyncCatalogue and Import
+	writes  writes
 }
 
 // Open opens the database at path, which it creates if it does not exist, and
@@ -313,6 +314,7 @@ func (s *Store) update(f func(*bolt.Tx) error) error {
 		own = f(tx)
 		return own
 	})
+	s.writes.note(err, own != nil)
 	s.noteDamage(err)
 	if err != nil && own == nil {
 		err = s.noteFailedWrite(explainWrite(err))

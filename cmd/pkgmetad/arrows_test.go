@@ -54,6 +54,7 @@ var keepers = map[string][]string{
 	"github.com/google/go-github":  {"github"},
 	"go.etcd.io/bbolt":             {"store", "internal/search"}, // bleve keeps the root of its index in one, and returns its errors
 	"github.com/blevesearch/bleve": {"internal/search"},
+	"github.com/prometheus":       {"internal/daemon"},
 	"github.com/robfig/cron":       {"internal/config", "internal/daemon"},
 	"github.com/coreos/go-systemd": {"internal/daemon"},
 	"github.com/spf13/cobra":       {"cmd/pkgmetad"},

@@ -20,7 +20,7 @@ import (
 const demoPackages = 60
 
 func newDemoCommand() *cobra.Command {
-	var listen string
+	var listen, admin string
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Run the whole daemon over a simulated GitHub and PyPI: no network, no token",
@@ -32,14 +32,18 @@ that there is something to see. Ctrl-C stops it.`,
 			if err := config.CheckListen(listen); err != nil {
 				return fmt.Errorf("--listen %w", err)
 			}
-			return failed(exitFailed, demo(cmd.Context(), listen, cmd.OutOrStdout(), cmd.ErrOrStderr()))
+			if err := config.CheckListen(admin); admin != "" && err != nil {
+				return fmt.Errorf("--admin-listen %w", err)
+			}
+			return failed(exitFailed, demo(cmd.Context(), listen, admin, cmd.OutOrStdout(), cmd.ErrOrStderr()))
 		},
 	}
 	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "`address` to serve the API on; port 0 picks a free one")
+	cmd.Flags().StringVar(&admin, "admin-listen", "", "`address` to serve metrics and profiles on, such as 127.0.0.1:8081; the log tells it (default none)")
 	return cmd
 }
 
-func demo(ctx context.Context, listen string, stdout, stderr io.Writer) (err error) {
+func demo(ctx context.Context, listen, admin string, stdout, stderr io.Writer) (err error) {
 	folder, err := os.MkdirTemp("", "pkgmetad-demo-")
 	if err != nil {
 		return err
@@ -58,7 +62,7 @@ func demo(ctx context.Context, listen string, stdout, stderr io.Writer) (err err
 	cfg := config.Default()
 	cfg.Store.Path = filepath.Join(folder, "pkgmetad.db")
 	cfg.Catalogue.Path = filepath.Join(folder, "catalogue.yaml")
-	cfg.HTTP.Listen = listen
+	cfg.HTTP.Listen, cfg.HTTP.AdminListen = listen, admin
 	cfg.GitHub.BaseURL, cfg.PyPI.BaseURL = upstreams.url, upstreams.url
 	cfg.GitHub.Token, cfg.GitHub.TokenSource = config.NewSecret("demo"), "the demo"
 	cfg.PyPI.Contact = "demo@localhost"

@@ -53,6 +53,7 @@ func (c *check) all() {
 	c.refresh()
 	c.github()
 	c.pypi()
+	c.pingURL()
 	c.oneOf(&c.cfg.Log.Level, "log.level", "trace", "debug", "info", "warn", "error")
 	c.oneOf(&c.cfg.Log.Format, "log.format", "auto", "json", "console")
 }
@@ -89,9 +90,26 @@ func (c *check) http() {
 		c.url(&h.PublicURL, "http.public_url", "https://packages.example.org")
 		h.PublicURL = strings.TrimRight(h.PublicURL, "/")
 	}
+	c.adminListen()
 	between(c, &h.MaxLimit, "http.max_limit", 0, 1_000_000)
 	between(c, &h.MaxConnections, "http.max_connections", 1, 100_000)
 	between(c, &h.MaxConnectionsPerAddress, "http.max_connections_per_address", 0, 100_000)
+}
+
+func (c *check) adminListen() {
+	h := &c.cfg.HTTP
+	if h.AdminListen == "" {
+		return
+	}
+	const key = "http.admin_listen"
+	host, port, _ := net.SplitHostPort(h.AdminListen)
+	if err := CheckListen(h.AdminListen); err != nil {
+		c.problem(&h.AdminListen, nil, key, "%s; write host:port, such as 127.0.0.1:8081, or \"\" for none", err)
+	} else if h.AdminListen == h.Listen && port != "0" {
+		c.problem(&h.AdminListen, nil, key, "is http.listen; write another port, such as 127.0.0.1:8081")
+	} else if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
+		c.cfg.Warnings = append(c.cfg.Warnings, key+": "+strict.Quote(h.AdminListen)+" may be reached from other machines, and asks nobody who they are; let only your monitoring reach it, or listen on 127.0.0.1")
+	}
 }
 
 func (c *check) schedule() {

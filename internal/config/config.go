@@ -24,6 +24,7 @@ type Config struct {
 	Refresh   Refresh   `yaml:"refresh"`
 	GitHub    GitHub    `yaml:"github"`
 	PyPI      PyPI      `yaml:"pypi"`
+	Notify    Notify    `yaml:"notify"`
 	Log       Log       `yaml:"log"`
 
 	Warnings []string // about what works but should be fixed, for the log
@@ -60,6 +61,8 @@ type HTTP struct {
 	MaxConnectionsPerAddress int `yaml:"max_connections_per_address"` // of one address, or behind a trusted proxy requests at once; 0 for no limit
 
 	LogRequests bool `yaml:"log_requests"` // a line in the log for each
+
+	AdminListen string `yaml:"admin_listen"` // host:port of metrics and profiles; "" for none
 }
 
 // Catalogue says where the catalogue is.
@@ -103,6 +106,13 @@ type PyPI struct {
 	BaseURL string        `yaml:"base_url" reload:"restart"` // ends in a slash once loaded
 	Contact string        `yaml:"contact"`                   // mail address or URL for the User-Agent of both clients; "" for none
 	Timeout time.Duration `yaml:"timeout"`                   // for one request
+}
+
+// Notify says who is told how each pass on schedule ended.
+type Notify struct {
+	PingURLFile string `yaml:"ping_url_file" reload:"restart"` // absolute once loaded; "" for none
+
+	PingURL Secret // an http or https URL; empty: nobody
 }
 
 // Log is the log on standard error.

@@ -92,6 +92,7 @@ func TestLeastConfigHasTheDefaults(t *testing.T) {
 
 func TestConfigWithEveryKeySet(t *testing.T) {
 	token := stricttest.WriteFile(t, "token", "  sesame\n")
+	ping := stricttest.WriteFile(t, "ping", "https://hc.example.org/uuid?x=1\n")
 	got, err := Load(stricttest.WriteFile(t, "config.yaml", `
 store: {path: /var/lib/p.db, lock_wait: 1s, max_size: 2GiB, keep_deletions: 48h, backup: {folder: /var/backups/pkgmetad, cron: "@weekly", keep: 3}}
 http:
@@ -103,6 +104,7 @@ http:
   max_connections: 5
   max_connections_per_address: 0
   log_requests: true
+  admin_listen: 127.0.0.1:0
 catalogue: {path: ../c.ndjson, max_removed: 100}
 schedule:
   refresh: '@every 90s'
@@ -115,6 +117,7 @@ github:
   reserve: 0
   timeout: 2s
 pypi: {base_url: http://127.0.0.1:9, contact: ops@example.org, timeout: 3s}
+notify: {ping_url_file: `+ping+`}
 log: {level: trace, format: json}
 `), func(string) string { return "ignored" })
 	if err != nil {
@@ -132,7 +135,7 @@ log: {level: trace, format: json}
 		HTTP: HTTP{
 			Listen: "[::1]:0", PublicURL: "https://packages.example.org/sub", TimeZone: zone("Europe/Berlin"),
 			TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/32"), netip.MustParsePrefix("fd00::/8")},
-			MaxConnections: 5, LogRequests: true,
+			MaxConnections: 5, AdminListen: "127.0.0.1:0", LogRequests: true,
 		},
 		Catalogue: Catalogue{MaxRemoved: 100},
 		Schedule:  Schedule{Refresh: "@every 90s", TimeZone: zone("America/Chicago")},
@@ -141,8 +144,9 @@ log: {level: trace, format: json}
 			BaseURL: "http://127.0.0.1:9/api/v3/", URLHost: "github.example.org:8443", TokenFile: token, Timeout: 2 * time.Second,
 			Token: NewSecret("sesame"), TokenSource: "github.token_file",
 		},
-		PyPI: PyPI{BaseURL: "http://127.0.0.1:9/", Contact: "ops@example.org", Timeout: 3 * time.Second},
-		Log:  Log{Level: "trace", Format: "json"},
+		PyPI:   PyPI{BaseURL: "http://127.0.0.1:9/", Contact: "ops@example.org", Timeout: 3 * time.Second},
+		Notify: Notify{PingURLFile: ping, PingURL: NewSecret("https://hc.example.org/uuid?x=1")},
+		Log:    Log{Level: "trace", Format: "json"},
 	}
 	ignoreTemporary := cmpopts.IgnoreFields(Config{}, "Catalogue.Path")
 	if diff := cmp.Diff(want, got, sameConfig, ignoreTemporary); diff != "" {
@@ -327,4 +331,40 @@ func FuzzConfig(f *testing.F) {
 			t.Errorf("accepted: %+v", cfg)
 		}
 	})
+}
+
+func TestPingURL(t *testing.T) {
+	credentials := t.TempDir()
+	if err := os.WriteFile(filepath.Join(credentials, "ping-url"), []byte("https://hc.example.org/credential"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ env, credentials, url, problem string }{
+		{},
+		{env: "https://hc.example.org/CANARY", credentials: credentials, url: "https://hc.example.org/CANARY"},
+		{credentials: credentials, url: "https://hc.example.org/credential"},
+		{env: "ftp://hc.example.org/CANARY", problem: "PKGMETAD_PING_URL: what it holds is not an http or https URL"},
+		{env: "http://hc.example.org/%ZZCANARY", problem: "PKGMETAD_PING_URL: what it holds is not an http or https URL"},
+		{env: "hc.example.org CANARY", problem: "PKGMETAD_PING_URL: the environment variable has blanks or characters that no URL has"},
+	} {
+		env := map[string]string{"PKGMETAD_PING_URL": tt.env, "CREDENTIALS_DIRECTORY": tt.credentials}
+		cfg, err := Load(stricttest.WriteFile(t, "c.yaml", leastConfig), func(name string) string { return env[name] })
+		if cfg.Notify.PingURL.Reveal() != tt.url {
+			t.Errorf("%+v: the URL is %q", tt, cfg.Notify.PingURL.Reveal())
+		}
+		if (err != nil) != (tt.problem != "") || err != nil && (!strings.Contains(err.Error(), tt.problem) || strings.Contains(err.Error(), "CANARY")) {
+			t.Errorf("%+v: %v", tt, err)
+		}
+	}
+}
+
+// TestAdminListenBeyondThisMachine: profiles and metrics ask nobody who they are.
+func TestAdminListenBeyondThisMachine(t *testing.T) {
+	for address, warned := range map[string]bool{
+		"127.0.0.1:1": false, "[::1]:1": false, "localhost:1": false, ":1": true, "0.0.0.0:1": true, "10.0.0.1:1": true, "host.example.org:1": true,
+	} {
+		cfg, err := Load(stricttest.WriteFile(t, "c.yaml", leastConfig+"http: {admin_listen: \""+address+"\"}\n"), nil)
+		if err != nil || (len(cfg.Warnings) > 0) != warned {
+			t.Errorf("%s: %v, %v", address, cfg.Warnings, err)
+		}
+	}
 }

@@ -23,9 +23,11 @@ import (
 
 	"pkgmetad/api"
 	"pkgmetad/internal/config"
+	"pkgmetad/internal/record"
 	"pkgmetad/internal/search"
 	"pkgmetad/internal/snapshot"
 	"pkgmetad/internal/status"
+	"pkgmetad/internal/upstream"
 )
 
 // Options is what a daemon is made from.
@@ -50,6 +52,8 @@ type Daemon struct {
 	server    *api.Server
 	control   *control
 	systemd   *notifier
+	metrics   *metrics
+	pinger    *pinger
 	snapshots *snapshot.Follower
 	index     *search.Index
 
@@ -60,6 +64,9 @@ type Daemon struct {
 	level      atomic.Value // the zerolog.Level that is logged
 	status     *status.Maker
 	started    time.Time
+
+	adminListener net.Listener // of metrics and profiles; nil for none, and so
+	admin         *api.Server
 
 	running   context.Context // ends when the daemon has to stop; its cause says why
 	stop      context.CancelCauseFunc
@@ -77,7 +84,7 @@ const shutdownGrace = 5 * time.Second
 // until Run. It fails with ErrNoCatalogue where the catalogue file is bad and the
 // store holds no earlier catalogue to go on with.
 func New(o Options) (_ *Daemon, err error) {
-	d := &Daemon{cfg: o.Config, log: o.Log, started: time.Now(), load: o.Load, logLevel: o.SetLogLevel, grace: shutdownGrace}
+	d := &Daemon{cfg: o.Config, log: o.Log, metrics: newMetrics(o.Version), started: time.Now(), load: o.Load, logLevel: o.SetLogLevel, grace: shutdownGrace}
 	d.running, d.stop = context.WithCancelCause(context.Background())
 	defer func() {
 		if err != nil {
@@ -94,6 +101,9 @@ func New(o Options) (_ *Daemon, err error) {
 	if d.refresher, err = newRefresher(o, d.log, openAndRender); err != nil {
 		return nil, err
 	}
+	if err := d.watch(o.Version); err != nil {
+		return nil, err
+	}
 	d.scheduler = newScheduler(plan{d.cfg.Schedule.Cron, d.cfg.Schedule.TimeZone}, d.log, d.refresher.passes)
 	if err := d.setLogLevel(d.cfg.Log.Level); err != nil {
 		return nil, err
@@ -107,6 +117,9 @@ func New(o Options) (_ *Daemon, err error) {
 	}
 	if warning := d.cfg.HTTP.HostWarning(d.listener.Addr().String()); warning != "" {
 		d.log.Warn().Msg(warning)
+	}
+	if err := d.listenAdmin(); err != nil {
+		return nil, err
 	}
 	if err := d.openFollowers(); err != nil {
 		return nil, err
@@ -127,6 +140,31 @@ const (
 	snapshotSuffix = ".snapshot"
 	searchSuffix   = ".search"
 )
+
+// watch has passes counted, and those on schedule told to the URL to ping.
+func (d *Daemon) watch(version string) (err error) {
+	if d.pinger, err = newPinger(d.cfg.Notify.PingURL, upstream.UserAgent(version, d.cfg.PyPI.Contact), d.log, d.metrics.countPing); err != nil {
+		return err
+	}
+	d.refresher.onPass = func(report *record.Pass, scheduled bool) {
+		d.metrics.countPass(report)
+		if scheduled {
+			d.pinger.tell(report)
+		}
+	}
+	passes, err := d.refresher.store.Passes(time.Now().Add(-status.PassesShown))
+	if err != nil {
+		return err
+	}
+	for i := range passes { // the latest first
+		if passResult(&passes[i]) == passOK {
+			d.metrics.succeeded(passes[i].Started.Add(passes[i].Duration()))
+			break
+		}
+	}
+	d.metrics.registry.MustRegister(collector{d})
+	return nil
+}
 
 // openFollowers opens what keeps up with the store.
 func (d *Daemon) openFollowers() (err error) {
@@ -149,6 +187,9 @@ func (d *Daemon) newAPI() (http.Handler, error) {
 		PublicURL: d.cfg.HTTP.PublicURL, TrustedProxies: d.cfg.HTTP.TrustedProxies,
 		Location: d.cfg.HTTP.TimeZone, MaxLimit: d.cfg.HTTP.MaxLimit, PagesChanged: pagesChanged,
 		MaxWaits: (d.cfg.HTTP.MaxConnections + 1) / 2, Log: d.log,
+	}
+	if d.admin != nil {
+		o.Observe = d.metrics.countRequest
 	}
 	d.status = api.NewStatus(o)
 	return api.New(o)
@@ -181,10 +222,15 @@ func (d *Daemon) Run() error {
 			}
 		})
 	}
+	if d.admin != nil {
+		serve(d.admin, d.adminListener)
+		d.log.Info().Str("listen", d.AdminAddress().String()).Msg("metrics at http://" + d.AdminAddress().String() + "/metrics")
+	}
 	serve(d.server, d.listener)
 	serve(d.control.server, d.control.listener)
 	d.log.Info().Str("listen", d.Address().String()).Msg("serving http://" + d.Address().String() + "/api/v4/")
 
+	others.Go(func() { d.pinger.run(d.running) })
 	others.Go(func() { d.snapshots.Run(d.running) })
 	others.Go(func() {
 		if err := d.index.Run(d.running); err != nil {
@@ -212,17 +258,20 @@ func (d *Daemon) fault() error {
 	return nil
 }
 
-// shutdown lets both servers finish what they answer, at the same time: neither may
-// use up what the other has.
+// shutdown lets the servers finish what they answer, at the same time: none may use
+// up what the others have.
 func (d *Daemon) shutdown() error {
 	grace, cancel := context.WithTimeout(context.Background(), d.grace)
 	defer cancel()
-	var control error
+	var errs [3]error
 	var others sync.WaitGroup
-	others.Go(func() { control = d.control.shutdown(grace) })
-	err := d.server.Shutdown(grace)
+	others.Go(func() { errs[0] = d.control.shutdown(grace) })
+	if d.admin != nil {
+		others.Go(func() { errs[1] = d.admin.Shutdown(grace) })
+	}
+	errs[2] = d.server.Shutdown(grace)
 	others.Wait()
-	return errors.Join(err, control)
+	return errors.Join(errs[:]...)
 }
 
 // release closes what is open, the store last. A reload that has begun ends first.
@@ -236,6 +285,9 @@ func (d *Daemon) release() error {
 	}
 	if d.listener != nil {
 		_ = d.listener.Close() // the server has closed it, unless New failed
+	}
+	if d.adminListener != nil {
+		_ = d.adminListener.Close()
 	}
 	if d.index != nil {
 		errs = append(errs, d.index.Close())

@@ -39,7 +39,7 @@ func (r *refresher) pass(ctx context.Context) (record.Pass, error) {
 	r.passSince.Store(&now)
 	defer func() { r.passSince.Store(nil); r.passProgress.Store(nil) }()
 	report, err := r.fetcher.RefreshDue(ctx, func(p fetcher.Progress) { r.passProgress.Store(&p) })
-	r.endPass(report, err)
+	r.endPass(report, err, true)
 	return report, err
 }
 
@@ -56,16 +56,19 @@ func (r *refresher) refresh(ctx context.Context, which Selection, progress func(
 	default:
 		report, err = r.fetcher.RefreshDue(ctx, progress)
 	}
-	r.endPass(report, err)
+	r.endPass(report, err, false)
 	return report, err
 }
 
 // endPass does what follows every pass: it stores the report, which /status/ shows,
 // and forgets the deletions that the feed has listed for long enough. Readers need
 // nothing from here: snapshot and search follow the store.
-func (r *refresher) endPass(report record.Pass, passErr error) {
+func (r *refresher) endPass(report record.Pass, passErr error, scheduled bool) {
 	now := time.Now()
 	r.health.tell()
+	if r.onPass != nil && !report.Started.IsZero() { // else none has begun
+		r.onPass(&report, scheduled)
+	}
 	if report.Asked > 0 || passErr != nil { // else nothing was due: no news
 		if err := r.store.LogPass(report, now.Add(-status.PassesShown)); err != nil && passErr == nil {
 			r.log.Error().Err(err).Msg("/status/ will not list the pass that ended now")

@@ -31,6 +31,9 @@ type refresher struct {
 	health    *health
 	compacted time.Time // when that was last tried; for the goroutine of passes
 
+	onPass   func(report *record.Pass, scheduled bool) // told of each pass that ended; nil for nobody
+	outdated atomic.Bool                               // what a reload, or the start, found was bad, and an earlier catalogue goes on
+
 	passSince    atomic.Pointer[time.Time]        // when the pass on schedule that runs now began; nil for none
 	passProgress atomic.Pointer[fetcher.Progress] // how far it is; nil before its first source
 	paused       atomic.Pointer[time.Time]        // since when no pass starts on schedule; nil where they do

@@ -41,6 +41,8 @@ func (d *Daemon) Reload(allowRemovals bool) (err error) {
 			d.log.Error().Msg("reload refused: " + err.Error())
 		}
 		d.lastReload.Store(last)
+		d.refresher.outdated.Store(err != nil)
+		d.metrics.countReload(err)
 	}()
 
 	cfg, waiting, err := d.loadConfig()
@@ -93,6 +95,7 @@ func (r *refresher) startCatalogue() error {
 	}
 	err := r.takeOverCatalogue(cfg, false)
 	if err != nil && r.store.Synced() {
+		r.outdated.Store(true)
 		r.log.Error().Msg(err.Error())
 		return nil
 	}

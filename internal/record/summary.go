@@ -19,6 +19,8 @@ type SourceSummary struct {
 	// all bounds. What is gone or blocked is not counted.
 	Ages []int
 
+	AgeSeconds float64 // all these ages together; none where a clock that was ahead leaves it unknown
+
 	Never int // fetchable ones without any success, other than those gone or blocked
 }
 

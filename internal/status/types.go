@@ -1,6 +1,7 @@
 package status
 
 import (
+	"slices"
 	"time"
 
 	"pkgmetad/internal/record"
@@ -136,8 +137,15 @@ func source(s record.Status, zone *time.Location) Source {
 	}
 }
 
+// AgeBounds returns the upper bounds of the classes of ages, ascending; a last class
+// has none.
+func AgeBounds() []time.Duration { return slices.Clone(ageBounds) }
+
 // ageBounds are the upper bounds of the classes of ages; the last class has none.
 var ageBounds = []time.Duration{time.Hour, 6 * time.Hour, 24 * time.Hour, 48 * time.Hour, 7 * 24 * time.Hour}
+
+// States returns all states, in the order in which they are listed.
+func States() []record.State { return slices.Clone(states) }
 
 // states are in the order in which they are listed.
 var states = []record.State{

@@ -1,0 +1,327 @@
+package daemon
+
+import (
+	"net/http"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"pkgmetad/internal/record"
+	"pkgmetad/internal/status"
+)
+
+// Values of the label upstream.
+const (
+	gitHubLabel = "github"
+	pyPILabel   = "pypi"
+)
+
+// How a pass ended: values of the label result.
+const (
+	passOK        = "ok"
+	passFault     = "fault"     // an upstream as a whole fails, or refuses the credential
+	passError     = "error"     // something could not be read from the store or written to it
+	passCancelled = "cancelled" // it was stopped early
+)
+
+// metrics counts what happens, for Prometheus. What is a state rather than an event is
+// read when it is asked for, by collector. No label has the name of a package, or
+// anything else that grows with the catalogue or is of a client's making.
+type metrics struct {
+	registry *prometheus.Registry
+
+	passes       *prometheus.CounterVec // by result
+	passDuration prometheus.Histogram
+	lastSuccess  prometheus.Gauge
+	sources      *prometheus.CounterVec   // by upstream and outcome
+	requests     *prometheus.CounterVec   // by upstream
+	charged      *prometheus.CounterVec   // by upstream
+	reloads      *prometheus.CounterVec   // by result
+	pings        *prometheus.CounterVec   // by result
+	httpRequests *prometheus.CounterVec   // by route and status
+	httpDuration *prometheus.HistogramVec // by route
+}
+
+func newMetrics(version string) *metrics {
+	m := &metrics{registry: prometheus.NewRegistry()}
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+		m.registry.MustRegister(c)
+		return c
+	}
+	m.passes = counter("pkgmetad_passes_total", "Passes that ended, those on demand included.", "result")
+	m.sources = counter("pkgmetad_sources_total", "Repositories and projects that passes took on, by what became of them.", "upstream", "outcome")
+	m.requests = counter("pkgmetad_upstream_requests_total", "HTTP requests that passes made, redirects included; counted when a pass ends.", "upstream")
+	m.charged = counter("pkgmetad_upstream_charged_requests_total", "Requests that passes made and that count against a budget; counted when a pass ends.", "upstream")
+	m.reloads = counter("pkgmetad_reloads_total", "Reloads that were asked for.", "result")
+	m.pings = counter("pkgmetad_pings_total", "Pings of notify.ping_url_file's URL, by whether they were delivered.", "result")
+	m.httpRequests = counter("pkgmetad_http_requests_total", "Requests that the API answered.", "route", "status")
+	m.passDuration = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "pkgmetad_pass_duration_seconds", Help: "How long passes took in which anything was due.",
+		Buckets: []float64{.1, 1, 5, 15, 60, 300, 900, 3600},
+	})
+	m.lastSuccess = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "pkgmetad_last_success_timestamp_seconds", Help: "When a pass last ended with the result ok, though it found nothing due; 0 for never.",
+	})
+	m.httpDuration = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "pkgmetad_http_request_duration_seconds", Help: "How long the API took to answer; a reader of /changes/ may ask it to wait.",
+		Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, 1, 10},
+	}, []string{"route"})
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "pkgmetad_build_info", Help: "1; the labels tell which pkgmetad this is.",
+		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
+	})
+	build.Set(1)
+	m.registry.MustRegister(m.passDuration, m.lastSuccess, m.httpDuration, build,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+
+	// Every series is there from the start: one that appears later seems not to have grown.
+	for _, result := range []string{passOK, passFault, passError, passCancelled} {
+		m.passes.WithLabelValues(result)
+	}
+	for _, upstream := range []string{gitHubLabel, pyPILabel} {
+		m.countUse(upstream, &record.Use{})
+	}
+	for _, v := range []*prometheus.CounterVec{m.reloads, m.pings} {
+		v.WithLabelValues("ok")
+		v.WithLabelValues("failed")
+	}
+	return m
+}
+
+// handler answers with all metrics.
+func (m *metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
+		ErrorHandling:       promhttp.ContinueOnError, // what can be told is told
+		MaxRequestsInFlight: 4,                        // each of them counts all packages
+		Registry:            m.registry,
+	})
+}
+
+// passResult returns how a pass ended.
+func passResult(p *record.Pass) string {
+	switch {
+	case p.Error != "":
+		return passError
+	case p.Cancelled:
+		return passCancelled
+	case p.GitHub.Fault != "" || p.PyPI.Fault != "":
+		return passFault
+	}
+	return passOK
+}
+
+func (m *metrics) countPass(p *record.Pass) {
+	result := passResult(p)
+	m.passes.WithLabelValues(result).Inc()
+	if p.Asked > 0 {
+		m.passDuration.Observe(p.DurationSeconds)
+	}
+	m.countUse(gitHubLabel, &p.GitHub)
+	m.countUse(pyPILabel, &p.PyPI)
+	if result == passOK {
+		m.succeeded(time.Now())
+	}
+}
+
+// succeeded notes when a pass last ended well.
+func (m *metrics) succeeded(at time.Time) {
+	m.lastSuccess.Set(float64(at.UnixMilli()) / 1000)
+}
+
+func (m *metrics) countUse(upstream string, u *record.Use) {
+	for outcome, n := range map[string]int{
+		"fresh": u.Fresh, "unchanged": u.Unchanged, "pending": u.Pending, "failed": u.Failed,
+		"gone": u.Gone, "deferred": u.Deferred, "abandoned": u.Abandoned,
+	} {
+		m.sources.WithLabelValues(upstream, outcome).Add(float64(n))
+	}
+	m.requests.WithLabelValues(upstream).Add(float64(u.Requests))
+	if upstream == gitHubLabel { // the other one has no budget
+		m.charged.WithLabelValues(upstream).Add(float64(u.Charged))
+	}
+}
+
+func (m *metrics) countReload(err error) { count(m.reloads, err == nil) }
+func (m *metrics) countPing(ok bool)     { count(m.pings, ok) }
+
+func count(by *prometheus.CounterVec, ok bool) {
+	result := "ok"
+	if !ok {
+		result = "failed"
+	}
+	by.WithLabelValues(result).Inc()
+}
+
+// countRequest counts a request that the API answered: see api.Options.Observe.
+func (m *metrics) countRequest(route string, status int, took time.Duration) {
+	m.httpRequests.WithLabelValues(route, strconv.Itoa(status)).Inc()
+	m.httpDuration.WithLabelValues(route).Observe(took.Seconds())
+}
+
+// collector reads what the daemon's state is when it is asked for.
+type collector struct{ d *Daemon }
+
+var (
+	descReady       = describe("pkgmetad_ready", "1 while the store can be read and holds a catalogue, else 0.")
+	descPackages    = describe("pkgmetad_packages", "Packages, by the state of their repository or project.", "upstream", "state")
+	descNever       = describe("pkgmetad_packages_never_fetched", "Packages whose repository or project can be fetched and never was.", "upstream")
+	descAges        = describe("pkgmetad_record_age_seconds", "Age of the last success of each package's repository or project now; what is gone or blocked is left out.", "upstream")
+	descDue         = describe("pkgmetad_due_sources", "Repositories and projects that are due, and wait for a pass.", "upstream")
+	descRunning     = describe("pkgmetad_pass_running", "1 while a pass on schedule runs, else 0.")
+	descNext        = describe("pkgmetad_next_pass_timestamp_seconds", "When the next pass is to begin.")
+	descLimit       = describe("pkgmetad_budget_limit_requests", "Requests that a credential allows in the present window.", "upstream", "credential")
+	descRemaining   = describe("pkgmetad_budget_remaining_requests", "Requests of the present window that are left, those that the configuration reserves included.", "upstream", "credential")
+	descReset       = describe("pkgmetad_budget_reset_timestamp_seconds", "When the present window ends.", "upstream", "credential")
+	descReserve     = describe("pkgmetad_budget_reserve_requests", "Requests of each window that github.reserve leaves to others.", "upstream", "credential")
+	descHold        = describe("pkgmetad_upstream_hold", "1 while nothing may be asked, for a limit or a fault, else 0.", "upstream")
+	descHoldUntil   = describe("pkgmetad_upstream_hold_until_timestamp_seconds", "Until when nothing may be asked; 0 for no hold.", "upstream")
+	descFault       = describe("pkgmetad_upstream_fault", "1 while an upstream as a whole fails or refuses the credential, else 0.", "upstream")
+	descStoreSize   = describe("pkgmetad_store_size_bytes", "Bytes that the database uses, free pages included.")
+	descStoreMax    = describe("pkgmetad_store_max_size_bytes", "What the database may grow to, by store.max_size; absent for no limit.")
+	descFreePages   = describe("pkgmetad_store_free_pages", "Pages of the database that are used before it grows.")
+	descFreeBytes   = describe("pkgmetad_store_free_bytes", "Bytes of the pages of the database that are used before it grows.")
+	descDiskFree    = describe("pkgmetad_store_disk_free_bytes", "Bytes that are free where the database is.")
+	descWritesFail  = describe("pkgmetad_store_writes_failing", "1 while the latest write to the store failed, else 0.")
+	descWriteFailed = describe("pkgmetad_store_write_failures_total", "Writes to the store that failed.")
+	descReloaded    = describe("pkgmetad_last_reload_successful", "1 unless the catalogue file was bad when it was last read, and an earlier one goes on.")
+	descPaused      = describe("pkgmetad_paused", "1 while passes on schedule are paused, else 0.")
+	descOpen        = describe("pkgmetad_connections", "Connections to the API, by what they are at: answering or idle.", "state")
+	descRefused     = describe("pkgmetad_connections_refused_total", "Connections to the API, or requests through a proxy, that were answered with 429 because their address had its share.")
+	descEvicted     = describe("pkgmetad_connections_evicted_total", "Idle connections to the API that were closed for a new one.")
+	descWaited      = describe("pkgmetad_connections_waited_total", "Connections to the API that had to wait because all others were busy.")
+	descClock       = describe("pkgmetad_time_seconds", "The time by this machine's clock.")
+)
+
+func describe(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(name, help, labels, nil)
+}
+
+// Describe describes nothing: what there is to tell depends on the state.
+func (c collector) Describe(chan<- *prometheus.Desc) {}
+
+func (c collector) Collect(out chan<- prometheus.Metric) {
+	now := time.Now()
+	set := func(d *prometheus.Desc, value float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	set(descClock, seconds(now))
+	c.activity(now, set)
+	c.limits(set)
+	c.connections(out, set)
+	readable := c.packages(out, now, set)
+	readable = c.store(out, now, set) && readable
+	set(descReady, number(readable && c.d.refresher.store.Ready() == nil))
+}
+
+type setter func(d *prometheus.Desc, value float64, labels ...string)
+
+// activity tells what the daemon is at.
+func (c collector) activity(now time.Time, set setter) {
+	set(descRunning, number(c.d.refresher.passSince.Load() != nil))
+	set(descPaused, number(c.d.refresher.paused.Load() != nil))
+	set(descNext, seconds(c.d.scheduler.next(now)))
+	set(descReloaded, number(!c.d.refresher.outdated.Load()))
+}
+
+// connections tells how busy the API's port is.
+func (c collector) connections(out chan<- prometheus.Metric, set setter) {
+	n := c.d.server.Connections()
+	set(descOpen, float64(n.Open-n.Idle), "answering")
+	set(descOpen, float64(n.Idle), "idle")
+	for d, total := range map[*prometheus.Desc]uint64{descRefused: n.Refused + n.RefusedRequests, descEvicted: n.Evicted, descWaited: n.Waited} {
+		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(total))
+	}
+}
+
+// limits tells what the upstreams allow.
+func (c collector) limits(set setter) {
+	now := c.d.refresher.settings.Load()
+	credential := now.cfg.GitHub.TokenSource // its name, not itself
+	if credential == "" {
+		credential = "anonymous"
+	}
+	set(descReserve, float64(now.cfg.GitHub.Reserve), gitHubLabel, credential)
+	if b := now.github.Budget(); b.Known {
+		set(descLimit, float64(b.Limit), gitHubLabel, credential)
+		set(descRemaining, float64(b.Remaining), gitHubLabel, credential)
+		set(descReset, seconds(b.Reset), gitHubLabel, credential)
+	}
+	hold := now.github.Hold()
+	set(descHold, number(!hold.Until.IsZero()), gitHubLabel)
+	set(descHoldUntil, seconds(hold.Until), gitHubLabel)
+	set(descFault, number(now.github.Fault() != ""), gitHubLabel)
+	hold = now.pypi.Hold()
+	set(descHold, number(!hold.Until.IsZero()), pyPILabel)
+	set(descHoldUntil, seconds(hold.Until), pyPILabel)
+	set(descFault, number(now.pypi.Fault() != ""), pyPILabel)
+}
+
+// packages counts the packages by state and age. It reports whether it could.
+func (c collector) packages(out chan<- prometheus.Metric, now time.Time, set setter) (readable bool) {
+	bounds := status.AgeBounds()
+	sum, err := c.d.refresher.store.Summary(now, bounds, 0)
+	if err != nil {
+		return false
+	}
+	for upstream, s := range map[string]record.SourceSummary{gitHubLabel: sum.GitHub, pyPILabel: sum.PyPI} {
+		for _, state := range status.States() {
+			set(descPackages, float64(s.States[state]), upstream, string(state))
+		}
+		set(descNever, float64(s.Never), upstream)
+		// A class of the summary leaves its bound to the next one, a bucket does not: no
+		// clock is that exact.
+		buckets, upTo := map[float64]uint64{}, uint64(0)
+		for i, n := range s.Ages {
+			upTo += uint64(n)
+			if i < len(bounds) {
+				buckets[bounds[i].Seconds()] = upTo
+			}
+		}
+		out <- prometheus.MustNewConstHistogram(descAges, upTo, s.AgeSeconds, buckets, upstream)
+	}
+	return true
+}
+
+// store tells how large the database is, what waits in it, and whether it takes
+// writes. It reports whether it could.
+func (c collector) store(out chan<- prometheus.Metric, now time.Time, set setter) (readable bool) {
+	stats, err := c.d.refresher.store.Stats(now)
+	out <- prometheus.MustNewConstMetric(descWriteFailed, prometheus.CounterValue, float64(stats.Failures))
+	set(descWritesFail, number(stats.Failing))
+	if most := c.d.cfg.Store.MaxSize; most > 0 {
+		set(descStoreMax, float64(most))
+	}
+	if free, ok := diskFree(c.d.cfg.Store.Path); ok {
+		set(descDiskFree, float64(free))
+	}
+	if err != nil {
+		return false
+	}
+	set(descStoreSize, float64(stats.Size))
+	set(descFreePages, float64(stats.FreePages))
+	set(descFreeBytes, float64(stats.FreeBytes))
+	set(descDue, float64(stats.DueRepos), gitHubLabel)
+	set(descDue, float64(stats.DueProjects), pyPILabel)
+	return true
+}
+
+// number is 1 for true.
+func number(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// seconds returns t in seconds since 1970; 0 if t is zero.
+func seconds(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.UnixMilli()) / 1000
+}
