@@ -69,9 +69,9 @@ func (f *Fetcher) askGitHub(ctx context.Context, j *job, beside func(func()) boo
 	return f.GitHub.Fetch(ctx, q)
 }
 
-// believeAgain is how long an answer that is older than what is known is taken
-// for one of a stale cache. After that the server has lost what it knew, or is
-// another one.
+// believeAgain is for how long answers that are older than what is known are taken
+// for those of a stale cache, from the first of them on. After that the server has
+// lost what it knew, or is another one.
 const believeAgain = 7 * 24 * time.Hour
 
 func (f *Fetcher) askPyPI(ctx context.Context, j *job) (a pypi.Answer) {
@@ -82,7 +82,7 @@ func (f *Fetcher) askPyPI(ctx context.Context, j *job) (a pypi.Answer) {
 	}()
 	name, _ := j.prev.Key.Project()
 	q := pypi.Question{Name: name, ETag: j.prev.Tags[tagProject], Serial: j.prev.Serial}
-	if time.Since(j.prev.LastSuccess) > believeAgain {
+	if now := time.Now(); now.Sub(staleSince(j.prev.Tags, now)) >= believeAgain {
 		q.Serial = 0
 	}
 	return f.PyPI.Fetch(ctx, q)

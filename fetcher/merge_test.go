@@ -146,7 +146,7 @@ func TestAnswersThatAreNotBelieved(t *testing.T) {
 		{knownProject(), fetcher.Answer{Project: &stale}, "serial 800, known is 900; what is known stays, and PyPI is asked again soon"},
 	} {
 		s := fetcher.Merge(tt.prev, tt.a, someDay, policy)
-		if !record.SameServed(&tt.prev, &s) || s.State != record.StatePending || s.Note != tt.note || s.NextDue.After(someDay.Add(policy.RetryMin)) {
+		if !record.SameServed(&tt.prev, &s) || s.State != record.StatePending || s.Note != tt.note || s.NextDue.After(someDay.Add(policy.RetryMin)) || !s.LastSuccess.Equal(tt.prev.LastSuccess) {
 			t.Errorf("%+v", s)
 		}
 	}

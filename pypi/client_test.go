@@ -95,6 +95,7 @@ func TestFetchOutcomes(t *testing.T) {
 		{name: "an unreadable serial leaves the header's", pages: one(page{200, `{"info":{"name":"Demo_App"},"last_serial":"9"}`, with("X-PyPI-Last-Serial", "7")}), serial: 8, outcome: upstream.Stale, requests: 1, message: "its serial is 7"},
 		{name: "the same serial", pages: one(page{200, good, nil}), serial: 7, outcome: upstream.Fresh, requests: 1},
 		{name: "a newer serial", pages: one(page{200, good, nil}), serial: 6, outcome: upstream.Fresh, requests: 1},
+		{name: "an absurd serial leaves the header's", pages: one(page{200, `{"info":{"name":"Demo_App"},"last_serial":1e300}`, with("X-PyPI-Last-Serial", "7")}), serial: 8, outcome: upstream.Stale, requests: 1, message: "its serial is 7"},
 		{name: "no serial", pages: one(page{200, `{"info":{"name":"Demo_App"}}`, nil}), serial: 8, outcome: upstream.Fresh, requests: 1},
 		{name: "unchanged with an older serial", pages: one(page{304, "", with("X-PyPI-Last-Serial", "7")}), etag: `"a"`, serial: 8, outcome: upstream.Unchanged, requests: 1},
 

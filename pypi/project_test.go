@@ -161,6 +161,8 @@ func TestProjectShapes(t *testing.T) {
 		{"a serial in letters", `{"info":{"name":"a"},"last_serial":"seven"}`, Project{Name: "a"}},
 		{"a serial in quotes", `{"info":{"name":"a"},"last_serial":"7"}`, Project{Name: "a"}},
 		{"a serial with a fraction", `{"last_serial":7.5,"info":{"name":"a"}}`, Project{Name: "a"}},
+		{"a serial beyond all reason", `{"last_serial":1e300,"info":{"name":"a"}}`, Project{Name: "a"}},
+		{"a serial as a float", `{"last_serial":7e0,"info":{"name":"a"}}`, Project{Name: "a", Serial: 7}},
 		{"a negative serial", `{"last_serial":-7,"info":{"name":"a"}}`, Project{Name: "a"}},
 		{"yanked in words", `{"info":{"name":"a","version":"1"},"releases":{"1":[{"yanked":"yes"}]}}`, Project{Name: "a", Latest: "1", Versions: []Version{{Version: "1"}}}},
 		{"odd upload times", `{"info":{"name":"a","version":"1"},"releases":{"1":[{"upload_time_iso_8601":17,"upload_time":[]},{"upload_time_iso_8601":{},"upload_time":"2024-01-02T03:04:05"}]}}`,
