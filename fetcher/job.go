@@ -129,7 +129,7 @@ func replace[T any](part *github.Part[T], again github.Part[T]) {
 	switch again.Outcome {
 	case upstream.NotAsked:
 	case upstream.Limited, upstream.Canceled:
-		if part.Outcome != upstream.Pending && part.Outcome != upstream.Doubtful {
+		if part.Outcome != upstream.Pending {
 			*part = again
 		}
 	default:
@@ -174,7 +174,8 @@ func (j *job) arrived() bool {
 
 // askAgain decides what is worth asking once more in this pass: a passing fault
 // once and soon; what is being computed a few times, with growing gaps, as long
-// as the pass has patience. It prepares the job for it.
+// as the pass has patience. What is doubtful waits for another pass: its parts are
+// believed only beside all others, and change slowly. It prepares the job for it.
 func (j *job) askAgain(now time.Time, patient bool) bool {
 	var failed, pending github.Parts
 	failedProject := false
@@ -184,7 +185,7 @@ func (j *job) askAgain(now time.Time, patient bool) bool {
 	if j.answer.Repo != nil {
 		for _, part := range outcomes(j.answer.Repo) {
 			switch {
-			case part.outcome == upstream.Pending, part.outcome == upstream.Doubtful:
+			case part.outcome == upstream.Pending:
 				pending |= part.part
 			case part.err != nil && part.err.Quick:
 				failed |= part.part

@@ -183,6 +183,9 @@ func TestWhatIsKnownIsAsked(t *testing.T) {
 		before, then map[string]reply
 	}{
 		{"nobody is listed", nil, map[string]reply{contributorsPath: {body: `[]`}}},
+		{"one answer says that the repository is empty",
+			map[string]reply{contributorsPath: {body: `[]`}}, // none of its authors has an account
+			map[string]reply{contributorsPath: {status: 502}, commitsPath: {status: 409}, participationPath: {status: 202, body: `{}`}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
