@@ -2,6 +2,7 @@ package fetcher
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -120,7 +121,7 @@ func takeParts(repo *record.Repo, a *github.Answer) {
 
 // noteOf says what of the answer is lastingly less than it should be.
 func noteOf(a *github.Answer, outcome upstream.Outcome) string {
-	notes := a.Notes
+	notes := slices.Clone(a.Notes)
 	if a.Contributors.Outcome == upstream.TooLarge {
 		notes = append(notes, "GitHub lists no contributors for a repository this large; the ones known stay")
 	}

@@ -16,7 +16,7 @@ const (
 
 // contributorBody is what is used of a contributor.
 type contributorBody struct {
-	Login string `json:"login"` // anonymous contributors have none
+	Login text `json:"login"` // anonymous contributors have none
 }
 
 // page is one page of contributors that has been read.
@@ -88,7 +88,7 @@ func (f *fetch) contributorsPage(n int, tag string) (p page, more bool, e *upstr
 	if n > 1 {
 		query = fmt.Sprintf("?page=%d&per_page=%d", n, perPage)
 	}
-	var v []contributorBody
+	var v []object[contributorBody]
 	a, e := f.get(f.path("/contributors"+query), tag, &v)
 	switch {
 	case e != nil:
@@ -102,8 +102,8 @@ func (f *fetch) contributorsPage(n int, tag string) (p page, more bool, e *upstr
 	}
 	p = page{read: true, empty: len(v) == 0, more: a.NextPage != 0, tag: a.etag()}
 	for _, c := range v {
-		if c.Login != "" {
-			p.logins = append(p.logins, c.Login)
+		if login := string(c.fields.Login); login != "" {
+			p.logins = append(p.logins, login)
 		}
 	}
 	return p, p.more, nil
