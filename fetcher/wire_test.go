@@ -100,7 +100,7 @@ func (w *wire) flight(n int) {
 // newWired returns a rig over w that knows the package kit and has fetched it.
 func newWired(t *testing.T, w *wire) *rig {
 	t.Helper()
-	r := newRigOver(t, w, func(o *fetcher.Options) { o.PendingWait = 0 })
+	r := newRigOver(t, w, nil)
 	repo, project := "https://github.com/acme/kit", "https://pypi.org/project/kit/"
 	c := record.Catalogue{Packages: []record.Entry{{ID: 1, Slug: "kit", RepoURL: &repo, PyPIURL: &project}}}
 	if _, err := r.store.SyncCatalogue(c, time.Now()); err != nil {
@@ -138,6 +138,7 @@ func TestOlderReleases(t *testing.T) {
 			{"one without a serial", time.Hour, release("2.1", nil), "2.1", 800, record.StateOK},
 			{"an older one after that", time.Hour, release("1.8", 700), "2.1", 800, record.StatePending},
 			{"a serial that is none", time.Hour, release("2.2", "1e300"), "2.2", 800, record.StateOK},
+			{"one that is none in the header", time.Hour, reply{body: release("2.2", nil).body, header: "X-PyPI-Last-Serial: 9223372036854775807"}, "2.2", 800, record.StateOK},
 			{"the next one after that", time.Hour, release("2.3", 801), "2.3", 801, record.StateOK},
 		} {
 			time.Sleep(step.after)
@@ -210,6 +211,21 @@ func TestWhatIsKnownIsAsked(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestDoubtIsNotAskedAlone: within the pass, parts that other parts contradict are not
+// asked again without them, when they could agree on what is wrong.
+func TestDoubtIsNotAskedAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWire()
+		r := newWired(t, w)
+		w.set(contributorsPath, reply{status: 409})
+		w.set(participationPath, reply{status: 409})
+		report := r.refresh("kit")
+		if p := r.get("kit"); len(p.Repo.Participants) != 2 || p.Repo.Commits52[0] != 3 || p.GitHub.State != record.StatePending || report.Pending != 1 {
+			t.Errorf("%+v, %s", p.Repo, p.GitHub.State)
+		}
+	})
 }
 
 // TestUnreadableCommitDate: the last date known stays, and a person is told.

@@ -95,7 +95,7 @@ func (t testimony) canStand(part Parts, c claim) bool {
 	case emptyRepository:
 		return t.says(someCommits) == 0
 	case someCommits:
-		return part == PartContributors && t.cutShort && t.commits != emptyRepository
+		return part == PartContributors && t.cutShort
 	}
 	return false
 }

@@ -149,6 +149,8 @@ func TestProjectShapes(t *testing.T) {
 			Project{Name: "a", Latest: "1.0-Final", Versions: []Version{{Version: "1.0-Final"}}}},
 		{"broken urls do not matter beside releases", `{"info":{"name":"a"},"releases":{},"urls":"x"}`, Project{Name: "a"}},
 		{"broken urls before releases", `{"urls":"x","info":{"name":"a"},"releases":{}}`, Project{Name: "a"}},
+		{"urls twice: the last ones", `{"info":{"name":"a","version":"1"},"urls":[{"upload_time":"2020-01-02T03:04:05"}],"urls":[{"upload_time":"2024-01-02T03:04:05"}]}`,
+			Project{Name: "a", Latest: "1", Versions: []Version{{Version: "1", Uploaded: uploaded}}}},
 		{"broken urls alone", `{"info":{"name":"a","version":"1.0"},"urls":"x"}`, Project{Name: "a", Latest: "1.0", Versions: []Version{{Version: "1.0"}}}},
 		{"releases a list", `{"info":{"name":"a","version":"1.0"},"releases":[{}],"urls":[{"upload_time":"2024-01-02T03:04:05"}]}`,
 			Project{Name: "a", Latest: "1.0", Versions: []Version{{Version: "1.0", Uploaded: uploaded}}}},
