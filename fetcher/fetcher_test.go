@@ -45,11 +45,26 @@ type rig struct {
 func newRig(t *testing.T, world *sim.World, edit func(*fetcher.Options)) *rig {
 	t.Helper()
 	transport := world.Transport()
-	gh, err := github.New(github.Options{BaseURL: "http://sim/", Token: "token", UserAgent: "pkgmetad/test (+test@example.org)", Reserve: 5, Transport: transport})
+	t.Cleanup(func() {
+		if err := world.Close(); err != nil {
+			t.Error(err)
+		}
+		transport.CloseIdleConnections()
+	})
+	r := newRigOver(t, transport, edit)
+	r.world = world
+	r.sync()
+	return r
+}
+
+// newRigOver is a rig over any wire, with a store that holds nothing yet.
+func newRigOver(t *testing.T, wire http.RoundTripper, edit func(*fetcher.Options)) *rig {
+	t.Helper()
+	gh, err := github.New(github.Options{BaseURL: "http://sim/", Token: "token", UserAgent: "pkgmetad/test (+test@example.org)", Reserve: 5, Transport: wire})
 	if err != nil {
 		t.Fatal(err)
 	}
-	py, err := pypi.New(pypi.Options{BaseURL: "http://sim/", UserAgent: "pkgmetad/test (+test@example.org)", Transport: transport})
+	py, err := pypi.New(pypi.Options{BaseURL: "http://sim/", UserAgent: "pkgmetad/test (+test@example.org)", Transport: wire})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +72,7 @@ func newRig(t *testing.T, world *sim.World, edit func(*fetcher.Options)) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, world: world, store: st, log: new(strings.Builder)}
+	r := &rig{t: t, store: st, log: new(strings.Builder)}
 	o := fetcher.Options{
 		Store: st, GitHub: gh, PyPI: py, PendingWait: 10 * time.Second, Workers: 4,
 		Policy: fetcher.Policy{StaleAfter: 24 * time.Hour, RetryMin: 5 * time.Minute, RetryMax: 24 * time.Hour},
@@ -68,15 +83,10 @@ func newRig(t *testing.T, world *sim.World, edit func(*fetcher.Options)) *rig {
 	}
 	r.Fetcher = fetcher.New(o)
 	t.Cleanup(func() {
-		if err := world.Close(); err != nil {
-			t.Error(err)
-		}
-		transport.CloseIdleConnections()
 		if err := st.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	r.sync()
 	return r
 }
 

@@ -69,9 +69,9 @@ func (p *pass) askGitHub(ctx context.Context, j *job, beside func(func()) bool) 
 	return p.GitHub.Fetch(ctx, q)
 }
 
-// believeAgain is how long an answer that is older than what is known is taken
-// for one of a stale cache. After that the server has lost what it knew, or is
-// another one.
+// believeAgain is for how long answers that are older than what is known are taken
+// for those of a stale cache, from the first of them on. After that the server has
+// lost what it knew, or is another one.
 const believeAgain = 7 * 24 * time.Hour
 
 func (p *pass) askPyPI(ctx context.Context, j *job) (a pypi.Answer) {
@@ -82,7 +82,7 @@ func (p *pass) askPyPI(ctx context.Context, j *job) (a pypi.Answer) {
 	}()
 	name, _ := j.prev.Key.Project()
 	q := pypi.Question{Name: name, ETag: j.prev.Tags[tagProject], Serial: j.prev.Serial}
-	if time.Since(j.prev.LastSuccess) > believeAgain {
+	if now := time.Now(); now.Sub(staleSince(j.prev.Tags, now)) >= believeAgain {
 		q.Serial = 0
 	}
 	return p.PyPI.Fetch(ctx, q)
@@ -129,7 +129,7 @@ func replace[T any](part *github.Part[T], again github.Part[T]) {
 	switch again.Outcome {
 	case upstream.NotAsked:
 	case upstream.Limited, upstream.Canceled:
-		if part.Outcome != upstream.Pending && part.Outcome != upstream.Doubtful {
+		if part.Outcome != upstream.Pending {
 			*part = again
 		}
 	default:
@@ -174,7 +174,8 @@ func (j *job) arrived() bool {
 
 // askAgain decides what is worth asking once more in this pass: a passing fault
 // once and soon; what is being computed a few times, with growing gaps, as long
-// as the pass has patience. It prepares the job for it.
+// as the pass has patience. What is doubtful waits for another pass: its parts are
+// believed only beside all others, and change slowly. It prepares the job for it.
 func (j *job) askAgain(now time.Time, patient bool) bool {
 	var failed, pending github.Parts
 	failedProject := false
@@ -184,7 +185,7 @@ func (j *job) askAgain(now time.Time, patient bool) bool {
 	if j.answer.Repo != nil {
 		for _, part := range outcomes(j.answer.Repo) {
 			switch {
-			case part.outcome == upstream.Pending, part.outcome == upstream.Doubtful:
+			case part.outcome == upstream.Pending:
 				pending |= part.part
 			case part.err != nil && part.err.Quick:
 				failed |= part.part

@@ -1,6 +1,8 @@
 package fetcher
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -10,8 +12,11 @@ import (
 	"pkgmetad/pypi"
 )
 
-// tagProject is the key of the project's ETag among a source's tags.
-const tagProject = "project"
+// The keys of a project among its source's tags.
+const (
+	tagProject    = "project"             // the ETag
+	tagStaleSince = "project/stale-since" // while answers are older than what is known: when that began, RFC 3339
+)
 
 // Answer is what an upstream said of a source: one of the two, according to the
 // kind of the source, or neither where nothing was asked.
@@ -116,7 +121,7 @@ func takeParts(repo *record.Repo, a *github.Answer) {
 
 // noteOf says what of the answer is lastingly less than it should be.
 func noteOf(a *github.Answer, outcome upstream.Outcome) string {
-	notes := a.Notes
+	notes := slices.Clone(a.Notes)
 	if a.Contributors.Outcome == upstream.TooLarge {
 		notes = append(notes, "GitHub lists no contributors for a repository this large; the ones known stay")
 	}
@@ -125,7 +130,7 @@ func noteOf(a *github.Answer, outcome upstream.Outcome) string {
 			notes = append(notes, part.err.Message+"; what is known stays until GitHub's answers agree")
 		}
 	}
-	if outcome == upstream.Pending && a.Participation.Outcome == upstream.Pending {
+	if (outcome == upstream.Pending || outcome == upstream.Doubtful) && a.Participation.Outcome == upstream.Pending {
 		notes = append(notes, "GitHub is still computing the weekly commit counts; the ones known stay")
 	}
 	return strings.Join(notes, "; ")
@@ -139,7 +144,7 @@ func verdict(a *github.Answer) (upstream.Outcome, *upstream.Error) {
 		return a.Repository.Outcome, a.Repository.Err
 	}
 	rank := map[upstream.Outcome]int{upstream.Unchanged: 1, upstream.Empty: 2, upstream.TooLarge: 2, upstream.Fresh: 2,
-		upstream.Pending: 3, upstream.Doubtful: 3, upstream.Gone: 4, upstream.Blocked: 4, upstream.Failed: 4, upstream.Limited: 5, upstream.Canceled: 6}
+		upstream.Pending: 3, upstream.Doubtful: 4, upstream.Gone: 5, upstream.Blocked: 5, upstream.Failed: 5, upstream.Limited: 6, upstream.Canceled: 7}
 	var worst partOutcome
 	for _, part := range outcomes(a) {
 		if rank[part.outcome] > rank[worst.outcome] {
@@ -149,9 +154,7 @@ func verdict(a *github.Answer) (upstream.Outcome, *upstream.Error) {
 	switch rank[worst.outcome] {
 	case 2:
 		return upstream.Fresh, nil
-	case 3:
-		return upstream.Pending, worst.err
-	case 4: // a part that is missing where the repository is there
+	case 5: // a part that is missing where the repository is there
 		return upstream.Failed, worst.err
 	}
 	return worst.outcome, worst.err
@@ -163,10 +166,22 @@ func mergeProject(s record.Source, a *pypi.Answer, now time.Time, policy Policy)
 		return s
 	case upstream.Fresh:
 		project := toProject(a.Project)
-		s.Project, s.Serial, s.Tags = &project, a.Project.Serial, nil
+		s.Project, s.Tags = &project, nil
 		if a.ETag != "" {
 			s.Tags = map[string]string{tagProject: a.ETag}
 		}
+		if a.Project.Serial != 0 {
+			s.Serial = a.Project.Serial
+		}
+	case upstream.Unchanged:
+		s.Tags = maps.Clone(s.Tags)
+		delete(s.Tags, tagStaleSince)
+	case upstream.Stale:
+		since := staleSince(s.Tags, now)
+		if s.Tags = maps.Clone(s.Tags); s.Tags == nil {
+			s.Tags = map[string]string{}
+		}
+		s.Tags[tagStaleSince] = since.Format(time.RFC3339)
 	}
 	s.Status = policy.attempt(s.Status, s.Key, a.Outcome, a.Err, now)
 	s.Note = ""
@@ -177,6 +192,16 @@ func mergeProject(s record.Source, a *pypi.Answer, now time.Time, policy Policy)
 		s.Note = a.Err.Message + "; what is known stays, and PyPI is asked again soon"
 	}
 	return s
+}
+
+// staleSince returns since when the answers about a project have been older than what
+// is known: now, unless the tags tell.
+func staleSince(tags map[string]string, now time.Time) time.Time {
+	since, err := time.Parse(time.RFC3339, tags[tagStaleSince])
+	if err != nil || since.After(now) { // after now: from a clock that was wrong
+		return now
+	}
+	return since
 }
 
 func toProject(p pypi.Project) record.Project {

@@ -146,8 +146,57 @@ func TestAnswersThatAreNotBelieved(t *testing.T) {
 		{knownProject(), fetcher.Answer{Project: &stale}, "serial 800, known is 900; what is known stays, and PyPI is asked again soon"},
 	} {
 		s := fetcher.Merge(tt.prev, tt.a, someDay, policy)
-		if !record.SameServed(&tt.prev, &s) || s.State != record.StatePending || s.Note != tt.note || s.NextDue.After(someDay.Add(policy.RetryMin)) {
+		if !record.SameServed(&tt.prev, &s) || s.State != record.StatePending || s.Note != tt.note || s.NextDue.After(someDay.Add(policy.RetryMin)) || !s.LastSuccess.Equal(tt.prev.LastSuccess) {
 			t.Errorf("%+v", s)
+		}
+	}
+}
+
+// TestDoubtBesidePending: a part that is in doubt outweighs one that is being computed.
+func TestDoubtBesidePending(t *testing.T) {
+	prev := knownRepo()
+	s := fetcher.Merge(prev, fetcher.Answer{Repo: &github.Answer{
+		Repository: part(upstream.Fresh, github.Repository{ID: 1, Stars: 5}), Contributors: part(upstream.Doubtful, []string(nil)),
+		Commits: part(upstream.Unchanged, github.Commits{}), Participation: part(upstream.Pending, []int(nil)),
+	}}, someDay, policy)
+	const note = "it was doubtful; what is known stays until GitHub's answers agree; GitHub is still computing the weekly commit counts; the ones known stay"
+	if !s.LastSuccess.Equal(prev.LastSuccess) || s.State != record.StatePending || s.Repo.Stars != 5 || s.Note != note {
+		t.Errorf("%+v", s.Status)
+	}
+	s = fetcher.Merge(prev, fetcher.Answer{Repo: &github.Answer{
+		Repository: part(upstream.Unchanged, github.Repository{}), Contributors: part(upstream.Pending, []string(nil)),
+		Commits: part(upstream.Unchanged, github.Commits{}), Participation: part(upstream.Doubtful, []int(nil)),
+	}}, someDay, policy)
+	if !s.LastSuccess.Equal(prev.LastSuccess) {
+		t.Errorf("the other way round: %+v", s.Status)
+	}
+}
+
+// TestStaleSince: the first older answer counts, unless the clock was wrong then; and
+// an answer that is none of them ends it.
+func TestStaleSince(t *testing.T) {
+	const key = "project/stale-since"
+	at := func(d time.Duration) string { return someDay.Add(d).Format(time.RFC3339) }
+	for _, tt := range []struct {
+		outcome      upstream.Outcome
+		before, want string
+	}{
+		{upstream.Stale, "", at(0)},
+		{upstream.Stale, at(-time.Hour), at(-time.Hour)},
+		{upstream.Stale, at(time.Hour), at(0)},
+		{upstream.Stale, "yesterday", at(0)},
+		{upstream.Failed, at(-time.Hour), at(-time.Hour)},
+		{upstream.Unchanged, at(-time.Hour), ""},
+		{upstream.Fresh, at(-time.Hour), ""},
+	} {
+		prev := knownProject()
+		if tt.before != "" {
+			prev.Tags[key] = tt.before
+		}
+		a := pypi.Answer{Outcome: tt.outcome, Project: pypi.Project{Name: "b"}, Err: &upstream.Error{Outcome: tt.outcome}}
+		s := fetcher.Merge(prev, fetcher.Answer{Project: &a}, someDay, policy)
+		if s.Tags[key] != tt.want || prev.Tags[key] != tt.before {
+			t.Errorf("%s, since %q: %q, want %q; the argument has %q", tt.outcome, tt.before, s.Tags[key], tt.want, prev.Tags[key])
 		}
 	}
 }

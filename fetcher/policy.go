@@ -46,12 +46,12 @@ func (p Policy) attempt(s record.Status, key record.Key, outcome upstream.Outcom
 		s.Pending = 0
 		s.LastError = err.Error()
 		s.NextDue = now.Add(min(doubled(fresh, s.Failures, maxGone), maxGone))
-	case upstream.Stale:
+	case upstream.Stale, upstream.Doubtful: // what is known stays, and so does its age
 		s.State = record.StatePending
 		s.Failures, s.FailingSince = 0, time.Time{}
 		s.Pending++
 		s.NextDue = now.Add(min(p.backoff(s.Pending, random), fresh))
-	case upstream.Pending:
+	case upstream.Pending: // all but the weekly counts is fresh
 		s.State = record.StatePending
 		s.LastSuccess = now
 		s.Failures, s.FailingSince = 0, time.Time{}

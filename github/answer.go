@@ -38,8 +38,9 @@ type Question struct {
 // Validators are what a fetch leaves for the next one, to be stored with the
 // values and passed in as [Question.Known]: the ETags by the name of the answer
 // that they belong to ("repository", "contributors/1" to "contributors/5",
-// "commits" and "participation"), and, while an empty list of contributors is
-// doubted, since when ("contributors/empty-since", RFC 3339).
+// "commits" and "participation"), and, while the claim of a part is in doubt that will
+// be believed if it lasts, since when ("contributors/empty-since" and likewise for
+// commits and participation, RFC 3339).
 type Validators map[string]string
 
 // Part is the answer about one part of a repository.

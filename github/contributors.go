@@ -2,6 +2,7 @@ package github
 
 import (
 	"fmt"
+	"net/http"
 	"strconv"
 
 	"pkgmetad/internal/upstream"
@@ -15,12 +16,13 @@ const (
 
 // contributorBody is what is used of a contributor.
 type contributorBody struct {
-	Login string `json:"login"` // anonymous contributors have none
+	Login text `json:"login"` // anonymous contributors have none
 }
 
 // page is one page of contributors that has been read.
 type page struct {
 	read   bool
+	empty  bool // it lists nobody, with an account or without
 	logins []string
 	more   bool // another page follows
 	tag    string
@@ -30,7 +32,8 @@ func pageName(n int) string { return "contributors/" + strconv.Itoa(n) }
 
 // contributors asks GET /repos/{owner}/{name}/contributors, page by page. A
 // list is given whole or not at all: once a page has changed, those that had
-// not are asked again, for their logins.
+// not are asked again, for their logins. Beside the list, the error may be that it
+// is Doubtful: one of its pages is empty where the pages say that there are more.
 func (f *fetch) contributors(known Validators) ([]string, Validators, *upstream.Error) {
 	var pages [maxPages + 1]page // by number, from 1
 	unchanged, e := f.changedPage(&pages, known)
@@ -40,18 +43,20 @@ func (f *fetch) contributors(known Validators) ([]string, Validators, *upstream.
 	if unchanged != nil {
 		return nil, nil, unchanged
 	}
-	last := 0
-	for more := true; more && last < maxPages; more = pages[last].more {
+	last, cutShort := 0, (*upstream.Error)(nil)
+	for more := true; more && last < maxPages && cutShort == nil; more = pages[last].more {
 		last++
-		if pages[last].read {
-			continue
+		if !pages[last].read {
+			if pages[last], _, e = f.contributorsPage(last, ""); e != nil {
+				return nil, nil, e
+			}
 		}
-		if pages[last], _, e = f.contributorsPage(last, ""); e != nil {
-			return nil, nil, e
+		if p := pages[last]; p.empty && (last > 1 || p.more) {
+			cutShort = &upstream.Error{Outcome: upstream.Doubtful, Status: http.StatusOK, Message: fmt.Sprintf("page %d is empty", last)}
 		}
 	}
 	read := pages[1 : last+1]
-	return loginsOf(read), tagsOf(read), nil
+	return loginsOf(read), tagsOf(read), cutShort
 }
 
 // changedPage asks conditionally for the pages whose tags are known, up to the
@@ -83,7 +88,7 @@ func (f *fetch) contributorsPage(n int, tag string) (p page, more bool, e *upstr
 	if n > 1 {
 		query = fmt.Sprintf("?page=%d&per_page=%d", n, perPage)
 	}
-	var v []contributorBody
+	var v []object[contributorBody]
 	a, e := f.get(f.path("/contributors"+query), tag, &v)
 	switch {
 	case e != nil:
@@ -95,10 +100,10 @@ func (f *fetch) contributorsPage(n int, tag string) (p page, more bool, e *upstr
 	case a.NextPage != 0 && a.NextPage != n+1:
 		return p, false, a.broken("its Link header says that page %d follows page %d", a.NextPage, n)
 	}
-	p = page{read: true, more: a.NextPage != 0, tag: a.etag()}
+	p = page{read: true, empty: len(v) == 0, more: a.NextPage != 0, tag: a.etag()}
 	for _, c := range v {
-		if c.Login != "" {
-			p.logins = append(p.logins, c.Login)
+		if login := string(c.fields.Login); login != "" {
+			p.logins = append(p.logins, login)
 		}
 	}
 	return p, p.more, nil

@@ -21,16 +21,26 @@ const (
 type testimony struct {
 	contributors, commits, participation claim
 
-	knownCommits, knownLogins int       // 0 means unknown
-	moved                     bool      // the commits are not those known
-	repeated                  Parts     // asked twice, and said the same
-	emptySince, now           time.Time // when the list of contributors was first found empty
+	cutShort bool // a page of contributors that another one links to has none
+
+	knownCommits, knownLogins int   // 0 means unknown
+	stood                     Parts // have been doubted for as long as doubt lasts, and nothing has contradicted them
 }
 
-const (
-	emptySince  = "contributors/empty-since" // among Validators
-	emptyStands = 24 * time.Hour             // GitHub's caches last for hours
-)
+// doubtLasts is for how long a claim is doubted that only what is known speaks against.
+const doubtLasts = 24 * time.Hour // GitHub's caches last for hours
+
+// doubtedSince returns since when a claim of the named part has been in doubt: now,
+// unless the validators tell.
+func (v Validators) doubtedSince(part string, now time.Time) time.Time {
+	since, err := time.Parse(time.RFC3339, v[part+doubted])
+	if err != nil || since.After(now) { // after now: from a clock that was wrong
+		return now
+	}
+	return since
+}
+
+const doubted = "/empty-since" // after a part's name, among Validators
 
 // doubts tells for each part what speaks against it, in a sentence for a person;
 // "" means that it is believed.
@@ -50,8 +60,11 @@ func (t testimony) doubt(part Parts, c claim) string {
 	empty := t.says(emptyRepository)
 	switch c {
 	case someCommits:
-		if part != PartCommits && t.commits == emptyRepository {
+		switch {
+		case part != PartCommits && t.commits == emptyRepository:
 			return "there are commits here, but the list of commits says that the repository is empty"
+		case part == PartContributors && t.cutShort && t.stood&part == 0:
+			return "GitHub's list of contributors ends in an empty page, though it says that more follow"
 		}
 	case nothingThere, emptyRepository:
 		switch {
@@ -59,17 +72,32 @@ func (t testimony) doubt(part Parts, c claim) string {
 			return "GitHub says that there is nothing, but " + t.witness()
 		case empty == 0:
 			return "GitHub says that there is nothing, but no other answer says that the repository is empty"
-		case t.knownCommits > 0 && empty+t.says(nothingThere)+t.says(noLogins) == 1 && t.repeated&part == 0:
+		case empty+t.says(nothingThere)+t.says(noLogins) > 1 || t.stood&part != 0:
+		case t.knownCommits > 0:
 			return fmt.Sprintf("GitHub says that the repository is empty, but %d commits are known", t.knownCommits)
+		case t.knownLogins > 0:
+			return fmt.Sprintf("GitHub says that the repository is empty, but %d contributors are known", t.knownLogins)
 		}
 	case noLogins:
-		switch {
-		case t.knownLogins == 0 || empty > 0 && t.says(someCommits) == 0 || t.now.Sub(t.emptySince) >= emptyStands:
-		case t.repeated&part == 0 || !t.moved:
+		agreed := empty > 0 && t.says(someCommits) == 0
+		if t.knownLogins > 0 && !agreed && t.stood&part == 0 {
 			return fmt.Sprintf("GitHub lists nobody, but %d contributors are known", t.knownLogins)
 		}
 	}
 	return ""
+}
+
+// canStand reports whether claim c of a part, once in doubt, is believed after a while.
+func (t testimony) canStand(part Parts, c claim) bool {
+	switch c {
+	case noLogins:
+		return true
+	case emptyRepository:
+		return t.says(someCommits) == 0
+	case someCommits:
+		return part == PartContributors && t.cutShort
+	}
+	return false
 }
 
 // says returns how many parts make a claim.
@@ -80,20 +108,6 @@ func (t testimony) says(c claim) (n int) {
 		}
 	}
 	return n
-}
-
-// sameAs returns the parts of which t and u say the same.
-func (t testimony) sameAs(u testimony) (p Parts) {
-	if t.contributors == u.contributors {
-		p |= PartContributors
-	}
-	if t.commits == u.commits {
-		p |= PartCommits
-	}
-	if t.participation == u.participation {
-		p |= PartParticipation
-	}
-	return p
 }
 
 // witness names a part that shows commits.

@@ -2,6 +2,8 @@ package github
 
 import (
 	"maps"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,25 +32,28 @@ func TestDoubts(t *testing.T) {
 		{"no commits, 409 elsewhere", testimony{contributors: emptyRepository, commits: nothingThere, knownCommits: 7}, 0},
 		{"409 alone, nothing known", testimony{commits: emptyRepository}, 0},
 		{"409 alone, commits known", testimony{commits: emptyRepository, knownCommits: 7}, commits},
-		{"409 alone, twice", testimony{commits: emptyRepository, knownCommits: 7, repeated: commits}, 0},
+		{"409 alone, contributors known", testimony{commits: emptyRepository, knownLogins: 2}, commits},
+		{"409 alone, for a day", testimony{commits: emptyRepository, knownCommits: 7, stood: commits}, 0},
+		{"409 alone, for a day of another part", testimony{commits: emptyRepository, knownCommits: 7, stood: users}, commits},
+		{"409 for a day, weeks left", testimony{commits: emptyRepository, participation: someCommits, stood: commits}, commits | participation},
 
 		{"204 alone", testimony{participation: nothingThere}, participation},
-		{"204 alone, twice", testimony{participation: nothingThere, repeated: participation}, participation},
+		{"204 alone, for a day", testimony{participation: nothingThere, stood: participation}, participation},
 		{"none says 409", testimony{contributors: nothingThere, commits: nothingThere, participation: nothingThere}, users | commits | participation},
 		{"contributors and weeks gone", testimony{contributors: nothingThere, commits: someCommits, participation: nothingThere}, users | participation},
-		{"commits gone", testimony{contributors: someCommits, commits: nothingThere, participation: someCommits, repeated: commits}, commits},
+		{"commits gone", testimony{contributors: someCommits, commits: nothingThere, participation: someCommits, stood: commits}, commits},
 		{"commits gone, weeks left", testimony{commits: nothingThere, participation: someCommits}, commits},
 		{"commits 409, contributors left", testimony{contributors: someCommits, commits: emptyRepository, participation: nothingThere}, users | commits | participation},
 		{"commits 409, weeks left", testimony{contributors: nothingThere, commits: emptyRepository, participation: someCommits}, users | commits | participation},
 		{"weeks 409, commits there", testimony{contributors: someCommits, commits: someCommits, participation: emptyRepository}, participation},
 
 		{"no logins, none known", testimony{contributors: noLogins, commits: someCommits}, 0},
-		{"no logins, some known", testimony{contributors: noLogins, commits: someCommits, knownLogins: 2, moved: true}, users},
-		{"no logins twice, commits moved", testimony{contributors: noLogins, commits: someCommits, knownLogins: 2, moved: true, repeated: users}, 0},
-		{"no logins twice, commits as known", testimony{contributors: noLogins, commits: someCommits, knownLogins: 2, repeated: users}, users},
-		{"no logins twice, commits not asked", testimony{contributors: noLogins, knownLogins: 2, repeated: users}, users},
-		{"no logins for a day", testimony{contributors: noLogins, commits: someCommits, knownLogins: 2, now: time.Unix(0, 0).Add(emptyStands), emptySince: time.Unix(0, 0)}, 0},
-		{"no logins for less than a day", testimony{contributors: noLogins, commits: someCommits, knownLogins: 2, now: time.Unix(0, -1).Add(emptyStands), emptySince: time.Unix(0, 0)}, users},
+		{"no logins, some known", testimony{contributors: noLogins, commits: someCommits, knownLogins: 2}, users},
+		{"no logins for a day", testimony{contributors: noLogins, commits: someCommits, knownLogins: 2, stood: users}, 0},
+
+		{"a list cut short", testimony{contributors: someCommits, cutShort: true, commits: someCommits}, users},
+		{"a list cut short for a day", testimony{contributors: someCommits, cutShort: true, commits: someCommits, stood: users}, 0},
+		{"a list cut short speaks against 409", testimony{contributors: someCommits, cutShort: true, commits: emptyRepository, stood: users | commits}, users | commits},
 	} {
 		d := tt.t.doubts()
 		if got := d.parts(); got != tt.want {
@@ -75,8 +80,14 @@ func TestFetchDoubts(t *testing.T) {
 			Question{Commits: 7, Participants: 2}, [3]upstream.Outcome{noneThere, noneThere, noneThere}, nil},
 		{"emptied, of which one part does not know at first", newFake().set(usersURI, users, nothing).set(comURI, isEmpty).set(weekURI, nothing),
 			Question{Known: allTags, Commits: 7, Participants: 2}, [3]upstream.Outcome{noneThere, noneThere, noneThere}, []string{usersURI, comURI, weekURI}},
-		{"commits alone say empty, twice", newFake().set(comURI, isEmpty),
-			Question{Parts: PartCommits, Commits: 7}, [3]upstream.Outcome{none, noneThere, none}, []string{comURI}},
+		{"commits alone say empty", newFake().set(comURI, isEmpty),
+			Question{Parts: PartCommits, Commits: 7}, [3]upstream.Outcome{none, unsure, none}, []string{comURI}},
+		{"commits alone say empty, contributors known", newFake().set(comURI, isEmpty),
+			Question{Parts: PartCommits, Participants: 2}, [3]upstream.Outcome{none, unsure, none}, []string{comURI}},
+		{"commits alone say empty, nothing known", newFake().set(comURI, isEmpty),
+			Question{Parts: PartCommits}, [3]upstream.Outcome{none, noneThere, none}, nil},
+		{"commits alone can answer, and say empty", newFake().set(comURI, isEmpty).set(usersURI, refuse(502, "")).set(weekURI, refuse(202, "{}")),
+			Question{Commits: 7}, [3]upstream.Outcome{failed, unsure, upstream.Pending}, []string{comURI}},
 		{"commits alone say empty, once", newFake().set(comURI, isEmpty, commits),
 			Question{Parts: PartCommits, Commits: 7}, [3]upstream.Outcome{none, fresh, none}, []string{comURI}},
 		{"healthy, 204 twice over", newFake().set(usersURI, nothing).set(weekURI, nothing),
@@ -90,7 +101,19 @@ func TestFetchDoubts(t *testing.T) {
 		{"nobody known and nobody listed", newFake().set(usersURI, emptyList),
 			Question{}, [3]upstream.Outcome{fresh, fresh, fresh}, nil},
 		{"nobody listed since a new commit", newFake().set(usersURI, emptyList),
-			Question{Known: old, Commits: 6, Participants: 2}, [3]upstream.Outcome{fresh, fresh, unchanged}, []string{usersURI}},
+			Question{Known: old, Commits: 6, Participants: 2}, [3]upstream.Outcome{unsure, fresh, unchanged}, []string{usersURI}},
+		{"nobody listed, number of commits unknown", newFake().set(usersURI, emptyList).set(comURI, commits.with("Link", `<https://api.test/x?page=2>; rel="next"`)),
+			Question{Known: old, Commits: 7, Participants: 2}, [3]upstream.Outcome{unsure, fresh, unchanged}, []string{usersURI}},
+		{"a page is empty where more were to follow", newFake().userPages(2).set(usersPage(2), emptyList),
+			Question{Commits: 7, Participants: 2}, [3]upstream.Outcome{unsure, fresh, fresh}, []string{usersURI, usersPage(2)}},
+		{"a page is missing where more were to follow", newFake().userPages(3).set(usersPage(2), nothing),
+			Question{}, [3]upstream.Outcome{unsure, fresh, fresh}, []string{usersURI, usersPage(2)}},
+		{"a page is empty and links to the next", newFake().userPages(2).set(usersURI, userPage(1, true).but(`[]`)),
+			Question{}, [3]upstream.Outcome{unsure, fresh, fresh}, []string{usersURI}},
+		{"a page is empty once", newFake().userPages(2).set(usersPage(2), emptyList, userPage(2, false)),
+			Question{Commits: 7, Participants: 2}, [3]upstream.Outcome{fresh, fresh, fresh}, []string{usersURI, usersPage(2)}},
+		{"a page of those without an account", newFake().userPages(2).set(usersPage(2), ok(`[{"type":"Anonymous"}]`)),
+			Question{Commits: 7, Participants: 2}, [3]upstream.Outcome{fresh, fresh, fresh}, nil},
 		{"nobody listed, commits unchanged", newFake().set(usersURI, emptyList),
 			Question{Known: allTags, Commits: 7, Participants: 2}, [3]upstream.Outcome{unsure, unchanged, unchanged}, []string{usersURI}},
 		{"nobody listed, as many commits as known", newFake().set(usersURI, emptyList),
@@ -113,17 +136,82 @@ func TestFetchDoubts(t *testing.T) {
 			if got := [3]upstream.Outcome(all[1:]); got != tt.want {
 				t.Errorf("outcomes %v, want %v: %v", got, tt.want, errorsOf(a))
 			}
-			first := 3
-			if q.Parts == PartCommits {
-				first = 1
+			var again []string
+			seen := map[string]bool{}
+			for _, asked := range tt.fake.asked {
+				uri, _, _ := strings.Cut(asked, " if ")
+				if seen[uri] {
+					again = append(again, asked)
+				}
+				seen[uri] = true
 			}
-			if d := cmp.Diff(tt.again, tt.fake.asked[first:], cmpopts.EquateEmpty()); d != "" {
+			if d := cmp.Diff(tt.again, again, cmpopts.EquateEmpty()); d != "" {
 				t.Error("asked again: -want +got\n", d)
 			}
 			if a.Requests != len(tt.fake.asked) {
 				t.Errorf("said %d requests, sent %d", a.Requests, len(tt.fake.asked))
 			}
 			checkAnswer(t, a, q.Parts, q.Known)
+		})
+	}
+}
+
+const emptySince = "contributors/empty-since"
+
+// TestDoubtsEnd: what only the known speaks against is believed after a day, unless
+// something has contradicted it meanwhile.
+func TestDoubtsEnd(t *testing.T) {
+	const almost = doubtLasts - time.Second
+	healthy := newFake().replies[comURI][0]
+	for _, tt := range []struct {
+		name      string
+		part      Parts
+		uri       string
+		reply     reply
+		meanwhile reply // to weekURI, in the middle of the day
+		want      upstream.Outcome
+	}{
+		{"a lone 409", PartCommits, comURI, refuse(409, ""), refuse(502, ""), noneThere},
+		{"a 409 that was contradicted", PartCommits, comURI, refuse(409, ""), ok(weeksJSON(52, 3)), unsure},
+		{"a list cut short", PartContributors, usersPage(2), ok(`[]`), refuse(502, ""), fresh},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFake().userPages(2).set(weekURI, refuse(502, "")).set(tt.uri, tt.reply)
+				c := newClient(t, f)
+				known := Validators{}
+				var logins []string
+				fetch := func() upstream.Outcome {
+					a := c.Fetch(t.Context(), Question{Ref: ref, Parts: tt.part | PartParticipation, Known: known, Commits: 7, Participants: 2})
+					known = a.Validators
+					if tt.part == PartCommits {
+						return a.Commits.Outcome
+					}
+					logins = a.Contributors.Value
+					return a.Contributors.Outcome
+				}
+				if got := fetch(); got != unsure {
+					t.Errorf("at first %v", got)
+				}
+				time.Sleep(almost)
+				f.set(weekURI, tt.meanwhile)
+				if got := fetch(); got != unsure {
+					t.Errorf("before the end of the day %v", got)
+				}
+				time.Sleep(time.Second)
+				f.set(weekURI, refuse(502, ""))
+				if got := fetch(); got != tt.want {
+					t.Errorf("after a day %v, want %v", got, tt.want)
+				}
+				if want := []string{"u1", "all"}; tt.part == PartContributors && !slices.Equal(logins, want) {
+					t.Errorf("contributors %q, want %q", logins, want)
+				}
+				f.set(tt.uri, healthy)
+				f.userPages(2)
+				if fetch(); known["commits"+doubted] != "" || known[emptySince] != "" {
+					t.Errorf("still in doubt: %v", known)
+				}
+			})
 		})
 	}
 }
@@ -149,7 +237,7 @@ func TestEmptyListStands(t *testing.T) {
 		if _, err := time.Parse(time.RFC3339, since); err != nil {
 			t.Fatalf("since %q: %v", since, err)
 		}
-		time.Sleep(emptyStands - time.Second)
+		time.Sleep(doubtLasts - time.Second)
 		if fetch(unsure); known[emptySince] != since {
 			t.Errorf("in doubt since %s, not %s", known[emptySince], since)
 		}

@@ -32,6 +32,12 @@ func (r reply) with(name, value string) reply {
 	return r
 }
 
+// but returns r with another body.
+func (r reply) but(body string) reply {
+	r.body = body
+	return r
+}
+
 // fake is a GitHub on no network. It answers by path and query; a request for
 // which several replies are set gets them in turn, the last one for ever. Where
 // the request names the reply's ETag the answer is a 304.

@@ -38,11 +38,12 @@ import (
 //   - A part that says that there is nothing is not believed while another part
 //     shows commits. If it is the list of commits that says 409, that other part
 //     is not believed either: each of the two may be the one that is right.
-//   - A 409 that no other part supports, about a repository whose commits are
-//     known, has to be said twice.
+//   - A 409 that no other part supports, about a repository whose commits or
+//     contributors are known, has to be said for a day, uncontradicted.
 //   - An empty list of contributors can be the truth about a repository with
 //     commits: that of authors without an account. If logins are known, it has to
-//     be said twice if there are new commits, and for a day if there are none.
+//     be said for a day.
+//   - So has a list of contributors with an empty page where more were to follow.
 func (c *Client) Fetch(ctx context.Context, q Question) Answer {
 	f := &fetch{client: c, ctx: ctx, question: q, ref: q.Ref}
 	if _, err := ParseRef(q.Ref.String()); err != nil {

@@ -19,14 +19,13 @@ type history struct {
 func (f *fetch) history() *history {
 	h := &history{}
 	f.ask(h, f.question.Parts, f.question.Known)
-	t := h.testimony(f.question)
+	now := time.Now()
+	t := h.testimony(f.question, now)
 	if again := t.doubts().parts(); again != 0 && f.stopped() == nil {
 		f.ask(h, again, nil)
-		first := t
-		t = h.testimony(f.question)
-		t.repeated = again & t.sameAs(first)
+		t = h.testimony(f.question, now)
 	}
-	f.withhold(h, t)
+	f.withhold(h, t, now)
 	if h.commits.outcome == upstream.Empty && h.participation.outcome == upstream.Pending {
 		h.participation = result[[]int]{outcome: upstream.Empty} // of no commits there is nothing to compute
 	}
@@ -49,7 +48,7 @@ func (f *fetch) ask(h *history, parts Parts, known Validators) {
 }
 
 // testimony sums up what the replies say, as far as it can be contradicted.
-func (h *history) testimony(q Question) testimony {
+func (h *history) testimony(q Question, now time.Time) testimony {
 	t := testimony{
 		contributors:  absence(h.contributors.outcome, h.contributors.err),
 		commits:       absence(h.commits.outcome, h.commits.err),
@@ -61,14 +60,13 @@ func (h *history) testimony(q Question) testimony {
 	switch c := h.contributors; {
 	case c.outcome == upstream.Fresh && len(c.value) == 0:
 		t.contributors = noLogins
+	case c.outcome == upstream.Doubtful:
+		t.contributors, t.cutShort = someCommits, true
 	case c.outcome == upstream.Fresh, c.outcome == upstream.TooLarge, c.outcome == upstream.Unchanged && q.Participants > 0:
 		t.contributors = someCommits
 	}
-	switch c := h.commits; c.outcome {
-	case upstream.Fresh:
-		t.commits = someCommits
-		t.moved = c.value.Count == 0 || c.value.Count != q.Commits
-	case upstream.Unchanged:
+	switch h.commits.outcome {
+	case upstream.Fresh, upstream.Unchanged:
 		t.commits = someCommits
 	}
 	for _, n := range h.participation.value {
@@ -76,10 +74,10 @@ func (h *history) testimony(q Question) testimony {
 			t.participation = someCommits
 		}
 	}
-	t.now = time.Now()
-	t.emptySince = t.now
-	if since, err := time.Parse(time.RFC3339, q.Known[emptySince]); err == nil && since.Before(t.now) {
-		t.emptySince = since
+	for part, name := range map[Parts]string{PartContributors: "contributors", PartCommits: "commits", PartParticipation: "participation"} {
+		if now.Sub(q.Known.doubtedSince(name, now)) >= doubtLasts {
+			t.stood |= part
+		}
 	}
 	return t
 }
@@ -96,19 +94,29 @@ func absence(o upstream.Outcome, e *upstream.Error) claim {
 }
 
 // withhold takes the replies that are in doubt out of h.
-func (f *fetch) withhold(h *history, t testimony) {
-	d := t.doubts()
-	if d.contributors != "" {
-		h.contributors = doubtful(f, h.contributors, "/contributors", d.contributors)
-		if t.contributors == noLogins {
-			h.contributors.tags = Validators{emptySince: t.emptySince.UTC().Format(time.RFC3339)}
+func (f *fetch) withhold(h *history, t testimony, now time.Time) {
+	// since is what is stored of a doubt: when it began, if it can come to an end.
+	since := func(part Parts, name string, c claim) Validators {
+		if !t.canStand(part, c) {
+			return nil
 		}
+		return Validators{name + doubted: f.question.Known.doubtedSince(name, now).UTC().Format(time.RFC3339)}
+	}
+	d := t.doubts()
+	switch {
+	case d.contributors != "":
+		h.contributors = doubtful(f, h.contributors, "/contributors", d.contributors)
+		h.contributors.tags = since(PartContributors, "contributors", t.contributors)
+	case h.contributors.outcome == upstream.Doubtful: // for long enough
+		h.contributors.outcome, h.contributors.err = upstream.Fresh, nil
 	}
 	if d.commits != "" {
 		h.commits = doubtful(f, h.commits, "/commits", d.commits)
+		h.commits.tags = since(PartCommits, "commits", t.commits)
 	}
 	if d.participation != "" {
 		h.participation = doubtful(f, h.participation, "/stats/participation", d.participation)
+		h.participation.tags = since(PartParticipation, "participation", t.participation)
 	}
 }
 

@@ -1,7 +1,6 @@
 package github
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"time"
@@ -16,8 +15,8 @@ type repositoryBody struct {
 	FullName    *string  `json:"full_name"`
 	Stars       *float64 `json:"stargazers_count"`
 	Forks       *float64 `json:"forks_count"`
-	Description string   `json:"description"`
-	Archived    bool     `json:"archived"`
+	Description text     `json:"description"`
+	Archived    flag     `json:"archived"`
 }
 
 // repository asks GET /repos/{owner}/{name} and learns the current name.
@@ -57,7 +56,7 @@ func (v *repositoryBody) value() (r Repository, err error) {
 	if err != nil {
 		return r, err
 	}
-	r = Repository{ID: int64(id), FullName: ref.String(), Description: v.Description, Archived: v.Archived}
+	r = Repository{ID: int64(id), FullName: ref.String(), Description: string(v.Description), Archived: bool(v.Archived)}
 	if r.Stars, err = whole("stargazers_count", v.Stars); err != nil {
 		return r, err
 	}
@@ -79,37 +78,32 @@ func whole(name string, v *float64) (int, error) {
 
 // commitBody is what is used of a commit.
 type commitBody struct {
-	Commit struct {
-		Author    signature `json:"author"`
-		Committer signature `json:"committer"`
-	} `json:"commit"`
+	Commit object[struct {
+		Author    object[signature] `json:"author"`
+		Committer object[signature] `json:"committer"`
+	}] `json:"commit"`
 }
 
-// signature is the date of a commit's author or committer, UTC. It is zero if
-// it cannot be read: git lets people write any date into a commit, so that is
-// no reason to refuse the answer.
-type signature struct{ time.Time }
+// signature is what is used of a commit's author or committer.
+type signature struct {
+	Date text `json:"date"`
+}
 
-// UnmarshalJSON never fails.
-func (s *signature) UnmarshalJSON(data []byte) error {
-	var v struct {
-		Date any `json:"date"`
-	}
-	_ = json.Unmarshal(data, &v)
-	text, _ := v.Date.(string)
-	t, err := time.Parse(time.RFC3339, text)
+// date returns the date in UTC. It is zero if it cannot be read: git lets people
+// write any date into a commit, so that is no reason to refuse the answer.
+func (s signature) date() time.Time {
+	t, err := time.Parse(time.RFC3339, string(s.Date))
 	t = t.UTC()
 	if err != nil || t.Year() < 1 || t.Year() > 9999 { // what JSON can hold
-		t = time.Time{}
+		return time.Time{}
 	}
-	s.Time = t
-	return nil
+	return t
 }
 
 // commits asks GET /repos/{owner}/{name}/commits?per_page=1. With one commit to
 // a page, the number of the last page is the number of commits.
 func (f *fetch) commits(known Validators) (c Commits, tags Validators, e *upstream.Error) {
-	var v []commitBody
+	var v []object[commitBody]
 	a, e := f.get(f.path("/commits?per_page=1"), known["commits"], &v)
 	switch {
 	case e != nil:
@@ -123,9 +117,10 @@ func (f *fetch) commits(known Validators) (c Commits, tags Validators, e *upstre
 	if a.Header.Get("Link") == "" {
 		c.Count = 1
 	}
-	c.Last = v[0].Commit.Committer.Time
+	commit := v[0].fields.Commit.fields
+	c.Last = commit.Committer.fields.date()
 	if c.Last.IsZero() {
-		c.Last = v[0].Commit.Author.Time
+		c.Last = commit.Author.fields.date()
 	}
 	if c.Last.IsZero() {
 		return c, nil, nil // without its tag the answer, and the note on it, comes again

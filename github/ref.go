@@ -132,7 +132,10 @@ type location struct {
 // on finds l on a host. It returns the service that l belongs to, "" for the
 // pages of repositories, and the path within it.
 func (l location) on(host string) (service string, path []string, found bool) {
-	name, port, _ := strings.Cut(strings.ToLower(host), ":")
+	if strings.Count(host, ":") > 1 && host[0] != '[' {
+		host = "[" + host + "]" // as URLs write an IPv6 address
+	}
+	name, port, _ := cutPort(strings.ToLower(host))
 	name = strings.TrimPrefix(name, "www.")
 	switch web := strings.TrimPrefix(l.scheme, "git+"); web {
 	case "", "http", "https":
@@ -167,7 +170,7 @@ func locate(s string) (l location) {
 		tail = tail[:end]
 	}
 	authority = authority[strings.LastIndexByte(authority, '@')+1:]
-	host, port, colon := strings.Cut(authority, ":")
+	host, port, colon := cutPort(authority)
 	l.host = strings.TrimPrefix(strings.TrimSuffix(strings.ToLower(host), "."), "www.")
 
 	segments := strings.Split(tail, "/")
@@ -189,6 +192,17 @@ func locate(s string) (l location) {
 		}
 	}
 	return l
+}
+
+// cutPort cuts authority at the colon that follows the host, which in the brackets of
+// an IPv6 address has some of its own.
+func cutPort(authority string) (host, port string, colon bool) {
+	address := 0
+	if strings.HasPrefix(authority, "[") {
+		address = strings.IndexByte(authority, ']') + 1
+	}
+	host, port, colon = strings.Cut(authority[address:], ":")
+	return authority[:address] + host, port, colon
 }
 
 // splitURL cuts s into scheme, authority and what follows. It is more lenient

@@ -1,7 +1,6 @@
 package pypi
 
 import (
-	"errors"
 	"io"
 	"time"
 )
@@ -105,9 +104,13 @@ func (r *release) add(f file) {
 	}
 }
 
-// files adds the files of the array that is the next value to rel.
-func (r *reader) files(what string, rel *release) error {
-	return r.array(what, func() error {
+// files adds the files of the array that is the next value to rel. It skips any other
+// value.
+func (r *reader) files(rel *release) error {
+	if r.PeekKind() != '[' {
+		return r.SkipValue()
+	}
+	return r.array("", func() error {
 		f, err := r.file()
 		if err == nil {
 			rel.add(f)
@@ -116,20 +119,21 @@ func (r *reader) files(what string, rel *release) error {
 	})
 }
 
-// releases reads the object of versions that is the next value; nil for null.
+// releases reads the object of versions that is the next value. It skips any other
+// value, and returns nil for it.
 func (r *reader) releases() (map[string]*release, error) {
+	if r.PeekKind() != '{' {
+		return nil, r.SkipValue()
+	}
 	releases := map[string]*release{}
-	found, err := r.object("releases", func(name []byte) error {
+	_, err := r.object("", func(name []byte) error {
 		rel := releases[string(name)]
 		if rel == nil {
 			rel = new(release)
 			releases[string(name)] = rel
 		}
-		return r.files("releases", rel)
+		return r.files(rel)
 	})
-	if !found {
-		releases = nil
-	}
 	return releases, err
 }
 
@@ -141,7 +145,6 @@ func decodeProject(body io.Reader) (Project, error) {
 		serial   int64
 		releases map[string]*release // nil: not in the answer
 		latest   = new(release)      // by "urls", for want of releases
-		noURLs   error               // why that could not be read
 	)
 	r := newReader(body)
 	err := r.document(func(name []byte) (err error) {
@@ -155,14 +158,8 @@ func decodeProject(body io.Reader) (Project, error) {
 			releases, err = r.releases()
 			return err
 		case "urls":
-			if releases == nil {
-				*latest, noURLs = release{}, nil
-				err := r.files("urls", latest)
-				if !errors.As(err, new(malformed)) {
-					return err
-				}
-				noURLs = err // which matters only if no releases follow
-			}
+			*latest = release{}
+			return r.files(latest)
 		}
 		return r.SkipValue()
 	})
@@ -176,9 +173,6 @@ func decodeProject(body io.Reader) (Project, error) {
 	}
 	if releases == nil {
 		// Documented as deprecated: without it only the latest is known.
-		if noURLs != nil {
-			return Project{}, noURLs
-		}
 		releases = map[string]*release{about.Version: latest}
 	}
 	return newProject(about, releases, serial), nil

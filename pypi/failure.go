@@ -140,7 +140,7 @@ func oneLine(s string, limit int) string {
 // lastSerial reads the serial that PyPI repeats in a header; 0 for none.
 func lastSerial(h http.Header) int64 {
 	n, err := strconv.ParseInt(h.Get("X-PyPI-Last-Serial"), 10, 64)
-	if err != nil || n < 0 {
+	if err != nil || n < 0 || n > maxNumber {
 		return 0
 	}
 	return n

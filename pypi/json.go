@@ -156,7 +156,12 @@ func (r *reader) labels(m *map[string]string) error {
 	return err
 }
 
-// number reads the next value into n where it is a whole number, and skips any other.
+// maxNumber is the largest whole number that every JSON reader represents exactly. No
+// serial comes near it.
+const maxNumber = 1 << 53
+
+// number reads the next value into n where it is a whole number from 0 to maxNumber,
+// and skips any other.
 func (r *reader) number(n *int64) error {
 	if r.PeekKind() != '0' {
 		return r.SkipValue()
@@ -165,8 +170,8 @@ func (r *reader) number(n *int64) error {
 	if err != nil {
 		return err
 	}
-	if f, err := token.Float(); err == nil && f == math.Trunc(f) {
-		*n, _ = token.Int()
+	if f, err := token.Float(); err == nil && f == math.Trunc(f) && f >= 0 && f <= maxNumber {
+		*n = int64(f)
 	}
 	return nil
 }

@@ -39,7 +39,7 @@ func newProject(about *info, releases map[string]*release, serial int64) Project
 		RequiresPython:    strings.TrimSpace(about.RequiresPython),
 		Python3:           python3(about.RequiresPython, about.Classifiers),
 		DocumentationURL:  documentationURL(about),
-		Serial:            max(serial, 0),
+		Serial:            serial,
 	}
 	for version, r := range releases {
 		if version != "" {

@@ -51,15 +51,47 @@ var errSpecifiers = errors.New("no version specifiers")
 const maxSpecifiers = 500
 
 // specifier is one version specifier as people write it, which is more than
-// PEP 440 allows: also "3.6", "^3.6", "~3.6", ">=3.6.*" and ">=3.6.".
+// PEP 440 allows: also "3.6", "3.6+", "^3.6", "~3.6", ">=3.6.*" and ">=3.6.".
 var specifier = regexp.MustCompile(`(?i)(===|==|~=|!=|<=|>=|<|>|=|\^|~|)\s*v?([0-9][0-9a-z!+_-]*(?:\.[0-9a-z!+_-]+)*)(\.?\*|\.)?`)
 
-// admitsPython3 reports whether the specifiers let in some version of Python 3,
-// released or not: it asks about 3.0 to 3.60, every version named in them, and
-// the next patch and minor after each of those. Its error says that they cannot
-// be read.
+// normalSpelling returns specifiers in the spelling that [specifier] reads: other
+// operators, wildcards, separators and ranges than PEP 440 has, brackets and quotes.
+func normalSpelling(specifiers string) string {
+	s := otherSpellings.Replace(specifiers)
+	s = letterWildcard.ReplaceAllString(s, ".*")
+	s = hyphenRange.ReplaceAllString(s, ">=$1,<=$2.*")
+	return longNumber.ReplaceAllStringFunc(s, shorten)
+}
+
+var (
+	otherSpellings = strings.NewReplacer("=>", ">=", "=<", "<=", ";", ",", "(", " ", ")", " ", "'", " ", `"`, " ")
+	letterWildcard = regexp.MustCompile(`(?i)(\.x)+\b`)                                             // as in 3.x
+	hyphenRange    = regexp.MustCompile(`([0-9]+(?:\.[0-9]+)*)\s+-\s+([0-9]+(?:\.[0-9]+)*)(\.\*)?`) // as in 3.6 - 3.9
+)
+
+// admitsPython3 reports whether the specifiers, or one of several alternatives that
+// "||" separates, let in some version of Python 3. Its error says that they cannot be
+// read.
 func admitsPython3(specifiers string) (bool, error) {
-	if len(specifiers) > maxSpecifiers || strings.TrimSpace(specifiers) == "*" {
+	if len(specifiers) > maxSpecifiers {
+		return false, errSpecifiers
+	}
+	var unreadable error
+	for alternative := range strings.SplitSeq(specifiers, "||") {
+		yes, err := allAdmitPython3(alternative)
+		if yes {
+			return true, nil
+		}
+		unreadable = errors.Join(unreadable, err)
+	}
+	return false, unreadable
+}
+
+// allAdmitPython3 reports whether the specifiers together let in some version of
+// Python 3, released or not: it asks about 3.0 to 3.60, every version named in them,
+// and the next patch and minor after each of those.
+func allAdmitPython3(specifiers string) (bool, error) {
+	if s := strings.TrimSpace(specifiers); s == "" || s == "*" {
 		return false, errSpecifiers
 	}
 	if isFrom3(specifiers) {
@@ -67,16 +99,20 @@ func admitsPython3(specifiers string) (bool, error) {
 	}
 	var probes []pep440.Version // those named first: they often satisfy, and a check is not cheap
 	bare, bare3 := false, false
-	specifiers = specifier.ReplaceAllStringFunc(longNumber.ReplaceAllStringFunc(specifiers, shorten), func(s string) string {
+	specifiers = specifier.ReplaceAllStringFunc(normalSpelling(specifiers), func(s string) string {
 		m := specifier.FindStringSubmatch(s)
-		op, version, wild := m[1], m[2], strings.HasSuffix(m[3], "*")
+		op, wild := m[1], strings.HasSuffix(m[3], "*")
+		version, orLater := strings.CutSuffix(m[2], "+")
 		named := around(version)
 		probes = append(probes, named...)
 		switch {
+		case op == "" && orLater:
+			bare3 = true // in a list, as in "2.7, 3.3+"
+			return ">=" + version
 		case op == "":
 			bare, bare3 = true, bare3 || len(named) > 0
 			return "==" + version
-		case op == "^", op == "~":
+		case op == "^", op == "~", op == "~=" && !strings.Contains(version, "."):
 			major, _, _ := strings.Cut(version, ".")
 			return ">=" + version + ",==" + major + ".*"
 		case wild && op == ">": // beyond all versions that begin so

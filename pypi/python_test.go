@@ -63,6 +63,45 @@ func TestAdmitsPython3(t *testing.T) {
 		"===3.8.*":                 true,
 		">=3.8,<=3.*":              true,
 		">=2.7,<3 || >=3.6":        true,
+		"3.6+":                     true,
+		"3.6+, <4":                 true,
+		"3+":                       true,
+		"2.7+":                     true,
+		"2.7,3.3+":                 true,
+		"2.7, 3.3+":                true,
+		"2.7 || >=3.4":             true,
+		">=3.4 || 2.7":             true,
+		"2.7 || 3.x":               true,
+		"<3 || >=4":                false,
+		">=3.6;":                   true,
+		">=3.6;<4":                 true,
+		">=2.7;<3":                 false,
+		"=>3.6":                    true,
+		"=> 3.6, =< 3.9":           true,
+		"=>2.7, <3":                false,
+		"3.x":                      true,
+		"3.X":                      true,
+		"3.6.x":                    true,
+		"3.x.x":                    true,
+		">=3.x":                    true,
+		">=2.7,<3.x":               false,
+		"~=3":                      true,
+		"~=2":                      false,
+		"(>=3.6)":                  true,
+		"(>=3.6,<4)":               true,
+		"(>=2.7,<3)":               false,
+		"'>=3.6'":                  true,
+		`">=3.6"`:                  true,
+		`">=3.6","<4"`:             true,
+		`'<3'`:                     false,
+		"3.6 - 3.9":                true,
+		"2.6 - 3.4":                true,
+		"3.6 - 3.x":                true,
+		"~=3.*":                    true,
+		">=3.6+":                   true,
+		"2.6 - 2.7":                false,
+		"2.6 - 2.7 || 3.6 - 3.9":   true,
+		"4+":                       false,
 		"^2.7":                     false,
 		"~2.7":                     false,
 		"=2.7":                     false,
@@ -145,11 +184,15 @@ func TestPython3(t *testing.T) {
 		{"3.6 or so", nil, nil},
 		{"Python 3.6", nil, nil},
 		{"*", []string{tag + " :: 2"}, &no},
-		{"~=3", []string{tag + " :: 2"}, &no},
-		{"=>3.6", nil, nil},
+		{"2.x", nil, nil},
+		{"2.7 || 2.6", nil, nil},
+		{"2.7 || >=three", nil, nil},
+		{"||", []string{tag + " :: 3"}, &yes},
+		{"();", nil, nil},
+		{"3.6 -", nil, nil},
+		{"x", nil, nil},
 		{">=", nil, nil},
 		{">=three", nil, nil},
-		{"'>=3.6'", nil, nil},
 		{">=3" + strings.Repeat(",!=3.1", 100), nil, nil}, // longer than anybody means it
 	} {
 		got := python3(tt.requires, tt.classifiers)
@@ -170,7 +213,7 @@ func word(b *bool) string {
 }
 
 func FuzzPython3(f *testing.F) {
-	for _, s := range []string{">=3.6", "~=2.7", "!=3.0.*,>=2.7", "===3.8", ">=3.6.*", "<1!3.0a1", "== 18446744073709551615.*", "~=9223372036854775807.1", ">3.0+a_b", "^3.6", "~3", ">=3.6 <4", ">=3.6.,<4", "2.7, 3.6", "2.7 || >=3.5", "<=3.*"} {
+	for _, s := range []string{">=3.6", "~=2.7", "!=3.0.*,>=2.7", "===3.8", ">=3.6.*", "<1!3.0a1", "== 18446744073709551615.*", "~=9223372036854775807.1", ">3.0+a_b", "^3.6", "~3", ">=3.6 <4", ">=3.6.,<4", "2.7, 3.6", "2.7 || >=3.5", "<=3.*", "3.6+", "2.7,3.3+", "3.6 - 3.9", "(>=3.x);", "~=3"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -178,7 +221,7 @@ func FuzzPython3(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if strings.Contains(s, "||") || specifier.FindString(s) == "" {
+		if strings.Contains(s, "||") || specifier.FindString(normalSpelling(s)) == "" {
 			return
 		}
 		// One more condition can only take versions away. It comes first, as what
@@ -195,7 +238,7 @@ func FuzzPython3(f *testing.F) {
 // bareSpecifier reports whether s has a version without an operator, which
 // counts by itself.
 func bareSpecifier(s string) bool {
-	for _, m := range specifier.FindAllStringSubmatch(longNumber.ReplaceAllStringFunc(s, shorten), -1) {
+	for _, m := range specifier.FindAllStringSubmatch(normalSpelling(s), -1) {
 		if m[1] == "" {
 			return true
 		}

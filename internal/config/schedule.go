@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -63,8 +64,11 @@ func parseEvery(args []string) (cron.Schedule, error) {
 		return nil, errors.New("@every needs one duration; write @every 5m")
 	}
 	d, err := strict.ParseDuration(args[0])
+	long, hasExponent := exponent(args[0])
 	switch {
-	case errors.Is(err, strict.ErrTooLong), d > maxEvery:
+	case hasExponent && long <= maxEvery:
+		return nil, fmt.Errorf("@every %s has an exponent; write the number without one", args[0])
+	case hasExponent, errors.Is(err, strict.ErrTooLong), d > maxEvery:
 		return nil, fmt.Errorf("@every %s is too long; write @every 8760h, which is a year, or less", args[0])
 	case err != nil:
 		return nil, fmt.Errorf("@every %s: that is not a duration; write @every 90s, @every 5m or @every 2h", args[0])
@@ -74,6 +78,20 @@ func parseEvery(args []string) (cron.Schedule, error) {
 		return nil, fmt.Errorf("@every %s has a fraction of a second; write whole seconds", args[0])
 	}
 	return cron.Every(d), nil
+}
+
+var exponentForm = regexp.MustCompile(`^([0-9]+(?:\.[0-9]*)?[eE][-+]?[0-9]+)(ns|us|µs|μs|ms|s|m|h)$`)
+
+// exponent reads a duration such as 1e3s, which is of no form that a duration may
+// have: ok is false for any other.
+func exponent(text string) (d time.Duration, ok bool) {
+	m := exponentForm.FindStringSubmatch(text)
+	if m == nil {
+		return 0, false
+	}
+	number, _ := strconv.ParseFloat(m[1], 64) // infinite if too large
+	unit, _ := time.ParseDuration("1" + m[2])
+	return time.Duration(min(number*float64(unit), 2*float64(maxEvery))), true
 }
 
 // parseStandard turns a panic of the library's parser into an error.
@@ -86,8 +104,8 @@ func parseStandard(spec string) (s cron.Schedule, err error) {
 	return cron.ParseStandard(spec)
 }
 
-// The library counts the days of the week from 0, which is Sunday, to 6. People
-// also write Sunday as 7, and ranges such as MON-SUN that end with it.
+// The library counts the days of the week from 0, which is Sunday, to 6, and in no
+// range beyond it. People also write Sunday as 7, and ranges such as FRI-MON.
 const sunday = 7
 
 // daysOfWeek returns a day-of-week field with the days as the library counts them.
@@ -130,8 +148,8 @@ func daysOfPart(part string) string {
 	if first == sunday && last < sunday {
 		first = 0
 	}
-	if last != sunday || first > last {
-		return fmt.Sprintf("%d-%d/%d", first, last, step)
+	if last < first { // as in SAT-MON
+		last += sunday
 	}
 	var list []string
 	for day := first; day <= last; day += step {
