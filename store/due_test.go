@@ -89,9 +89,9 @@ func TestReschedule(t *testing.T) {
 	}
 	for slug, halves := range map[string][2]record.Status{
 		"a": {status(record.StateOK, now.Add(-time.Hour), now.Add(23*time.Hour)), status(record.StateGone, now.Add(-time.Hour), now.Add(29*24*time.Hour))}, // right
-		"b": {status(record.StateOK, now.Add(time.Hour), now.Add(20*time.Hour)), status(record.StateOK, now, now.Add(24*time.Hour))},                        // asked by a clock 1 h ahead; right
+		"b": {status(record.StateOK, now.Add(time.Hour), now.Add(20*time.Hour)), status(record.StateOK, now, now.Add(24*time.Hour))},                       // asked by a clock 1 h ahead; right
 		"c": {status(record.StateFailed, day(30), day(31)), status(record.StateGone, now, now.Add(31*24*time.Hour))},                                       // 10 days ahead; gone for too long
-		"d": {status(record.StateOK, now, now.Add(25*time.Hour)), status(record.StatePending, now, now)},                                                    // too far ahead; due
+		"d": {status(record.StateOK, now, now.Add(25*time.Hour)), status(record.StatePending, now, now)},                                                   // too far ahead; due
 	} {
 		rec := get(t, s, slug)
 		rec.GitHub, rec.PyPI = halves[0], halves[1]
