@@ -58,13 +58,21 @@ func addFeed(tx *bolt.Tx) error {
 // continues.
 func (s *Store) migrate() error {
 	var version uint64
-	if err := s.update(func(tx *bolt.Tx) (err error) {
-		if version, err = schemaOf(tx); err != nil || version == schema {
-			return err
-		}
-		return s.beginMigration(tx, version)
+	migrating := false
+	if err := s.view(func(tx *bolt.Tx) (err error) {
+		version, err = schemaOf(tx)
+		migrating = err == nil && version == schema && tx.Bucket(bucketMeta).Get(keyMigrating) != nil
+		return err
 	}); err != nil {
 		return err
+	}
+	if version == schema && !migrating {
+		return nil
+	}
+	if version != schema {
+		if err := s.update(func(tx *bolt.Tx) error { return s.beginMigration(tx, version) }); err != nil {
+			return err
+		}
 	}
 	for {
 		done := false
@@ -78,6 +86,22 @@ func (s *Store) migrate() error {
 			return nil
 		}
 	}
+}
+
+// requireSchema fails, with what to do, if the file needs to be migrated.
+func requireSchema(tx *bolt.Tx) error {
+	version, err := schemaOf(tx)
+	switch {
+	case err != nil:
+		return err
+	case version == 0:
+		return errEmpty
+	case version != schema:
+		return fmt.Errorf("it has schema %d, this one reads %d; start the daemon once, which migrates it", version, schema)
+	case tx.Bucket(bucketMeta).Get(keyMigrating) != nil:
+		return fmt.Errorf("its migration to schema %d has not been completed; start the daemon once, which continues it", schema)
+	}
+	return nil
 }
 
 // schemaOf returns the schema of the file, 0 for a new one.

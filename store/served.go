@@ -244,14 +244,15 @@ func (s *Store) chooseRendering(o Options) error {
 		return err
 	}
 	name := o.Rendering
-	if stored != nil && !o.Rerender {
+	if stored != nil && (o.ReadOnly || !o.Rerender) {
 		name = string(stored)
 	}
 	var err error
 	if s.render, err = o.Render(name); err != nil {
 		return fmt.Errorf("render packages as %q: %w; start the daemon once, which renders them again", name, err)
 	}
-	if stored != nil && name == string(stored) {
+	s.named = name
+	if o.ReadOnly || stored != nil && name == string(stored) {
 		return nil
 	}
 	if stored != nil || len(*s.order.Load()) > 0 {

@@ -124,12 +124,17 @@ type Options struct {
 	// Rerender makes Open render the packages again if the file has another rendering
 	// than Rendering. Without it, the file's own rendering stays in use.
 	Rerender bool
+	// ReadOnly makes Open change nothing: the file must exist and have the current
+	// schema, and keeps its rendering. Every method that writes fails. Several
+	// processes may have a file open like this, but none while another writes it.
+	ReadOnly bool
 }
 
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
 	db     *bolt.DB
 	path   string
+	named  string      // the rendering, see Rendering
 	file   os.FileInfo // of the file that is open
 	refer  func(record.Entry) record.References
 	render func(*record.Package) []byte
@@ -142,7 +147,8 @@ type Store struct {
 }
 
 // Open opens the database at path, which it creates if it does not exist, and
-// migrates it to the current schema. It fails, with a message for the operator, if
+// migrates it to the current schema. A file that needs neither that nor another
+// rendering is not written to. It fails, with a message for the operator, if
 // the file is locked by another process, is not a database of this program, is
 // damaged, or was written by a newer version.
 func Open(path string, o Options) (*Store, error) {
@@ -161,6 +167,7 @@ func Open(path string, o Options) (*Store, error) {
 	err := guard(func() error {
 		db, err := bolt.Open(path, 0o600, &bolt.Options{
 			Timeout:         o.LockWait,
+			ReadOnly:        o.ReadOnly,
 			FreelistType:    bolt.FreelistMapType,
 			InitialMmapSize: mapSize(path),
 			MaxSize:         o.MaxSize,
@@ -169,6 +176,9 @@ func Open(path string, o Options) (*Store, error) {
 				if err == nil {
 					opened = f
 					s.file, err = f.Stat()
+				}
+				if err == nil && o.ReadOnly && s.file.Size() == 0 { // which bbolt would write to
+					err = errEmpty
 				}
 				return f, err
 			},
@@ -182,8 +192,12 @@ func Open(path string, o Options) (*Store, error) {
 		}
 		return nil, explainOpen(path, o.LockWait, err)
 	}
+	migrate := s.migrate
+	if o.ReadOnly {
+		migrate = func() error { return s.view(requireSchema) }
+	}
 	for _, step := range []func() error{
-		s.migrate,
+		migrate,
 		func() error { return s.view(s.load) },
 		func() error { return s.chooseRendering(o) },
 	} {
@@ -216,6 +230,8 @@ func referToNothing(e record.Entry) record.References {
 	return record.References{GitHub: state(e.RepoURL), PyPI: state(e.PyPIURL)}
 }
 
+var errEmpty = errors.New("the file is empty; start the daemon, which fills it")
+
 const (
 	smallestFile = 4 * 4096 // bytes, of a database: two meta pages, a freelist, a leaf
 	notOurs      = "this is not a database of pkgmetad, or its first pages are damaged; nothing was changed: move it away, or restore a backup"
@@ -228,6 +244,8 @@ func explainOpen(path string, waited time.Duration, err error) error {
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
 		return fmt.Errorf("open the store %s: another process holds its lock (waited %s)%s; stop that one first, or use another store.path", path, waited, lockHolder(path))
+	case errors.Is(err, errEmpty):
+		return fmt.Errorf("open the store %s: %w", path, err)
 	case errors.Is(err, fs.ErrNotExist):
 		advice = fmt.Sprintf("create the folder %s first", filepath.Dir(path))
 	case errors.Is(err, fs.ErrPermission):
@@ -280,6 +298,9 @@ func (s *Store) Close() error {
 	}
 	return nil
 }
+
+// Rendering returns the name of the rendering that the served packages have.
+func (s *Store) Rendering() string { return s.named }
 
 // Path returns the path that the store was opened with.
 func (s *Store) Path() string { return s.path }

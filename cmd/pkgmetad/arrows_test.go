@@ -23,7 +23,7 @@ const (
 // cmd, and cmd alone the simulator; tests are free.
 var rooms = map[string][]string{
 	"cmd/pkgmetad": {"fetcher", "internal/catalogue", "internal/config", "internal/daemon", "internal/durable", "internal/importer", "internal/record",
-		"internal/sim", "internal/strict", "internal/upstream", "store"},
+		"internal/render", "internal/sim", "internal/strict", "internal/upstream", "store"},
 	"api":                {"internal/record", "internal/render", "internal/snapshot", "internal/status", "internal/web", "store"}, // never a client: reading causes no request
 	"fetcher":            {"github", "internal/record", "internal/upstream", "pypi"},                                              // never the store: it declares what it needs of one
 	"github":             {"internal/record", "internal/upstream"},
