@@ -147,8 +147,15 @@ func (s *Store) beginMigration(tx *bolt.Tx, version uint64) error {
 	}
 	meta := tx.Bucket(bucketMeta)
 	if name := string(meta.Get(keyRendering)); name != "" {
-		if err := meta.Put(keyRendering, []byte(renderingSince3(name))); err != nil {
+		rendering, limit := renderingSince3(name)
+		if err := meta.Put(keyRendering, []byte(rendering)); err != nil {
 			return err
+		}
+		if limit != "" {
+			dated := append(bytes.Clone(meta.Get(keyChanged)), "max_limit="+limit...)
+			if err := meta.Put(datedKey("pages"), dated); err != nil {
+				return err
+			}
 		}
 	}
 	return errors.Join(
@@ -159,13 +166,14 @@ func (s *Store) beginMigration(tx *bolt.Tx, version uint64) error {
 }
 
 // renderingSince3 returns the current name of a rendering of schema 2, whose name
-// also contained a setting that no record depends on: http.max_limit.
-func renderingSince3(name string) string {
+// also contained a setting that no record depends on, http.max_limit, and that
+// setting. The daemon now has it dated by itself, as that of its pages: see Dated.
+func renderingSince3(name string) (rendering, limit string) {
 	f := strings.SplitN(name, " ", 4) // version, time zone, limit, base
 	if len(f) != 4 {
-		return name
+		return name, ""
 	}
-	return strings.Join([]string{"v" + f[0], f[1], f[3]}, " ")
+	return strings.Join([]string{"v" + f[0], f[1], f[3]}, " "), f[2]
 }
 
 // migrateChunk migrates some packages of schema 2. There the fetched data was stored

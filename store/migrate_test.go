@@ -139,6 +139,23 @@ func TestMigrationFromSchema2(t *testing.T) {
 	checkFile(t, s)
 }
 
+// TestMigrationDatesPages: pages are as old as they were, unless the migration comes
+// with another http.max_limit.
+func TestMigrationDatesPages(t *testing.T) {
+	path, known := schema2(t)
+	s := open(t, path, schema2Options(true))
+	for _, test := range []struct {
+		value string
+		same  bool
+	}{{"max_limit=1000", true}, {"max_limit=999", false}} {
+		since, err := s.Dated("pages", test.value)
+		must(t, err)
+		if since.Equal(known.Changed) != test.same {
+			t.Errorf("%s since %v; the store last changed at %v", test.value, since, known.Changed)
+		}
+	}
+}
+
 // TestMigrationGoesOn: one that broke off is completed by the next start, and an
 // older program does not touch what is half done.
 func TestMigrationGoesOn(t *testing.T) {

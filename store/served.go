@@ -293,7 +293,7 @@ func (s *Store) rerender() error {
 // Dated records the value of a setting that answers depend on, and returns since when
 // it has had this value: now, if it had another one at the last call.
 func (s *Store) Dated(name, value string) (since time.Time, err error) {
-	at := append([]byte("dated "), name...)
+	at := datedKey(name)
 	err = s.update(func(tx *bolt.Tx) error {
 		meta := tx.Bucket(bucketMeta)
 		if known := meta.Get(at); len(known) >= 8 && string(known[8:]) == value {
@@ -308,6 +308,8 @@ func (s *Store) Dated(name, value string) (since time.Time, err error) {
 	}
 	return since, nil
 }
+
+func datedKey(name string) []byte { return append([]byte("dated "), name...) }
 
 // renderPlain is the rendering of a store that is opened without Options.Render.
 func renderPlain(rec *record.Package) []byte {
