@@ -2,8 +2,10 @@ package store_test
 
 import (
 	"compress/gzip"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
 	"testing"
@@ -135,6 +137,34 @@ func TestMigrationFromSchema2(t *testing.T) {
 	diff(t, "report", store.SyncReport{Restored: 1, Removed: 8}, sync(t, s, c, day(9)))
 	if left := get(t, s, "left"); left.ID != 8 || left.Repo.Stars != 3 || *left.Project.Version != "1" || left.GitHub.State != record.StateOK || left.LastFetched.IsZero() {
 		t.Errorf("left: %+v", left)
+	}
+	checkFile(t, s)
+}
+
+// TestMigrationKeepsTheLaterAnswer: of what two packages had for one source, whichever
+// of them comes first.
+func TestMigrationKeepsTheLaterAnswer(t *testing.T) {
+	path, known := schema2(t)
+	two, one := known.Records[5], known.Records[6]
+	if one.Slug != "shared-one" || two.Slug != "shared-two" || !two.GitHub.LastSuccess.After(one.GitHub.LastSuccess) {
+		t.Fatalf("%s and %s are not those that share a source", one.Slug, two.Slug)
+	}
+	one.Repo, one.GitHub, one.Project, one.PyPI, two.Repo, two.GitHub, two.Project, two.PyPI =
+		two.Repo, two.GitHub, two.Project, two.PyPI, one.Repo, one.GitHub, one.Project, one.PyPI
+	raw(t, path, func(tx *bolt.Tx) error {
+		for _, p := range []record.Package{one, two} {
+			body, err := json.Marshal(p)
+			must(t, err)
+			sum := binary.BigEndian.AppendUint32(nil, crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli)))
+			must(t, tx.Bucket([]byte("packages")).Put(be(uint64(p.ID)), append(sum, body...)))
+		}
+		return nil
+	})
+	s := open(t, path, schema2Options(true))
+	for _, slug := range []string{"shared-one", "shared-two"} {
+		if got := get(t, s, slug); got.Repo.Stars != one.Repo.Stars || *got.Project.Version != *one.Project.Version || !got.PyPI.LastSuccess.Equal(one.PyPI.LastSuccess) {
+			t.Errorf("%s: %+v", slug, got)
+		}
 	}
 	checkFile(t, s)
 }
