@@ -325,7 +325,7 @@ func (cs *catalogueSync) modify(w *writer, old, next *row, fetched *record.Packa
 		return nil // it comes back as it was when it was imported before
 	}
 	times := []time.Time{cs.now}
-	if fetched != nil && !fetched.Modified.After(time.Now()) {
+	if fetched != nil && (old == nil || !fetched.Modified.After(time.Now())) {
 		times = []time.Time{fetched.Modified, cs.now}
 	}
 	next.Modified = later(next.Modified, times...)
