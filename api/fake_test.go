@@ -219,6 +219,8 @@ func documented(t testing.TB) (*fakeStore, *time.Location) {
 		}
 		if p.LastFetched != nil {
 			rec.LastFetched = *p.LastFetched
+			rec.GitHub = record.Status{State: record.StateOK, LastAttempt: rec.LastFetched, LastSuccess: rec.LastFetched}
+			rec.PyPI = rec.GitHub
 		}
 		f.packages = append(f.packages, rec)
 	}

@@ -44,7 +44,10 @@ func openFile(path string, o Options, readOnly bool) (*file, error) {
 					return nil, err
 				}
 				f.opened, f.descriptor = opened, int(opened.Fd())
-				return opened, f.measure()
+				if err := f.measure(); err != nil || !readOnly || f.info.Size() > 0 {
+					return opened, err
+				}
+				return opened, errEmpty // which bbolt would write to
 			},
 		})
 		return err

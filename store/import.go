@@ -15,9 +15,10 @@ type ImportReport struct {
 }
 
 // Import syncs a catalogue as SyncCatalogue does, and imports what another site
-// fetched: for each package, by its id, the documented fields of the fetched half,
-// Modified, LastFetched and the state of the sources. What was fetched here stays if
-// it is as fresh or fresher. Importing the same again changes nothing.
+// fetched: for each package, by its id, the documented fields of the fetched half and
+// the state of the sources. Whether that replaces what is known of a source is decided
+// by [record.Wins], as for an answer. A package that is new here gets the site's
+// Modified as well. Importing the same again changes nothing.
 //
 // If several packages refer to one source and the other site had different data for
 // each, all of them get what it fetched last.
@@ -31,32 +32,34 @@ func (s *Store) Import(c record.Catalogue, packages []record.Package, now time.T
 
 // overlay copies the fetched half of another site's package into r and the sources
 // that r refers to, and reports whether that changed anything.
-func (w *writer) overlay(r *row, from *record.Package) (changed bool, err error) {
+//
+// A half without a source has no times of its own to be compared. It takes what is
+// imported, unless that is older than what r shows.
+func (w *writer) overlay(r *row, from *record.Package, now time.Time) (changed bool, err error) {
 	p, err := w.resolve(r)
 	if err != nil {
 		return false, err
 	}
-	here := fetchedHere(&p.GitHub) || fetchedHere(&p.PyPI)
-	if from.LastFetched.Before(p.LastFetched) || here && !from.LastFetched.After(p.LastFetched) {
-		return false, nil
-	}
 	before := *r
+	stale := from.LastFetched.Before(r.LastFetched)
 	repo, project := p.Repo, p.Project
 	repo.Stars, repo.Forks, repo.Description = from.Repo.Stars, from.Repo.Forks, from.Repo.Description
 	repo.Participants, repo.Commits52, repo.LastCommit = from.Repo.Participants, from.Repo.Commits52, from.Repo.LastCommit
 	project.Version = from.Project.Version
 
-	if r.RepoKey == "" {
+	switch {
+	case r.RepoKey == "" && (r.Repo == nil || !stale):
 		r.Repo = &repo
-	} else {
+	case r.RepoKey != "":
 		learnt := record.Source{Key: r.RepoKey, Status: importedStatus(&from.GitHub), Repo: &repo}
 		if changed, err = w.learnImported(&learnt, r.ID); err != nil {
 			return false, err
 		}
 	}
-	if r.ProjectKey == "" {
+	switch {
+	case r.ProjectKey == "" && (r.Project == nil || !stale):
 		r.Project = &project
-	} else {
+	case r.ProjectKey != "":
 		learnt := record.Source{Key: r.ProjectKey, Status: importedStatus(&from.PyPI), Project: &project}
 		more, err := w.learnImported(&learnt, r.ID)
 		if err != nil {
@@ -64,8 +67,13 @@ func (w *writer) overlay(r *row, from *record.Package) (changed bool, err error)
 		}
 		changed = changed || more
 	}
-	r.Modified = from.Modified.UTC().Truncate(time.Microsecond)
-	r.LastFetched = from.LastFetched.UTC().Truncate(time.Microsecond)
+	if p, err = w.resolve(r); err != nil {
+		return false, err
+	}
+	r.LastFetched = record.LastFetched(&p, now)
+	if len(r.keys()) == 0 && !stale {
+		r.LastFetched = from.LastFetched.UTC().Truncate(time.Microsecond)
+	}
 	return changed || !reflect.DeepEqual(before, *r), nil
 }
 
@@ -78,8 +86,6 @@ func (w *writer) learnImported(learnt *record.Source, id int) (changed bool, err
 	}
 	return !bytes.Equal(before, w.Bucket(bucketSources).Get([]byte(learnt.Key))), nil
 }
-
-func fetchedHere(s *record.Status) bool { return !s.LastAttempt.IsZero() && !s.Imported }
 
 // importedStatus returns the status of a source that another site has fetched. It has
 // no validators, since those stored here belong to older data.

@@ -99,3 +99,51 @@ func TestImportOfASourceThatCannotBeAsked(t *testing.T) {
 		t.Errorf("%d are due, %v", len(due), err)
 	}
 }
+
+// TestImportGoesBySource: each source takes what the import has newer of it, whatever
+// the other one does.
+func TestImportGoesBySource(t *testing.T) {
+	s := open(t, dbPath(t), store.Options{})
+	c := record.Catalogue{Packages: []record.Entry{withID(7, "a")}}
+	sync(t, s, c, t0)
+	rec := fetched(get(t, s, "a"), 0, day(5), day(6))
+	rec.Repo, rec.GitHub = record.Repo{}, record.Status{State: record.StateGone, LastAttempt: day(5), FailingSince: day(4), Failures: 2}
+	put(t, s, rec)
+	if got := get(t, s, "a"); !got.LastFetched.Equal(day(5)) {
+		t.Fatalf("what is gone counts: %+v", got)
+	}
+
+	recs := []record.Package{imported(withID(7, "a"), 50, day(1), day(3))}
+	report, err := s.Import(catalogueOf(recs...), recs, day(7))
+	must(t, err)
+	got := get(t, s, "a")
+	if got.Repo.Stars != 50 || got.GitHub.State != record.StateOK || !got.GitHub.LastSuccess.Equal(day(3)) || report.Fetched != 1 {
+		t.Errorf("the repository: %d stars, %+v, report %+v", got.Repo.Stars, got.GitHub, report)
+	}
+	if *got.Project.Version != "1.0" || !got.PyPI.LastSuccess.Equal(day(5)) || got.PyPI.Imported {
+		t.Errorf("the project: %s, %+v", *got.Project.Version, got.PyPI)
+	}
+	if !got.LastFetched.Equal(day(5)) { // never earlier than it was
+		t.Errorf("last_fetched is %v", got.LastFetched)
+	}
+	report, err = s.Import(catalogueOf(recs...), recs, day(8))
+	must(t, err)
+	diff(t, "report of the second time", store.ImportReport{SyncReport: store.SyncReport{Unchanged: 1}}, report)
+	checkFile(t, s)
+}
+
+// TestImportWithoutSources: a half that cannot be asked here has no times. It takes
+// what is imported, unless that is older than what the package shows.
+func TestImportWithoutSources(t *testing.T) {
+	s := open(t, dbPath(t), store.Options{})
+	e := withID(1, "a")
+	e.RepoURL, e.PyPIURL = new("https://elsewhere.example.org/a"), nil
+	for _, test := range []struct{ stars, fetched, want int }{{5, -3, 5}, {4, -4, 5}, {6, -2, 6}} {
+		recs := []record.Package{imported(e, test.stars, day(-9), day(test.fetched))}
+		_, err := s.Import(catalogueOf(recs...), recs, t0)
+		must(t, err)
+		if got := get(t, s, "a"); got.Repo.Stars != test.want || !got.LastFetched.Equal(day(test.want-8)) {
+			t.Errorf("%d stars of day %d: %d stars, last_fetched %v", test.stars, test.fetched, got.Repo.Stars, got.LastFetched)
+		}
+	}
+}

@@ -63,24 +63,31 @@ func addFeed(tx *bolt.Tx) error {
 // continues.
 func (s *Store) migrate() error {
 	var version uint64
+	begun, probe := false, false
 	if err := s.view(func(tx *bolt.Tx) (err error) {
-		version, err = schemaOf(tx)
+		if version, err = schemaOf(tx); err == nil && version == schema {
+			begun, probe = tx.Bucket(bucketMeta).Get(keyMigrating) != nil, tx.Bucket(bucketProbe) != nil
+		}
 		return err
 	}); err != nil {
 		return err
 	}
-	if version != 0 && version != schema {
-		if err := s.keepOldSchema(); err != nil {
-			return fmt.Errorf("keep a copy of the file before it is migrated to schema %d: %w; nothing was changed", schema, err)
+	switch {
+	case version == schema && !begun && !probe:
+		return nil
+	case version == schema:
+		if err := s.update(dropProbe); err != nil {
+			return err
 		}
-	}
-	if err := s.update(func(tx *bolt.Tx) (err error) {
-		if version == schema {
-			return dropProbe(tx)
+	default:
+		if version != 0 {
+			if err := s.keepOldSchema(); err != nil {
+				return fmt.Errorf("keep a copy of the file before it is migrated to schema %d: %w; nothing was changed", schema, err)
+			}
 		}
-		return s.beginMigration(tx, version)
-	}); err != nil {
-		return err
+		if err := s.update(func(tx *bolt.Tx) error { return s.beginMigration(tx, version) }); err != nil {
+			return err
+		}
 	}
 	for {
 		done := false
@@ -94,6 +101,22 @@ func (s *Store) migrate() error {
 			return nil
 		}
 	}
+}
+
+// requireSchema fails, with what to do, if the file needs to be migrated.
+func requireSchema(tx *bolt.Tx) error {
+	version, err := schemaOf(tx)
+	switch {
+	case err != nil:
+		return err
+	case version == 0:
+		return errEmpty
+	case version != schema:
+		return fmt.Errorf("it has schema %d, this one reads %d; start the daemon once, which migrates it", version, schema)
+	case tx.Bucket(bucketMeta).Get(keyMigrating) != nil:
+		return fmt.Errorf("its migration to schema %d has not been completed; start the daemon once, which continues it", schema)
+	}
+	return nil
 }
 
 // schemaOf returns the schema of the file, 0 for a new one.
@@ -139,8 +162,15 @@ func (s *Store) beginMigration(tx *bolt.Tx, version uint64) error {
 	}
 	meta := tx.Bucket(bucketMeta)
 	if name := string(meta.Get(keyRendering)); name != "" {
-		if err := meta.Put(keyRendering, []byte(renderingSince3(name))); err != nil {
+		rendering, limit := renderingSince3(name)
+		if err := meta.Put(keyRendering, []byte(rendering)); err != nil {
 			return err
+		}
+		if limit != "" {
+			dated := append(bytes.Clone(meta.Get(keyChanged)), "max_limit="+limit...)
+			if err := meta.Put(datedKey("pages"), dated); err != nil {
+				return err
+			}
 		}
 	}
 	return errors.Join(
@@ -151,13 +181,14 @@ func (s *Store) beginMigration(tx *bolt.Tx, version uint64) error {
 }
 
 // renderingSince3 returns the current name of a rendering of schema 2, whose name
-// also contained a setting that no record depends on: http.max_limit.
-func renderingSince3(name string) string {
+// also contained a setting that no record depends on, http.max_limit, and that
+// setting. The daemon now has it dated by itself, as that of its pages: see Dated.
+func renderingSince3(name string) (rendering, limit string) {
 	f := strings.SplitN(name, " ", 4) // version, time zone, limit, base
 	if len(f) != 4 {
-		return name
+		return name, ""
 	}
-	return strings.Join([]string{"v" + f[0], f[1], f[3]}, " ")
+	return strings.Join([]string{"v" + f[0], f[1], f[3]}, " "), f[2]
 }
 
 // migrateChunk migrates some packages of schema 2. There the fetched data was stored

@@ -202,6 +202,51 @@ func TestMigrationKeepsACopy(t *testing.T) {
 	}
 }
 
+// TestMigrationKeepsTheLaterAnswer: of what two packages had for one source, whichever
+// of them comes first.
+func TestMigrationKeepsTheLaterAnswer(t *testing.T) {
+	path, known := schema2(t)
+	two, one := known.Records[5], known.Records[6]
+	if one.Slug != "shared-one" || two.Slug != "shared-two" || !two.GitHub.LastSuccess.After(one.GitHub.LastSuccess) {
+		t.Fatalf("%s and %s are not those that share a source", one.Slug, two.Slug)
+	}
+	one.Repo, one.GitHub, one.Project, one.PyPI, two.Repo, two.GitHub, two.Project, two.PyPI =
+		two.Repo, two.GitHub, two.Project, two.PyPI, one.Repo, one.GitHub, one.Project, one.PyPI
+	raw(t, path, func(tx *bolt.Tx) error {
+		for _, p := range []record.Package{one, two} {
+			body, err := json.Marshal(p)
+			must(t, err)
+			sum := binary.BigEndian.AppendUint32(nil, crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli)))
+			must(t, tx.Bucket([]byte("packages")).Put(be(uint64(p.ID)), append(sum, body...)))
+		}
+		return nil
+	})
+	s := open(t, path, schema2Options(true))
+	for _, slug := range []string{"shared-one", "shared-two"} {
+		if got := get(t, s, slug); got.Repo.Stars != one.Repo.Stars || *got.Project.Version != *one.Project.Version || !got.PyPI.LastSuccess.Equal(one.PyPI.LastSuccess) {
+			t.Errorf("%s: %+v", slug, got)
+		}
+	}
+	checkFile(t, s)
+}
+
+// TestMigrationDatesPages: pages are as old as they were, unless the migration comes
+// with another http.max_limit.
+func TestMigrationDatesPages(t *testing.T) {
+	path, known := schema2(t)
+	s := open(t, path, schema2Options(true))
+	for _, test := range []struct {
+		value string
+		same  bool
+	}{{"max_limit=1000", true}, {"max_limit=999", false}} {
+		since, err := s.Dated("pages", test.value)
+		must(t, err)
+		if since.Equal(known.Changed) != test.same {
+			t.Errorf("%s since %v; the store last changed at %v", test.value, since, known.Changed)
+		}
+	}
+}
+
 // TestMigrationGoesOn: one that broke off is completed by the next start, and an
 // older program does not touch what is half done.
 func TestMigrationGoesOn(t *testing.T) {

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -171,5 +172,76 @@ func TestReadyNoticesFileMovedAway(t *testing.T) {
 	must(t, s.Close())
 	if s.Ready() == nil {
 		t.Error("a closed store is ready")
+	}
+}
+
+// content is the file of a store, and when it was last written.
+type content struct {
+	bytes    string
+	modified time.Time
+}
+
+func contentOf(t *testing.T, path string) content {
+	t.Helper()
+	all, err := os.ReadFile(path)
+	must(t, err)
+	info, err := os.Stat(path)
+	must(t, err)
+	return content{string(all), info.ModTime()}
+}
+
+// TestOpenChangesNothing: what has nothing to be migrated is not written to.
+func TestOpenChangesNothing(t *testing.T) {
+	s := open(t, dbPath(t), store.Options{Rendering: "1"})
+	sync(t, s, entries("a"), t0)
+	must(t, s.Close())
+	before := contentOf(t, s.Path())
+	for _, o := range []store.Options{{Rendering: "1"}, {Rendering: "1", Rerender: true}, {Rendering: "2"}, {Rendering: "2", ReadOnly: true}, {Rendering: "2", Rerender: true, ReadOnly: true}} {
+		s := open(t, s.Path(), o)
+		get(t, s, "a")
+		if got := s.Rendering(); got != "1" {
+			t.Errorf("%+v: the rendering is %q", o, got)
+		}
+		must(t, s.Close())
+		if contentOf(t, s.Path()) != before {
+			t.Fatalf("%+v changed the file", o)
+		}
+	}
+}
+
+func TestReadOnly(t *testing.T) {
+	s := open(t, dbPath(t), store.Options{})
+	sync(t, s, entries("a"), t0)
+	must(t, s.Close())
+	s = open(t, s.Path(), store.Options{ReadOnly: true})
+	other := open(t, s.Path(), store.Options{ReadOnly: true, LockWait: time.Second}) // readers share the lock
+	get(t, other, "a")
+	if _, err := s.SyncCatalogue(entries("b"), t0); err == nil {
+		t.Error("it was written to")
+	}
+
+	old, _ := schema2(t)
+	empty := filepath.Join(t.TempDir(), "empty")
+	must(t, os.WriteFile(empty, nil, 0o600))
+	half, _ := schema2(t)
+	raw(t, half, func(tx *bolt.Tx) error {
+		return errors.Join(tx.Bucket([]byte("meta")).Put([]byte("schema"), be(3)), tx.Bucket([]byte("meta")).Put([]byte("migrating"), be(2)))
+	})
+	for path, want := range map[string]string{
+		old: "has schema 2, this one reads 3; start the daemon once, which migrates it", empty: "start the daemon",
+		half: "has not been completed", filepath.Join(t.TempDir(), "missing"): "no such file",
+	} {
+		before, _ := os.ReadFile(path)
+		s, err := store.Open(path, store.Options{ReadOnly: true})
+		if err == nil {
+			_ = s.Close()
+			t.Fatalf("%s: opened", want)
+		}
+		if !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%q is not in: %v", want, err)
+		}
+		if after, err := os.ReadFile(path); string(after) != string(before) || strings.Contains(want, "no such") == (err == nil) {
+			t.Errorf("%s: the file was changed, %v", want, err)
+		}
 	}
 }

@@ -98,6 +98,28 @@ func getPackage(tx *bolt.Tx, id int) (record.Package, error) {
 	})
 }
 
+// serves reports whether p, with the times that are stored with it, is what is served
+// of it; without a served form that can be read, it is as the caller has it.
+func (w *writer) serves(p *record.Package, otherwise bool) bool {
+	served, err := getServed(w.Tx, p.ID)
+	if err != nil {
+		return otherwise
+	}
+	return bytes.Equal(served.Body, w.render(p))
+}
+
+// later returns the first of the times that moves modified forward, else the present.
+// A modified that is after the present comes from a wrong clock, and may go back.
+func later(modified time.Time, times ...time.Time) time.Time {
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	for _, t := range times {
+		if t = t.UTC().Truncate(time.Microsecond); t.After(modified) || modified.After(now) {
+			return t
+		}
+	}
+	return now
+}
+
 func (w *writer) resolve(r *row) (record.Package, error) { return r.resolve(w.source) }
 
 // putPackage writes a package in every form: its row, its served form, and the states

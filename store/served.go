@@ -243,14 +243,15 @@ func (s *Store) chooseRendering(o Options) error {
 		return err
 	}
 	name := o.Rendering
-	if stored != nil && !o.Rerender {
+	if stored != nil && (o.ReadOnly || !o.Rerender) {
 		name = string(stored)
 	}
 	var err error
 	if s.render, err = o.Render(name); err != nil {
 		return fmt.Errorf("render packages as %q: %w; start the daemon once, which renders them again", name, err)
 	}
-	if stored != nil && name == string(stored) {
+	s.named = name
+	if o.ReadOnly || stored != nil && name == string(stored) {
 		return nil
 	}
 	if stored != nil || len(*s.order.Load()) > 0 {
@@ -291,7 +292,7 @@ func (s *Store) rerender() error {
 // Dated records the value of a setting that answers depend on, and returns since when
 // it has had this value: now, if it had another one at the last call.
 func (s *Store) Dated(name, value string) (since time.Time, err error) {
-	at := append([]byte("dated "), name...)
+	at := datedKey(name)
 	err = s.update(func(tx *bolt.Tx) error {
 		meta := tx.Bucket(bucketMeta)
 		if known := meta.Get(at); len(known) >= 8 && string(known[8:]) == value {
@@ -306,6 +307,8 @@ func (s *Store) Dated(name, value string) (since time.Time, err error) {
 	}
 	return since, nil
 }
+
+func datedKey(name string) []byte { return append([]byte("dated "), name...) }
 
 // renderPlain is the rendering of a store that is opened without Options.Render.
 func renderPlain(rec *record.Package) []byte {

@@ -26,7 +26,7 @@ func (s *Store) Put(learnt []record.Source) error {
 				return fmt.Errorf("%s: %w", learnt[i].Key, err)
 			}
 		}
-		return w.updateReferring()
+		return w.updateReferring(w.now)
 	})
 	if err != nil {
 		return fmt.Errorf("store what %d sources said: %w", len(learnt), err)
@@ -150,10 +150,11 @@ func (w *writer) learn(learnt *record.Source, aside int) error {
 	return nil
 }
 
-// updateReferring brings the packages up to date that refer to what was learnt.
-func (w *writer) updateReferring() error {
+// updateReferring brings the packages up to date that refer to what was learnt. now is
+// the time of change, where the answers do not give a later one.
+func (w *writer) updateReferring(now time.Time) error {
 	for _, id := range slices.Sorted(maps.Keys(w.referring)) {
-		if err := w.update(id, w.referring[id]); err != nil {
+		if err := w.update(id, w.referring[id], now); err != nil {
 			return fmt.Errorf("package %d: %w", id, err)
 		}
 		runtime.Gosched() // readers go first: they never wait for a writer, except for its CPU
@@ -163,7 +164,7 @@ func (w *writer) updateReferring() error {
 }
 
 // update renders a package anew from what its sources say by now.
-func (w *writer) update(id int, l lesson) error {
+func (w *writer) update(id int, l lesson, changed time.Time) error {
 	r, err := getRow(w.Tx, id)
 	if errors.Is(err, errDamaged) {
 		w.met(err)
@@ -180,12 +181,13 @@ func (w *writer) update(id int, l lesson) error {
 	if err != nil {
 		return err
 	}
-	now := time.Now()
-	if at := l.at.UTC().Truncate(time.Microsecond); l.changed && (at.After(r.Modified) || r.Modified.After(now)) {
-		r.Modified = at
+	// What the package serves decides, not what the source had said before: one that
+	// was migrated may still be served with older data.
+	if !w.serves(&p, !l.changed) {
+		r.Modified = later(r.Modified, l.at, changed)
 	}
 	if l.success {
-		r.LastFetched = record.LastFetched(&p, now)
+		r.LastFetched = record.LastFetched(&p, time.Now())
 	}
 	return w.putPackage(&r)
 }

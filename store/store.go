@@ -130,12 +130,17 @@ type Options struct {
 	// Rerender makes Open render the packages again if the file has another rendering
 	// than Rendering. Without it, the file's own rendering stays in use.
 	Rerender bool
+	// ReadOnly makes Open change nothing: the file must exist and have the current
+	// schema, and keeps its rendering. Every method that writes fails. Several
+	// processes may have a file open like this, but none while another writes it.
+	ReadOnly bool
 }
 
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
 	path    string
 	options Options
+	named   string // the rendering, see Rendering
 	refer   func(record.Entry) record.References
 	render  func(*record.Package) []byte
 
@@ -153,26 +158,35 @@ type Store struct {
 }
 
 // Open opens the database at path, which it creates if it does not exist, and
-// migrates it to the current schema, after a copy of the file was put beside it. It
-// fails, with a message for the operator, if the file is locked by another process, is
-// not a database of this program, is damaged, or was written by a newer version.
+// migrates it to the current schema, after a copy of the file was put beside it. A
+// file that needs neither that nor another rendering is not written to. It fails, with
+// a message for the operator, if the file is locked by another process, is not a
+// database of this program, is damaged, or was written by a newer version.
 func Open(path string, o Options) (*Store, error) {
 	o = o.withDefaults()
 	s := &Store{path: path, options: o, refer: o.Refer}
 	s.version.wake = make(chan struct{})
 	var err error
-	if s.file, err = openFile(path, o, false); err != nil {
+	if s.file, err = openFile(path, o, o.ReadOnly); err != nil {
 		return nil, err
 	}
 	s.info.Store(&s.file.info)
-	for _, step := range []func() error{
+	steps := []func() error{
 		s.inPlace, // while it waited for the lock, the file may have been replaced
 		func() error { return removeIfThere(compactPath(path)) }, // which a kill has left
 		s.migrate,
 		func() error { return s.view(s.load) },
 		func() error { return s.chooseRendering(o) },
 		s.endCopy,
-	} {
+	}
+	if o.ReadOnly {
+		steps = []func() error{
+			func() error { return s.view(requireSchema) },
+			func() error { return s.view(s.load) },
+			func() error { return s.chooseRendering(o) },
+		}
+	}
+	for _, step := range steps {
 		if err := step(); err != nil {
 			_ = s.file.close()
 			return nil, fmt.Errorf("open the store %s: %w", path, err)
@@ -215,6 +229,8 @@ func referToNothing(e record.Entry) record.References {
 	return record.References{GitHub: state(e.RepoURL), PyPI: state(e.PyPIURL)}
 }
 
+var errEmpty = errors.New("the file is empty; start the daemon, which fills it")
+
 const (
 	smallestFile = 4 * 4096 // bytes, of a database: two meta pages, a freelist, a leaf
 	notOurs      = "this is not a database of pkgmetad, or its first pages are damaged; nothing was changed: move it away, or restore a backup"
@@ -227,6 +243,8 @@ func explainOpen(path string, waited time.Duration, err error) error {
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
 		return fmt.Errorf("open the store %s: another process holds its lock (waited %s)%s; stop that one first, or use another store.path", path, waited, lockHolder(path))
+	case errors.Is(err, errEmpty):
+		return fmt.Errorf("open the store %s: %w", path, err)
 	case errors.Is(err, fs.ErrNotExist):
 		advice = fmt.Sprintf("create the folder %s first", filepath.Dir(path))
 	case errors.Is(err, fs.ErrPermission):
@@ -284,6 +302,9 @@ func (s *Store) Close() error {
 	}
 	return nil
 }
+
+// Rendering returns the name of the rendering that the served packages have.
+func (s *Store) Rendering() string { return s.named }
 
 // Path returns the path that the store was opened with.
 func (s *Store) Path() string { return s.path }

@@ -123,7 +123,7 @@ func (cs *catalogueSync) syncPackages(packages []record.Entry) error {
 				}
 			}
 			maps.Copy(cs.unreferred, w.unreferred)
-			return w.updateReferring()
+			return w.updateReferring(cs.now)
 		})
 		if err != nil {
 			return fmt.Errorf("sync the catalogue: %w", err)
@@ -293,8 +293,9 @@ func (cs *catalogueSync) syncPackage(w *writer, e record.Entry, report *ImportRe
 		return err
 	}
 	imported := false
-	if fetched := cs.fetched[e.ID]; fetched != nil {
-		if imported, err = w.overlay(&next, fetched); err != nil {
+	fetched := cs.fetched[e.ID]
+	if fetched != nil {
+		if imported, err = w.overlay(&next, fetched, cs.now); err != nil {
 			return err
 		}
 	}
@@ -328,7 +329,33 @@ func (cs *catalogueSync) syncPackage(w *writer, e record.Entry, report *ImportRe
 	if old.live {
 		replaced = &old.row
 	}
+	if err := cs.modify(w, replaced, &next, fetched); err != nil {
+		return err
+	}
 	return w.replacePackage(replaced, &next)
+}
+
+// modify dates next, if it is served otherwise than old, which is nil for none: with
+// the time of the site that it was imported from, or with that of the sync.
+func (cs *catalogueSync) modify(w *writer, old, next *row, fetched *record.Package) error {
+	if old != nil {
+		p, err := w.resolve(next)
+		if err != nil {
+			return err
+		}
+		p.LastFetched = old.LastFetched
+		if w.serves(&p, false) {
+			return nil
+		}
+	} else if fetched != nil && fetched.Modified.Equal(next.Modified) {
+		return nil // it comes back as it was when it was imported before
+	}
+	times := []time.Time{cs.now}
+	if fetched != nil && (old == nil || !fetched.Modified.After(time.Now())) {
+		times = []time.Time{fetched.Modified, cs.now}
+	}
+	next.Modified = later(next.Modified, times...)
+	return nil
 }
 
 // prior is what the store holds about an entry before it is synced.
@@ -424,9 +451,6 @@ func (cs *catalogueSync) nextRow(w *writer, e record.Entry, old prior) (next row
 				return next, nil, err
 			}
 		}
-	}
-	if !old.live || !record.SameEntry(&old.row.Entry, &e) {
-		next.Modified = cs.now
 	}
 	if !sameRepo || !sameProject {
 		next.LastFetched = time.Time{}

@@ -23,7 +23,7 @@ const (
 // cmd, and cmd alone the simulator; tests are free.
 var rooms = map[string][]string{
 	"cmd/pkgmetad": {"fetcher", "internal/catalogue", "internal/config", "internal/daemon", "internal/durable", "internal/importer", "internal/record",
-		"internal/sim", "internal/status", "internal/strict", "internal/upstream", "store"},
+		"internal/render", "internal/sim", "internal/status", "internal/strict", "internal/upstream", "store"},
 	"api":                {"internal/record", "internal/render", "internal/snapshot", "internal/status", "internal/web", "store"}, // never a client: reading causes no request
 	"fetcher":            {"github", "internal/record", "internal/upstream", "pypi"},                                              // never the store: it declares what it needs of one
 	"github":             {"internal/record", "internal/upstream"},
@@ -54,7 +54,7 @@ var keepers = map[string][]string{
 	"github.com/google/go-github":  {"github"},
 	"go.etcd.io/bbolt":             {"store", "internal/search"}, // bleve keeps the root of its index in one, and returns its errors
 	"github.com/blevesearch/bleve": {"internal/search"},
-	"github.com/prometheus":       {"internal/daemon"},
+	"github.com/prometheus":        {"internal/daemon"},
 	"github.com/robfig/cron":       {"internal/config", "internal/daemon"},
 	"github.com/coreos/go-systemd": {"internal/daemon"},
 	"github.com/spf13/cobra":       {"cmd/pkgmetad"},

@@ -94,7 +94,7 @@ func testPages(b *tab) {
 		{"/api/v4/packages/failing/", "Failing", []string{"last attempt failed", "It has never answered", "502", "not from all sources yet"}},
 		{"/api/v4/packages/elsewhere/", "Elsewhere", []string{"codeberg.org/people/elsewhere", "Stars\nunknown", "cannot be asked", "there is no repository to ask GitHub about", "0.0"}},
 		{"/api/v4/packages/wide/", wide, []string{"57 commits"}},
-		{"/api/v4/packages/counting/", "Counting", []string{"weekly counts to come", "GitHub has not provided it yet"}},
+		{"/api/v4/packages/counting/", "Counting", []string{"to be asked again soon", "GitHub has not provided it yet"}},
 		{"/api/v4/grids/", "Grids", []string{"Kinds"}},
 		{"/api/v4/grids/kinds/", "Kinds", []string{"7 packages compared", "Lively", "1,234"}},
 		{"/api/v4/categories/", "Categories", []string{"Tool", "Tools"}},

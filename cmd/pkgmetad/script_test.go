@@ -67,8 +67,9 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"get":  scriptGet,
-			"code": scriptCode,
+			"get":    scriptGet,
+			"header": scriptHeader,
+			"code":   scriptCode,
 		},
 	})
 }
@@ -98,6 +99,22 @@ func scriptGet(ts *testscript.TestScript, neg bool, args []string) {
 		last = resp.Status
 	}
 	ts.Fatalf("get %s: %s", args[0], last)
+}
+
+// scriptHeader puts a header of the answer for a URL where stdout of a command would
+// be: header URL NAME FILE.
+func scriptHeader(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: header URL NAME FILE")
+	}
+	resp, err := http.Get(args[0])
+	ts.Check(err)
+	ts.Check(resp.Body.Close())
+	value := resp.Header.Get(args[1])
+	if value == "" {
+		ts.Fatalf("%s: %s has no %s", args[0], resp.Status, args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(value), 0o600))
 }
 
 // scriptCode runs the program and checks its exit code: code 2 serve --flag.

@@ -14,6 +14,8 @@ import (
 	"pkgmetad/internal/config"
 	"pkgmetad/internal/daemon"
 	"pkgmetad/internal/record"
+	"pkgmetad/internal/render"
+	"pkgmetad/store"
 )
 
 func newShowCommand() *cobra.Command {
@@ -33,38 +35,46 @@ func newShowCommand() *cobra.Command {
 			if err != nil {
 				return failed(exitFailed, err)
 			}
-			rec, err := lookUp(cmd.Context(), cfg, args[0])
+			rec, rendering, err := lookUp(cmd.Context(), cfg, args[0])
 			if errors.Is(err, record.ErrNotFound) {
 				err = fmt.Errorf("no package has the slug %q; slugs are those of the catalogue %s", args[0], cfg.Catalogue.Path)
 			}
 			if err != nil {
 				return failed(exitFailed, err)
 			}
-			return failed(exitFailed, show(cmd.OutOrStdout(), cfg, rec, time.Now()))
+			return failed(exitFailed, show(cmd.OutOrStdout(), rendering, rec, time.Now()))
 		},
 	}
 	addConfigFlag(cmd, &path)
 	return cmd
 }
 
-// lookUp gets a record from the daemon or, where none runs, from the store.
-func lookUp(ctx context.Context, cfg *config.Config, slug string) (p record.Package, err error) {
+// lookUp gets a record and how it is rendered from the daemon or, where none runs,
+// from the store, which it only reads.
+func lookUp(ctx context.Context, cfg *config.Config, slug string) (p record.Package, rendering render.Rendering, err error) {
 	if running := daemon.Dial(ctx, cfg); running != nil {
-		return running.Show(ctx, slug)
+		p, err = running.Show(ctx, slug)
+		return p, daemon.Rendering(cfg), err
 	}
 	if _, err := os.Stat(cfg.Store.Path); err != nil {
-		return p, fmt.Errorf("there is no store yet: %w; serve or refresh make it", err)
+		return p, rendering, fmt.Errorf("there is no store yet: %w; serve or refresh make it", err)
 	}
-	st, err := daemon.OpenStore(cfg)
+	st, err := store.Open(cfg.Store.Path, store.Options{
+		ReadOnly: true, LockWait: cfg.Store.LockWait, Render: render.New, Rendering: daemon.Rendering(cfg).Name(),
+	})
 	if err != nil {
-		return p, err
+		return p, rendering, err
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	if rendering, err = render.Parse(st.Rendering()); err != nil {
+		return p, rendering, err
 	}
 	p, err = st.PackageBySlug(slug)
-	return p, errors.Join(err, st.Close())
+	return p, rendering, err
 }
 
-func show(w io.Writer, cfg *config.Config, rec record.Package, now time.Time) error {
-	fmt.Fprintf(w, "%s\n\n", daemon.Rendering(cfg).Record(&rec, 4))
+func show(w io.Writer, rendering render.Rendering, rec record.Package, now time.Time) error {
+	fmt.Fprintf(w, "%s\n\n", rendering.Record(&rec, 4))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "source\tstate\tlast attempt\tlast success\tnext due\tfailures")
 	sources := []struct {

@@ -20,15 +20,15 @@ import (
 // fetched of them, none falls due, and made again they are the same.
 func TestGenerate(t *testing.T) {
 	now := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
-	t0 := taxonomy{
+	g0 := groups{
 		categories: []record.Category{{ID: 1, Slug: "apps"}, {ID: 2, Slug: "frameworks"}},
 		grids:      []record.Grid{{ID: 5, Slug: "forms"}, {ID: 6, Slug: "search"}, {ID: 9, Slug: "cms"}},
 	}
 	const n = 300
-	c := record.Catalogue{Categories: t0.categories, Grids: t0.grids}
+	c := record.Catalogue{Categories: g0.categories, Grids: g0.grids}
 	var recs, again []record.Package
 	for i := range n {
-		recs, again = append(recs, generate(i, t0, now)), append(again, generate(i, t0, now))
+		recs, again = append(recs, generate(i, g0, now)), append(again, generate(i, g0, now))
 		c.Packages = append(c.Packages, recs[i].Entry)
 	}
 	if diff := cmp.Diff(recs, again); diff != "" {

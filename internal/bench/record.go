@@ -11,15 +11,15 @@ import (
 
 const firstGenerated = 10_000_000 // id, higher than any of the simulator's
 
-// taxonomy is what the simulator's catalogue has besides packages.
-type taxonomy struct {
+// groups are what the simulator's catalogue sorts packages by.
+type groups struct {
 	categories []record.Category
 	grids      []record.Grid
 }
 
 // generate returns package number n as if fetched at now, of the size and shape of
 // real records. It is the same for the same arguments.
-func generate(n int, t taxonomy, now time.Time) record.Package {
+func generate(n int, g groups, now time.Time) record.Package {
 	r := rand.New(rand.NewPCG(uint64(n), 7))
 	name := fmt.Sprintf("django-%s-%s-%d", word(r), word(r), n)
 	if r.IntN(4) == 0 {
@@ -28,13 +28,13 @@ func generate(n int, t taxonomy, now time.Time) record.Package {
 	owner := login(r)
 	rec := record.Package{Entry: record.Entry{
 		ID: firstGenerated + n, Slug: name, Title: name,
-		Category: t.categories[min(int(r.ExpFloat64()*0.7), len(t.categories)-1)].ID,
+		Category: g.categories[min(int(r.ExpFloat64()*0.7), len(g.categories)-1)].ID,
 		RepoURL:  new("https://github.com/" + owner + "/" + name),
 		PyPIURL:  new("https://pypi.org/project/" + name + "/"),
 		Created:  ago(r, now, 14*365),
 	}}
 	for range r.IntN(5) {
-		if grid := t.grids[r.IntN(len(t.grids))].ID; len(rec.Grids) == 0 || rec.Grids[len(rec.Grids)-1] < grid {
+		if grid := g.grids[r.IntN(len(g.grids))].ID; len(rec.Grids) == 0 || rec.Grids[len(rec.Grids)-1] < grid {
 			rec.Grids = append(rec.Grids, grid) // ascending, and so without duplicates
 		}
 	}

@@ -114,17 +114,17 @@ func (s site) generateCatalogue(n int) error {
 	if err != nil {
 		return err
 	}
-	var t taxonomy
+	var g groups
 	for line := range bytes.Lines(world) {
 		var kind struct{ Kind string }
 		err := json.Unmarshal(line, &kind)
 		switch kind.Kind {
 		case "category":
-			t.categories = append(t.categories, record.Category{})
-			err = errors.Join(err, json.Unmarshal(line, &t.categories[len(t.categories)-1]))
+			g.categories = append(g.categories, record.Category{})
+			err = errors.Join(err, json.Unmarshal(line, &g.categories[len(g.categories)-1]))
 		case "grid":
-			t.grids = append(t.grids, record.Grid{})
-			err = errors.Join(err, json.Unmarshal(line, &t.grids[len(t.grids)-1]))
+			g.grids = append(g.grids, record.Grid{})
+			err = errors.Join(err, json.Unmarshal(line, &g.grids[len(g.grids)-1]))
 		}
 		if err != nil {
 			return fmt.Errorf("read the simulator's catalogue: %w", err)
@@ -142,7 +142,7 @@ func (s site) generateCatalogue(n int) error {
 	recs := make([]record.Package, n)
 	entries := make([]record.Entry, n)
 	for i := range recs {
-		recs[i] = generate(i, t, now)
+		recs[i] = generate(i, g, now)
 		entries[i] = recs[i].Entry
 		if err := lines.Encode(entries[i]); err != nil {
 			return err
@@ -158,7 +158,7 @@ func (s site) generateCatalogue(n int) error {
 	if err != nil {
 		return err
 	}
-	_, err = st.Import(record.Catalogue{Categories: t.categories, Grids: t.grids, Packages: entries}, recs, now)
+	_, err = st.Import(record.Catalogue{Categories: g.categories, Grids: g.grids, Packages: entries}, recs, now)
 	return errors.Join(err, st.Close())
 }
 

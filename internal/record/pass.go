@@ -7,7 +7,7 @@ type Tally struct {
 	Asked     int `json:"asked"`     // the sum of the following
 	Fresh     int `json:"fresh"`     // answered with data
 	Unchanged int `json:"unchanged"` // answered that nothing changed
-	Pending   int `json:"pending"`   // a part is still being computed upstream; the old value stays
+	Pending   int `json:"pending"`   // an answer left something open: a part is being computed, contradicts another, or is older than what is known; the old value stays
 	Failed    int `json:"failed"`
 	Gone      int `json:"gone"`      // not found, or taken down
 	Deferred  int `json:"deferred"`  // not asked because of a rate limit; due when it ends

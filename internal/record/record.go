@@ -123,7 +123,7 @@ const (
 	StateUnsupported State = "unsupported" // it names one that cannot be fetched
 	StateNew         State = "new"         // not fetched yet
 	StateOK          State = "ok"
-	StatePending     State = "pending" // answered, except for a part that the upstream is still computing
+	StatePending     State = "pending" // answered, but a part is still being computed, contradicts another, or is older than what is known; that part stays as it was
 	StateFailed      State = "failed"  // the last attempt failed; the data is from the last success
 	StateGone        State = "gone"    // not found upstream; the data is from the last success
 	StateBlocked     State = "blocked" // taken down upstream; the data is from the last success
@@ -143,7 +143,7 @@ type Status struct {
 	Failures     int               `json:"failures,omitempty"`     // consecutive attempts without success
 	FailingSince time.Time         `json:"failing_since,omitzero"` // time of the first of them; zero if there are none
 	Imported     bool              `json:"imported,omitempty"`     // the attempts were made by another site
-	Pending      int               `json:"pending,omitempty"`      // consecutive attempts that found a part still being computed
+	Pending      int               `json:"pending,omitempty"`      // consecutive attempts that ended in StatePending
 	LastError    string            `json:"last_error,omitempty"`   // of the last attempt, for people; "" after a success
 	Note         string            `json:"note,omitempty"`         // a lasting limitation, such as a list too long to fetch
 	Tags         map[string]string `json:"tags,omitempty"`         // validators (ETags), by the client's name for each response

@@ -20,6 +20,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -77,10 +78,23 @@ func New(dir string, s Store, r render.Rendering, log zerolog.Logger) (*Follower
 	}
 	f := &Follower{
 		dir: dir, store: s, base: base, log: log, missing: make(chan struct{}, 1),
-		kind: strconv.FormatUint(xxhash.Sum64String(r.Name()), 16),
+		kind: kindOf(r),
 	}
 	f.find()
 	return f, nil
+}
+
+// kindOf names what the content of a snapshot depends on besides the sequence: the
+// format of the records, the time zone and the base of the links. The text that is
+// hashed has the form that the program of the store's schema 2 hashed, whose
+// renderings also had http.max_limit in their name, by default 1000. So a snapshot
+// from before the migration has the same name after it, and readers are not sent the
+// same bytes again.
+func kindOf(r render.Rendering) string {
+	format, rest, _ := strings.Cut(r.Name(), " ")
+	zone, base, _ := strings.Cut(rest, " ")
+	text := strings.TrimPrefix(format, "v") + " " + zone + " 1000 " + base + "\n" + base
+	return strconv.FormatUint(xxhash.Sum64String(text), 16)
 }
 
 // Base returns what stands before the path of the links in the snapshot.

@@ -3,6 +3,7 @@ package snapshot
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -12,7 +13,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	_ "time/tzdata"
 
+	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/rs/zerolog"
 
@@ -174,6 +177,54 @@ func TestRestart(t *testing.T) {
 	}
 	if _, _, err := other.Open(""); !errors.Is(err, ErrNone) {
 		t.Errorf("of another rendering: %v", err)
+	}
+}
+
+// TestRestartAfterMigration: a snapshot that the program of schema 2 made is served
+// under the name that it had there.
+func TestRestartAfterMigration(t *testing.T) {
+	packed, err := os.Open("../../store/testdata/schema2.db.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer packed.Close()
+	unzip, err := gzip.NewReader(packed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := io.ReadAll(unzip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, dir := filepath.Join(t.TempDir(), "store.db"), t.TempDir()
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rendering := render.Rendering{Zone: berlin, Base: "https://packages.example.org"}
+	s, err := store.Open(path, store.Options{Render: render.New, Rendering: rendering.Name(), Rerender: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	name := fmt.Sprintf("%d-e967a004277f0dd7", s.Sequence())
+	for _, c := range codings {
+		if err := os.WriteFile(filepath.Join(dir, stem+name+extension+c.suffix), []byte("as it was"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := New(dir, s, rendering, zerolog.New(zerolog.NewTestWriter(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Make(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got, info := read(t, f, ""); got != "as it was" || info.Name != name {
+		t.Errorf("served is %q, not the snapshot %q", info.Name, name)
 	}
 }
 

@@ -64,8 +64,8 @@ type chartMonth struct {
 // commit of that day itself. An answer of "not modified" dates the counts as well:
 // had a commit moved to another week, the answer would have been a new one. So
 // with the last success on day D, week i of n (from 0) begins at D's midnight less
-// 7·(n−i) days. While GitHub computes newer counts or fails in part, the counts may
-// be from an earlier day than the last success; the page says so.
+// 7·(n−i) days. While GitHub computes newer counts, contradicts itself or fails in
+// part, the counts may be from an earlier day than the last success; the page says so.
 func newChart(rec *record.Package) *chart {
 	counts := rec.Repo.Commits52
 	if len(counts) == 0 {
@@ -111,7 +111,7 @@ func newChart(rec *record.Package) *chart {
 	c.Months = months(begin, end)
 	switch {
 	case rec.GitHub.State == record.StatePending:
-		c.Doubt = "GitHub is still computing newer counts; these are from an earlier answer, so the weeks may have begun some days earlier."
+		c.Doubt = "GitHub's last answer left something open, so these counts may be from an earlier one, and the weeks may have begun some days earlier."
 	case rec.GitHub.State.Fetchable() && rec.GitHub.Failures > 0 && rec.GitHub.LastAttempt.After(rec.GitHub.LastSuccess):
 		c.Doubt = "The last request to GitHub failed; the weeks are those before the last success."
 	}

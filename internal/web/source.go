@@ -14,7 +14,7 @@ func stateWords(s record.State) string {
 	case record.StateOK:
 		return "answers"
 	case record.StatePending:
-		return "answers, weekly counts to come"
+		return "answers, to be asked again soon"
 	case record.StateFailed:
 		return "last attempt failed"
 	case record.StateGone:
