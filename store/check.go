@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -131,7 +132,7 @@ func (c *checker) content(o Options) (err error) {
 // live returns the row of a package. damaged says that there is one, and it cannot be read.
 func (c *checker) live(id int) (r row, found, damaged bool) {
 	r, err := getRow(c.tx, id)
-	return r, err == nil, err != nil && err != ErrNotFound
+	return r, err == nil, err != nil && !errors.Is(err, ErrNotFound)
 }
 
 func (c *checker) row(k, v []byte) {
@@ -169,7 +170,7 @@ func (c *checker) row(k, v []byte) {
 		c.find("%s: not what the sources of the package say", place(bucketStates, id))
 	}
 	switch served, err := getServed(c.tx, id); {
-	case err == ErrNotFound:
+	case errors.Is(err, ErrNotFound):
 		c.find("%s: missing", place(bucketServed, id))
 	case err != nil: // found when served is checked
 	case !shared && !bytes.Equal(served.Body, c.render(&p)):
@@ -239,7 +240,7 @@ func (c *checker) due(k, _ []byte) {
 		return
 	}
 	s, err := getSource(c.tx, record.Key(k[8:]))
-	if err == ErrNotFound || err == nil && !bytes.Equal(dueKey(&s), k) {
+	if errors.Is(err, ErrNotFound) || err == nil && !bytes.Equal(dueKey(&s), k) {
 		c.find("due/%s: not when the source is due", k[8:])
 	}
 }
@@ -265,7 +266,7 @@ func (c *checker) slug(k, v []byte) {
 func (c *checker) change(k, v []byte) {
 	c.numbered(bucketChanges, k)
 	s, err := getServed(c.tx, int(number(v)))
-	if err == ErrNotFound || err == nil && s.Sequence != number(k) {
+	if errors.Is(err, ErrNotFound) || err == nil && s.Sequence != number(k) {
 		c.find("%s: not the last change of the package %d", placeOf(bucketChanges, k), number(v))
 	}
 }

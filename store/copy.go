@@ -92,7 +92,7 @@ func (s *Store) endCopy() error {
 		if err := s.write(func(w *writer) error {
 			for _, id := range ids {
 				p, err := s.findServed(w.Tx, id)
-				if errors.Is(err, errDamaged) || err == ErrNotFound {
+				if errors.Is(err, errDamaged) || errors.Is(err, ErrNotFound) {
 					continue // the next sync repairs it
 				}
 				if err == nil {

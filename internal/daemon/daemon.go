@@ -152,17 +152,23 @@ func (d *Daemon) watch(version string) (err error) {
 			d.pinger.tell(report)
 		}
 	}
+	d.metrics.registry.MustRegister(collector{d})
+	return d.recallSuccess()
+}
+
+// recallSuccess has the metrics tell the last success of an earlier run.
+func (d *Daemon) recallSuccess() error {
 	passes, err := d.refresher.store.Passes(time.Now().Add(-status.PassesShown))
 	if err != nil {
 		return err
 	}
 	for i := range passes { // the latest first
-		if passResult(&passes[i]) == passOK {
-			d.metrics.succeeded(passes[i].Started.Add(passes[i].Duration()))
+		ended := passes[i].Started.Add(passes[i].Duration())
+		if passResult(&passes[i]) == passOK && !ended.After(time.Now()) { // by a clock that was ahead, it is no news of now
+			d.metrics.succeeded(ended)
 			break
 		}
 	}
-	d.metrics.registry.MustRegister(collector{d})
 	return nil
 }
 

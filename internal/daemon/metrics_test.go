@@ -279,6 +279,69 @@ func TestMetricsOfFault(t *testing.T) {
 	x.stop(d, ended)
 }
 
+// TestMetricsOfErrors: a pass on schedule that could not begin is told, a mistake in
+// what a person asked for is not.
+func TestMetricsOfErrors(t *testing.T) {
+	x := newTrial(t)
+	var told []string
+	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		told = append(told, r.URL.Path+" "+string(body))
+	}))
+	defer hook.Close()
+	x.cfg.Notify.PingURL = config.NewSecret(hook.URL + "/canary")
+	d, err := New(x.options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.refresher.refresh(t.Context(), Selection{Slugs: []string{"nothing"}}, nil); err == nil {
+		t.Error("there is no such package")
+	}
+	if err := d.refresher.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	d.refresher.passes(t.Context())
+	ctx, cancel := context.WithCancel(t.Context())
+	d.pinger.ended = func(bool) { cancel() }
+	d.pinger.run(ctx)
+	if len(told) != 1 || !strings.HasPrefix(told[0], "/canary/fail ") || told[0] == "/canary/fail " {
+		t.Errorf("told %q", told)
+	}
+	w := httptest.NewRecorder()
+	d.metrics.handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	if text := w.Body.String(); value(t, text, `pkgmetad_passes_total{result="error"}`) != 1 || value(t, text, `pkgmetad_passes_total{result="ok"}`) != 0 {
+		t.Error("the pass is not told as it was")
+	}
+	d.Stop()
+	_ = d.Run()
+}
+
+// TestSuccessOfAClockAhead: a restart does not take a success that is still ahead for a
+// recent one.
+func TestSuccessOfAClockAhead(t *testing.T) {
+	x := newTrial(t)
+	d, err := New(x.options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	well := time.Now().Add(-time.Hour).UTC().Truncate(time.Second)
+	for _, at := range []time.Time{well, time.Now().Add(10 * time.Hour)} {
+		if err := d.refresher.store.LogPass(record.Pass{Started: at}, time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.recallSuccess(); err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	d.metrics.handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	if got := value(t, w.Body.String(), "pkgmetad_last_success_timestamp_seconds"); got != float64(well.Unix()) {
+		t.Errorf("the last success is %v, not %d", got, well.Unix())
+	}
+	d.Stop()
+	_ = d.Run()
+}
+
 // TestMetricsOfClosedStore: what cannot be read is left out, the rest is told.
 func TestMetricsOfClosedStore(t *testing.T) {
 	x := newTrial(t)

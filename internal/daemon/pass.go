@@ -22,6 +22,7 @@ func (r *refresher) passes(ctx context.Context) (resume time.Time) {
 	defer r.compactIfWorth()
 	for r.paused.Load() == nil {
 		report, err := r.pass(ctx)
+		r.tellPass(report, err, true)
 		resume = report.Resume()
 		if err != nil || ctx.Err() != nil || resume.IsZero() || resume.After(time.Now()) {
 			return resume
@@ -39,7 +40,7 @@ func (r *refresher) pass(ctx context.Context) (record.Pass, error) {
 	r.passSince.Store(&now)
 	defer func() { r.passSince.Store(nil); r.passProgress.Store(nil) }()
 	report, err := r.fetcher.RefreshDue(ctx, func(p fetcher.Progress) { r.passProgress.Store(&p) })
-	r.endPass(report, err, true)
+	r.endPass(report, err)
 	return report, err
 }
 
@@ -56,19 +57,17 @@ func (r *refresher) refresh(ctx context.Context, which Selection, progress func(
 	default:
 		report, err = r.fetcher.RefreshDue(ctx, progress)
 	}
-	r.endPass(report, err, false)
+	r.endPass(report, err)
+	r.tellPass(report, err, false)
 	return report, err
 }
 
 // endPass does what follows every pass: it stores the report, which /status/ shows,
 // and forgets the deletions that the feed has listed for long enough. Readers need
 // nothing from here: snapshot and search follow the store.
-func (r *refresher) endPass(report record.Pass, passErr error, scheduled bool) {
+func (r *refresher) endPass(report record.Pass, passErr error) {
 	now := time.Now()
 	r.health.tell()
-	if r.onPass != nil && !report.Started.IsZero() { // else none has begun
-		r.onPass(&report, scheduled)
-	}
 	if report.Asked > 0 || passErr != nil { // else nothing was due: no news
 		if err := r.store.LogPass(report, now.Add(-status.PassesShown)); err != nil && passErr == nil {
 			r.log.Error().Err(err).Msg("/status/ will not list the pass that ended now")
@@ -80,6 +79,18 @@ func (r *refresher) endPass(report record.Pass, passErr error, scheduled bool) {
 	if err := r.store.Forget(now.Add(-r.cfg().Store.KeepDeletions)); err != nil {
 		r.log.Error().Err(err).Msg("old deletions stay in the feed of changes until the next pass")
 	}
+}
+
+// tellPass tells onPass how a pass ended. One on schedule that could not begin has
+// ended too; on demand that is an answer to whoever asked.
+func (r *refresher) tellPass(report record.Pass, passErr error, scheduled bool) {
+	if r.onPass == nil || report.Started.IsZero() && !scheduled {
+		return
+	}
+	if passErr != nil && report.Error == "" {
+		report.Error = passErr.Error()
+	}
+	r.onPass(&report, scheduled)
 }
 
 // activity tells /status/ what the store does not know: what runs, what comes next,
