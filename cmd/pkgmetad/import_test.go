@@ -431,9 +431,10 @@ func TestImportReadsAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	proxy := httputil.NewSingleHostReverseProxy(root)
-	whole, asked := false, 0
+	whole, asked, meanwhile := false, 0, func() {}
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked++
+		meanwhile()
 		if r.URL.Path == "/api/v4/packages/" && !whole {
 			w.Header().Set("Content-Type", "application/json")
 			fmt.Fprint(w, `{"count":0,"next":null,"previous":null,"results":[]}`)
@@ -466,13 +467,24 @@ func TestImportReadsAgain(t *testing.T) {
 		t.Errorf("after %d requests it says: %s", asked, said)
 	}
 
-	// A catalogue that cannot be written, as its folder is yet to be made.
+	// A folder of the catalogue that is yet to be made is told of before anything is asked.
 	q := newPlace(t, "sub/catalogue.yaml")
 	asked = 0
-	q.imports(1, source)
-	if err := os.Mkdir(q.path("sub"), 0o755); err != nil {
-		t.Fatal(err)
+	if said := q.imports(1, source); asked != 0 || !strings.Contains(said, "sub cannot be written to") {
+		t.Errorf("after %d requests it says: %s", asked, said)
 	}
+	makeFolder := func() {
+		if err := os.Mkdir(q.path("sub"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	makeFolder()
+
+	// A catalogue that cannot be written, as its folder has gone meanwhile.
+	meanwhile = func() { _ = os.Remove(q.path("sub")) }
+	q.imports(1, source)
+	meanwhile = func() {}
+	makeFolder()
 	if said := q.imports(0, source); asked != 4 || !strings.Contains(said, "going on with the import") {
 		t.Errorf("after %d requests it says: %s", asked, said)
 	}
