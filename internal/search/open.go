@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -294,8 +295,9 @@ func (x *Index) use(f func(bleve.Index) error) error {
 }
 
 // guard turns a panic of bleve, which is its answer to a damaged file, into an
-// error.
+// error, and so the fault of reading a file that became shorter while it was mapped.
 func guard(f func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%w: %v", errDamaged, p)
