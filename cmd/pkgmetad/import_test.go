@@ -431,9 +431,10 @@ func TestImportReadsAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	proxy := httputil.NewSingleHostReverseProxy(root)
-	whole, asked := false, 0
+	whole, asked, meanwhile := false, 0, func() {}
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked++
+		meanwhile()
 		if r.URL.Path == "/api/v4/packages/" && !whole {
 			w.Header().Set("Content-Type", "application/json")
 			fmt.Fprint(w, `{"count":0,"next":null,"previous":null,"results":[]}`)
@@ -466,17 +467,27 @@ func TestImportReadsAgain(t *testing.T) {
 		t.Errorf("after %d requests it says: %s", asked, said)
 	}
 
-	// A catalogue that cannot be written, as its folder is yet to be made, is no reason
-	// to read a site first.
+	// A folder of the catalogue that is yet to be made is reported before anything is asked.
 	q := newPlace(t, "sub/catalogue.yaml")
 	asked = 0
-	if said := q.imports(1, source); asked != 0 || !strings.Contains(said, "sub") {
+	if said := q.imports(1, source); asked != 0 || !strings.Contains(said, "sub cannot be written to") {
 		t.Errorf("after %d requests it says: %s", asked, said)
 	}
-	if err := os.Mkdir(q.path("sub"), 0o755); err != nil {
-		t.Fatal(err)
+	makeFolder := func() {
+		if err := os.Mkdir(q.path("sub"), 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
-	q.imports(0, source)
+	makeFolder()
+
+	// A catalogue that cannot be written, as its folder has gone meanwhile.
+	meanwhile = func() { _ = os.Remove(q.path("sub")) }
+	q.imports(1, source)
+	meanwhile = func() {}
+	makeFolder()
+	if said := q.imports(0, source); asked != 4 || !strings.Contains(said, "resuming the import") {
+		t.Errorf("after %d requests it says: %s", asked, said)
+	}
 }
 
 // TestImportUnsettled: a site that never holds still is imported, and not with exit code 0.

@@ -287,3 +287,23 @@ func FuzzSearch(f *testing.F) {
 }
 
 var _ Source = (*store.Store)(nil)
+
+// TestCutShortWhileOpen: a search in files that became shorter fails, or finds what is
+// left; it does not end the program.
+func TestCutShortWhileOpen(t *testing.T) {
+	dir, source := built(t)
+	x := open(t, dir, source)
+	if len(ids(t, x, "xxx")) == 0 {
+		t.Fatal("nothing is found")
+	}
+	for _, path := range segments(t, dir) {
+		if err := os.Truncate(path, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, query := range []string{"all of them", "xxx", "xxxxxxx", "x"} {
+		if hits, err := x.Search(t.Context(), query, 20); err != nil && !errors.Is(err, errDamaged) {
+			t.Errorf("%s: %v, %v", query, hits, err)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -295,8 +296,10 @@ func (x *Index) use(f func(bleve.Index) error) error {
 	return guard(func() error { return f(x.index) })
 }
 
-// guard turns a panic into an error: bleve panics on damaged files.
+// guard turns a panic into an error: bleve panics on damaged files, and reading a file
+// that became shorter while it was mapped is a fault.
 func guard(f func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%w: %v", errDamaged, p)
