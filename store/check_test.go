@@ -283,6 +283,9 @@ func TestFeedOfRestoredCopy(t *testing.T) {
 	must(t, s.Close())
 	must(t, os.WriteFile(s.Path(), copied.Bytes(), 0o600))
 	must(t, store.MarkCopy(s.Path()))
+	if info, err := os.Stat(s.Path()); err != nil || info.Size() > int64(copied.Len())+8*4096 {
+		t.Errorf("the mark makes %d bytes of %d, %v", info.Size(), copied.Len(), err)
+	}
 
 	s = open(t, s.Path(), store.Options{})
 	for stars := 7; stars < 12; stars++ {

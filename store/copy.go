@@ -63,10 +63,25 @@ func MarkCopy(path string) error {
 		}
 		return meta.Put(keyCopy, nil)
 	})
-	if err = errors.Join(err, f.close()); err != nil {
+	if err = errors.Join(err, f.close()); err == nil {
+		err = trim(path)
+	}
+	if err != nil {
 		return fmt.Errorf("mark the copy %s: %w", path, err)
 	}
 	return nil
+}
+
+// trim cuts off what of a closed file is not in use: bbolt makes it longer in large steps.
+func trim(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	if needed := bytesInUse(f); needed > 0 {
+		err = errors.Join(f.Truncate(needed), f.Sync())
+	}
+	return errors.Join(err, f.Close())
 }
 
 // endCopy begins the feed of a copy anew: with sequences that the store it is of cannot

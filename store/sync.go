@@ -22,7 +22,7 @@ type SyncReport struct {
 
 // syncChunk is how many packages one transaction writes at most, in a sync and
 // wherever else all packages are written.
-const syncChunk = 10_000
+var syncChunk = 10_000
 
 // SyncCatalogue makes the store hold what the catalogue declares. New packages
 // appear and are due at once; changed ones keep their fetched half, and a source

@@ -121,7 +121,7 @@ func (h *health) writable() error {
 func (h *health) run(ctx context.Context, recovered func()) {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
-	probed := time.Now()
+	failed, probed := false, time.Now()
 	for {
 		select {
 		case <-ctx.Done():
@@ -129,13 +129,16 @@ func (h *health) run(ctx context.Context, recovered func()) {
 		case <-ticker.C:
 		}
 		h.tell()
-		if !h.failsToWrite() {
+		switch now := h.failsToWrite(); {
+		case now && !failed:
+			failed, probed = true, time.Now()
+		case now && time.Since(probed) >= probeEvery:
 			probed = time.Now()
-		} else if time.Since(probed) >= probeEvery {
-			probed = time.Now()
-			if h.writable() == nil {
-				recovered()
-			}
+			_ = h.writable() // which tells how that went
+		}
+		if failed && !h.failsToWrite() {
+			failed = false
+			recovered()
 		}
 	}
 }

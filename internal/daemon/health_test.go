@@ -1,13 +1,18 @@
 package daemon
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"pkgmetad/fetcher"
 	"pkgmetad/internal/config"
@@ -333,4 +338,77 @@ func TestWorthCompacting(t *testing.T) {
 			t.Errorf("%d of %d free: %t", test.free, test.size, got)
 		}
 	}
+}
+
+// TestHealthLooksByItself: what begins and ends while no pass runs is told of once each,
+// and what waited for writes to work is woken.
+func TestHealthLooksByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st, err := store.Open(filepath.Join(t.TempDir(), "test.db"), store.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer st.Close()
+		x := &trial{t: t, log: new(lines)}
+		h := newHealth(st, zerolog.New(x.log))
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		recovered := 0
+		running.Go(func() { h.run(ctx, func() { recovered++ }) })
+		if err := os.Rename(st.Path(), st.Path()+".moved"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		if x.logged("store_file", "error") != 1 || recovered != 0 {
+			t.Errorf("recovered %d times; the log:\n%s", recovered, x.log)
+		}
+		if err := os.Rename(st.Path()+".moved", st.Path()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		if x.logged("store_file", "works again") != 1 || recovered != 1 {
+			t.Errorf("recovered %d times; the log:\n%s", recovered, x.log)
+		}
+		cancel()
+		running.Wait()
+	})
+}
+
+// TestBackupThatFails is a problem until one is made, and is tried again each hour.
+func TestBackupThatFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := config.Default()
+		cfg.Store.Path = filepath.Join(t.TempDir(), "test.db")
+		cfg.Store.Backup = config.Backup{Folder: filepath.Join(t.TempDir(), "not yet", "backups"), Keep: 3}
+		st, err := OpenStore(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer st.Close()
+		x := &trial{t: t, log: new(lines)}
+		b := &backups{cfg: cfg, store: st, health: newHealth(st, zerolog.New(x.log)), log: zerolog.New(x.log), location: time.UTC}
+		if b.schedule, err = config.ParseSchedule("@daily", time.UTC); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { b.run(ctx) })
+		time.Sleep(5*time.Hour + time.Second)
+		if p := b.health.problems(); len(p) != 1 || p[0].Kind != problemBackup || x.logged("backup", "not yet", "error") != 1 {
+			t.Errorf("problems %+v; the log:\n%s", p, x.log)
+		}
+		if err := os.Mkdir(filepath.Dir(cfg.Store.Backup.Folder), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		if p := b.health.problems(); len(p) != 0 || x.logged("backup made") != 1 || x.logged("works again") != 1 {
+			t.Errorf("problems %+v; the log:\n%s", p, x.log)
+		}
+		time.Sleep(10 * 24 * time.Hour)
+		if n := x.logged("backup made"); n != 11 || len(b.list()) != 3 {
+			t.Errorf("%d backups in 10 days, of which there are %q", n, b.list())
+		}
+		cancel()
+		running.Wait()
+	})
 }
