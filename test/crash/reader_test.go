@@ -145,15 +145,17 @@ func (r *reader) verify(t *testing.T, base string) {
 	must(t, err)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	there := map[int]bool{}
-	for _, x := range all.Changes {
-		there[x.ID] = true
+	now := map[int]told{}
+	for _, x := range all.Changes { // a package that came back is listed as it left, then as it is
+		now[x.ID] = x
+	}
+	for _, x := range now {
 		if err := r.compare(x); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for id, x := range r.copy {
-		if x.live() && !there[id] {
+		if _, there := now[id]; x.live() && !there {
 			t.Fatalf("%s has been lost; it was at change %d:\n%s", x.fields.Slug, x.Sequence, x.Record)
 		}
 	}
