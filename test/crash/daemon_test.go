@@ -1,6 +1,6 @@
-// Package crash kills, starves and cuts off the built program, and looks whether
-// what it has ever told a reader is still there. Its tests need nothing to be said
-// of the inside of the program: they read what any reader reads.
+// Package crash kills the built program, makes its writes fail, fills its disk and cuts
+// its power, and checks that everything it ever told a reader is still there. The tests
+// see what readers and operators see: HTTP, the commands, the log, the database file.
 package crash
 
 import (
@@ -220,6 +220,11 @@ func (s *site) start(t *testing.T) *daemon {
 		close(d.ended)
 	}()
 	t.Cleanup(func() {
+		select {
+		case <-d.ended:
+			return
+		default:
+		}
 		_ = d.process.Process.Kill()
 		<-d.ended
 		if t.Failed() {

@@ -63,7 +63,7 @@ func TestSoak(t *testing.T) {
 	if stats.Violations > 0 {
 		t.Errorf("%d requests violated a limit of GitHub or PyPI: %v", stats.Violations, stats.LastViolations)
 	}
-	t.Logf("%s: the world %.1f years older; done: %s", time.Since(s.began).Round(time.Second), stats.Now.Sub(time.Now()).Hours()/24/365, tally(s.done))
+	t.Logf("%s: the world %.1f years older; done: %s", time.Since(s.began).Round(time.Second), time.Until(stats.Now).Hours()/24/365, tally(s.done))
 	t.Logf("%s, %d pages read; %d requests to GitHub, %d charged, %d to PyPI, %d violations; %s; %d fields of %d packages as GitHub and PyPI say; lost: nothing",
 		s.reader.figures(), s.pages.Load(), stats.GitHub.Requests, stats.GitHub.Charged, stats.PyPI.Requests, stats.Violations, flat, compared, len(s.world.Catalogue().Packages))
 }
