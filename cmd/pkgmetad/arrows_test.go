@@ -46,6 +46,7 @@ var rooms = map[string][]string{
 	"internal/strict/stricttest": {"internal/strict"},                    // for tests
 	"internal/upstream":          {},                                     // a leaf
 	"internal/web":               {"internal/record", "internal/status"}, // neither routes nor store
+	"test/crash":                 {},                                     // tests alone
 }
 
 // keepers are the libraries that one room, seldom two, hides from all others. A
