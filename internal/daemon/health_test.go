@@ -359,6 +359,7 @@ func TestHealthLooksByItself(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if x.logged("store_file", "error") != 1 || recovered != 0 {
 			t.Errorf("recovered %d times; the log:\n%s", recovered, x.log)
 		}
@@ -366,6 +367,7 @@ func TestHealthLooksByItself(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if x.logged("store_file", "works again") != 1 || recovered != 1 {
 			t.Errorf("recovered %d times; the log:\n%s", recovered, x.log)
 		}
@@ -394,6 +396,7 @@ func TestBackupThatFails(t *testing.T) {
 		var running sync.WaitGroup
 		running.Go(func() { b.run(ctx) })
 		time.Sleep(5*time.Hour + time.Second)
+		synctest.Wait()
 		if p := b.health.problems(); len(p) != 1 || p[0].Kind != problemBackup || x.logged("backup", "not yet", "error") != 1 {
 			t.Errorf("problems %+v; the log:\n%s", p, x.log)
 		}
@@ -401,10 +404,12 @@ func TestBackupThatFails(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if p := b.health.problems(); len(p) != 0 || x.logged("backup made") != 1 || x.logged("works again") != 1 {
 			t.Errorf("problems %+v; the log:\n%s", p, x.log)
 		}
 		time.Sleep(10 * 24 * time.Hour)
+		synctest.Wait()
 		if n := x.logged("backup made"); n != 11 || len(b.list()) != 3 {
 			t.Errorf("%d backups in 10 days, of which there are %q", n, b.list())
 		}
