@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -353,23 +354,23 @@ func TestHealthLooksByItself(t *testing.T) {
 		h := newHealth(st, zerolog.New(x.log))
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
-		recovered := 0
-		running.Go(func() { h.run(ctx, func() { recovered++ }) })
+		var recovered atomic.Int64
+		running.Go(func() { h.run(ctx, func() { recovered.Add(1) }) })
 		if err := os.Rename(st.Path(), st.Path()+".moved"); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if x.logged("store_file", "error") != 1 || recovered != 0 {
-			t.Errorf("recovered %d times; the log:\n%s", recovered, x.log)
+		if x.logged("store_file", "error") != 1 || recovered.Load() != 0 {
+			t.Errorf("recovered %d times; the log:\n%s", recovered.Load(), x.log)
 		}
 		if err := os.Rename(st.Path()+".moved", st.Path()); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if x.logged("store_file", "works again") != 1 || recovered != 1 {
-			t.Errorf("recovered %d times; the log:\n%s", recovered, x.log)
+		if x.logged("store_file", "works again") != 1 || recovered.Load() != 1 {
+			t.Errorf("recovered %d times; the log:\n%s", recovered.Load(), x.log)
 		}
 		cancel()
 		running.Wait()
