@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -353,21 +354,23 @@ func TestHealthLooksByItself(t *testing.T) {
 		h := newHealth(st, zerolog.New(x.log))
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
-		recovered := 0
-		running.Go(func() { h.run(ctx, func() { recovered++ }) })
+		var recovered atomic.Int64
+		running.Go(func() { h.run(ctx, func() { recovered.Add(1) }) })
 		if err := os.Rename(st.Path(), st.Path()+".moved"); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)
-		if x.logged("store_file", "error") != 1 || recovered != 0 {
-			t.Errorf("recovered %d times; the log:\n%s", recovered, x.log)
+		synctest.Wait()
+		if x.logged("store_file", "error") != 1 || recovered.Load() != 0 {
+			t.Errorf("recovered %d times; the log:\n%s", recovered.Load(), x.log)
 		}
 		if err := os.Rename(st.Path()+".moved", st.Path()); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)
-		if x.logged("store_file", "works again") != 1 || recovered != 1 {
-			t.Errorf("recovered %d times; the log:\n%s", recovered, x.log)
+		synctest.Wait()
+		if x.logged("store_file", "works again") != 1 || recovered.Load() != 1 {
+			t.Errorf("recovered %d times; the log:\n%s", recovered.Load(), x.log)
 		}
 		cancel()
 		running.Wait()
@@ -394,6 +397,7 @@ func TestBackupThatFails(t *testing.T) {
 		var running sync.WaitGroup
 		running.Go(func() { b.run(ctx) })
 		time.Sleep(5*time.Hour + time.Second)
+		synctest.Wait()
 		if p := b.health.problems(); len(p) != 1 || p[0].Kind != problemBackup || x.logged("backup", "not yet", "error") != 1 {
 			t.Errorf("problems %+v; the log:\n%s", p, x.log)
 		}
@@ -401,10 +405,12 @@ func TestBackupThatFails(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if p := b.health.problems(); len(p) != 0 || x.logged("backup made") != 1 || x.logged("works again") != 1 {
 			t.Errorf("problems %+v; the log:\n%s", p, x.log)
 		}
 		time.Sleep(10 * 24 * time.Hour)
+		synctest.Wait()
 		if n := x.logged("backup made"); n != 11 || len(b.list()) != 3 {
 			t.Errorf("%d backups in 10 days, of which there are %q", n, b.list())
 		}
