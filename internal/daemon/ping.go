@@ -117,7 +117,7 @@ func (p *pinger) ping(ctx context.Context, reason string) error {
 		// What the error says of the network may name the host.
 		return errors.New(strings.ReplaceAll(upstream.Classify(ctx, nil, err).Message, p.url.Hostname(), "its host"))
 	}
-	defer upstream.DrainAndClose(resp.Body)
+	defer resp.Body.Close()
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return fmt.Errorf("it answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
 	}
