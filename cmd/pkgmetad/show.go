@@ -53,8 +53,7 @@ func newShowCommand() *cobra.Command {
 // from the store, which it only reads.
 func lookUp(ctx context.Context, cfg *config.Config, slug string) (p record.Package, rendering render.Rendering, err error) {
 	if running := daemon.Dial(ctx, cfg); running != nil {
-		p, err = running.Show(ctx, slug)
-		return p, daemon.Rendering(cfg), err
+		return running.Show(ctx, slug)
 	}
 	if _, err := os.Stat(cfg.Store.Path); err != nil {
 		return p, rendering, fmt.Errorf("there is no store yet: %w; serve or refresh make it", err)

@@ -15,6 +15,7 @@ import (
 	"pkgmetad/fetcher"
 	"pkgmetad/internal/config"
 	"pkgmetad/internal/record"
+	"pkgmetad/internal/render"
 	"pkgmetad/internal/strict"
 )
 
@@ -75,17 +76,19 @@ func (c *Client) Refresh(ctx context.Context, which Selection, progress func(fet
 	}
 }
 
-// Show returns the package with that slug, or record.ErrNotFound.
-func (c *Client) Show(ctx context.Context, slug string) (p record.Package, err error) {
+// Show returns the package with that slug, and how the daemon renders it, or
+// record.ErrNotFound.
+func (c *Client) Show(ctx context.Context, slug string) (p record.Package, rendering render.Rendering, err error) {
 	resp, err := c.do(ctx, http.MethodGet, "show/"+url.PathEscape(slug), nil)
 	if err != nil {
-		return p, err
+		return p, rendering, err
 	}
 	defer resp.Body.Close()
 	if err := json.NewDecoder(resp.Body).Decode(&p); err != nil {
-		return p, fmt.Errorf("the daemon's answer broke off: %w", err)
+		return p, rendering, fmt.Errorf("the daemon's answer broke off: %w", err)
 	}
-	return p, nil
+	rendering, err = render.Parse(resp.Header.Get(renderingHeader))
+	return p, rendering, err
 }
 
 // Status returns what the daemon tells its operator.

@@ -186,8 +186,12 @@ func (c *control) handleShow(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
+	w.Header().Set(renderingHeader, c.refresher.store.Rendering())
 	_ = json.NewEncoder(w).Encode(rec) // the other end notices what is missing
 }
+
+// renderingHeader names the rendering that the record is served in.
+const renderingHeader = "Pkgmetad-Rendering"
 
 // handleBackup answers with a copy of the store, which whoever asks writes with their
 // own permissions. The copy is made before the first byte is sent: a terminal that

@@ -298,8 +298,8 @@ func TestRefreshWithAndWithoutDaemon(t *testing.T) {
 	if _, err := client.Refresh(t.Context(), Selection{Slugs: []string{"nothing"}}, progress); err == nil || !strings.Contains(err.Error(), "nothing") {
 		t.Errorf("a package that is not there: %v", err)
 	}
-	if p, err := client.Show(t.Context(), "one"); err != nil || p.Repo.Stars != 5 {
-		t.Errorf("show: %+v, %v", p, err)
+	if p, rendering, err := client.Show(t.Context(), "one"); err != nil || p.Repo.Stars != 5 || rendering.Name() != Rendering(x.cfg).Name() {
+		t.Errorf("show: %+v, %+v, %v", p, rendering, err)
 	}
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -12,6 +12,7 @@ import (
 
 	"pkgmetad/internal/record"
 	"pkgmetad/internal/status"
+	"pkgmetad/store"
 )
 
 // Values of the label upstream.
@@ -186,6 +187,7 @@ var (
 	descFreePages   = describe("pkgmetad_store_free_pages", "Pages of the database that are used before it grows.")
 	descFreeBytes   = describe("pkgmetad_store_free_bytes", "Bytes of the pages of the database that are used before it grows.")
 	descDiskFree    = describe("pkgmetad_store_disk_free_bytes", "Bytes that are free where the database is.")
+	descProblem     = describe("pkgmetad_problem", "1 while that is wrong with the program itself, else 0; /status/ has the details.", "kind")
 	descWritesFail  = describe("pkgmetad_store_writes_failing", "1 while the latest write to the store failed, else 0.")
 	descWriteFailed = describe("pkgmetad_store_write_failures_total", "Writes to the store that failed.")
 	descReloaded    = describe("pkgmetad_last_reload_successful", "1 unless the catalogue file was bad when it was last read, and an earlier one goes on.")
@@ -290,6 +292,13 @@ func (c collector) packages(out chan<- prometheus.Metric, now time.Time, set set
 // store tells how large the database is, what waits in it, and whether it takes
 // writes. It reports whether it could.
 func (c collector) store(out chan<- prometheus.Metric, now time.Time, set setter) (readable bool) {
+	wrong := map[string]bool{}
+	for _, p := range c.d.refresher.health.problems() {
+		wrong[p.Kind] = true
+	}
+	for _, kind := range []string{store.ProblemWrites, store.ProblemFile, store.ProblemDamage, problemBackup} {
+		set(descProblem, number(wrong[kind]), kind)
+	}
 	stats, err := c.d.refresher.store.Stats(now)
 	out <- prometheus.MustNewConstMetric(descWriteFailed, prometheus.CounterValue, float64(stats.Failures))
 	set(descWritesFail, number(stats.Failing))
