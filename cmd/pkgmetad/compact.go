@@ -20,8 +20,8 @@ place of the old one, which until then stays as it is. Where a daemon serves the
 store, the daemon does it: readers go on, and what is to be written waits. The disk
 has to have room for both.
 
-A daemon does so by itself after a pass, once a day at most, where more than half of
-16 MiB or more is free.
+A daemon does so by itself after a pass, at most once a day, if more than half of a
+file of at least 16 MiB is free.
 
 Exit codes: 0 done, 1 it failed and the old file is still there.`,
 		Args: cobra.NoArgs,

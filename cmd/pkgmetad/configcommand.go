@@ -15,7 +15,7 @@ import (
 func newConfigCommand() *cobra.Command {
 	group := &cobra.Command{
 		Use:   "config",
-		Short: "Look after the configuration",
+		Short: "Check the configuration",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return fmt.Errorf("unknown command %q", args[0])

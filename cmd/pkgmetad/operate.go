@@ -74,7 +74,7 @@ func newLogLevelCommand() *cobra.Command {
 func newHoldCommand() *cobra.Command {
 	group := &cobra.Command{
 		Use:   "hold",
-		Short: "Look after what keeps the daemon from asking GitHub or PyPI",
+		Short: "End what keeps the daemon from asking GitHub or PyPI",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return fmt.Errorf("unknown command %q", args[0])
