@@ -59,6 +59,7 @@ type options struct {
 	rounds      int
 	length      time.Duration // of one measurement
 	connections int
+	latency     time.Duration // of the simulated upstreams
 	pass        bool
 }
 
@@ -80,6 +81,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	flags.IntVar(&b.rounds, "rounds", 5, "measurements of each figure; the median counts")
 	seconds := flags.Int("seconds", 4, "length of one measurement")
 	flags.IntVar(&b.connections, "connections", 16, "connections of the load")
+	flags.DurationVar(&b.latency, "latency", 0, "time that each answer of the simulated upstreams takes; 0 makes passes as fast as they go")
 	flags.BoolVar(&b.pass, "pass", true, "also measure the latency while a pass writes")
 	if err := flags.Parse(args); err != nil {
 		return err

@@ -45,7 +45,7 @@ func (b *bench) startSimulator(ctx context.Context) (*simulator, error) {
 	}
 	s := &simulator{catalogue: b.path("world.ndjson"), proxy: l.Addr().String()}
 	s.process, err = b.start(ctx, "the simulator", address, b.path("sim.log"), nil,
-		b.program, "sim", "--listen", address, "--packages", strconv.Itoa(b.worldSize()-1), "--catalogue", s.catalogue) // it adds one
+		b.program, "sim", "--listen", address, "--packages", strconv.Itoa(b.worldSize()-1), "--catalogue", s.catalogue, "--latency", b.latency.String()) // it adds one
 	if err != nil {
 		return nil, err
 	}
