@@ -140,13 +140,13 @@ func (s *Store) endCopy() error {
 // free, which only Compact gives back.
 func (s *Store) Space() (size, free int64) {
 	_ = s.read(func(tx *bolt.Tx) error {
-		stats := tx.DB().Stats()
-		size = tx.Size()
-		free = int64(stats.FreePageN+stats.PendingPageN) * int64(tx.DB().Info().PageSize)
+		size, free = space(tx)
 		return nil
 	})
 	return size, free
 }
+
+func space(tx *bolt.Tx) (size, free int64) { return tx.Size(), int64(tx.DB().Stats().FreeAlloc) }
 
 const (
 	compactTx = 4 << 20          // bytes in a transaction of Compact

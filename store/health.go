@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -24,6 +25,9 @@ func (d *damageError) Unwrap() error { return d.error }
 
 // withAdvice adds to the error of a damaged store what to do about it, once.
 func withAdvice(err error) error {
+	if err == nil { // as nearly always, and without what errors.As allocates
+		return nil
+	}
 	if advised := (*damageError)(nil); !errors.Is(err, errDamaged) || errors.As(err, &advised) {
 		return err
 	}
@@ -32,14 +36,15 @@ func withAdvice(err error) error {
 
 // health is what is known to be wrong with a store.
 type health struct {
-	mu       sync.Mutex
-	away     *record.Problem // the file is not at its path
-	damage   *record.Problem // something damaged was read
-	writes   *record.Problem // writes fail
-	failed   error           // the write that did
-	probe    int             // pages that a write has to get before writes count as working
-	unmarked bool            // the file does not say yet that damage was met
-	repair   bool            // the next sync has to repair what is damaged
+	mu     sync.Mutex
+	away   *record.Problem // the file is not at its path
+	damage *record.Problem // something damaged was read
+	writes *record.Problem // writes fail
+	failed error           // the write that did
+	probe  int             // pages that a write has to get before writes count as working
+	repair bool            // the next sync has to repair what is damaged
+
+	unmarked atomic.Bool // the file does not say yet that damage was met; every read looks here
 }
 
 // Kinds of [record.Problem] that a store has.
@@ -123,14 +128,15 @@ func (s *Store) inPlace() error {
 
 // noteDamage notes that something damaged was read, if err says so.
 func (s *Store) noteDamage(err error) {
-	if !errors.Is(err, errDamaged) {
+	if err == nil || !errors.Is(err, errDamaged) {
 		return
 	}
 	s.health.mu.Lock()
 	defer s.health.mu.Unlock()
 	if s.health.damage == nil {
 		note(&s.health.damage, ProblemDamage, withAdvice(err))
-		s.health.unmarked, s.health.repair = true, true
+		s.health.unmarked.Store(true)
+		s.health.repair = true
 	}
 }
 
@@ -138,11 +144,7 @@ func (s *Store) noteDamage(err error) {
 // syncs the catalogue again, which repairs values. It must not be called within a
 // transaction.
 func (s *Store) markDamage() {
-	s.health.mu.Lock()
-	needed := s.health.unmarked
-	s.health.unmarked = false
-	s.health.mu.Unlock()
-	if !needed {
+	if !s.health.unmarked.Load() || !s.health.unmarked.CompareAndSwap(true, false) {
 		return
 	}
 	_ = s.change(func(tx *bolt.Tx) error { // if it fails, SIGHUP still syncs the catalogue

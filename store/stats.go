@@ -25,9 +25,8 @@ type Stats struct {
 // due, as far as it is due, and no records.
 func (s *Store) Stats(now time.Time) (stats Stats, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
-		stats.Size = tx.Size()
-		free := int64(tx.DB().Stats().FreeAlloc)
-		stats.FreeBytes, stats.FreePages = free, int(free/int64(tx.DB().Info().PageSize))
+		stats.Size, stats.FreeBytes = space(tx)
+		stats.FreePages = int(stats.FreeBytes / int64(tx.DB().Info().PageSize))
 		c := tx.Bucket(bucketDue).Cursor()
 		last := timeKey(now)
 		for k, _ := c.First(); k != nil && string(k[:8]) <= string(last); k, _ = c.Next() {

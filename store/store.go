@@ -236,6 +236,11 @@ const (
 	notOurs      = "this is not a database of pkgmetad, or its first pages are damaged; nothing was changed: move it away, or restore a backup"
 )
 
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
 // explainOpen returns the error for the operator: why the store cannot be opened,
 // and what to do about it.
 func explainOpen(path string, waited time.Duration, err error) error {
@@ -245,6 +250,8 @@ func explainOpen(path string, waited time.Duration, err error) error {
 		return fmt.Errorf("open the store %s: another process holds its lock (waited %s)%s; stop that one first, or use another store.path", path, waited, lockHolder(path))
 	case errors.Is(err, errEmpty):
 		return fmt.Errorf("open the store %s: %w", path, err)
+	case errors.Is(err, fs.ErrNotExist) && isFolder(filepath.Dir(path)):
+		return fmt.Errorf("open the store %s: %w; serve and refresh make it, and backup makes a copy of it", path, syscall.ENOENT)
 	case errors.Is(err, fs.ErrNotExist):
 		advice = fmt.Sprintf("create the folder %s first", filepath.Dir(path))
 	case errors.Is(err, fs.ErrPermission):
@@ -320,10 +327,12 @@ func (s *Store) view(f func(*bolt.Tx) error) error {
 func (s *Store) read(f func(*bolt.Tx) error) error {
 	s.swap.RLock()
 	defer s.swap.RUnlock()
-	if err := s.file.whole(); err != nil {
-		return err
-	}
-	return guard(func() error { return s.file.db.View(f) })
+	return guard(func() error {
+		if err := s.file.readable(); err != nil {
+			return err
+		}
+		return s.file.db.View(f)
+	})
 }
 
 // update runs f in a read-write transaction. If the commit itself fails, it is
