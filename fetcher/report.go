@@ -85,11 +85,11 @@ func (p *pass) count(j *job) {
 	if p.progress == nil {
 		return
 	}
-	told := Progress{Done: p.report.Asked, Total: p.total, Key: j.prev.Key, Outcome: w}
+	progress := Progress{Done: p.report.Asked, Total: p.total, Key: j.prev.Key, Outcome: w}
 	if err != nil && w != wordPending && w != wordAbandoned {
-		told.Error = err.Error()
+		progress.Error = err.Error()
 	}
-	p.progress(told)
+	p.progress(progress)
 }
 
 // logSource writes a line for one source: a warning where it failed or has gone,

@@ -100,13 +100,9 @@ hourly budget that is used up stays so.`,
 func operatorCommand(cmd *cobra.Command, do func(context.Context, *daemon.Client, []string) (done string, err error)) *cobra.Command {
 	var path string
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		cfg, err := config.Load(path, os.Getenv)
+		running, err := dialDaemon(cmd.Context(), path)
 		if err != nil {
 			return failed(exitFailed, err)
-		}
-		running := daemon.Dial(cmd.Context(), cfg)
-		if running == nil {
-			return failed(exitFailed, noDaemon(cfg))
 		}
 		done, err := do(cmd.Context(), running, args)
 		if err != nil {
@@ -119,6 +115,16 @@ func operatorCommand(cmd *cobra.Command, do func(context.Context, *daemon.Client
 	return cmd
 }
 
-func noDaemon(cfg *config.Config) error {
-	return fmt.Errorf("no daemon serves %s, as far as this user can see; pkgmetad serve starts one", cfg.Store.Path)
+// dialDaemon returns a client of the daemon whose configuration is at path. That none
+// runs is an error.
+func dialDaemon(ctx context.Context, path string) (*daemon.Client, error) {
+	cfg, err := config.Load(path, os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	running := daemon.Dial(ctx, cfg)
+	if running == nil {
+		return nil, fmt.Errorf("no daemon serves %s, as far as this user can see; pkgmetad serve starts one", cfg.Store.Path)
+	}
+	return running, nil
 }

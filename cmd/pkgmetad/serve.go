@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -52,17 +53,22 @@ Exit codes: 0 stopped in order, 1 it failed, 78 the configuration is bad.`,
 func serve(ctx context.Context, cfg *config.Config, load func() (*config.Config, error), stderr io.Writer, ready func(net.Addr)) error {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP) // before anything else: it would kill
-	defer func() { signal.Stop(hangup); close(hangup) }()
+	var reloads sync.WaitGroup
+	defer func() {
+		signal.Stop(hangup)
+		close(hangup)
+		reloads.Wait()
+	}()
 
 	log, setLevel := newLogger(cfg.Log, stderr)
 	commit, date := revision()
-	log.Info().Str("version", version).Str("commit", commit).Str("of", date).Msg("pkgmetad starts")
+	log.Info().Str("version", version).Str("commit", commit).Str("committed", date).Msg("pkgmetad starts")
 	d, err := daemon.New(daemon.Options{Config: cfg, Version: version, Log: log, Load: load, SetLogLevel: setLevel})
 	if err != nil {
 		return err
 	}
 	defer context.AfterFunc(ctx, d.Stop)()
-	go reloadOn(hangup, d)
+	reloads.Go(func() { reloadOn(hangup, d) })
 	ready(d.Address())
 	if err := d.Run(); err != nil {
 		return err
@@ -71,7 +77,7 @@ func serve(ctx context.Context, cfg *config.Config, load func() (*config.Config,
 	return nil
 }
 
-// reloadOn reloads on every hangup. The daemon logs what comes of it.
+// reloadOn reloads on every hangup, until the channel is closed. The daemon logs what comes of it.
 func reloadOn(hangup <-chan os.Signal, d *daemon.Daemon) {
 	for range hangup {
 		_ = d.Reload(false)

@@ -5,13 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"pkgmetad/internal/config"
 	"pkgmetad/internal/daemon"
 	"pkgmetad/internal/status"
 )
@@ -28,13 +26,9 @@ records are, what GitHub and PyPI still allow, what fails, and how its store is.
 Exit codes: 0 all is well, 1 something is wrong, or no daemon runs.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := config.Load(path, os.Getenv)
+			running, err := dialDaemon(cmd.Context(), path)
 			if err != nil {
 				return failed(exitFailed, err)
-			}
-			running := daemon.Dial(cmd.Context(), cfg)
-			if running == nil {
-				return failed(exitFailed, noDaemon(cfg))
 			}
 			report, err := running.Status(cmd.Context())
 			if err != nil {
@@ -100,12 +94,12 @@ func printReport(w io.Writer, r *daemon.Report, now time.Time) error {
 	for _, b := range s.Budgets {
 		line(b.Name, "%s", allowance(b, now))
 	}
-	line("store", "%s, %.1f MiB, change %d", r.Store.Path, float64(r.Store.Bytes)/(1<<20), r.Store.Sequence)
+	line("store", "%s, %s, change %d", r.Store.Path, mebibytes(r.Store.Bytes), r.Store.Sequence)
 	if d := s.Database; d != nil {
-		line("", "%.1f MiB of it are free for new data", float64(d.Free)/(1<<20))
+		line("", "%s of it are free for new data", mebibytes(d.Free))
 	}
 	if s.Snapshot != nil {
-		line("snapshot", "of change %d, %.1f MiB, made %s", s.Snapshot.Sequence, float64(s.Snapshot.Bytes)/(1<<20), moment(s.Snapshot.Made, now, "at an unknown time"))
+		line("snapshot", "of change %d, %s, made %s", s.Snapshot.Sequence, mebibytes(s.Snapshot.Bytes), moment(s.Snapshot.Made, now, "at an unknown time"))
 	}
 	if s.Search != nil {
 		line("search", "%s, of change %d", s.Search.State, s.Search.Sequence)
