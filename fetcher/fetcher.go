@@ -59,6 +59,12 @@ type Upstream interface {
 type GitHub interface {
 	// Fetch asks for parts of a repository. It never sleeps.
 	Fetch(context.Context, github.Question) github.Answer
+	// Sweeps reports whether many repositories can be asked about in one query.
+	Sweeps() bool
+	// Sweep asks for the numbers and the head of each repository; one answer an item.
+	Sweep(context.Context, []github.SweepItem) ([]github.Swept, github.Cost)
+	// Log asks for a page of each history; one answer a question.
+	Log(context.Context, []github.LogQuestion) ([]github.LogPage, github.Cost)
 	Upstream
 }
 
@@ -85,6 +91,8 @@ type Options struct {
 type Fetcher struct {
 	options atomic.Pointer[Options]
 	long    chan struct{} // holds a token while a pass over many sources runs
+
+	countingWay atomic.Pointer[record.Way] // that most repositories are counted in; nil while unknown
 
 	faultsMu sync.Mutex
 	faults   map[string]string // of the upstreams, as last logged
@@ -261,7 +269,7 @@ func alternate(sources []record.Source) []record.Source {
 func jobsOf(sources []record.Source) []*job {
 	jobs := make([]*job, len(sources))
 	for i := range sources {
-		jobs[i] = &job{prev: sources[i], parts: github.AllParts}
+		jobs[i] = &job{prev: sources[i]}
 	}
 	return jobs
 }

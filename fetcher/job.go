@@ -24,8 +24,11 @@ const (
 // part of them is still one attempt.
 type job struct {
 	prev   record.Source
-	parts  github.Parts // of a repository: what to ask for, next time a worker has it
+	step   step         // what to ask next time a worker has it
+	parts  github.Parts // of a repository, in stepREST: what to ask for
 	answer Answer       // so far
+
+	recounted bool // its commits were read anew because the count did not hold
 
 	retried bool      // the quick retry has been used
 	asks    int       // questions so far while something was being computed
@@ -60,8 +63,14 @@ func (p *pass) askGitHub(ctx context.Context, j *job, beside func(func()) bool) 
 	if j.prev.Repo != nil {
 		q.Commits, q.Participants = j.prev.Repo.Commits, len(j.prev.Repo.Participants)
 	}
+	if s := j.answer.Swept; s != nil && s.Outcome == upstream.Fresh {
+		q.Ref = s.Ref()
+		q.Known = q.Known.Without(j.parts) // what is compared with a count has to be told
+		q.HasCommits = s.Head != ""
+	}
 	if before := j.answer.Repo; before != nil {
 		q.Known = before.Validators
+		q.HasCommits = q.HasCommits || before.Commits.Outcome == upstream.Fresh || before.Commits.Outcome == upstream.Unchanged
 		if !before.Ref.IsZero() {
 			q.Ref = before.Ref
 		}
@@ -143,7 +152,7 @@ func refused(parts github.Parts, err *upstream.Error) (a github.Answer) {
 		a.Repository = github.Part[github.Repository]{Outcome: err.Outcome, Err: err}
 	}
 	if parts&github.PartContributors != 0 {
-		a.Contributors = github.Part[[]string]{Outcome: err.Outcome, Err: err}
+		a.Contributors = github.Part[[]record.Contribution]{Outcome: err.Outcome, Err: err}
 	}
 	if parts&github.PartCommits != 0 {
 		a.Commits = github.Part[github.Commits]{Outcome: err.Outcome, Err: err}
@@ -169,7 +178,7 @@ func (j *job) arrived() bool {
 			}
 		}
 	}
-	return false
+	return j.answer.Swept != nil && said(j.answer.Swept.Outcome)
 }
 
 // askAgain decides what is worth asking once more in this pass: a passing fault
@@ -192,6 +201,7 @@ func (j *job) askAgain(now time.Time, patient bool) bool {
 			}
 		}
 	}
+	j.step = stepREST
 	if !j.retried && (failed != 0 || failedProject) {
 		j.retried = true
 		j.parts = failed

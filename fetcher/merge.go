@@ -1,6 +1,8 @@
 package fetcher
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -18,10 +20,12 @@ const (
 	tagStaleSince = "project/stale-since" // while answers are older than what is known: when that began, RFC 3339
 )
 
-// Answer is what an upstream said of a source: one of the two, according to the
-// kind of the source, or neither where nothing was asked.
+// Answer is what an upstream said of a source: of a repository what was asked of Repo
+// and Swept, of a project Project; nothing where nothing was asked.
 type Answer struct {
 	Repo    *github.Answer
+	Swept   *github.Swept
+	reading *reading // of the repository's history
 	Project *pypi.Answer
 }
 
@@ -37,24 +41,33 @@ type Answer struct {
 func Merge(prev record.Source, a Answer, now time.Time, policy Policy) record.Source {
 	now = now.UTC().Truncate(time.Microsecond)
 	switch {
-	case a.Repo != nil:
-		return mergeRepo(prev, a.Repo, now, policy)
+	case a.Repo != nil || a.Swept != nil:
+		return mergeRepo(prev, &a, now, policy)
 	case a.Project != nil:
 		return mergeProject(prev, a.Project, now, policy)
 	}
 	return prev
 }
 
-func mergeRepo(s record.Source, a *github.Answer, now time.Time, policy Policy) record.Source {
+func mergeRepo(s record.Source, a *Answer, now time.Time, policy Policy) record.Source {
+	rest := a.Repo
+	if rest == nil {
+		rest = &github.Answer{Validators: s.Tags}
+	}
+	outcome, err := verdict(&s, a)
+	known := s.Repo
 	s.Repo, s.Former = startOf(&s, a)
-	takeParts(s.Repo, a)
-	if a.Validators != nil {
+	if !another(outcome, err) {
+		takeSwept(s.Repo, a.Swept, record.DayOf(now))
+		takeParts(s.Repo, rest, record.DayOf(now))
+		count(s.Repo, known, a, s.Key, now)
+	}
+	if rest.Validators != nil {
 		s.Tags = nil
-		if len(a.Validators) > 0 {
-			s.Tags = a.Validators
+		if len(rest.Validators) > 0 {
+			s.Tags = rest.Validators
 		}
 	}
-	outcome, err := verdict(a)
 	switch outcome {
 	case upstream.NotAsked, upstream.Canceled, upstream.Limited:
 		return s
@@ -67,56 +80,124 @@ func mergeRepo(s record.Source, a *github.Answer, now time.Time, policy Policy) 
 		s.Tags = nil
 		s.NextDue = now.Add(policy.RetryMin)
 	}
-	s.Note = noteOf(a, outcome)
+	s.Note = noteOf(rest, outcome)
+	if c := s.Repo.Counting; c != nil && c.Statistics != "" {
+		s.Note = joined(s.Note, c.Statistics)
+	}
 	return s
 }
 
 // startOf returns what the answer's parts are taken into: a copy of what is known
 // or, where this shows to be the repository that a package referred to under
 // another URL, of what was known under that.
-func startOf(s *record.Source, a *github.Answer) (repo, former *record.Repo) {
+func startOf(s *record.Source, a *Answer) (repo, former *record.Repo) {
 	known := new(record.Repo)
 	if s.Repo != nil {
 		*known = *s.Repo
 	}
-	if s.Former == nil || a.Repository.Outcome != upstream.Fresh {
+	id := a.id()
+	if s.Former == nil || id == 0 {
 		return known, s.Former
 	}
-	if s.Repo == nil && s.Former.ID != 0 && s.Former.ID == a.Repository.Value.ID {
+	if s.Repo == nil && s.Former.ID == id {
 		*known = *s.Former
 	}
 	return known, nil
 }
 
-// takeParts takes over the parts that were answered.
-func takeParts(repo *record.Repo, a *github.Answer) {
+// id returns the id of the repository that the answer is about; 0 if it does not tell.
+func (a *Answer) id() int64 {
+	switch {
+	case a.Repo != nil && a.Repo.Repository.Outcome == upstream.Fresh:
+		return a.Repo.Repository.Value.ID
+	case a.Swept != nil && a.Swept.Outcome == upstream.Fresh:
+		return a.Swept.ID
+	}
+	return 0
+}
+
+// takeSwept takes over what a sweep says of a repository.
+func takeSwept(repo *record.Repo, s *github.Swept, today record.Day) {
+	if s == nil || s.Outcome != upstream.Fresh {
+		return
+	}
+	takeNumbers(repo, s.Repository)
+	repo.Name, repo.NodeID = s.FullName, s.NodeID
+	if s.Head == "" {
+		return
+	}
+	if repo.Counting == nil || repo.Counting.Head != s.Head {
+		repo.HeadSeen = today
+	}
+	if last := s.HeadDate.UTC(); !last.IsZero() {
+		repo.LastCommit = &last
+	}
+}
+
+func takeNumbers(repo *record.Repo, r github.Repository) {
+	repo.ID, repo.Stars, repo.Forks = r.ID, r.Stars, r.Forks
+	repo.Description, repo.Archived = r.Description, r.Archived
+}
+
+// takeParts takes over the parts that REST answered.
+func takeParts(repo *record.Repo, a *github.Answer, today record.Day) {
 	if a.Repository.Outcome == upstream.Fresh {
-		r := a.Repository.Value
-		repo.ID, repo.Stars, repo.Forks = r.ID, r.Stars, r.Forks
-		repo.Description, repo.Archived = r.Description, r.Archived
+		takeNumbers(repo, a.Repository.Value)
 		if !a.Ref.IsZero() {
 			repo.Name = a.Ref.String()
 		}
 	}
 	switch a.Contributors.Outcome {
 	case upstream.Fresh, upstream.Empty:
-		repo.Participants = nonEmpty(a.Contributors.Value)
+		repo.Participants, repo.Contributions = split(a.Contributors.Value)
 	}
 	switch a.Commits.Outcome {
 	case upstream.Fresh:
-		if last := a.Commits.Value.Last.UTC(); !last.IsZero() {
+		last := a.Commits.Value.Last.UTC()
+		if repo.LastCommit == nil || !last.Equal(*repo.LastCommit) || a.Commits.Value.Count != repo.Commits {
+			repo.HeadSeen = today
+		}
+		if !last.IsZero() {
 			repo.LastCommit = &last
 		}
 		repo.Commits = a.Commits.Value.Count
 	case upstream.Empty:
-		repo.LastCommit, repo.Commits = nil, 0
+		repo.LastCommit, repo.Commits, repo.Counting = nil, 0, nil
+	case upstream.Unchanged:
+		age(repo, today)
 	}
 	switch a.Participation.Outcome {
 	case upstream.Fresh:
-		repo.Commits52 = a.Participation.Value
-	case upstream.Empty:
-		repo.Commits52 = make([]int, 52) // no commit at all: known, and zero in each week
+		repo.Commits52, repo.AsOf, repo.CountsFrom = a.Participation.Value, today, record.FromStatistics
+	case upstream.Unchanged:
+		repo.AsOf = today
+	case upstream.Empty: // no commit at all: known, and zero in each week
+		repo.Commits52, repo.AsOf, repo.CountsFrom = make([]int, record.Weeks), today, record.FromStatistics
 	}
+}
+
+// split returns logins and their commits. The latter are nil where one is unknown.
+func split(people []record.Contribution) (logins []string, commits []int) {
+	for _, c := range people {
+		logins = append(logins, c.Login)
+		commits = append(commits, c.Commits)
+	}
+	if slices.Contains(commits, 0) {
+		commits = nil
+	}
+	return logins, commits
+}
+
+// age moves the weeks of a repository on whose head has not moved. If they were asked
+// after the day of the last push, each week that has passed since had no commit.
+func age(repo *record.Repo, today record.Day) {
+	weeks := int(today-repo.AsOf) / 7
+	if len(repo.Commits52) != record.Weeks || repo.AsOf == 0 || repo.AsOf <= repo.HeadSeen || weeks <= 0 {
+		return
+	}
+	weeks = min(weeks, record.Weeks)
+	repo.Commits52 = append(slices.Clone(repo.Commits52[weeks:]), make([]int, weeks)...)
+	repo.AsOf += record.Day(7 * weeks)
 }
 
 // noteOf says what of the answer is lastingly less than it should be.
@@ -136,17 +217,36 @@ func noteOf(a *github.Answer, outcome upstream.Outcome) string {
 	return strings.Join(notes, "; ")
 }
 
-// verdict sums up the parts of an answer: the repository's own fate first, then
-// whatever kept the answer from being complete.
-func verdict(a *github.Answer) (upstream.Outcome, *upstream.Error) {
-	switch a.Repository.Outcome {
-	case upstream.Gone, upstream.Blocked:
-		return a.Repository.Outcome, a.Repository.Err
+func joined(notes ...string) string {
+	return strings.Join(slices.DeleteFunc(notes, func(s string) bool { return s == "" }), "; ")
+}
+
+// verdict sums up an answer about a repository: its own fate first, then whatever kept
+// the answer from being complete.
+func verdict(prev *record.Source, a *Answer) (upstream.Outcome, *upstream.Error) {
+	if isOther(prev, a.id()) {
+		return upstream.Gone, &upstream.Error{Outcome: upstream.Gone, Err: errAnother, Message: fmt.Sprintf(
+			"the name now belongs to another repository (id %d); the data is that of the former one (id %d). If the package has moved there, take it out of the catalogue, reload, and put it back", a.id(), prev.Repo.ID)}
+	}
+	var parts []partOutcome
+	if a.Repo != nil {
+		switch a.Repo.Repository.Outcome {
+		case upstream.Gone, upstream.Blocked:
+			return a.Repo.Repository.Outcome, a.Repo.Repository.Err
+		}
+		all := outcomes(a.Repo)
+		parts = all[:]
+	}
+	if s := a.Swept; s != nil && (a.Repo == nil || s.Outcome == upstream.Fresh) {
+		parts = append(parts, partOutcome{outcome: s.Outcome, err: s.Err})
+	}
+	if r := a.reading; r != nil && r.err != nil {
+		parts = append(parts, partOutcome{outcome: r.err.Outcome, err: r.err})
 	}
 	rank := map[upstream.Outcome]int{upstream.Unchanged: 1, upstream.Empty: 2, upstream.TooLarge: 2, upstream.Fresh: 2,
 		upstream.Pending: 3, upstream.Doubtful: 4, upstream.Gone: 5, upstream.Blocked: 5, upstream.Failed: 5, upstream.Limited: 6, upstream.Canceled: 7}
 	var worst partOutcome
-	for _, part := range outcomes(a) {
+	for _, part := range parts {
 		if rank[part.outcome] > rank[worst.outcome] {
 			worst = part
 		}
@@ -158,6 +258,13 @@ func verdict(a *github.Answer) (upstream.Outcome, *upstream.Error) {
 		return upstream.Failed, worst.err
 	}
 	return worst.outcome, worst.err
+}
+
+// errAnother is the cause of an answer about another repository than the one known.
+var errAnother = errors.New("another repository")
+
+func another(o upstream.Outcome, err *upstream.Error) bool {
+	return o == upstream.Gone && errors.Is(err.Err, errAnother)
 }
 
 func mergeProject(s record.Source, a *pypi.Answer, now time.Time, policy Policy) record.Source {
@@ -221,12 +328,4 @@ func toProject(p pypi.Project) record.Project {
 		r.Versions = append(r.Versions, version)
 	}
 	return r
-}
-
-// nonEmpty returns nil for an empty list: the two are one in the store.
-func nonEmpty(list []string) []string {
-	if len(list) == 0 {
-		return nil
-	}
-	return list
 }

@@ -70,7 +70,7 @@ func TestMergeProperties(t *testing.T) {
 	for range 4_000 {
 		repo := &github.Answer{
 			Repository:    part(pick(), github.Repository{ID: 1, FullName: "a/b", Stars: 5}),
-			Contributors:  part(pick(), []string{"bea", "ada"}),
+			Contributors:  part(pick(), []record.Contribution{{Login: "bea", Commits: 2}, {Login: "ada", Commits: 1}}),
 			Commits:       part(pick(), github.Commits{Last: someDay, Count: 10}),
 			Participation: part(pick(), weeks),
 			Validators:    github.Validators{"repository": `W/"2"`},
@@ -133,7 +133,7 @@ func check(t *testing.T, prev record.Source, a fetcher.Answer) {
 func TestAnswersThatAreNotBelieved(t *testing.T) {
 	err := &upstream.Error{Outcome: upstream.Doubtful, Message: "no contributors beside 9 commits"}
 	doubtful := github.Answer{
-		Repository: part(upstream.Unchanged, github.Repository{}), Contributors: github.Part[[]string]{Outcome: upstream.Doubtful, Err: err},
+		Repository: part(upstream.Unchanged, github.Repository{}), Contributors: github.Part[[]record.Contribution]{Outcome: upstream.Doubtful, Err: err},
 		Commits: part(upstream.Unchanged, github.Commits{}), Participation: part(upstream.Unchanged, []int(nil)),
 	}
 	stale := pypi.Answer{Outcome: upstream.Stale, Err: &upstream.Error{Outcome: upstream.Stale, Message: "serial 800, known is 900"}}
@@ -156,7 +156,7 @@ func TestAnswersThatAreNotBelieved(t *testing.T) {
 func TestDoubtBesidePending(t *testing.T) {
 	prev := knownRepo()
 	s := fetcher.Merge(prev, fetcher.Answer{Repo: &github.Answer{
-		Repository: part(upstream.Fresh, github.Repository{ID: 1, Stars: 5}), Contributors: part(upstream.Doubtful, []string(nil)),
+		Repository: part(upstream.Fresh, github.Repository{ID: 1, Stars: 5}), Contributors: part(upstream.Doubtful, []record.Contribution(nil)),
 		Commits: part(upstream.Unchanged, github.Commits{}), Participation: part(upstream.Pending, []int(nil)),
 	}}, someDay, policy)
 	const note = "it was doubtful; what is known stays until GitHub's answers agree; GitHub is still computing the weekly commit counts; the ones known stay"
@@ -164,7 +164,7 @@ func TestDoubtBesidePending(t *testing.T) {
 		t.Errorf("%+v", s.Status)
 	}
 	s = fetcher.Merge(prev, fetcher.Answer{Repo: &github.Answer{
-		Repository: part(upstream.Unchanged, github.Repository{}), Contributors: part(upstream.Pending, []string(nil)),
+		Repository: part(upstream.Unchanged, github.Repository{}), Contributors: part(upstream.Pending, []record.Contribution(nil)),
 		Commits: part(upstream.Unchanged, github.Commits{}), Participation: part(upstream.Doubtful, []int(nil)),
 	}}, someDay, policy)
 	if !s.LastSuccess.Equal(prev.LastSuccess) {
@@ -212,7 +212,7 @@ func TestSameRepositoryUnderAnotherURL(t *testing.T) {
 	for id, weeks := range map[int64]int{1: 52, 2: 0} {
 		a := github.Answer{
 			Repository:   part(upstream.Fresh, github.Repository{ID: id, FullName: "a/c", Stars: 5}),
-			Contributors: part(upstream.Fresh, []string{"bea"}), Commits: part(upstream.Fresh, github.Commits{Last: someDay, Count: 10}),
+			Contributors: part(upstream.Fresh, []record.Contribution{{Login: "bea", Commits: 2}}), Commits: part(upstream.Fresh, github.Commits{Last: someDay, Count: 10}),
 			Participation: part(upstream.Pending, []int(nil)),
 		}
 		s := fetcher.Merge(moved, fetcher.Answer{Repo: &a}, someDay, policy)
@@ -230,7 +230,7 @@ func BenchmarkMerge(b *testing.B) {
 	prev, project := knownRepo(), knownProject()
 	repo := &github.Answer{
 		Repository:    part(upstream.Fresh, github.Repository{ID: 1, FullName: "a/b", Stars: 5}),
-		Contributors:  part(upstream.Fresh, []string{"bea", "ada"}),
+		Contributors:  part(upstream.Fresh, []record.Contribution{{Login: "bea", Commits: 2}, {Login: "ada", Commits: 1}}),
 		Commits:       part(upstream.Fresh, github.Commits{Last: someDay, Count: 10}),
 		Participation: part(upstream.Fresh, make([]int, 52)),
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"time"
 
+	"pkgmetad/github"
 	"pkgmetad/internal/record"
 
 	"golang.org/x/sync/semaphore"
@@ -27,10 +28,12 @@ type pass struct {
 	patience time.Duration // left for waiting for delayed jobs alone
 	room     *semaphore.Weighted
 
-	queue   []*job     // not asked about yet
-	again   []*job     // to be asked about once more by now; before the queue
+	queue   []*job     // to be asked about one by one
+	sweeps  []*job     // repositories to be swept, many at once
+	logs    []*job     // repositories whose history is to be read, likewise
+	again   []*job     // to be asked about once more by now; before all others
 	delayed delayQueue // to be asked about once more later
-	busy    int        // jobs that workers have
+	busy    [3]int     // units that workers have, by step
 
 	batch   []record.Source // what came in and is not being written yet
 	batchAt time.Time       // when the oldest source of the batch came in
@@ -47,38 +50,74 @@ func (f *Fetcher) newPass(ctx context.Context, progress func(Progress)) *pass {
 	}
 }
 
+// A unit is what a worker takes at a time: one job, or some whose step asks about many
+// at once. All have the same step.
+type unit struct {
+	jobs []*job
+	step step
+	cost github.Cost // of a question about all of them
+}
+
+// maxUnit is how many jobs a unit may have.
+const maxUnit = github.MaxSweep
+
 // run asks about every job of the queue and stores what comes of it.
 func (p *pass) run(queue []*job) error {
 	ctx, cancel := context.WithCancel(p.ctx)
 	defer cancel()
-	p.queue, p.total = queue, p.total+len(queue)
-	jobs, answers := make(chan *job), make(chan *job)
+	p.total += len(queue)
+	p.noteWay(queue)
+	for _, j := range queue {
+		p.next(j, time.Now())
+		p.place(j)
+	}
+	units, answers := make(chan *unit), make(chan *unit)
 	wait := workers(min(p.Workers, len(queue)), func() {
-		for j := range jobs {
-			p.work(ctx, j)
-			answers <- j
+		for u := range units {
+			p.work(ctx, u)
+			answers <- u
 		}
 	})
-	p.serve(ctx, cancel, jobs, answers)
-	close(jobs)
+	p.serve(ctx, cancel, units, answers)
+	close(units)
 	wait()
 	p.writeRest()
 	for _, j := range p.delayed { // what they have so far is stored
 		p.count(j)
 	}
-	p.report.Left += len(p.again) + len(p.queue)
+	p.report.Left += len(p.again) + len(p.queue) + len(p.sweeps) + len(p.logs)
 	p.report.Cancelled = p.ctx.Err() != nil
-	p.queue, p.again, p.delayed = nil, nil, nil
+	p.queue, p.sweeps, p.logs, p.again, p.delayed = nil, nil, nil, nil, nil
 	return p.err
 }
 
-// work asks about one job. It counts as one request in flight; where the pass has
-// room for more, the question may be put in several at once.
-func (p *pass) work(ctx context.Context, j *job) {
+// place puts a job where its step is waited for.
+func (p *pass) place(j *job) {
+	switch j.step {
+	case stepSweep:
+		p.sweeps = append(p.sweeps, j)
+	case stepLog:
+		p.logs = append(p.logs, j)
+	default:
+		p.queue = append(p.queue, j)
+	}
+}
+
+// work asks about one unit. It counts as one request in flight; where the pass has
+// room for more, the question about a single job may be put in several at once.
+func (p *pass) work(ctx context.Context, u *unit) {
 	if p.room.Acquire(context.Background(), 1) == nil { // it fails under a context that ends, which this one does not
 		defer p.room.Release(1)
 	}
-	p.ask(ctx, j, func(f func()) bool {
+	switch u.step {
+	case stepSweep:
+		u.cost = p.sweep(ctx, u.jobs)
+		return
+	case stepLog:
+		u.cost = p.readLogs(ctx, u.jobs)
+		return
+	}
+	p.ask(ctx, u.jobs[0], func(f func()) bool {
 		if !p.room.TryAcquire(1) {
 			return false
 		}
@@ -91,18 +130,18 @@ func (p *pass) work(ctx context.Context, j *job) {
 }
 
 // serve hands jobs out and takes answers in until there is nothing left to do.
-func (p *pass) serve(ctx context.Context, cancel func(), jobs chan<- *job, answers <-chan *job) {
+func (p *pass) serve(ctx context.Context, cancel func(), units chan<- *unit, answers <-chan *unit) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	stop := ctx.Done()
 	for {
 		p.wake()
 		stopped := ctx.Err() != nil
-		next, hand := p.next(stopped), jobs
+		next, hand := p.nextUnit(stopped), units
 		if next == nil || len(p.batch) >= 2*batchSize {
 			hand = nil // nothing is handed out
 		}
-		alone := next == nil && p.busy == 0
+		alone := next == nil && p.busy == [3]int{}
 		if alone && (stopped || len(p.delayed) == 0 || p.patience <= 0) {
 			return
 		}
@@ -110,12 +149,10 @@ func (p *pass) serve(ctx context.Context, cancel func(), jobs chan<- *job, answe
 		timer.Reset(p.pause(now, alone))
 		select {
 		case hand <- next:
-			p.handedOut()
-		case j := <-answers:
-			p.busy--
-			if p.take(j) {
-				heap.Push(&p.delayed, j)
-			}
+			p.handedOut(next)
+		case u := <-answers:
+			p.busy[u.step]--
+			p.takeUnit(u)
 		case err := <-p.written:
 			p.noteWritten(err)
 		case <-timer.C:
@@ -141,27 +178,47 @@ func (p *pass) wake() {
 	}
 }
 
-// next returns the job to hand out next, nil for none.
-func (p *pass) next(stopped bool) *job {
+// nextUnit returns what to hand out next, nil for nothing. Histories wait until there
+// are many, or until no sweep can bring more.
+func (p *pass) nextUnit(stopped bool) *unit {
 	switch {
 	case stopped:
 		return nil
 	case len(p.again) > 0:
-		return p.again[0]
+		return &unit{jobs: p.again[:1], step: p.again[0].step}
+	case len(p.logs) >= maxUnit || len(p.logs) > 0 && len(p.sweeps) == 0 && p.busy[stepSweep] == 0:
+		return &unit{jobs: p.logs[:min(len(p.logs), maxUnit)], step: stepLog}
+	case len(p.sweeps) > 0 && (p.busy[stepSweep] == 0 || len(p.queue) == 0):
+		return &unit{jobs: p.sweeps[:min(len(p.sweeps), maxUnit)], step: stepSweep}
 	case len(p.queue) > 0:
-		return p.queue[0]
+		return &unit{jobs: p.queue[:1], step: stepREST}
 	}
 	return nil
 }
 
-// handedOut notes that a worker has taken what next returned.
-func (p *pass) handedOut() {
-	p.busy++
-	if len(p.again) > 0 {
-		p.again = p.again[1:]
-		return
+// handedOut notes that a worker has taken what nextUnit returned.
+func (p *pass) handedOut(u *unit) {
+	p.busy[u.step]++
+	for _, q := range []*[]*job{&p.again, &p.logs, &p.sweeps, &p.queue} {
+		if len(*q) > 0 && (*q)[0] == u.jobs[0] {
+			*q = (*q)[len(u.jobs):]
+			return
+		}
 	}
-	p.queue = p.queue[1:]
+}
+
+// takeUnit takes in the answer to a unit, and puts its jobs where they go on.
+func (p *pass) takeUnit(u *unit) {
+	p.report.GitHub.Requests += u.cost.Requests
+	p.report.GitHub.Points += u.cost.Points
+	for _, j := range u.jobs {
+		switch {
+		case p.ctx.Err() == nil && p.err == nil && p.next(j, time.Now()):
+			p.place(j)
+		case p.take(j):
+			heap.Push(&p.delayed, j)
+		}
+	}
 }
 
 // pause returns how long nothing has to be done, unless an answer arrives.

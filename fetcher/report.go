@@ -66,11 +66,13 @@ func (p *pass) count(j *job) {
 		outcome, err = a.Outcome, a.Err
 		use.Requests += a.Requests
 	}
-	if a := j.answer.Repo; a != nil {
+	if _, project := j.prev.Key.Project(); !project {
 		use = &p.report.GitHub
-		outcome, err = verdict(a)
-		use.Requests += a.Requests
-		use.Charged += a.Charged
+		outcome, err = verdict(&j.prev, &j.answer)
+		if a := j.answer.Repo; a != nil {
+			use.Requests += a.Requests
+			use.Charged += a.Charged
+		}
 	}
 	if outcome == upstream.NotAsked {
 		return

@@ -1,8 +1,11 @@
 package github
 
 import (
+	"maps"
+	"strings"
 	"time"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/internal/upstream"
 )
 
@@ -28,6 +31,7 @@ type Question struct {
 	Known        Validators // sent along, so that what has not changed is not sent again
 	Commits      int        // commits on the default branch; 0 means unknown
 	Participants int        // contributors with a login; 0 means none or unknown
+	HasCommits   bool       // another answer of this moment shows a commit on the default branch
 
 	// Beside runs f on another goroutine and returns true if the caller has room
 	// for one more request in flight; otherwise it returns false and does not run
@@ -70,7 +74,7 @@ type Commits struct {
 // Answer is the result of one [Client.Fetch].
 type Answer struct {
 	Repository    Part[Repository]
-	Contributors  Part[[]string] // logins by number of commits, descending, each once; anonymous contributors are left out
+	Contributors  Part[[]record.Contribution] // by number of commits, descending, each login once; anonymous contributors are left out. Commits is 0 where GitHub does not tell it
 	Commits       Part[Commits]
 	Participation Part[[]int] // commits per week, 52 weeks, oldest first
 
@@ -87,3 +91,18 @@ type Answer struct {
 	Requests int // HTTP requests sent; each hop of a redirect counts
 	Charged  int // requests that cost primary budget, or may have if no answer came
 }
+
+// Without returns the validators without those of the given parts.
+func (v Validators) Without(parts Parts) Validators {
+	kept := maps.Clone(v)
+	for part, name := range partNames {
+		if parts&part != 0 {
+			maps.DeleteFunc(kept, func(key, _ string) bool {
+				return key == name || strings.HasPrefix(key, name+"/") && key != name+doubted
+			})
+		}
+	}
+	return kept
+}
+
+var partNames = map[Parts]string{PartRepository: "repository", PartContributors: "contributors", PartCommits: "commits", PartParticipation: "participation"}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/internal/upstream"
 )
 
@@ -79,34 +80,34 @@ func TestAnswersOfGitHubsShape(t *testing.T) {
 	}{
 		{"a repository with all there is", Ref{"tidepool", "kelp"}, Answer{
 			Repository:    Part[Repository]{Outcome: fresh, Value: Repository{ID: 90210417, FullName: "tidepool/kelp", Stars: 2718, Forks: 31, Description: "Forms that sway with the tide — for Django."}},
-			Contributors:  Part[[]string]{Outcome: fresh, Value: []string{"diver000", "diver001", "diver002", "otter", "heron[bot]"}},
+			Contributors:  Part[[]record.Contribution]{Outcome: fresh, Value: []record.Contribution{{Login: "diver000", Commits: 400}, {Login: "diver001", Commits: 397}, {Login: "diver002", Commits: 394}, {Login: "otter", Commits: 2}, {Login: "heron[bot]", Commits: 1}}},
 			Commits:       Part[Commits]{Outcome: fresh, Value: Commits{Last: newest, Count: 1618}},
 			Participation: Part[[]int]{Outcome: fresh, Value: counts},
 			Ref:           Ref{"tidepool", "kelp"},
 		}, "", 5, 5, 5, 0},
 		{"an empty one", Ref{"tidepool", "sand"}, Answer{
 			Repository:    Part[Repository]{Outcome: fresh, Value: Repository{ID: 90210418, FullName: "tidepool/sand"}},
-			Contributors:  Part[[]string]{Outcome: noneThere},
+			Contributors:  Part[[]record.Contribution]{Outcome: noneThere},
 			Commits:       Part[Commits]{Outcome: noneThere},
 			Participation: Part[[]int]{Outcome: noneThere},
 			Ref:           Ref{"tidepool", "sand"},
 		}, "", 4, 4, 4, 3},
 		{"a renamed one that is too large", Ref{"ebb", "flow"}, Answer{
 			Repository:    Part[Repository]{Outcome: fresh, Value: Repository{ID: 90210419, FullName: "tidepool/flood", Stars: 2718, Forks: 31, Description: "Forms that sway with the tide — for Django.", Archived: true}},
-			Contributors:  Part[[]string]{Outcome: upstream.TooLarge},
+			Contributors:  Part[[]record.Contribution]{Outcome: upstream.TooLarge},
 			Commits:       Part[Commits]{Outcome: fresh, Value: Commits{Last: newest, Count: 1}},
 			Participation: Part[[]int]{Outcome: upstream.Pending},
 			Ref:           Ref{"tidepool", "flood"},
 		}, "too large to list contributors", 5, 5, 4, 2},
 		{"one taken down", Ref{"tidepool", "wreck"}, Answer{
 			Repository:    Part[Repository]{Outcome: blocked},
-			Contributors:  Part[[]string]{Outcome: blocked},
+			Contributors:  Part[[]record.Contribution]{Outcome: blocked},
 			Commits:       Part[Commits]{Outcome: blocked},
 			Participation: Part[[]int]{Outcome: blocked},
 		}, "reason dmca (HTTP 451)", 1, 1, 1, 1},
 		{"none", Ref{"tidepool", "mirage"}, Answer{
 			Repository:    Part[Repository]{Outcome: gone},
-			Contributors:  Part[[]string]{Outcome: gone},
+			Contributors:  Part[[]record.Contribution]{Outcome: gone},
 			Commits:       Part[Commits]{Outcome: gone},
 			Participation: Part[[]int]{Outcome: gone},
 		}, "Not Found (HTTP 404)", 1, 1, 1, 1},

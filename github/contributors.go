@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/internal/upstream"
 )
 
@@ -16,14 +17,15 @@ const (
 
 // contributorBody is what is used of a contributor.
 type contributorBody struct {
-	Login text `json:"login"` // anonymous contributors have none
+	Login   text  `json:"login"` // anonymous contributors have none
+	Commits count `json:"contributions"`
 }
 
 // page is one page of contributors that has been read.
 type page struct {
 	read   bool
 	empty  bool // it lists nobody, with an account or without
-	logins []string
+	people []record.Contribution
 	more   bool // another page follows
 	tag    string
 }
@@ -34,7 +36,7 @@ func pageName(n int) string { return "contributors/" + strconv.Itoa(n) }
 // list is given whole or not at all: once a page has changed, those that had
 // not are asked again, for their logins. Beside the list, the error may be that it
 // is Doubtful: one of its pages is empty where the pages say that there are more.
-func (f *fetch) contributors(known Validators) ([]string, Validators, *upstream.Error) {
+func (f *fetch) contributors(known Validators) ([]record.Contribution, Validators, *upstream.Error) {
 	var pages [maxPages + 1]page // by number, from 1
 	unchanged, e := f.changedPage(&pages, known)
 	if e != nil {
@@ -56,7 +58,7 @@ func (f *fetch) contributors(known Validators) ([]string, Validators, *upstream.
 		}
 	}
 	read := pages[1 : last+1]
-	return loginsOf(read), tagsOf(read), cutShort
+	return peopleOf(read), tagsOf(read), cutShort
 }
 
 // changedPage asks conditionally for the pages whose tags are known, up to the
@@ -103,24 +105,24 @@ func (f *fetch) contributorsPage(n int, tag string) (p page, more bool, e *upstr
 	p = page{read: true, empty: len(v) == 0, more: a.NextPage != 0, tag: a.etag()}
 	for _, c := range v {
 		if login := string(c.fields.Login); login != "" {
-			p.logins = append(p.logins, login)
+			p.people = append(p.people, record.Contribution{Login: login, Commits: int(c.fields.Commits)})
 		}
 	}
 	return p, p.more, nil
 }
 
-// loginsOf returns the logins of all pages, each once.
-func loginsOf(pages []page) []string {
-	logins, seen := []string{}, map[string]bool{}
+// peopleOf returns the contributors of all pages, each once.
+func peopleOf(pages []page) []record.Contribution {
+	people, seen := []record.Contribution{}, map[string]bool{}
 	for _, p := range pages {
-		for _, l := range p.logins {
-			if !seen[l] {
-				seen[l] = true
-				logins = append(logins, l)
+		for _, c := range p.people {
+			if !seen[c.Login] {
+				seen[c.Login] = true
+				people = append(people, c)
 			}
 		}
 	}
-	return logins
+	return people
 }
 
 // tagsOf returns the tags of all pages, or none: with those of some pages only,

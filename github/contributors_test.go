@@ -6,7 +6,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/internal/upstream"
 )
 
@@ -108,7 +110,7 @@ func TestContributorsPages(t *testing.T) {
 			if a.Contributors.Outcome != tt.outcome {
 				t.Errorf("outcome %q, want %q: %v", a.Contributors.Outcome, tt.outcome, a.Contributors.Err)
 			}
-			if d := cmp.Diff(tt.logins, a.Contributors.Value); d != "" {
+			if d := cmp.Diff(tt.logins, record.Logins(a.Contributors.Value), cmpopts.EquateEmpty()); d != "" {
 				t.Error("logins: -want +got\n", d)
 			}
 			if d := cmp.Diff(tt.asked, tt.fake.asked); d != "" {

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/internal/upstream"
 )
 
@@ -187,7 +188,7 @@ func TestDoubtsEnd(t *testing.T) {
 					if tt.part == PartCommits {
 						return a.Commits.Outcome
 					}
-					logins = a.Contributors.Value
+					logins = record.Logins(a.Contributors.Value)
 					return a.Contributors.Outcome
 				}
 				if got := fetch(); got != unsure {
@@ -243,7 +244,7 @@ func TestEmptyListStands(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		if a := fetch(fresh); len(a.Contributors.Value) != 0 {
-			t.Errorf("%q", a.Contributors.Value)
+			t.Errorf("%v", a.Contributors.Value)
 		}
 		if d := cmp.Diff(Validators{"contributors/1": `"none"`, "commits": `W/"c"`}, known); d != "" {
 			t.Error("-want +got\n", d)

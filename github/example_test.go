@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 
 	"pkgmetad/github"
+	"pkgmetad/internal/record"
 )
 
 // A repository is found by the URL that a person gave and asked about twice. The
@@ -40,7 +41,7 @@ func Example() {
 	}
 	q := github.Question{Ref: ref, Parts: github.PartRepository | github.PartContributors}
 	a := client.Fetch(context.Background(), q)
-	fmt.Println(ref.Key(github.GitHubHost), a.Repository.Value.Stars, a.Contributors.Value)
+	fmt.Println(ref.Key(github.GitHubHost), a.Repository.Value.Stars, record.Logins(a.Contributors.Value))
 	fmt.Println(a.Repository.Outcome, a.Requests, a.Charged)
 
 	q.Known, q.Participants = a.Validators, len(a.Contributors.Value)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/internal/upstream"
 )
 
@@ -45,7 +46,7 @@ func TestFetchFresh(t *testing.T) {
 	want := Answer{
 		Repository: Part[Repository]{Outcome: fresh, Value: Repository{ID: 7, FullName: "o/n", Stars: 11, Forks: 4,
 			Archived: true}},
-		Contributors:  Part[[]string]{Outcome: fresh, Value: []string{"ann", "bob"}},
+		Contributors:  Part[[]record.Contribution]{Outcome: fresh, Value: []record.Contribution{{Login: "ann"}, {Login: "bob"}}},
 		Commits:       Part[Commits]{Outcome: fresh, Value: Commits{Last: time.Date(2024, 5, 6, 5, 8, 9, 0, time.UTC), Count: 7}},
 		Participation: Part[[]int]{Outcome: fresh, Value: weeks},
 		Ref:           Ref{"o", "n"},
@@ -254,10 +255,10 @@ func checkAnswer(t *testing.T, a Answer, parts Parts, known Validators) {
 	}
 	seen := map[string]bool{}
 	for _, l := range a.Contributors.Value {
-		if l == "" || seen[l] {
-			t.Errorf("broken contributors %q", a.Contributors.Value)
+		if l.Login == "" || seen[l.Login] {
+			t.Errorf("broken contributors %v", a.Contributors.Value)
 		}
-		seen[l] = true
+		seen[l.Login] = true
 	}
 	if c := a.Commits; c.Outcome == fresh {
 		if _, err := c.Value.Last.MarshalJSON(); err != nil || c.Value.Last.IsZero() == (len(a.Notes) == 0) || c.Value.Count < 0 || c.Value.Last.Location() != time.UTC {
@@ -414,8 +415,8 @@ func TestFetchOddFields(t *testing.T) {
 		if got := outcomes(a); got != [4]upstream.Outcome{fresh, fresh, fresh, fresh} {
 			t.Errorf("%s: %v: %v", tt.name, got, errorsOf(a))
 		}
-		if a.Repository.Value != tt.repository || !slices.Equal(a.Contributors.Value, tt.users) || a.Commits.Value != (Commits{tt.last, 7}) {
-			t.Errorf("%s: %+v, %q, %+v", tt.name, a.Repository.Value, a.Contributors.Value, a.Commits.Value)
+		if a.Repository.Value != tt.repository || !slices.Equal(record.Logins(a.Contributors.Value), tt.users) || a.Commits.Value != (Commits{tt.last, 7}) {
+			t.Errorf("%s: %+v, %v, %+v", tt.name, a.Repository.Value, a.Contributors.Value, a.Commits.Value)
 		}
 		checkAnswer(t, a, AllParts, nil)
 	}
@@ -454,8 +455,8 @@ func TestFetchCanceled(t *testing.T) {
 func TestContributorsOrder(t *testing.T) {
 	f := newFake().set(usersURI, ok(`[{"login":"zoe"},{"type":"Anonymous","name":"x"},{"login":"ann"},null,{"login":"zoe"},{"login":"dependabot[bot]"}]`))
 	a := newClient(t, f).Fetch(t.Context(), Question{Ref: Ref{"o", "n"}, Parts: PartContributors})
-	if want := []string{"zoe", "ann", "dependabot[bot]"}; !cmp.Equal(want, a.Contributors.Value) {
-		t.Errorf("%q, want %q", a.Contributors.Value, want)
+	if want := []string{"zoe", "ann", "dependabot[bot]"}; !cmp.Equal(want, record.Logins(a.Contributors.Value)) {
+		t.Errorf("%v, want %v", a.Contributors.Value, want)
 	}
 }
 

@@ -41,8 +41,9 @@ type Options struct {
 
 // A Client asks GitHub with one credential. It is safe for concurrent use.
 type Client struct {
-	gh     *gh.Client
-	limits *limits
+	sweeps, logs *batch
+	gh           *gh.Client
+	limits       *limits
 }
 
 // New returns a client. It sends nothing.

@@ -4,12 +4,13 @@ import (
 	"net/http"
 	"time"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/internal/upstream"
 )
 
 // history is what three parts say of a repository's commits, each in its way.
 type history struct {
-	contributors  result[[]string]
+	contributors  result[[]record.Contribution]
 	commits       result[Commits]
 	participation result[[]int]
 }
@@ -67,6 +68,9 @@ func (h *history) testimony(q Question, now time.Time) testimony {
 	}
 	switch h.commits.outcome {
 	case upstream.Fresh, upstream.Unchanged:
+		t.commits = someCommits
+	}
+	if q.Parts&PartCommits == 0 && q.HasCommits {
 		t.commits = someCommits
 	}
 	for _, n := range h.participation.value {

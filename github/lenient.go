@@ -1,6 +1,8 @@
 package github
 
 import (
+	"math"
+
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -30,6 +32,24 @@ type flag bool
 func (f *flag) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	*f = d.PeekKind() == 't'
 	return d.SkipValue()
+}
+
+// count is a whole number from 0 on that a float holds exactly; 0 for any other value.
+type count int
+
+func (c *count) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	*c = 0
+	if d.PeekKind() != '0' {
+		return d.SkipValue()
+	}
+	token, err := d.ReadToken()
+	if err != nil {
+		return err
+	}
+	if f, err := token.Float(); err == nil && f >= 0 && f <= 1<<53 && f == math.Trunc(f) {
+		*c = count(f)
+	}
+	return nil
 }
 
 // object is an object whose fields T declares; without any for any other value.

@@ -93,7 +93,14 @@ type Repo struct {
 	Participants []string   `json:"participants,omitempty"` // logins by commits, descending, unique
 	Commits52    []int      `json:"commits52,omitempty"`    // commits a week, 52 weeks, oldest first; nil while unknown
 	LastCommit   *time.Time `json:"last_commit,omitempty"`  // committer date of the newest commit on the default branch
-	Commits      int        `json:"commits,omitempty"`      // commits on the default branch
+	Commits      int        `json:"commits,omitempty"`      // commits on the default branch; 0 while unknown
+
+	NodeID        string    `json:"node_id,omitempty"`       // GitHub's opaque id of the repository
+	Contributions []int     `json:"contributions,omitempty"` // commits of each of Participants; nil while unknown
+	CountsFrom    string    `json:"counts_from,omitempty"`   // FromStatistics or FromCounting: where Commits52 come from; "" while unknown
+	AsOf          Day       `json:"as_of,omitempty"`         // the day whose 00:00 UTC ends the last of Commits52; 0 while unknown
+	HeadSeen      Day       `json:"head_seen,omitempty"`     // the day on which the newest commit was first seen here
+	Counting      *Counting `json:"counting,omitempty"`      // nil while the commits are not counted
 }
 
 // Project is what PyPI last returned about a project.

@@ -1,0 +1,184 @@
+package fetcher
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"pkgmetad/internal/record"
+	"pkgmetad/internal/upstream"
+)
+
+// How long the count of a repository's commits is trusted: it is checked within the
+// first time, then ever more rarely. One that did not hold is checked daily.
+const (
+	checkFirst = 7 * 24 * time.Hour
+	checkLast  = 30 * 24 * time.Hour
+	checkDrift = 20 * time.Hour // within each day, even if a pass comes a bit early
+)
+
+// count brings the counts of a repository up to date with an answer: what was read of
+// its history, and how that compares with GitHub's statistics. known is what was known
+// before.
+func count(repo, known *record.Repo, a *Answer, key record.Key, now time.Time) {
+	s := a.Swept
+	if s == nil || s.Outcome != upstream.Fresh || s.Head == "" {
+		forgetHead(repo, a)
+		return
+	}
+	c := record.Counting{}
+	if repo.Counting != nil {
+		c = *repo.Counting
+	}
+	begun := c.Head == ""
+	current := takeReading(repo, &c, a, now)
+	if current {
+		c.Head = s.Head
+		if begun {
+			c.CheckDue = now.Add(time.Duration(fraction(key) * float64(checkFirst)))
+		}
+	}
+	if current && compared(a) {
+		judge(&c, known, a, now)
+		c.CheckDue = now.Add(checkAfter(&c, key))
+	}
+	if current && c.Days != nil && c.Statistics == "" {
+		repo.Commits52, repo.AsOf, repo.CountsFrom = c.Days.Weeks(record.DayOf(now)), record.DayOf(now), record.FromCounting
+	} else if current && c.Statistics != "" && s.Head == headOf(known) {
+		age(repo, record.DayOf(now))
+	}
+	repo.Counting = &c
+}
+
+func headOf(repo *record.Repo) string {
+	if repo == nil || repo.Counting == nil {
+		return ""
+	}
+	return repo.Counting.Head
+}
+
+// forgetHead notes that statistics came without the head that they are of: with those
+// contributors, commits can no longer be counted on from the head that was known.
+func forgetHead(repo *record.Repo, a *Answer) {
+	if repo.Counting == nil || a.Repo == nil || a.Repo.Contributors.Outcome != upstream.Fresh {
+		return
+	}
+	c := *repo.Counting
+	c.Head = ""
+	repo.Counting = &c
+}
+
+// takeReading takes over what was read of the history, and reports whether the counts
+// now are those of the head that the sweep saw.
+func takeReading(repo *record.Repo, c *record.Counting, a *Answer, now time.Time) (current bool) {
+	r, today := a.reading, record.DayOf(now)
+	contributors := a.contributors()
+	switch {
+	case r == nil:
+		if c.Days == nil && c.Statistics != "" {
+			return c.Head == a.Swept.Head || compared(a)
+		}
+		return c.Head == a.Swept.Head
+	case r.tooMany:
+		*c = record.Counting{Drifts: c.Drifts, Statistics: fmt.Sprintf("more than %d commits in a year: counted by GitHub alone", logBound)}
+		return compared(a)
+	case !r.done || r.err != nil:
+		return false
+	case r.walk != nil:
+		days := c.Days.Trimmed(today)
+		for day, n := range daysOf(r.commits, r.way) {
+			days.Add(day, n)
+		}
+		c.Days = days
+		if contributors != upstream.Fresh && repo.Contributions != nil {
+			repo.Participants, repo.Contributions = record.AddContributions(repo.Participants, repo.Contributions, contributionsOf(r.commits))
+		}
+		return true
+	}
+	c.Days, c.Way = daysOf(r.commits, r.way).Trimmed(today), r.way
+	return !r.contributors || contributors == upstream.Fresh || contributors == upstream.TooLarge
+}
+
+// contributors returns the outcome of asking for contributors.
+func (a *Answer) contributors() upstream.Outcome {
+	if a.Repo == nil {
+		return upstream.NotAsked
+	}
+	return a.Repo.Contributors.Outcome
+}
+
+// compared reports whether GitHub's statistics came with the answer.
+func compared(a *Answer) bool { return a.Repo != nil && a.Repo.Participation.Outcome == upstream.Fresh }
+
+// judge compares a count with GitHub's statistics.
+func judge(c *record.Counting, known *record.Repo, a *Answer, now time.Time) {
+	r, weeks, today := a.reading, a.Repo.Participation.Value, record.DayOf(now)
+	switch {
+	case c.Days == nil:
+		if sum(weeks) < logBound*3/4 {
+			*c = record.Counting{Drifts: c.Drifts} // few enough by now: counting begins
+		}
+		return
+	case r != nil && r.walk == nil && r.parents && !slices.Equal(c.Days.Weeks(today), weeks):
+		for _, way := range record.Ways() {
+			if days := daysOf(r.commits, way); slices.Equal(days.Weeks(today), weeks) {
+				c.Way, c.Days = way, days.Trimmed(today)
+				break
+			}
+		}
+	}
+	switch {
+	case !slices.Equal(c.Days.Weeks(today), weeks):
+		c.Drifts++
+		c.Agreed, c.Statistics = 0, "its weekly commits, as counted, are not those of GitHub's statistics, which are served until they agree"
+	case !sameContributors(known, a):
+		c.Drifts++
+		c.Agreed, c.Statistics = 0, "its contributors, as counted, are not those of GitHub's list, which is served until they agree"
+	default:
+		c.Agreed++
+		c.Statistics = ""
+	}
+}
+
+// drifted reports whether the weekly commits that follow from a count are not those
+// that GitHub's statistics now say.
+func drifted(prev *record.Source, a *Answer, now time.Time) bool {
+	if !compared(a) || prev.Repo == nil || a.reading != nil && a.reading.walk == nil {
+		return false
+	}
+	repo, c := *prev.Repo, record.Counting{}
+	if repo.Counting != nil {
+		c = *repo.Counting
+	}
+	return takeReading(&repo, &c, a, now) && c.Days != nil && !slices.Equal(c.Days.Weeks(record.DayOf(now)), a.Repo.Participation.Value)
+}
+
+// sameContributors reports whether the contributors that follow from a count are those
+// that GitHub now lists. It is true where the one or the other is unknown.
+func sameContributors(known *record.Repo, a *Answer) bool {
+	r := a.reading
+	if a.contributors() != upstream.Fresh || known == nil || known.Contributions == nil || r != nil && r.walk == nil {
+		return true
+	}
+	logins, commits := known.Participants, known.Contributions
+	if r != nil {
+		logins, commits = record.AddContributions(logins, commits, contributionsOf(r.commits))
+	}
+	listed, counts := split(a.Repo.Contributors.Value)
+	return counts == nil || record.SameContributions(logins, commits, listed, counts)
+}
+
+// checkAfter returns how long to trust a count.
+func checkAfter(c *record.Counting, key record.Key) time.Duration {
+	if c.Statistics != "" {
+		return checkDrift
+	}
+	return min(doubled(checkFirst, c.Agreed, checkLast), checkLast-time.Duration(fraction(key)*float64(48*time.Hour)))
+}
+
+func sum(list []int) (n int) {
+	for _, x := range list {
+		n += x
+	}
+	return n
+}

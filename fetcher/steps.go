@@ -1,0 +1,194 @@
+package fetcher
+
+import (
+	"time"
+
+	"pkgmetad/github"
+	"pkgmetad/internal/record"
+	"pkgmetad/internal/upstream"
+)
+
+// What is asked about a repository comes in steps, each of which decides the next:
+//
+//   - The sweep asks for the numbers and the heads of many repositories in one query.
+//     For most of them that is all: nothing was pushed.
+//   - The log reads the commits of those whose head has moved, many in one query too.
+//   - REST is asked for one repository at a time: for its contributors where counting
+//     begins, and for its statistics where commits are not counted or the count is
+//     checked.
+//
+// Without a credential, and where GraphQL does not answer, all is asked by REST.
+type step int
+
+const (
+	stepREST  step = iota // ask for job.parts
+	stepSweep             // ask what a sweep tells
+	stepLog               // ask for a page of the history
+)
+
+const statistics = github.PartContributors | github.PartParticipation
+
+// next decides what is to be asked about the source of a job, after what has been
+// answered, and reports whether that is anything. It prepares the job for it.
+func (p *pass) next(j *job, now time.Time) bool {
+	if _, project := j.prev.Key.Project(); project {
+		j.step = stepREST
+		return j.answer.Project == nil
+	}
+	if j.answer.Swept == nil && j.answer.Repo == nil && p.GitHub.Sweeps() {
+		j.step = stepSweep
+		return true
+	}
+	return j.rest(p.wanted(j, now)) || j.step == stepLog
+}
+
+// rest prepares a job for asking REST for those of the parts that have not been
+// asked for yet, and reports whether there are any.
+func (j *job) rest(parts github.Parts) bool {
+	if a := j.answer.Repo; a != nil {
+		for _, part := range outcomes(a) {
+			if part.outcome != upstream.NotAsked {
+				parts &^= part.part
+			}
+		}
+	}
+	if parts != 0 {
+		j.step, j.parts = stepREST, parts
+	}
+	return parts != 0
+}
+
+// wanted returns the parts to ask REST for, or sets the step of the job to the log.
+func (p *pass) wanted(j *job, now time.Time) github.Parts {
+	s := j.answer.Swept
+	if j.step == stepLog {
+		j.step = stepREST
+	}
+	switch {
+	case s == nil:
+		return restParts(&j.prev, j.answer.Repo, now)
+	case s.Outcome == upstream.Limited || s.Outcome == upstream.Canceled:
+		return 0
+	case s.Outcome == upstream.Gone: // a node that is missing says so only if REST agrees
+		return github.PartRepository
+	case s.Outcome != upstream.Fresh: // GraphQL does not answer: REST may
+		return restParts(&j.prev, j.answer.Repo, now)
+	case isOther(&j.prev, s.ID):
+		return 0
+	case s.Head == "":
+		if known := j.prev.Repo; known != nil && (known.LastCommit != nil || len(known.Participants) > 0) {
+			return github.AllParts &^ github.PartRepository // a sweep alone does not take that away
+		}
+		return 0
+	}
+	return p.wantedOfHistory(j, now)
+}
+
+// wantedOfHistory is wanted, once the head of the repository is known.
+func (p *pass) wantedOfHistory(j *job, now time.Time) (parts github.Parts) {
+	c := j.counting()
+	if j.answer.reading == nil {
+		j.answer.reading = p.begin(j, c, now)
+	}
+	switch r := j.answer.reading; {
+	case r == nil: // nothing is to be read
+	case r.err != nil:
+		return 0
+	case r.lost: // the history was rewritten
+		j.answer.reading = newReading(j.answer.Swept, p.way(), true, false, now)
+		return p.wantedOfHistory(j, now)
+	case !r.done && !r.tooMany:
+		j.step = stepLog
+		return 0
+	case r.contributors:
+		parts |= github.PartContributors
+	}
+	if r := j.answer.reading; r != nil && r.tooMany || p.asksStatistics(j, c, now) {
+		parts |= statistics
+	}
+	if a := j.answer.Repo; a != nil && !j.recounted && drifted(&j.prev, &j.answer, now) {
+		j.recounted = true
+		j.answer.reading = newReading(j.answer.Swept, p.way(), false, true, now)
+		if !j.answer.reading.done {
+			j.step = stepLog
+			return 0
+		}
+	}
+	return parts
+}
+
+// begin returns what is to be read of a history, nil if nothing is.
+func (p *pass) begin(j *job, c record.Counting, now time.Time) *reading {
+	s := j.answer.Swept
+	switch {
+	case c.Head == "":
+		return newReading(s, p.way(), true, false, now)
+	case c.Days == nil || c.Head == s.Head && (c.Way == p.way() || c.Agreed > 0):
+		return nil
+	case c.Head == s.Head: // counted in a way that has turned out to be wrong
+		return newReading(s, p.way(), false, false, now)
+	}
+	return &reading{way: c.Way, walk: github.NewWalk(c.Head)}
+}
+
+// asksStatistics reports whether GitHub's statistics are to be asked although the
+// sweep answered: the repository goes by them, or its count is to be checked.
+func (p *pass) asksStatistics(j *job, c record.Counting, now time.Time) bool {
+	switch known := j.prev.Repo; {
+	case c.Head == "":
+		return false // counting begins
+	case c.Statistics != "":
+		moved := c.Head != j.answer.Swept.Head
+		return moved || statisticsDue(known, now)
+	case len(c.Days) == 0 && c.Head == j.answer.Swept.Head:
+		return false // a year of silence needs no check
+	}
+	return !now.Before(c.CheckDue)
+}
+
+// statisticsDue reports whether the statistics of a repository whose head has not
+// moved are to be asked again. Those that were asked on the day of a push do not hold
+// that day; later ones hold for good, and only the weeks move on. A week later they
+// move by one.
+func statisticsDue(known *record.Repo, now time.Time) bool {
+	today := record.DayOf(now)
+	return known == nil || known.AsOf <= known.HeadSeen || today-known.AsOf >= 7
+}
+
+// counting returns what is known of how the commits of a job's repository are counted.
+func (j *job) counting() record.Counting {
+	if known := j.prev.Repo; known != nil && known.Counting != nil {
+		return *known.Counting
+	}
+	return record.Counting{}
+}
+
+// restParts returns what to ask where REST alone is asked: first whether anything has
+// been pushed, and the rest where that is so.
+func restParts(prev *record.Source, a *github.Answer, now time.Time) github.Parts {
+	known := prev.Repo
+	if prev.State != record.StateOK || known == nil || known.LastCommit == nil || known.AsOf == 0 {
+		return github.AllParts
+	}
+	const first = github.PartRepository | github.PartCommits
+	if a == nil || a.Commits.Outcome == upstream.NotAsked {
+		return first
+	}
+	switch a.Commits.Outcome {
+	case upstream.Unchanged:
+		if !statisticsDue(known, now) {
+			return first
+		}
+	case upstream.Fresh:
+		if a.Commits.Value.Last.Equal(*known.LastCommit) && a.Commits.Value.Count == known.Commits && !statisticsDue(known, now) {
+			return first
+		}
+	}
+	return github.AllParts
+}
+
+// isOther reports whether an answer is about another repository than the one that is
+// known: one that has been given its name since.
+func isOther(prev *record.Source, id int64) bool {
+	return prev.Repo != nil && prev.Repo.ID != 0 && id != 0 && prev.Repo.ID != id
+}

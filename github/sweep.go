@@ -1,0 +1,160 @@
+package github
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"pkgmetad/internal/upstream"
+)
+
+// MaxSweep is how many repositories one query of GitHub's GraphQL API may name.
+const MaxSweep = 100
+
+// SweepItem names a repository: by its node id where it is known, else by its name.
+type SweepItem struct {
+	NodeID string
+	Ref    Ref
+}
+
+// Swept is what a sweep says of one repository (GraphQL object Repository).
+type Swept struct {
+	Outcome upstream.Outcome // Fresh; Gone for a node that is missing, which has to be confirmed; or why there is no answer
+	Err     *upstream.Error  // set unless Fresh
+
+	Repository
+	NodeID   string
+	Disabled bool
+	Empty    bool      // it has no commit
+	Head     string    // oid of the newest commit on the default branch; "" if there is none
+	HeadDate time.Time // its committer date, UTC; zero if unreadable
+}
+
+const sweepFields = `id databaseId nameWithOwner stargazerCount forkCount description isArchived isDisabled isEmpty defaultBranchRef{target{oid ... on Commit{committedDate}}}`
+
+// sweptBody is what is used of a Repository in a sweep.
+type sweptBody struct {
+	ID          string   `json:"id"`
+	DatabaseID  *float64 `json:"databaseId"`
+	Name        *string  `json:"nameWithOwner"`
+	Stars       *float64 `json:"stargazerCount"`
+	Forks       *float64 `json:"forkCount"`
+	Description text     `json:"description"`
+	Archived    flag     `json:"isArchived"`
+	Disabled    flag     `json:"isDisabled"`
+	Empty       flag     `json:"isEmpty"`
+	Branch      *struct {
+		Target *struct {
+			OID  text `json:"oid"`
+			Date text `json:"committedDate"`
+		} `json:"target"`
+	} `json:"defaultBranchRef"`
+}
+
+// Sweep asks for the numbers and the heads of repositories, as many in a query as
+// GitHub answers well: a hundred at first, fewer where a query turns out to be too
+// heavy. The result has one element for each item, in the same order; requests and
+// points are what it cost.
+//
+// Where GraphQL cannot be asked at all the elements that were not answered have the
+// same outcome and error.
+func (c *Client) Sweep(ctx context.Context, items []SweepItem) (swept []Swept, cost Cost) {
+	swept = make([]Swept, 0, len(items))
+	for len(swept) < len(items) {
+		rest := items[len(swept):]
+		n := min(c.sweeps.next(), len(rest))
+		began := time.Now()
+		part, spent, e := c.sweepOnce(ctx, rest[:n])
+		cost.add(spent)
+		switch {
+		case e == nil:
+			c.sweeps.light(n, time.Since(began))
+			swept = append(swept, part...)
+		case tooHeavy(e) && n > 1:
+			c.sweeps.heavy(n)
+		case tooHeavy(e):
+			swept = append(swept, Swept{Outcome: e.Outcome, Err: e})
+		default:
+			for range rest {
+				swept = append(swept, Swept{Outcome: e.Outcome, Err: e})
+			}
+		}
+	}
+	return swept, cost
+}
+
+// sweepOnce puts one query. Its answer may be incomplete where GitHub ran out of
+// resources: what is missing then is too heavy.
+func (c *Client) sweepOnce(ctx context.Context, items []SweepItem) ([]Swept, Cost, *upstream.Error) {
+	var query strings.Builder
+	query.WriteString("query{")
+	for i, item := range items {
+		if item.NodeID != "" {
+			fmt.Fprintf(&query, "r%d:node(id:%s){... on Repository{%s}}", i, quoted(item.NodeID), sweepFields)
+		} else {
+			fmt.Fprintf(&query, "r%d:repository(owner:%s,name:%s){%s}", i, quoted(item.Ref.Owner), quoted(item.Ref.Name), sweepFields)
+		}
+	}
+	query.WriteString("}")
+	data := map[string]*sweptBody{}
+	answer, e := c.query(ctx, query.String(), &data)
+	if e != nil {
+		return nil, answer.Cost, e
+	}
+	swept := make([]Swept, len(items))
+	for i := range items {
+		name := fmt.Sprintf("r%d", i)
+		swept[i] = sweptOf(data[name], answer.errorAt(name))
+		if swept[i].Outcome == upstream.Failed && tooHeavy(swept[i].Err) {
+			return nil, answer.Cost, swept[i].Err
+		}
+	}
+	return swept, answer.Cost, nil
+}
+
+// sweptOf reads what was said of one repository: a node, an error, or neither.
+func sweptOf(v *sweptBody, e *upstream.Error) Swept {
+	if v == nil || v.Name == nil {
+		if e == nil {
+			e = &upstream.Error{Outcome: upstream.Failed, Message: "broken answer: it leaves the repository out and does not say why"}
+		}
+		return Swept{Outcome: e.Outcome, Err: e}
+	}
+	s, err := v.value()
+	if err != nil {
+		return Swept{Outcome: upstream.Failed, Err: &upstream.Error{Outcome: upstream.Failed, Message: "broken answer: " + clip(err.Error())}}
+	}
+	return s
+}
+
+func (v *sweptBody) value() (Swept, error) {
+	archived := v.Archived
+	r, err := (&repositoryBody{ID: v.DatabaseID, FullName: v.Name, Stars: v.Stars, Forks: v.Forks, Description: v.Description, Archived: archived}).value()
+	if err != nil {
+		return Swept{}, err
+	}
+	if v.ID == "" {
+		return Swept{}, errors.New("no id")
+	}
+	s := Swept{Outcome: upstream.Fresh, Repository: r, NodeID: v.ID, Disabled: bool(v.Disabled), Empty: bool(v.Empty)}
+	if v.Branch != nil && v.Branch.Target != nil {
+		s.Head = string(v.Branch.Target.OID)
+		s.HeadDate = signature{Date: v.Branch.Target.Date}.date()
+	}
+	return s, nil
+}
+
+// quoted returns s as a string of the GraphQL language, whose escapes are JSON's.
+func quoted(s string) string {
+	q, _ := json.Marshal(s) // it cannot fail for a string
+	return string(q)
+}
+
+// Ref returns the name to ask the repository by.
+func (s *Swept) Ref() Ref {
+	ref, _ := ParseRef(s.FullName) // it was read from the answer by ParseRef
+	return ref
+}
