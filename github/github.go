@@ -36,6 +36,7 @@ type Options struct {
 	UserAgent string            // GitHub refuses requests without one; "" means "pkgmetad"
 	Timeout   time.Duration     // for one request, body included; 0 means upstream's default
 	Reserve   int               // requests of the primary budget that are never spent, at most a tenth of it
+	GraphQL   bool              // whether to ask many at once by GraphQL, which takes a token
 	Transport http.RoundTripper // the wire; nil means upstream.NewTransport()
 }
 

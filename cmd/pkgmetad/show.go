@@ -90,6 +90,9 @@ func show(w io.Writer, rendering render.Rendering, rec record.Package, now time.
 	if err := t.Flush(); err != nil {
 		return err
 	}
+	if counts := rec.Repo.CountsText(); counts != "" {
+		fmt.Fprintf(w, "github: %s\n", counts)
+	}
 	for _, s := range sources {
 		for _, text := range []string{s.LastError, s.Note} {
 			if text != "" {

@@ -149,6 +149,7 @@ func (c *check) github() {
 	}
 	between(c, &g.Reserve, "github.reserve", 0, 15_000)
 	between(c, &g.Timeout, "github.timeout", time.Millisecond, 10*time.Minute)
+	c.oneOf(&g.Strategy, "github.strategy", "auto", "rest")
 	c.token()
 }
 

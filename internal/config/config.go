@@ -96,6 +96,7 @@ type GitHub struct {
 	TokenFile string        `yaml:"token_file"`                // absolute once loaded; "" for none
 	Reserve   int           `yaml:"reserve"`                   // requests of the hourly limit that are left to others
 	Timeout   time.Duration `yaml:"timeout"`                   // for one request
+	Strategy  string        `yaml:"strategy"`                  // auto or rest
 
 	Token       Secret // empty: anonymous
 	TokenSource string // where Token is from, for the log; "" if there is none
@@ -147,7 +148,7 @@ func Default() *Config {
 			RetryMax:    24 * time.Hour,
 			PendingWait: 10 * time.Second,
 		},
-		GitHub: GitHub{BaseURL: "https://api.github.com/", URLHost: publicGitHub, Reserve: 100, Timeout: 30 * time.Second},
+		GitHub: GitHub{BaseURL: "https://api.github.com/", URLHost: publicGitHub, Reserve: 100, Timeout: 30 * time.Second, Strategy: "auto"},
 		PyPI:   PyPI{BaseURL: "https://pypi.org/", Timeout: 30 * time.Second},
 		Log:    Log{Level: "info", Format: "auto"},
 	}

@@ -104,7 +104,7 @@ func (r *refresher) newSettings(cfg *config.Config) (next *settings, err error) 
 		next.github = before.github
 	} else if next.github, err = github.New(github.Options{
 		BaseURL: cfg.GitHub.BaseURL, Token: cfg.GitHub.Token.Reveal(), UserAgent: userAgent,
-		Timeout: cfg.GitHub.Timeout, Reserve: cfg.GitHub.Reserve,
+		Timeout: cfg.GitHub.Timeout, Reserve: cfg.GitHub.Reserve, GraphQL: cfg.GitHub.Strategy == "auto",
 	}); err != nil {
 		return nil, err
 	}

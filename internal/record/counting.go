@@ -188,3 +188,19 @@ func Logins(people []Contribution) []string {
 	}
 	return logins
 }
+
+// CountsText says where the weekly commits of a repository come from and up to which
+// day they go, for a person; "" while they are unknown.
+func (r *Repo) CountsText() string {
+	if r.AsOf == 0 || r.Commits52 == nil {
+		return ""
+	}
+	text := "weekly commits up to " + (r.AsOf - 1).Start().Format(time.DateOnly) + ", from GitHub's statistics"
+	if r.CountsFrom == FromCounting && r.Counting != nil {
+		text = "weekly commits up to " + (r.AsOf - 1).Start().Format(time.DateOnly) + ", counted " + r.Counting.Way.String()
+		if !r.Counting.CheckDue.IsZero() {
+			text += "; the count is checked next on " + r.Counting.CheckDue.UTC().Format(time.DateOnly)
+		}
+	}
+	return text
+}
