@@ -29,7 +29,7 @@ func paths(w *World) (list []string) {
 }
 
 func bigWorld() *World {
-	return Generate(1, 5500, Options{Now: noon, NoPending: true, Limit: 1 << 40})
+	return Generate(1, 5500, Options{Now: noon, NoPending: true, Limit: 1 << 40, NoSecondary: true})
 }
 
 func BenchmarkHandler(b *testing.B) {

@@ -82,7 +82,7 @@ func (w *World) controlFault(rw http.ResponseWriter, req *http.Request) {
 		return
 	}
 	endpoint := Endpoint(req.FormValue("endpoint"))
-	known := []Endpoint{All, Repository, Contributors, CommitList, Participation}
+	known := []Endpoint{All, Repository, Contributors, CommitList, Participation, GraphQL}
 	if project != "" {
 		known = []Endpoint{All, ProjectJSON, Simple, Index}
 	}

@@ -28,6 +28,7 @@ func (w *World) addRepo(r *Repo) *Repo {
 	}
 	w.repos = append(w.repos, r)
 	w.repoByID[r.ID] = r
+	w.repoByNode[r.NodeID] = r
 	for _, old := range r.OldNames {
 		if w.repoByName[fold(old)] == nil {
 			w.repoByName[fold(old)] = r
@@ -42,6 +43,7 @@ func (w *World) dropRepo(r *Repo) {
 	w.repos = slices.DeleteFunc(w.repos, func(x *Repo) bool { return x == r })
 	maps.DeleteFunc(w.repoByName, func(_ string, x *Repo) bool { return x == r })
 	delete(w.repoByID, r.ID)
+	delete(w.repoByNode, r.NodeID)
 }
 
 // RemoveRepo removes a repository and its former names.
@@ -177,11 +179,12 @@ func (w *World) Edit(f func()) {
 	f()
 }
 
-// Commits returns the commits on r's default branch so far, newest first.
+// Commits returns the commits on r's default branch so far, in the order of git log: newest
+// first.
 func (w *World) Commits(r *Repo) []Commit {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
-	return r.history(w.Now()).commits
+	return w.graph(r, w.Now()).commits()
 }
 
 // Releases returns the releases of p so far, in version order.

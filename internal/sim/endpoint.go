@@ -10,6 +10,7 @@ const (
 	Contributors  Endpoint = "contributors"
 	CommitList    Endpoint = "commits"
 	Participation Endpoint = "participation"
+	GraphQL       Endpoint = "graphql"
 	ProjectJSON   Endpoint = "project" // /pypi/<name>/json
 	Simple        Endpoint = "simple"  // /simple/<name>/
 	Index         Endpoint = "index"   // /simple/
@@ -17,7 +18,7 @@ const (
 )
 
 // endpointNames has "other" for requests that the clients never make.
-var endpointNames = [...]Endpoint{Repository, Contributors, CommitList, Participation, ProjectJSON, Simple, Index, "other"}
+var endpointNames = [...]Endpoint{Repository, Contributors, CommitList, Participation, GraphQL, ProjectJSON, Simple, Index, "other"}
 
 func (e Endpoint) index() int {
 	if i := slices.Index(endpointNames[:], e); i >= 0 {

@@ -49,6 +49,7 @@ const (
 	EmptyObject       Fault = "empty-object"
 	GzipBomb          Fault = "gzip-bomb"
 	EndlessHeaders    Fault = "endless-headers"
+	ResourceLimits    Fault = "resource-limits"
 
 	slow Fault = "slow" // with a duration, as Slow writes it
 )
@@ -71,7 +72,7 @@ var table = []struct {
 	{RedirectLoop, "302 to the URL that was asked for", (*exchange).redirectLoop},
 	{RedirectElsewhere, "301 to http://elsewhere.invalid/", (*exchange).redirectElsewhere},
 	{Unauthorized, "401 Bad credentials", message(401, "Bad credentials")},
-	{PrimaryLimit, "403, x-ratelimit-remaining: 0; the budget itself does not change", (*exchange).primaryFault},
+	{PrimaryLimit, "403, x-ratelimit-remaining: 0, GraphQL 200 with RATE_LIMITED; the budget itself does not change", (*exchange).primaryFault},
 	{SecondaryLimit, "403, secondary limit, no Retry-After", secondary(403, "")},
 	{SecondaryRetry, "403, secondary limit, Retry-After: 60", secondary(403, "60")},
 	{ListTooLarge, "403, the list is too large", message(403, tooLargeMessage)},
@@ -97,6 +98,7 @@ var table = []struct {
 	{WrongTypes, "200 with JSON of other types than documented", (*exchange).wrongTypes},
 	{EmptyObject, "200 with {}", status(200)},
 	{GzipBomb, "200 with a gzip body of 256 KiB that decompresses to 256 MiB", (*exchange).gzipBomb},
+	{ResourceLimits, "GraphQL: every second repository is null, with RESOURCE_LIMITS_EXCEEDED; REST: nothing", (*exchange).halve},
 	{EndlessHeaders, "a header of 1 MiB, then the connection is closed", (*exchange).endlessHeaders},
 }
 
@@ -209,13 +211,26 @@ func (s *faults) take(x *exchange) Fault {
 	} else {
 		targets = [2]any{x.project, (*Project)(nil)}
 	}
+	return s.strike(targets[:], x.endpoint, x.direct)
+}
+
+// takeNode returns the fault that strikes at a repository within a query, or "".
+func (s *faults) takeNode(r *Repo) Fault {
+	if !s.any.Load() {
+		return ""
+	}
+	return s.strike([]any{r}, GraphQL, true)
+}
+
+// strike takes the first fault that is set for one of the targets.
+func (s *faults) strike(targets []any, endpoint Endpoint, direct bool) Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, target := range targets {
-		for _, e := range [2]Endpoint{x.endpoint, All} {
+		for _, e := range [2]Endpoint{endpoint, All} {
 			k := faultKey{target, e}
 			a := s.set[k]
-			if a == nil || x.direct && a.fault.redirects() {
+			if a == nil || direct && a.fault.redirects() {
 				continue
 			}
 			if a.left > 0 {

@@ -103,6 +103,7 @@ func TestFaults(t *testing.T) {
 				t.Errorf("%d bytes, %v", len(a.body), err)
 			}
 		}),
+		ResourceLimits: {200, contains("stargazers_count"), contains("last_serial"), true},
 		EndlessHeaders: both(0, func(t *testing.T, _ reply, err error) {
 			if err == nil {
 				t.Error("a header of 1 MiB was accepted")

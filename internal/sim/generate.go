@@ -131,7 +131,7 @@ func (g *generator) history(r *Repo) *repoHistory {
 	d := &g.d
 	h := &repoHistory{
 		world: g.seed, seed: d.next(), anchor: g.w.anchor, born: r.Created,
-		owner: g.owner, people: 1 + int(d.exp(6)), growth: float64(r.Stars) / 4000,
+		odd: 0.08, owner: g.owner, people: 1 + int(d.exp(6)), growth: float64(r.Stars) / 4000,
 	}
 	if g.organization {
 		h.owner = loginName(g.seed, d.next())

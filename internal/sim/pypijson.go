@@ -99,7 +99,7 @@ type digests struct {
 // render writes the page that k names.
 func (p *Project) render(k cacheKey, now time.Time) *rendered {
 	releases, until := p.visible(now)
-	out := &rendered{status: http.StatusOK, until: until, serial: p.serial(releases)}
+	out := &rendered{instant: instant{until: until}, status: http.StatusOK, serial: p.serial(releases)}
 	switch {
 	case k.endpoint == Simple && p.Status == Deleted, k.endpoint == ProjectJSON && p.gone(releases):
 		out.status = http.StatusNotFound
@@ -237,7 +237,7 @@ func (w *World) renderIndex(k cacheKey, now time.Time) *rendered {
 		Name       string `json:"name"`
 		normalized string
 	}
-	out := &rendered{status: http.StatusOK, until: never}
+	out := &rendered{instant: instant{until: never}, status: http.StatusOK}
 	list := make([]entry, 0, len(w.projects))
 	for _, p := range w.projects {
 		releases, until := p.visible(now)

@@ -1,0 +1,60 @@
+package sim
+
+import "time"
+
+// RepoTruth is what GitHub knows of a repository at one moment, for tests to compare records
+// with.
+type RepoTruth struct {
+	ID          int64
+	NodeID      string
+	FullName    string
+	Gone        bool   // 404
+	Blocked     string // see Repo.Blocked
+	Stars       int
+	Forks       int
+	Description *string
+	Archived    bool
+	Disabled    bool
+	TooLarge    bool
+	Head        string    // OID of the default branch's head; "" in an empty repository
+	LastCommit  time.Time // its commit date; zero in an empty repository
+	Commits     int       // that can be reached from it
+	// Contributors are the first 500, in GitHub's order.
+	Contributors []Contributor
+	// Weeks are the 52 numbers of commits that participation has, once it is computed: oldest
+	// first, up to the midnight (UTC) before the moment.
+	Weeks [52]int
+}
+
+// RepoTruth tells of the repository with an id, as of a moment. Fields that an Edit changed
+// are as they are now, whatever the moment. ok is false if there never was one.
+func (w *World) RepoTruth(id int64, at time.Time) (t RepoTruth, ok bool) {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	r := w.repoByID[id]
+	if r == nil {
+		return t, false
+	}
+	at = at.UTC()
+	g := w.graph(r, at)
+	t = RepoTruth{ID: r.ID, NodeID: r.NodeID, FullName: r.FullName, Blocked: r.Blocked, Stars: r.stars(at), Forks: r.Forks,
+		Description: r.Description, Archived: r.Archived, Disabled: r.Disabled, TooLarge: r.TooLarge, Contributors: r.contributors(g)}
+	if g.head != none {
+		n := g.nodes[g.head]
+		t.Head, t.LastCommit = n.oid.String(), time.Unix(n.committed, 0).UTC()
+	}
+	_, t.Commits = g.reachable(g.head)
+	t.Weeks, _ = r.weeks(g, at, w.opt.Counting)
+	return t, true
+}
+
+// RepoNamed returns the id of the repository that a name leads to at a moment, present or
+// former and in any case; 0 for none.
+func (w *World) RepoNamed(fullName string, at time.Time) int64 {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if r := w.repoByName[fold(fullName)]; r != nil {
+		return r.ID
+	}
+	return 0
+}
