@@ -1,8 +1,12 @@
 package github
 
 import (
+	"slices"
+	"strings"
 	"sync"
 	"time"
+
+	"pkgmetad/internal/upstream"
 )
 
 // slowQuery is how long an answer to a query may take before the next one asks for less:
@@ -12,17 +16,15 @@ const slowQuery = 5 * time.Second
 // A batch is how many things to ask for in one query. It is halved where a query turns
 // out to be too heavy and grows again by as much as a query shows to be light.
 type batch struct {
-	most int
-
 	mu   sync.Mutex
-	size int // 0: most
+	size int // 0: MaxSweep
 }
 
 func (b *batch) next() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.size == 0 {
-		return b.most
+		return MaxSweep
 	}
 	return b.size
 }
@@ -45,6 +47,84 @@ func (b *batch) light(n int, took time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.size != 0 && n >= b.size {
-		b.size = min(b.size+max(b.size/4, 1), b.most)
+		b.size = min(b.size+max(b.size/4, 1), MaxSweep)
 	}
+}
+
+// Cost is what questions to GraphQL have cost.
+type Cost struct{ Requests, Points int }
+
+// inBatches puts questions, as many in a query as b says, and returns an answer to each,
+// in the same order. What was too much for one query is asked again in smaller ones. If
+// GraphQL cannot be asked at all, the rest gets the same answer, made by failed; failure
+// returns why an answer brings nothing, nil if it does.
+func inBatches[Q, A any](b *batch, questions []Q, ask func([]Q) ([]A, graphAnswer, *upstream.Error), failure func(*A) *upstream.Error, failed func(*upstream.Error) A) ([]A, Cost) {
+	answers, cost := make([]A, len(questions)), Cost{}
+	rest := make([]int, len(questions)) // of the questions, by index
+	for i := range rest {
+		rest[i] = i
+	}
+	for len(rest) > 0 {
+		n := min(b.next(), len(rest))
+		now := make([]Q, n)
+		for i, index := range rest[:n] {
+			now[i] = questions[index]
+		}
+		part, spent, e := ask(now)
+		cost.Requests += spent.Requests
+		cost.Points += spent.Cost
+		switch {
+		case e != nil && e.Outcome == upstream.TooLarge && n > 1:
+			b.heavy(n)
+			continue
+		case e != nil && e.Outcome == upstream.TooLarge:
+			e.Outcome = upstream.Failed
+			answers[rest[0]] = failed(e)
+			rest = rest[1:]
+			continue
+		case e != nil:
+			for _, index := range rest {
+				answers[index] = failed(e)
+			}
+			return answers, cost
+		}
+		var again []int
+		for i, index := range rest[:n] {
+			answers[index] = part[i]
+			switch e := failure(&part[i]); {
+			case e == nil || e.Outcome != upstream.TooLarge:
+			case n > 1:
+				again = append(again, index)
+			default:
+				e.Outcome = upstream.Failed
+				answers[index] = failed(e)
+			}
+		}
+		if len(again) > 0 {
+			b.heavy(n)
+		} else {
+			b.light(n, spent.Took)
+		}
+		rest = slices.Concat(again, rest[n:])
+	}
+	return answers, cost
+}
+
+// errorAt returns why the part of a query with that name has no data; nil if the answer
+// gives no reason.
+func (a *graphAnswer) errorAt(name string) *upstream.Error {
+	for _, x := range a.Errors {
+		if x.Path != name && !strings.HasPrefix(x.Path, name+".") {
+			continue
+		}
+		e := &upstream.Error{Outcome: upstream.Failed, Message: "GraphQL: " + x.Message}
+		switch x.Type {
+		case graphNotFound:
+			e.Outcome = upstream.Gone
+		case graphTooMuch:
+			e.Outcome = upstream.TooLarge
+		}
+		return e
+	}
+	return nil
 }

@@ -42,7 +42,7 @@ type Options struct {
 
 // A Client asks GitHub with one credential. It is safe for concurrent use.
 type Client struct {
-	sweeps, logs *batch
+	sweeps, logs batch // of queries to GraphQL
 	gh           *gh.Client
 	limits       *limits
 }

@@ -29,9 +29,6 @@ type LogPage struct {
 	Cursor  string // for the next page; "" if there is none
 }
 
-// maxLogs is how many histories one query may name.
-const maxLogs = 100
-
 // logBody is what is used of one history.
 type logBody struct {
 	Object *struct {
@@ -61,36 +58,18 @@ type logBody struct {
 
 // Log asks for pages of histories, as many in a query as GitHub answers well. The
 // result has one element for each question, in the same order; see [Client.Sweep].
-func (c *Client) Log(ctx context.Context, questions []LogQuestion) (pages []LogPage, cost Cost) {
-	pages = make([]LogPage, 0, len(questions))
-	for len(pages) < len(questions) {
-		rest := questions[len(pages):]
-		n := min(c.logs.next(), len(rest))
-		began := time.Now()
-		part, spent, e := c.logOnce(ctx, rest[:n])
-		cost.add(spent)
-		switch {
-		case e == nil:
-			c.logs.light(n, time.Since(began))
-			pages = append(pages, part...)
-		case tooHeavy(e) && n > 1:
-			c.logs.heavy(n)
-		case tooHeavy(e):
-			pages = append(pages, LogPage{Outcome: e.Outcome, Err: e})
-		default:
-			for range rest {
-				pages = append(pages, LogPage{Outcome: e.Outcome, Err: e})
-			}
-		}
-	}
-	return pages, cost
+func (c *Client) Log(ctx context.Context, questions []LogQuestion) ([]LogPage, Cost) {
+	return inBatches(&c.logs, questions,
+		func(questions []LogQuestion) ([]LogPage, graphAnswer, *upstream.Error) { return c.log(ctx, questions) },
+		func(p *LogPage) *upstream.Error { return p.Err },
+		func(e *upstream.Error) LogPage { return LogPage{Outcome: e.Outcome, Err: e} })
 }
 
-func (c *Client) logOnce(ctx context.Context, questions []LogQuestion) ([]LogPage, Cost, *upstream.Error) {
+func (c *Client) log(ctx context.Context, questions []LogQuestion) ([]LogPage, graphAnswer, *upstream.Error) {
 	var query strings.Builder
-	query.WriteString("query{")
+	query.WriteString("query{rateLimit{cost}")
 	for i, q := range questions {
-		fmt.Fprintf(&query, "r%d:node(id:%s){... on Repository{object(oid:%s){... on Commit{history(first:%d", i, quoted(q.NodeID), quoted(q.Head), q.First)
+		fmt.Fprintf(&query, " r%d:node(id:%s){... on Repository{object(oid:%s){... on Commit{history(first:%d", i, quoted(q.NodeID), quoted(q.Head), q.First)
 		if q.After != "" {
 			fmt.Fprintf(&query, ",after:%s", quoted(q.After))
 		}
@@ -105,19 +84,16 @@ func (c *Client) logOnce(ctx context.Context, questions []LogQuestion) ([]LogPag
 	}
 	query.WriteString("}")
 	data := map[string]*logBody{}
-	answer, e := c.query(ctx, query.String(), &data)
+	answer, e := c.query(ctx, query.String(), nil, &data)
 	if e != nil {
-		return nil, answer.Cost, e
+		return nil, answer, e
 	}
 	pages := make([]LogPage, len(questions))
 	for i := range questions {
 		name := fmt.Sprintf("r%d", i)
 		pages[i] = pageOf(data[name], answer.errorAt(name))
-		if pages[i].Outcome == upstream.Failed && tooHeavy(pages[i].Err) {
-			return nil, answer.Cost, pages[i].Err
-		}
 	}
-	return pages, answer.Cost, nil
+	return pages, answer, nil
 }
 
 func pageOf(v *logBody, e *upstream.Error) LogPage {

@@ -56,63 +56,39 @@ type sweptBody struct {
 
 // Sweep asks for the numbers and the heads of repositories, as many in a query as
 // GitHub answers well: a hundred at first, fewer where a query turns out to be too
-// heavy. The result has one element for each item, in the same order; requests and
-// points are what it cost.
+// heavy. The result has one element for each item, in the same order.
 //
 // Where GraphQL cannot be asked at all the elements that were not answered have the
-// same outcome and error.
-func (c *Client) Sweep(ctx context.Context, items []SweepItem) (swept []Swept, cost Cost) {
-	swept = make([]Swept, 0, len(items))
-	for len(swept) < len(items) {
-		rest := items[len(swept):]
-		n := min(c.sweeps.next(), len(rest))
-		began := time.Now()
-		part, spent, e := c.sweepOnce(ctx, rest[:n])
-		cost.add(spent)
-		switch {
-		case e == nil:
-			c.sweeps.light(n, time.Since(began))
-			swept = append(swept, part...)
-		case tooHeavy(e) && n > 1:
-			c.sweeps.heavy(n)
-		case tooHeavy(e):
-			swept = append(swept, Swept{Outcome: e.Outcome, Err: e})
-		default:
-			for range rest {
-				swept = append(swept, Swept{Outcome: e.Outcome, Err: e})
-			}
-		}
-	}
-	return swept, cost
+// same outcome and error; see query.
+func (c *Client) Sweep(ctx context.Context, items []SweepItem) ([]Swept, Cost) {
+	return inBatches(&c.sweeps, items,
+		func(items []SweepItem) ([]Swept, graphAnswer, *upstream.Error) { return c.sweep(ctx, items) },
+		func(s *Swept) *upstream.Error { return s.Err },
+		func(e *upstream.Error) Swept { return Swept{Outcome: e.Outcome, Err: e} })
 }
 
-// sweepOnce puts one query. Its answer may be incomplete where GitHub ran out of
-// resources: what is missing then is too heavy.
-func (c *Client) sweepOnce(ctx context.Context, items []SweepItem) ([]Swept, Cost, *upstream.Error) {
+func (c *Client) sweep(ctx context.Context, items []SweepItem) ([]Swept, graphAnswer, *upstream.Error) {
 	var query strings.Builder
-	query.WriteString("query{")
+	query.WriteString("query{rateLimit{cost}")
 	for i, item := range items {
 		if item.NodeID != "" {
-			fmt.Fprintf(&query, "r%d:node(id:%s){... on Repository{%s}}", i, quoted(item.NodeID), sweepFields)
+			fmt.Fprintf(&query, " r%d:node(id:%s){...f}", i, quoted(item.NodeID))
 		} else {
-			fmt.Fprintf(&query, "r%d:repository(owner:%s,name:%s){%s}", i, quoted(item.Ref.Owner), quoted(item.Ref.Name), sweepFields)
+			fmt.Fprintf(&query, " r%d:repository(owner:%s,name:%s){...f}", i, quoted(item.Ref.Owner), quoted(item.Ref.Name))
 		}
 	}
-	query.WriteString("}")
+	query.WriteString("}fragment f on Repository{" + sweepFields + "}")
 	data := map[string]*sweptBody{}
-	answer, e := c.query(ctx, query.String(), &data)
+	answer, e := c.query(ctx, query.String(), nil, &data)
 	if e != nil {
-		return nil, answer.Cost, e
+		return nil, answer, e
 	}
 	swept := make([]Swept, len(items))
 	for i := range items {
 		name := fmt.Sprintf("r%d", i)
 		swept[i] = sweptOf(data[name], answer.errorAt(name))
-		if swept[i].Outcome == upstream.Failed && tooHeavy(swept[i].Err) {
-			return nil, answer.Cost, swept[i].Err
-		}
 	}
-	return swept, answer.Cost, nil
+	return swept, answer, nil
 }
 
 // sweptOf reads what was said of one repository: a node, an error, or neither.

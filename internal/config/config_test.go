@@ -116,6 +116,7 @@ github:
   token_file: `+token+`
   reserve: 0
   timeout: 2s
+  strategy: rest
 pypi: {base_url: http://127.0.0.1:9, contact: ops@example.org, timeout: 3s}
 notify: {ping_url_file: `+ping+`}
 log: {level: trace, format: json}
