@@ -128,3 +128,16 @@ func (a *graphAnswer) errorAt(name string) *upstream.Error {
 	}
 	return nil
 }
+
+// Sweeps reports whether repositories can be asked about many at once: GraphQL is
+// wanted, there is a credential, and GraphQL does not fail at present. Where it has no
+// points left it still is the way to ask.
+func (c *Client) Sweeps() bool { return c.graphQL && !c.credentials[0].graphQL.Hold().Fault }
+
+// byREST makes an error of GraphQL as a whole into one that REST can stand in for.
+func (c *Client) byREST(e *upstream.Error) *upstream.Error {
+	if e.Outcome == upstream.Gone || e.Outcome == upstream.Limited && !c.Sweeps() {
+		e.Outcome = upstream.Failed
+	}
+	return e
+}

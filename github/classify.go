@@ -12,28 +12,26 @@ import (
 	"pkgmetad/internal/upstream"
 )
 
-// badTokenDelay is how long requests are kept back after a token was refused:
-// long enough not to look like an attack, short enough for a person who puts in
-// a new one.
-const badTokenDelay = 5 * time.Minute
-
 // classify turns an answer without a value into an error, and tells the gate of it:
 // an answer that concerns every request closes that.
 func (t *transport) classify(resp *http.Response, c *call, p permit) *upstream.Error {
 	b := t.readProblem(resp)
 	e := &upstream.Error{
+		Method:  resp.Request.Method,
 		URL:     upstream.Redact(resp.Request.URL),
 		Status:  resp.StatusCode,
 		RetryAt: upstream.RetryAfter(resp.Header, time.Now()),
 	}
-	e.Outcome, e.Message = t.meaning(resp, c.tag != "", b)
-	gate := t.limits.gate
+	e.Outcome, e.Message = t.meaning(resp, c, b)
+	gate := t.credential.gate
 	switch {
-	case e.Status == http.StatusUnauthorized:
+	case e.Outcome == upstream.Limited && e.Status == http.StatusUnauthorized:
 		e.RetryAt = gate.Refused(p.gate, time.Now().Add(badTokenDelay), e.Message, true)
 	case e.Outcome == upstream.Limited:
-		gate.Refused(p.gate, until(resp.Header), e.Message, false)
-		e.RetryAt = t.limits.hold().Until
+		gate.Refused(p.gate, p.limits.until(resp.Header), e.Message, false)
+		e.RetryAt = t.credential.hold(p.limits).Until
+	case c.query: // what GraphQL alone says concerns GraphQL alone
+		gate.Release(p.gate)
 	case e.Status >= 500:
 		gate.Failed(p.gate, e.Status, fmt.Sprintf("%s (HTTP %d)", e.Message, e.Status))
 		switch e.Status {
@@ -47,7 +45,8 @@ func (t *transport) classify(resp *http.Response, c *call, p permit) *upstream.E
 }
 
 // meaning is the one place that says what a status stands for.
-func (t *transport) meaning(resp *http.Response, conditional bool, b *problem) (upstream.Outcome, string) {
+func (t *transport) meaning(resp *http.Response, c *call, b *problem) (upstream.Outcome, string) {
+	conditional := c.tag != ""
 	switch s := resp.StatusCode; {
 	case s == http.StatusAccepted:
 		return upstream.Pending, "GitHub is still computing this; ask again later"
@@ -55,10 +54,10 @@ func (t *transport) meaning(resp *http.Response, conditional bool, b *problem) (
 		return upstream.Unchanged, "unchanged"
 	case s == http.StatusNotModified:
 		return upstream.Failed, `broken answer: "not modified" to a request that was not conditional`
-	case s == http.StatusUnauthorized && t.token != "":
-		return upstream.Limited, "GitHub refused the token (401); check github.token_file"
+	case s == http.StatusUnauthorized && c.query && t.credential.kind == KindAnonymous:
+		return upstream.Gone, "GraphQL wants a token"
 	case s == http.StatusUnauthorized:
-		return upstream.Limited, "GitHub wants a token (401); set github.token_file"
+		return upstream.Limited, t.credential.refused()
 
 	// A 403 can mean four things. The two that concern one repository are tried
 	// first: such an answer can also be the last that the budget allowed, and
@@ -73,6 +72,11 @@ func (t *transport) meaning(resp *http.Response, conditional bool, b *problem) (
 			return upstream.Limited, "GitHub's primary rate limit is used up: " + b.text()
 		}
 		return upstream.Limited, "GitHub's secondary rate limit was exceeded: " + b.text()
+
+	case c.query && (s == http.StatusBadGateway || s == http.StatusGatewayTimeout):
+		return upstream.TooLarge, "GraphQL did not answer the query in time: " + b.text()
+	case c.query && (s == http.StatusForbidden || s == http.StatusNotFound):
+		return upstream.Gone, "GraphQL is not there, or not for this credential: " + b.text()
 	case s == http.StatusForbidden:
 		return upstream.Failed, "GitHub refused access: " + b.text()
 
@@ -104,10 +108,7 @@ func (t *transport) readProblem(resp *http.Response) *problem {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	_ = json.Unmarshal(body, &b)
 	b.webPage = isWebPage(resp.Header) || bytes.HasPrefix(bytes.TrimSpace(body), []byte("<"))
-	if t.token != "" { // a server may repeat what it was sent
-		b.Message = strings.ReplaceAll(b.Message, t.token, "***")
-		b.Block.Reason = strings.ReplaceAll(b.Block.Reason, t.token, "***")
-	}
+	b.Message, b.Block.Reason = t.credential.redact(b.Message), t.credential.redact(b.Block.Reason)
 	return &b
 }
 

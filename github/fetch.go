@@ -45,7 +45,7 @@ import (
 //     be said for a day.
 //   - So has a list of contributors with an empty page where more were to follow.
 func (c *Client) Fetch(ctx context.Context, q Question) Answer {
-	f := &fetch{client: c, ctx: ctx, question: q, ref: q.Ref}
+	f := &fetch{credential: c.credentials[0], ctx: ctx, question: q, ref: q.Ref}
 	if _, err := ParseRef(q.Ref.String()); err != nil {
 		f.over = &upstream.Error{Outcome: upstream.Failed, Message: err.Error(), Err: err}
 	}
@@ -80,11 +80,11 @@ func (c *Client) Fetch(ctx context.Context, q Question) Answer {
 
 // fetch is one Fetch in progress.
 type fetch struct {
-	client   *Client
-	ctx      context.Context
-	question Question
-	ref      Ref // the name to ask by; set before any part is asked side by side
-	learnt   Ref // Answer.Ref
+	credential *credential
+	ctx        context.Context
+	question   Question
+	ref        Ref // the name to ask by; set before any part is asked side by side
+	learnt     Ref // Answer.Ref
 
 	mu                sync.Mutex
 	over              *upstream.Error // why nothing more is to be asked; nil while asking goes on
@@ -207,31 +207,8 @@ type answered struct {
 func (f *fetch) get(path, tag string, v any) (a answered, e *upstream.Error) {
 	c := &call{tag: tag}
 	a.call = c
-	req, err := f.client.gh.NewRequest(http.MethodGet, path, nil)
-	if err != nil {
-		return a, &upstream.Error{Outcome: upstream.Failed, Message: "cannot ask for " + path + ": " + clip(err.Error()), Err: err}
-	}
-	ctx := upstream.WithMoves(context.WithValue(f.ctx, callKey{}, c), &c.moves)
-	if a.Response, err = f.client.gh.BareDo(ctx, req); err == nil {
-		err = decode(a.Body, v)
-		_ = a.Body.Close() // it has been read
-	}
+	a.Response, e = f.credential.ask(f.ctx, c, http.MethodGet, path, nil, v)
 	f.count(c)
-	e = upstream.Classify(f.ctx, c.url, err)
-	if c.permit != nil {
-		defer func() { f.client.limits.gate.Settle(*c.permit, e) }()
-	}
-	if e == nil || e.Err == nil {
-		return a, e // a value, or an error that our transport made
-	}
-	e.Message = clip(e.Message)
-	if a.Response != nil && e.Outcome == upstream.Failed {
-		e.Status = a.StatusCode
-		e.Message = "broken answer: " + clip(explain(err, e.Message))
-		if isWebPage(a.Header) {
-			e.Message = "broken answer: a web page instead of JSON; is a proxy or a login page in the way?"
-		}
-	}
 	return a, e
 }
 

@@ -21,37 +21,32 @@ package github
 import (
 	"errors"
 	"net/http"
-	"strings"
 	"time"
-
-	gh "github.com/google/go-github/v60/github"
 
 	"pkgmetad/internal/upstream"
 )
 
 // Options configures a [Client].
 type Options struct {
-	BaseURL   string            // of the REST API, such as https://api.github.com or https://ghe.example/api/v3
-	Token     string            // "" asks anonymously: 60 requests an hour for each address
-	UserAgent string            // GitHub refuses requests without one; "" means "pkgmetad"
-	Timeout   time.Duration     // for one request, body included; 0 means upstream's default
-	Reserve   int               // requests of the primary budget that are never spent, at most a tenth of it
-	GraphQL   bool              // whether to ask many at once by GraphQL, which takes a token
-	Transport http.RoundTripper // the wire; nil means upstream.NewTransport()
+	BaseURL    string            // of the REST API, such as https://api.github.com or https://ghe.example/api/v3
+	Token      string            // of the only credential; "" asks anonymously: 60 requests an hour for each address
+	UserAgent  string            // GitHub refuses requests without one; "" means "pkgmetad"
+	Timeout    time.Duration     // for one request, body included; 0 means upstream's default
+	Reserve    int               // requests, and points, of each primary budget that are never spent, at most a tenth of it
+	GraphQL    bool              // whether to ask many at once by GraphQL, which takes a token
+	APIVersion string            // sent as X-GitHub-Api-Version; "" means go-github's
+	Transport  http.RoundTripper // the wire; nil means upstream.NewTransport()
 }
 
-// A Client asks GitHub with one credential. It is safe for concurrent use.
+// A Client asks GitHub. It is safe for concurrent use.
 type Client struct {
-	sweeps, logs batch // of queries to GraphQL
-	gh           *gh.Client
-	limits       *limits
+	credentials  []*credential
+	graphQL      bool  // Options.GraphQL
+	sweeps, logs batch // of queries
 }
 
 // New returns a client. It sends nothing.
 func New(o Options) (*Client, error) {
-	if strings.ContainsFunc(o.Token, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
-		return nil, errors.New("the GitHub token holds white space or other characters that no token has; check github.token_file")
-	}
 	if o.Reserve < 0 {
 		return nil, errors.New("the reserve of GitHub requests must not be negative")
 	}
@@ -61,40 +56,35 @@ func New(o Options) (*Client, error) {
 	if o.Transport == nil {
 		o.Transport = upstream.NewTransport()
 	}
-	l := &limits{reserve: o.Reserve, gate: upstream.NewGate("GitHub")}
-	hc, base, err := upstream.NewClient(upstream.Options{
-		BaseURL:   o.BaseURL,
-		UserAgent: o.UserAgent,
-		Token:     o.Token,
-		Timeout:   o.Timeout,
-		Transport: &transport{wire: upstream.Gunzip(o.Transport), limits: l, token: o.Token},
-	})
+	cr, err := newCredential(Credential{Token: o.Token}, o)
 	if err != nil {
 		return nil, err
 	}
-	client := gh.NewClient(hc)
-	client.BaseURL = base
-	return &Client{gh: client, limits: l}, nil
+	return &Client{credentials: []*credential{cr}, graphQL: o.GraphQL && o.Token != ""}, nil
 }
 
 // Hold returns why nothing is asked now, and until when; its Until is zero where
 // something may be. Until then every request is refused without being sent.
-func (c *Client) Hold() upstream.Hold { return c.limits.hold() }
+func (c *Client) Hold() upstream.Hold { return c.credentials[0].hold(c.credentials[0].requests) }
 
 // Lift ends a hold, but for that of a budget that is used up.
-func (c *Client) Lift() { c.limits.gate.Lift() }
+func (c *Client) Lift() {
+	for _, cr := range c.credentials {
+		cr.gate.Lift()
+		cr.graphQL.Lift()
+	}
+}
 
 // Fault returns what is wrong with GitHub as a whole, or with the credential, until it
 // answers again; "" where nothing is.
-func (c *Client) Fault() string { return c.limits.gate.Fault() }
+func (c *Client) Fault() string { return c.credentials[0].gate.Fault() }
 
-// Budget is the primary limit of the credential (x-ratelimit-* of the resource
-// "core"), as last told by GitHub.
+// Budget is a primary limit of a credential, as last told by GitHub (x-ratelimit-*).
 type Budget struct {
-	Limit, Remaining int       // requests an hour
+	Limit, Remaining int       // requests, or points of GraphQL, an hour
 	Reset            time.Time // when the budget is full again
 	Known            bool      // false, and all else zero, before the first answer and once Reset has passed
 }
 
 // Budget returns what is left of the primary limit.
-func (c *Client) Budget() Budget { return c.limits.budget() }
+func (c *Client) Budget() Budget { return c.credentials[0].requests.budget() }

@@ -128,7 +128,7 @@ func (f *fetch) withhold(h *history, t testimony, now time.Time) {
 func doubtful[T any](f *fetch, r result[T], endpoint, why string) result[T] {
 	e := &upstream.Error{
 		Outcome: upstream.Doubtful,
-		URL:     upstream.Redact(f.client.gh.BaseURL.JoinPath(f.path(endpoint))),
+		URL:     upstream.Redact(f.credential.gh.BaseURL.JoinPath(f.path(endpoint))),
 		Status:  http.StatusOK,
 		Message: why + "; not believed yet",
 	}

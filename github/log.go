@@ -62,7 +62,7 @@ func (c *Client) Log(ctx context.Context, questions []LogQuestion) ([]LogPage, C
 	return inBatches(&c.logs, questions,
 		func(questions []LogQuestion) ([]LogPage, graphAnswer, *upstream.Error) { return c.log(ctx, questions) },
 		func(p *LogPage) *upstream.Error { return p.Err },
-		func(e *upstream.Error) LogPage { return LogPage{Outcome: e.Outcome, Err: e} })
+		func(e *upstream.Error) LogPage { e = c.byREST(e); return LogPage{Outcome: e.Outcome, Err: e} })
 }
 
 func (c *Client) log(ctx context.Context, questions []LogQuestion) ([]LogPage, graphAnswer, *upstream.Error) {

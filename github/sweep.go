@@ -64,7 +64,7 @@ func (c *Client) Sweep(ctx context.Context, items []SweepItem) ([]Swept, Cost) {
 	return inBatches(&c.sweeps, items,
 		func(items []SweepItem) ([]Swept, graphAnswer, *upstream.Error) { return c.sweep(ctx, items) },
 		func(s *Swept) *upstream.Error { return s.Err },
-		func(e *upstream.Error) Swept { return Swept{Outcome: e.Outcome, Err: e} })
+		func(e *upstream.Error) Swept { e = c.byREST(e); return Swept{Outcome: e.Outcome, Err: e} })
 }
 
 func (c *Client) sweep(ctx context.Context, items []SweepItem) ([]Swept, graphAnswer, *upstream.Error) {

@@ -20,68 +20,95 @@ type call struct {
 	url               *url.URL // the last one asked
 	more              bool     // the last answer links to a next page
 	requests, charged int
-	permit            *upstream.Permit // of an answer with a value, whose use is not known yet
+	query             bool    // to GraphQL
+	rate              rate    // as the last answer tells; zero where it does not
+	permit            *permit // of an answer with a value, whose use is not known yet
 }
 
 type callKey struct{}
 
-// transport passes on to go-github only answers that have a value (200, 204) and
-// the redirects that the http.Client follows. All others become an
-// *upstream.Error.
+// transport is where requests of one credential meet its limits. It passes on to
+// go-github only answers that have a value (200, 204) and the redirects that the
+// http.Client follows. All others become an *upstream.Error.
 type transport struct {
-	wire   http.RoundTripper
-	limits *limits
-	token  string
+	wire       http.RoundTripper
+	credential *credential
+	apiVersion string // sent as X-GitHub-Api-Version; "" leaves go-github's
 }
 
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	c := req.Context().Value(callKey{}).(*call) // set by fetch.get, which makes all requests
+	c := req.Context().Value(callKey{}).(*call) // set by credential.ask, which makes all requests
 	c.url = req.URL
 	if err := context.Cause(req.Context()); err != nil {
 		return nil, err
 	}
-	p, hold, err := t.limits.admit(req.Context())
+	l := t.credential.requests
+	if c.query {
+		l = t.credential.points
+	}
+	p, hold, err := t.credential.admit(req.Context(), l)
 	if err != nil {
 		return nil, err
 	}
 	if !hold.Until.IsZero() {
-		return nil, &upstream.Error{Outcome: upstream.Limited, URL: upstream.Redact(req.URL), Message: "not sent: " + hold.Reason, RetryAt: hold.Until}
+		return nil, notSent(req, hold)
 	}
-	if c.tag != "" {
-		req = req.Clone(req.Context())
-		req.Header.Set("If-None-Match", c.tag)
-	}
-	resp, err := t.wire.RoundTrip(req)
+	resp, err := t.send(req, c)
 	if err != nil {
 		sent := !neverSent(err)
 		if sent {
 			c.requests++
 			c.charged++
 		}
-		t.limits.settle(p, nil, sent)
-		t.limits.gate.Unanswered(req.Context(), p.gate, err)
+		p.settle(nil, sent)
+		t.credential.gate.Unanswered(req.Context(), p.gate, err)
+		p.leave()
 		return nil, err
 	}
 	c.requests++
-	charged := resp.StatusCode != http.StatusNotModified || t.token == ""
+	charged := resp.StatusCode != http.StatusNotModified || t.credential.kind == KindAnonymous
 	if charged {
 		c.charged++
 	}
-	t.limits.settle(p, resp.Header, charged)
+	c.rate = p.settle(resp.Header, charged)
 	c.more = strings.Contains(resp.Header.Get("Link"), `rel="next"`)
-	if !hasValue(resp) {
+	if !hasValue(resp, c) {
 		defer upstream.DrainAndClose(resp.Body)
+		defer p.leave()
 		return nil, t.classify(resp, c, p)
 	}
 	if resp.StatusCode < 300 {
-		c.permit = &p.gate // until its body has been read
+		c.permit = &p // until its body has been read
 	} else {
-		t.limits.gate.Answered(p.gate)
+		p.end(nil)
 	}
 	// go-github itself refuses requests once it has read that none remain, until
 	// the reset, by its own clock. Without that header it leaves the budget to us.
 	resp.Header.Del("X-RateLimit-Reset")
 	return resp, nil
+}
+
+// send sends a request with all that its answer depends on.
+func (t *transport) send(req *http.Request, c *call) (*http.Response, error) {
+	req = req.Clone(req.Context())
+	if c.tag != "" {
+		req.Header.Set("If-None-Match", c.tag)
+	}
+	if t.apiVersion != "" {
+		req.Header.Set("X-GitHub-Api-Version", t.apiVersion)
+	}
+	if err := t.credential.authorize(req); err != nil {
+		return nil, err
+	}
+	return t.wire.RoundTrip(req)
+}
+
+// notSent says that a request was not made.
+func notSent(req *http.Request, hold upstream.Hold) *upstream.Error {
+	return &upstream.Error{
+		Outcome: upstream.Limited, Method: req.Method, URL: upstream.Redact(req.URL),
+		Message: "not sent: " + hold.Reason, RetryAt: hold.Until,
+	}
 }
 
 // neverSent reports a failure to connect. Such a request costs nothing at
@@ -92,7 +119,10 @@ func neverSent(err error) bool {
 	return errors.As(err, &op) && op.Op == "dial"
 }
 
-func hasValue(resp *http.Response) bool {
+func hasValue(resp *http.Response, c *call) bool {
+	if c.query {
+		return resp.StatusCode == http.StatusOK
+	}
 	switch resp.StatusCode {
 	case http.StatusOK, http.StatusNoContent:
 		return true

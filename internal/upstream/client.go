@@ -17,7 +17,6 @@ import (
 type Options struct {
 	BaseURL   string            // where the service lives; its scheme and host are the only ones ever asked
 	UserAgent string            // names the program, its version and a contact
-	Token     string            // sent as a bearer token to BaseURL's origin alone; "" for none
 	Timeout   time.Duration     // for one request, body included; 0 means 30 s
 	MaxBody   int64             // bytes of a decoded body; 0 means 8 MiB
 	Transport http.RoundTripper // the wire; nil means NewTransport()
@@ -61,9 +60,9 @@ func NewTransport() *http.Transport {
 	return t
 }
 
-// NewClient returns an HTTP client that identifies itself, sends the token to
-// the origin of its base URL only, follows redirects on that origin only, decodes
-// gzip and bounds every body, decoded.
+// NewClient returns an HTTP client that identifies itself, asks the origin of its base
+// URL only, redirects included, decodes gzip and bounds every body, decoded. So a
+// Transport that adds a credential gives it to nobody else.
 func NewClient(o Options) (*http.Client, *url.URL, error) {
 	base, err := ParseBaseURL(o.BaseURL)
 	if err != nil {
@@ -120,9 +119,6 @@ func (t *outgoing) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	req = req.Clone(req.Context())
 	req.Header.Set("User-Agent", t.UserAgent)
-	if t.Token != "" {
-		req.Header.Set("Authorization", "Bearer "+t.Token)
-	}
 	resp, err := t.Transport.RoundTrip(req)
 	if err != nil {
 		return nil, err

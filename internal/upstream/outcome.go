@@ -8,6 +8,7 @@
 package upstream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,6 +54,7 @@ func (o Outcome) Answered() bool {
 // never holds a credential.
 type Error struct {
 	Outcome Outcome
+	Method  string    // of the request; "" means GET
 	URL     string    // what was asked, without query values or user information
 	Status  int       // HTTP status; 0 if no answer arrived
 	Message string    // what happened, for a person
@@ -64,7 +66,7 @@ type Error struct {
 func (e *Error) Error() string {
 	var b strings.Builder
 	if e.URL != "" {
-		fmt.Fprintf(&b, "GET %s: ", e.URL)
+		fmt.Fprintf(&b, "%s %s: ", cmp.Or(e.Method, "GET"), e.URL)
 	}
 	b.WriteString(e.Message)
 	if e.Status != 0 {

@@ -40,6 +40,15 @@ func TestParseBaseURL(t *testing.T) {
 	}
 }
 
+// bearer is a transport that adds a token to whatever it is given.
+type bearer string
+
+func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("Authorization", "Bearer "+string(b))
+	return http.DefaultTransport.RoundTrip(r)
+}
+
 func TestTokenStaysAtHome(t *testing.T) {
 	var foreign []string
 	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -57,7 +66,7 @@ func TestTokenStaysAtHome(t *testing.T) {
 		}
 	}))
 	defer home.Close()
-	c, _, err := upstream.NewClient(upstream.Options{BaseURL: home.URL, Token: "canary", UserAgent: "me/1"})
+	c, _, err := upstream.NewClient(upstream.Options{BaseURL: home.URL, Transport: bearer("canary"), UserAgent: "me/1"})
 	if err != nil {
 		t.Fatal(err)
 	}

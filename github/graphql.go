@@ -1,0 +1,190 @@
+package github
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"pkgmetad/internal/upstream"
+)
+
+// A graphAnswer is what GraphQL says beside the data.
+type graphAnswer struct {
+	Requests int // HTTP requests sent
+	Cost     int // points, as data.rateLimit.cost tells; 1, the least, where the query does not ask for that
+
+	// Errors concern a part of the query each, whose data is null. All other data is good.
+	Errors []graphError
+
+	Took time.Duration // from sending it to the end of its answer; GitHub gives up after 10 s
+}
+
+// A graphError is why a part of a query has no data.
+type graphError struct {
+	Type    string // such as NOT_FOUND (errors[].type); "" where GitHub does not tell one
+	Path    string // of the part, such as "nodes.3" or "r7.defaultBranchRef"
+	Message string // for a person
+}
+
+// Types of graphError that say what to do.
+const (
+	graphNotFound = "NOT_FOUND"                // there is no such node, or not for this credential: confirm it by REST
+	graphTooMuch  = "RESOURCE_LIMITS_EXCEEDED" // asked for too much at once: ask for these parts again, in a smaller query
+)
+
+// query puts a GraphQL query (POST /graphql) and decodes its data, or what there is of
+// it, into data, a pointer to a struct that declares only what is used; null leaves a
+// member as it is. variables is the struct or map that holds the query's; nil for none.
+//
+// Like [Client.Fetch] it does not wait for a limit to pass: it keeps the credential's
+// budget of points and its reserve, puts queries one at a time (GitHub allows GraphQL 60
+// seconds of its servers' time a minute), and returns Limited with the time at which to
+// come back. Answers that arrive in part are no error: see [graphAnswer]. The outcome of
+// an error says what to do:
+//
+//   - Limited: come back at RetryAt. A budget that is used up, a secondary limit, a
+//     refused token; or GraphQL has failed so often that it is left alone for a while.
+//   - TooLarge: the query took too long, or asked for too much (502, 504,
+//     RESOURCE_LIMITS_EXCEEDED without data). Halve the batch.
+//   - Gone: GraphQL is not there (404), or not for this credential (403, and 401 without
+//     a token). Ask by REST; it is not tried again for an hour, and until then Limited.
+//   - Failed: any other failure, such as a broken answer or a query that is not valid.
+//   - Canceled: ctx ended.
+func (c *Client) query(ctx context.Context, query string, variables, data any) (a graphAnswer, e *upstream.Error) {
+	cr := c.credentials[0]
+	p, hold, err := cr.graphQL.Admit(ctx)
+	if err != nil {
+		return a, upstream.Classify(ctx, cr.graphURL(), err)
+	}
+	if !hold.Until.IsZero() {
+		return a, &upstream.Error{
+			Outcome: upstream.Limited, Method: http.MethodPost, URL: upstream.Redact(cr.graphURL()),
+			Message: "not sent: " + hold.Reason, RetryAt: hold.Until,
+		}
+	}
+	defer func() { cr.settleGraph(p, e) }()
+	return cr.query(ctx, query, variables, data)
+}
+
+// graphAgain is how long GraphQL is not asked where it is not there.
+const graphAgain = time.Hour
+
+// settleGraph notes what became of a query that was admitted.
+func (cr *credential) settleGraph(p upstream.Permit, e *upstream.Error) {
+	switch {
+	case e == nil:
+		cr.graphQL.Answered(p)
+	case e.Outcome == upstream.Gone:
+		cr.graphQL.Refused(p, time.Now().Add(graphAgain), e.Message, true)
+	case e.Outcome == upstream.Limited && e.Status == http.StatusOK && e.RetryAt.IsZero():
+		e.RetryAt = cr.graphQL.Refused(p, time.Time{}, e.Message, false)
+	case e.Outcome == upstream.TooLarge && e.Status != http.StatusOK, e.Outcome == upstream.Failed:
+		cr.graphQL.Failed(p, e.Status, e.Message)
+	default:
+		cr.graphQL.Release(p)
+	}
+}
+
+// graphBody is the body of every answer of GraphQL.
+type graphBody struct {
+	Data   jsontext.Value `json:"data"`
+	Errors []object[struct {
+		Type    text           `json:"type"`
+		Message text           `json:"message"`
+		Path    jsontext.Value `json:"path"`
+	}] `json:"errors"`
+}
+
+func (cr *credential) query(ctx context.Context, query string, variables, data any) (a graphAnswer, e *upstream.Error) {
+	request := struct {
+		Query     string `json:"query"`
+		Variables any    `json:"variables,omitempty"`
+	}{query, variables}
+	var body graphBody
+	c := &call{query: true}
+	begun := time.Now()
+	_, e = cr.ask(ctx, c, http.MethodPost, cr.graphURL().String(), request, &body)
+	a.Requests, a.Took = c.requests, time.Since(begun)
+	if e != nil {
+		return a, e
+	}
+	for _, problem := range body.Errors {
+		x := problem.fields
+		a.Errors = append(a.Errors, graphError{string(x.Type), graphPath(x.Path), clip(cr.redact(string(x.Message)))})
+	}
+	if e := cr.refusal(c, body.Data, a.Errors); e != nil {
+		return a, e
+	}
+	a.Cost = graphCost(body.Data)
+	if err := json.Unmarshal(body.Data, data, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)); err != nil {
+		return a, cr.graphFailure(upstream.Failed, "broken answer: "+clip(explain(err, err.Error())))
+	}
+	return a, nil
+}
+
+// refusal returns what a 200 means that has no data, or says that the points are used up;
+// nil for any other.
+func (cr *credential) refusal(c *call, data jsontext.Value, errors []graphError) *upstream.Error {
+	for _, x := range errors {
+		if x.Type == "RATE_LIMITED" || x.Type == "RATE_LIMIT" {
+			e := cr.graphFailure(upstream.Limited, "GitHub's budget of GraphQL points is used up: "+x.Message)
+			e.RetryAt = cr.points.exhaust(c.rate).Until
+			return e
+		}
+	}
+	switch {
+	case data.Kind() == '{':
+		return nil
+	case len(errors) == 0:
+		return cr.graphFailure(upstream.Failed, "broken answer: neither data nor errors")
+	case errors[0].Type == graphTooMuch || strings.Contains(errors[0].Message, "may be the result of a timeout"):
+		return cr.graphFailure(upstream.TooLarge, "GraphQL gave up on the query: "+errors[0].Message)
+	}
+	return cr.graphFailure(upstream.Failed, "GraphQL refused the query: "+errors[0].Message)
+}
+
+// graphFailure is an answer with status 200 that is of no use.
+func (cr *credential) graphFailure(o upstream.Outcome, message string) *upstream.Error {
+	return &upstream.Error{Outcome: o, Method: http.MethodPost, URL: upstream.Redact(cr.graphURL()), Status: http.StatusOK, Message: message}
+}
+
+// graphURL returns the address of GraphQL: beside the REST API of a GitHub Enterprise
+// Server (…/api/v3/ and …/api/graphql), below that of github.com.
+func (cr *credential) graphURL() *url.URL {
+	if strings.HasSuffix(cr.gh.BaseURL.Path, "/api/v3/") {
+		return cr.gh.BaseURL.JoinPath("../graphql")
+	}
+	return cr.gh.BaseURL.JoinPath("graphql")
+}
+
+// graphCost returns what a query has cost, as far as its data tells.
+func graphCost(data jsontext.Value) int {
+	var told struct {
+		RateLimit object[struct {
+			Cost float64 `json:"cost"`
+		}] `json:"rateLimit"`
+	}
+	if json.Unmarshal(data, &told, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) != nil {
+		return 1
+	}
+	return max(1, int(min(told.RateLimit.fields.Cost, 1e6)))
+}
+
+// graphPath writes a path, such as ["nodes", 3], with dots.
+func graphPath(path jsontext.Value) string {
+	var steps []any
+	if json.Unmarshal(path, &steps) != nil {
+		return ""
+	}
+	names := make([]string, len(steps))
+	for i, step := range steps {
+		names[i] = fmt.Sprint(step)
+	}
+	return clip(strings.Join(names, "."))
+}
