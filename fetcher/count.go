@@ -38,11 +38,15 @@ func count(repo, known *record.Repo, a *Answer, key record.Key, now time.Time) {
 			c.CheckDue = now.Add(time.Duration(fraction(key) * float64(checkFirst)))
 		}
 	}
+	if s.Head != headOf(known) {
+		c.Moved = true
+	}
 	if current && compared(a) {
+		c.Moved = false
 		judge(&c, known, a, now)
 		c.CheckDue = now.Add(checkAfter(&c, key))
 	}
-	if current && c.Days != nil && c.Statistics == "" {
+	if current && c.Statistics == "" {
 		repo.Commits52, repo.AsOf, repo.CountsFrom = c.Days.Weeks(record.DayOf(now)), record.DayOf(now), record.FromCounting
 	} else if current && c.Statistics != "" && s.Head == headOf(known) {
 		age(repo, record.DayOf(now))
@@ -75,12 +79,9 @@ func takeReading(repo *record.Repo, c *record.Counting, a *Answer, now time.Time
 	contributors := a.contributors()
 	switch {
 	case r == nil:
-		if c.Days == nil && c.Statistics != "" {
-			return c.Head == a.Swept.Head || compared(a)
-		}
-		return c.Head == a.Swept.Head
+		return c.Head == a.Swept.Head || c.TooMany && compared(a)
 	case r.tooMany:
-		*c = record.Counting{Drifts: c.Drifts, Statistics: fmt.Sprintf("more than %d commits in a year: counted by GitHub alone", logBound)}
+		*c = record.Counting{Drifts: c.Drifts, TooMany: true, Statistics: fmt.Sprintf("more than %d commits in a year: counted by GitHub alone", logBound)}
 		return compared(a)
 	case !r.done || r.err != nil:
 		return false
@@ -95,7 +96,7 @@ func takeReading(repo *record.Repo, c *record.Counting, a *Answer, now time.Time
 		}
 		return true
 	}
-	c.Days, c.Way = daysOf(r.commits, r.way).Trimmed(today), r.way
+	c.Days, c.Way, c.WayFound = daysOf(r.commits, r.way).Trimmed(today), r.way, false
 	return !r.contributors || contributors == upstream.Fresh || contributors == upstream.TooLarge
 }
 
@@ -114,7 +115,7 @@ func compared(a *Answer) bool { return a.Repo != nil && a.Repo.Participation.Out
 func judge(c *record.Counting, known *record.Repo, a *Answer, now time.Time) {
 	r, weeks, today := a.reading, a.Repo.Participation.Value, record.DayOf(now)
 	switch {
-	case c.Days == nil:
+	case c.TooMany:
 		if sum(weeks) < logBound*3/4 {
 			*c = record.Counting{Drifts: c.Drifts} // few enough by now: counting begins
 		}
@@ -122,7 +123,8 @@ func judge(c *record.Counting, known *record.Repo, a *Answer, now time.Time) {
 	case r != nil && r.walk == nil && r.parents && !slices.Equal(c.Days.Weeks(today), weeks):
 		for _, way := range record.Ways() {
 			if days := daysOf(r.commits, way); slices.Equal(days.Weeks(today), weeks) {
-				c.Way, c.Days = way, days.Trimmed(today)
+				c.Way, c.WayFound, c.Days = way, true, days.Trimmed(today)
+				c.Drifts++
 				break
 			}
 		}
@@ -150,7 +152,7 @@ func drifted(prev *record.Source, a *Answer, now time.Time) bool {
 	if repo.Counting != nil {
 		c = *repo.Counting
 	}
-	return takeReading(&repo, &c, a, now) && c.Days != nil && !slices.Equal(c.Days.Weeks(record.DayOf(now)), a.Repo.Participation.Value)
+	return takeReading(&repo, &c, a, now) && !c.TooMany && !slices.Equal(c.Days.Weeks(record.DayOf(now)), a.Repo.Participation.Value)
 }
 
 // sameContributors reports whether the contributors that follow from a count are those

@@ -92,7 +92,7 @@ type Fetcher struct {
 	options atomic.Pointer[Options]
 	long    chan struct{} // holds a token while a pass over many sources runs
 
-	countingWay atomic.Pointer[record.Way] // that most repositories are counted in; nil while unknown
+	ways ways
 
 	faultsMu sync.Mutex
 	faults   map[string]string // of the upstreams, as last logged

@@ -66,7 +66,9 @@ func (p *pass) run(queue []*job) error {
 	ctx, cancel := context.WithCancel(p.ctx)
 	defer cancel()
 	p.total += len(queue)
-	p.noteWay(queue)
+	for _, j := range queue {
+		p.fetcher.ways.note(j.prev.Key, j.known().Counting, p.Log)
+	}
 	for _, j := range queue {
 		p.next(j, time.Now())
 		p.place(j)
@@ -243,7 +245,11 @@ func (p *pass) take(j *job) (again bool) {
 		if len(p.batch) == 0 {
 			p.batchAt = time.Now()
 		}
-		p.batch = append(p.batch, Merge(j.prev, j.answer, time.Now(), p.Policy))
+		source := Merge(j.prev, j.answer, time.Now(), p.Policy)
+		if source.Repo != nil {
+			p.fetcher.ways.note(source.Key, source.Repo.Counting, p.Log)
+		}
+		p.batch = append(p.batch, source)
 	}
 	if p.ctx.Err() == nil && p.err == nil && j.askAgain(time.Now(), p.patience > 0) {
 		return true

@@ -14,7 +14,7 @@ const (
 	walkMore  = 50   // to each further one
 	walkBound = 500  // commits read in search of the head that was known; then counting begins anew
 	logPage   = 100  // commits to a page where counting begins
-	logBound  = 1000 // commits of 53 weeks beyond which a repository is not counted
+	logBound  = 5000 // commits of 53 weeks beyond which a repository is not counted
 
 	// Where counting begins, the history is read that far back. It is more than 53
 	// weeks because a history is filtered by commit date, which may be earlier than the

@@ -95,7 +95,7 @@ func (p *pass) wantedOfHistory(j *job, now time.Time) (parts github.Parts) {
 	case r.err != nil:
 		return 0
 	case r.lost: // the history was rewritten
-		j.answer.reading = newReading(j.answer.Swept, p.way(), true, false, now)
+		j.answer.reading = newReading(j.answer.Swept, p.fetcher.ways.current(), true, false, now)
 		return p.wantedOfHistory(j, now)
 	case !r.done && !r.tooMany:
 		j.step = stepLog
@@ -108,7 +108,7 @@ func (p *pass) wantedOfHistory(j *job, now time.Time) (parts github.Parts) {
 	}
 	if a := j.answer.Repo; a != nil && !j.recounted && drifted(&j.prev, &j.answer, now) {
 		j.recounted = true
-		j.answer.reading = newReading(j.answer.Swept, p.way(), false, true, now)
+		j.answer.reading = newReading(j.answer.Swept, p.fetcher.ways.current(), false, true, now)
 		if !j.answer.reading.done {
 			j.step = stepLog
 			return 0
@@ -122,11 +122,11 @@ func (p *pass) begin(j *job, c record.Counting, now time.Time) *reading {
 	s := j.answer.Swept
 	switch {
 	case c.Head == "":
-		return newReading(s, p.way(), true, false, now)
-	case c.Days == nil || c.Head == s.Head && (c.Way == p.way() || c.Agreed > 0):
+		return newReading(s, p.fetcher.ways.current(), true, false, now)
+	case c.TooMany || c.Head == s.Head && (c.Way == p.fetcher.ways.current() || c.WayFound):
 		return nil
 	case c.Head == s.Head: // counted in a way that has turned out to be wrong
-		return newReading(s, p.way(), false, false, now)
+		return newReading(s, p.fetcher.ways.current(), false, false, now)
 	}
 	return &reading{way: c.Way, walk: github.NewWalk(c.Head)}
 }
@@ -140,8 +140,8 @@ func (p *pass) asksStatistics(j *job, c record.Counting, now time.Time) bool {
 	case c.Statistics != "":
 		moved := c.Head != j.answer.Swept.Head
 		return moved || statisticsDue(known, now)
-	case len(c.Days) == 0 && c.Head == j.answer.Swept.Head:
-		return false // a year of silence needs no check
+	case c.Head == j.answer.Swept.Head && (!c.Moved || len(c.Days) == 0):
+		return false // the count is as it was when it was checked, or of a year of silence
 	}
 	return !now.Before(c.CheckDue)
 }
@@ -155,10 +155,18 @@ func statisticsDue(known *record.Repo, now time.Time) bool {
 	return known == nil || known.AsOf <= known.HeadSeen || today-known.AsOf >= 7
 }
 
+// known returns what is known of a job's repository.
+func (j *job) known() record.Repo {
+	if j.prev.Repo != nil {
+		return *j.prev.Repo
+	}
+	return record.Repo{}
+}
+
 // counting returns what is known of how the commits of a job's repository are counted.
 func (j *job) counting() record.Counting {
-	if known := j.prev.Repo; known != nil && known.Counting != nil {
-		return *known.Counting
+	if c := j.known().Counting; c != nil {
+		return *c
 	}
 	return record.Counting{}
 }

@@ -1,39 +1,71 @@
 package fetcher
 
-import "pkgmetad/internal/record"
+import (
+	"sync"
 
-// wayQuorum is how many repositories whose count was checked it takes to say how
-// GitHub counts.
-const wayQuorum = 10
+	"github.com/rs/zerolog"
 
-// way returns the way of counting that most repositories were found to follow. It is
-// that of new ones, until a check says otherwise.
-func (p *pass) way() record.Way {
-	if way := p.fetcher.countingWay.Load(); way != nil {
-		return *way
-	}
-	return record.Ways()[0]
+	"pkgmetad/internal/record"
+)
+
+// How GitHub counts is decided by the repositories whose count did not hold: if so many
+// of them, and most, agree with its statistics once they are counted in another way.
+const (
+	wayQuorum = 5
+	wayVoters = 1000 // the latest of whom are remembered
+)
+
+// ways is what the checks say of how GitHub counts commits by day.
+type ways struct {
+	mu     sync.Mutex
+	now    record.Way
+	votes  map[record.Key]vote // of repositories whose count did not hold
+	voters []record.Key        // the earliest first
 }
 
-// noteWay notes the way that most of the repositories of these jobs were found to
-// follow when their count was checked.
-func (p *pass) noteWay(jobs []*job) {
-	votes, checked := map[record.Way]int{}, 0
-	for _, j := range jobs {
-		if c := j.counting(); c.Agreed > 0 && len(c.Days) > 0 {
-			votes[c.Way]++
-			checked++
-		}
+// A vote is what a repository whose count did not hold says.
+type vote struct {
+	way   record.Way
+	found bool // counted this way it agrees; otherwise in no way
+}
+
+// current returns the way that new repositories are counted in, until a check says
+// otherwise.
+func (w *ways) current() record.Way {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+// note takes in what was found out about a repository.
+func (w *ways) note(key record.Key, c *record.Counting, log zerolog.Logger) {
+	if c == nil || !c.WayFound && (c.Statistics == "" || c.TooMany) {
+		return // it says nothing: most repositories look the same counted in any way
 	}
-	if checked < wayQuorum {
-		return
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.votes == nil {
+		w.votes = map[record.Key]vote{}
+	}
+	if _, known := w.votes[key]; !known {
+		w.voters = append(w.voters, key)
+	}
+	w.votes[key] = vote{c.Way, c.WayFound}
+	if len(w.voters) > wayVoters {
+		delete(w.votes, w.voters[0])
+		w.voters = w.voters[1:]
+	}
+	counts := map[record.Way]int{}
+	for _, v := range w.votes {
+		if v.found {
+			counts[v.way]++
+		}
 	}
 	for _, way := range record.Ways() {
-		if votes[way] <= checked/2 || way == p.way() {
-			continue
+		if n := counts[way]; n >= wayQuorum && n > len(w.votes)/2 && way != w.now {
+			w.now = way
+			log.Warn().Int("repositories", len(w.votes)).Int("agree", n).
+				Msgf("GitHub's statistics turn out to count commits %s; repositories that were counted otherwise are counted anew", way)
 		}
-		p.fetcher.countingWay.Store(&way)
-		p.Log.Warn().Int("checked", checked).Int("agree", votes[way]).
-			Msgf("GitHub's statistics turn out to count commits %s; repositories that were counted otherwise are counted anew", way)
 	}
 }

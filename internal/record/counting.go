@@ -110,14 +110,19 @@ func (w Way) Counts(c *Commit) (Day, bool) {
 type Counting struct {
 	Head string `json:"head"` // the commit that the default branch was at when all below was right; "" for none
 	Way  Way    `json:"way,omitzero"`
-	Days Days   `json:"days,omitempty"` // commits by day; nil if Statistics is set
+	// WayFound is set if the commits, counted in another way, did not agree with
+	// GitHub's statistics.
+	WayFound bool `json:"way_found,omitempty"`
+	Days     Days `json:"days,omitempty"` // commits by day; empty if TooMany
 
-	// Statistics says why this repository is not counted but goes by GitHub's
-	// statistics, for a person; "" if it is counted.
+	// Statistics says why this repository goes by GitHub's statistics for now, for a
+	// person; "" if it goes by the count.
 	Statistics string `json:"statistics,omitempty"`
+	TooMany    bool   `json:"too_many,omitempty"` // there are more commits than are counted
 
 	CheckDue time.Time `json:"check_due,omitzero"` // when to compare with GitHub's statistics next
 	Agreed   int       `json:"agreed,omitempty"`   // how often in a row they agreed
+	Moved    bool      `json:"moved,omitempty"`    // Days have changed since they were compared
 	Drifts   int       `json:"drifts,omitempty"`   // how often they did not, in all
 }
 
