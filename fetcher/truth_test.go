@@ -1,6 +1,7 @@
 package fetcher_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -129,6 +130,128 @@ func TestAnotherWayOfCounting(t *testing.T) {
 				}
 				if n := strings.Count(r.log.String(), "turn out to count commits "+way); n != 1 {
 					t.Errorf("the way was told %d times", n)
+				}
+			})
+		})
+	}
+}
+
+// TestOnePushThenSilence: a push at any minute of the day is in the right weeks on each
+// of the days that follow, without another push. By REST alone they move on by whole
+// weeks.
+func TestOnePushThenSilence(t *testing.T) {
+	for name, newRig := range map[string]func(*testing.T, *sim.World) *rig{
+		"counted": newSweeping,
+		"by REST": func(t *testing.T, w *sim.World) *rig { return newRig(t, w, nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const repos = 48 // one is pushed to each half hour
+				world := sim.New(sim.Options{})
+				for i := range repos {
+					pair(world, fmt.Sprintf("p%d", i), nil)
+				}
+				r := newRig(t, world)
+				r.pass()
+				time.Sleep(3*24*time.Hour + 5*time.Minute)
+				r.pass()
+				for i := range repos {
+					repo := world.Repo(fmt.Sprintf("acme/p%d", i))
+					now := time.Now()
+					world.Push(repo, sim.Commit{At: now, Authored: now.Add(-time.Duration(i) * time.Hour), Author: "ada"}, sim.Commit{At: now, Author: "eve"})
+					time.Sleep(30 * time.Minute)
+					r.pass() // some are due
+				}
+				for day := range 60 {
+					if _, err := r.RefreshAll(context.Background(), nil); err != nil {
+						t.Fatal(err)
+					}
+					for i := range repos {
+						rec := r.get(fmt.Sprintf("p%d", i))
+						age := record.DayOf(time.Now()) - rec.Repo.AsOf
+						truth, _ := world.RepoTruth(rec.Repo.ID, rec.Repo.AsOf.Start().Add(time.Hour))
+						if rec.Repo.AsOf <= rec.Repo.HeadSeen { // asked on the day of the push
+							truth, _ = world.RepoTruth(rec.Repo.ID, rec.GitHub.LastSuccess)
+						}
+						if wrong := differences(&rec.Repo, truth); len(wrong) > 0 || age > 6 || name == "counted" && age != 0 {
+							t.Fatalf("day %d, p%d, %d days old: %s", day, i, age, strings.Join(wrong, "\n"))
+						}
+					}
+					time.Sleep(24 * time.Hour)
+				}
+			})
+		})
+	}
+}
+
+// TestGraphQLFails: where GraphQL does not answer, REST does, and what was counted stays
+// right; afterwards counting goes on.
+func TestGraphQLFails(t *testing.T) {
+	for _, fault := range []sim.Fault{sim.BadGateway, sim.NotFound, sim.HTML, sim.BrokenJSON, sim.Reset, sim.Unauthorized, sim.SecondaryLimit} {
+		t.Run(string(fault), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				world := sim.Generate(3, 60, sim.Options{})
+				r := newSweeping(t, world)
+				r.days(12, func(day int, report record.Pass) {
+					switch day {
+					case 3:
+						world.SetFault(nil, sim.GraphQL, fault, 0)
+					case 6:
+						world.SetFault(nil, sim.GraphQL, sim.NoFault, 0)
+					}
+					if day > 3 && day <= 6 || day == 7 {
+						for _, p := range world.Catalogue().Packages {
+							if rec := r.get(p.Slug); rec.Repo.ID != 0 && rec.GitHub.State == record.StateOK && (len(rec.Repo.Commits52) != 52 || rec.Repo.Name == "") {
+								t.Errorf("day %d, %s: %+v", day, p.Slug, rec.Repo)
+							}
+						}
+						return
+					}
+					if wrong, _ := r.wrong(); len(wrong) > 0 {
+						t.Errorf("day %d: %s", day, strings.Join(wrong, "\n"))
+					}
+				})
+			})
+		})
+	}
+}
+
+// TestPendingForEver: statistics that are never computed stop nothing.
+func TestPendingForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := sim.Generate(3, 60, sim.Options{})
+		world.SetFault(nil, sim.Participation, sim.Pending, 0)
+		r := newSweeping(t, world)
+		r.days(20, func(day int, report record.Pass) {
+			if wrong, _ := r.wrong(); len(wrong) > 0 || report.Failed > 0 {
+				t.Errorf("day %d, %d failed: %s", day, report.Failed, strings.Join(wrong, "\n"))
+			}
+		})
+	})
+}
+
+// TestAnotherRepositoryUnderTheName: what is known stays, and a person is told; by
+// GraphQL and by REST.
+func TestAnotherRepositoryUnderTheName(t *testing.T) {
+	for name, newRig := range map[string]func(*testing.T, *sim.World) *rig{
+		"swept":   newSweeping,
+		"by REST": func(t *testing.T, w *sim.World) *rig { return newRig(t, w, nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				world := sim.New(sim.Options{})
+				pair(world, "kit", nil)
+				r := newRig(t, world)
+				r.pass()
+				world.RemoveRepo("acme/kit")
+				pair(world, "kit", func(repo *sim.Repo) { repo.Stars, repo.ID = 1, 999 })
+				for range 3 {
+					time.Sleep(24 * time.Hour)
+					r.pass()
+				}
+				p := r.get("kit")
+				if p.Repo.Stars != 42 || p.GitHub.State != record.StateGone || !strings.Contains(p.GitHub.LastError, "another repository") {
+					t.Errorf("%d stars, %s, %q", p.Repo.Stars, p.GitHub.State, p.GitHub.LastError)
 				}
 			})
 		})
