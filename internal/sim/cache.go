@@ -18,11 +18,13 @@ type rendered struct {
 	last   int               // number of the last page
 	head   oid               // of the default branch; zero in an empty repository
 	serial int64             // of the project
+	packed bool              // body is compressed already
 }
 
-// cacheKey names a rendering. object is a *Repo, a *Project or nil.
+// cacheKey names a rendering.
 type cacheKey struct {
-	object        any
+	repo          int64  // id, or 0
+	project       string // normalised name, or ""
 	endpoint      Endpoint
 	perPage, page int
 	gzip, html    bool
@@ -107,7 +109,7 @@ func (w *World) render(k cacheKey, now time.Time, fresh func() *rendered) *rende
 	}
 	r := fresh()
 	r.edition, r.from = edition, now
-	if k.gzip {
+	if k.gzip && !r.packed {
 		r.body = compress(r.body)
 	}
 	r.sum = sha256.Sum256(r.body)

@@ -147,8 +147,8 @@ type faults struct {
 	set map[faultKey]*activeFault
 }
 
-// faultKey says where a fault strikes. target is a *Repo or *Project; a nil one of that
-// type means all of them.
+// faultKey says where a fault strikes. target is the int64 that is a repository's id or the
+// string that is a project's normalised name; 0 and "" mean all of them.
 type faultKey struct {
 	target   any
 	endpoint Endpoint
@@ -163,12 +163,22 @@ type activeFault struct {
 // is nil: for the given number of requests, or, if times is 0, until it is cleared with
 // NoFault. A fault of one repository takes precedence over one of all repositories, and
 // a fault of one endpoint over one of All.
-func (w *World) SetFault(r *Repo, e Endpoint, f Fault, times int) { w.faults.put(r, e, f, times) }
+func (w *World) SetFault(r *Repo, e Endpoint, f Fault, times int) {
+	var target int64
+	if r != nil {
+		target = r.ID
+	}
+	w.faults.put(target, e, f, times)
+}
 
 // SetProjectFault is SetFault for a project. The list of all projects (Index) is struck
 // by the faults of every project.
 func (w *World) SetProjectFault(p *Project, e Endpoint, f Fault, times int) {
-	w.faults.put(p, e, f, times)
+	target := ""
+	if p != nil {
+		target = Normalize(p.Name)
+	}
+	w.faults.put(target, e, f, times)
 }
 
 // ClearFaults ends all faults.
@@ -207,9 +217,9 @@ func (s *faults) take(x *exchange) Fault {
 	}
 	var targets [2]any
 	if x.service == gitHub {
-		targets = [2]any{x.repo, (*Repo)(nil)}
+		targets = [2]any{x.repo, int64(0)}
 	} else {
-		targets = [2]any{x.project, (*Project)(nil)}
+		targets = [2]any{x.project, ""}
 	}
 	return s.strike(targets[:], x.endpoint, x.direct)
 }
@@ -219,7 +229,7 @@ func (s *faults) takeNode(r *Repo) Fault {
 	if !s.any.Load() {
 		return ""
 	}
-	return s.strike([]any{r}, GraphQL, true)
+	return s.strike([]any{r.ID}, GraphQL, true)
 }
 
 // strike takes the first fault that is set for one of the targets.

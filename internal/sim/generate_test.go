@@ -233,8 +233,7 @@ func TestEditGenerated(t *testing.T) {
 	serial := func() int64 {
 		w.mu.RLock()
 		defer w.mu.RUnlock()
-		releases, _ := p.visible(w.Now())
-		return p.serial(releases)
+		return p.at(w.Now()).serial(w.Now())
 	}
 	before := serial()
 	releases := w.Releases(p)

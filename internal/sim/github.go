@@ -18,12 +18,15 @@ func (x *exchange) byName() {
 	w := x.w
 	w.mu.RLock()
 	name := x.req.PathValue("owner") + "/" + x.req.PathValue("repo")
-	x.repo = w.repoByName[fold(name)]
+	r, former := w.named(name, x.now())
 	moved := 0
-	if x.repo != nil && fold(x.repo.FullName) != fold(name) {
-		if moved = x.repo.MoveStatus; moved == 0 {
+	if former {
+		if moved = r.MoveStatus; moved == 0 {
 			moved = http.StatusMovedPermanently
 		}
+	}
+	if r != nil {
+		x.repo = r.ID
 	}
 	w.mu.RUnlock()
 	x.github(moved)
@@ -33,18 +36,20 @@ func (x *exchange) byName() {
 func (x *exchange) byID() {
 	id, _ := strconv.ParseInt(x.req.PathValue("id"), 10, 64) // no repository has the id 0
 	x.w.mu.RLock()
-	x.repo = x.w.repoByID[id]
+	if r := x.w.repoAt(id, x.now()); r != nil {
+		x.repo = id
+	}
 	x.w.mu.RUnlock()
 	x.direct = true
 	x.github(0)
 }
 
-// github answers for x.repo, or redirects with the status moved.
+// github answers for the repository, or redirects with the status moved.
 func (x *exchange) github(moved int) {
 	if !x.admitted() || x.faulted() {
 		return
 	}
-	if x.repo == nil || x.endpoint == "other" {
+	if x.repo == 0 || x.endpoint == "other" {
 		x.charged(http.StatusNotFound, "Not Found", docs[x.endpoint])
 		return
 	}
@@ -98,7 +103,12 @@ func (x *exchange) secondaryLimit() {
 
 func (x *exchange) serveRepo() {
 	x.w.mu.RLock()
-	blocked, tooLarge, times := x.repo.Blocked, x.repo.TooLarge, x.repo.Pending
+	var blocked string
+	var tooLarge bool
+	var times int
+	if r := x.w.repo(x.repo); r != nil {
+		blocked, tooLarge, times = r.Blocked, r.TooLarge, r.Pending
+	}
 	x.w.mu.RUnlock()
 	switch {
 	case blocked != "":
@@ -108,20 +118,22 @@ func (x *exchange) serveRepo() {
 		x.charged(http.StatusForbidden, tooLargeMessage, docs[Contributors])
 		return
 	}
-	k := cacheKey{object: x.repo, endpoint: x.endpoint}
+	k := cacheKey{repo: x.repo, endpoint: x.endpoint}
 	if x.endpoint == Contributors || x.endpoint == CommitList {
 		k.perPage, k.page = x.page()
 	}
-	now := x.w.Now()
-	r := x.w.render(k, now, func() *rendered { return x.w.renderRepo(x.repo, k, now) })
+	now := x.now()
+	r := x.w.render(k, now, func() *rendered { return x.w.renderRepo(k, now) })
 	switch {
+	case r.status == http.StatusNotFound:
+		x.charged(r.status, "Not Found", docs[x.endpoint])
 	case r.status == http.StatusConflict:
 		x.charged(r.status, "Git Repository is empty.", docs[CommitList])
 	case r.status == http.StatusNoContent:
 		if x.charge(false) {
 			x.send(r.status, "", nil)
 		}
-	case x.endpoint == Participation && r.head != (oid{}) && !x.w.opt.NoPending && x.w.pending.ask(x.repo.ID, r.head, times):
+	case x.endpoint == Participation && r.head != (oid{}) && !x.w.opt.NoPending && x.w.pending.ask(x.repo, r.head, times):
 		if x.charge(false) {
 			x.send(http.StatusAccepted, jsonType, []byte("{}"))
 		}
@@ -177,7 +189,7 @@ func (x *exchange) links(k cacheKey, last int) string {
 		if b.Len() > 0 {
 			b.WriteString(", ")
 		}
-		b.WriteString("<" + x.base() + "/repositories/" + strconv.FormatInt(x.repo.ID, 10) + path + "?" + query + "page=" + strconv.Itoa(page) + `>; rel="` + rel + `"`)
+		b.WriteString("<" + x.base() + "/repositories/" + strconv.FormatInt(x.repo, 10) + path + "?" + query + "page=" + strconv.Itoa(page) + `>; rel="` + rel + `"`)
 	}
 	if k.page > 1 {
 		add(k.page-1, "prev")
@@ -197,11 +209,7 @@ func (x *exchange) movedTo(status int) {
 	if !x.charge(false) {
 		return
 	}
-	var id int64
-	if x.repo != nil {
-		id = x.repo.ID
-	}
-	path := "/repositories/" + strconv.FormatInt(id, 10)
+	path := "/repositories/" + strconv.FormatInt(x.repo, 10)
 	if parts := strings.SplitN(x.req.URL.Path, "/", 5); len(parts) == 5 {
 		path += "/" + parts[4]
 	}

@@ -9,19 +9,23 @@ import (
 
 const api = "https://api.github.com"
 
-// render writes the body that k names.
-func (w *World) renderRepo(r *Repo, k cacheKey, now time.Time) *rendered {
+// renderRepo writes the body that k names.
+func (w *World) renderRepo(k cacheKey, now time.Time) *rendered {
+	r := w.repoAt(k.repo, now)
+	if r == nil { // it was removed just now
+		return &rendered{instant: instant{until: now}, status: http.StatusNotFound}
+	}
 	g := w.graph(r, now)
 	out := &rendered{instant: instant{until: g.until}, status: http.StatusOK}
+	if !r.until.IsZero() {
+		out.until = earlier(out.until, r.until)
+	}
 	if g.head != none {
 		out.head = g.nodes[g.head].oid
 	}
 	switch k.endpoint {
 	case Repository:
-		if r.gen != nil {
-			out.until = earlier(out.until, r.gen.nextDrift(now))
-		}
-		out.body = r.repositoryJSON(g, now)
+		out.body = r.repositoryJSON(g)
 	case Contributors:
 		if g.head == none && len(r.Extra) == 0 {
 			out.status = http.StatusNoContent
@@ -64,13 +68,12 @@ func window(k cacheKey, n int, out *rendered) (from, to int) {
 	return from, min(from+k.perPage, n)
 }
 
-func (r *Repo) repositoryJSON(g *graph, now time.Time) []byte {
+func (r *Repo) repositoryJSON(g *graph) []byte {
 	url := api + "/repos/" + r.FullName
 	pushed := r.Created
 	if g.head != none {
 		pushed = time.Unix(g.nodes[g.head].committed, 0)
 	}
-	stars := r.stars(now)
 	var b object
 	b.open()
 	b.add("id", r.ID, "node_id", r.NodeID, "name", r.Name(), "full_name", r.FullName, "private", false)
@@ -84,7 +87,7 @@ func (r *Repo) repositoryJSON(g *graph, now time.Time) []byte {
 	b.add("created_at", stamp(r.Created), "updated_at", stamp(pushed), "pushed_at", stamp(pushed),
 		"git_url", "git://github.com/"+r.FullName+".git", "ssh_url", "git@github.com:"+r.FullName+".git",
 		"clone_url", r.URL()+".git", "svn_url", r.URL(), "homepage", r.Homepage, "size", len(g.nodes)*3,
-		"stargazers_count", stars, "watchers_count", stars, "language", "Python", "has_issues", true, "has_projects", true,
+		"stargazers_count", r.Stars, "watchers_count", r.Stars, "language", "Python", "has_issues", true, "has_projects", true,
 		"has_downloads", true, "has_wiki", true, "has_pages", false, "has_discussions", false, "forks_count", r.Forks,
 		"mirror_url", (*string)(nil), "archived", r.Archived, "disabled", r.Disabled, "open_issues_count", r.Forks/2)
 	if r.License == "" {
@@ -99,7 +102,7 @@ func (r *Repo) repositoryJSON(g *graph, now time.Time) []byte {
 	b.add("allow_forking", true, "is_template", false, "web_commit_signoff_required", false)
 	b.key("topics")
 	b.array(0, nil)
-	b.add("visibility", "public", "forks", r.Forks, "open_issues", r.Forks/2, "watchers", stars, "default_branch", r.DefaultBranch,
+	b.add("visibility", "public", "forks", r.Forks, "open_issues", r.Forks/2, "watchers", r.Stars, "default_branch", r.DefaultBranch,
 		"temp_clone_token", (*string)(nil), "network_count", r.Forks, "subscribers_count", r.Subscribers)
 	b.close()
 	return b.buf

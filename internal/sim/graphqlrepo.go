@@ -42,7 +42,10 @@ func (q *query) node(id string, f *field) value {
 	kind, repo, rest := parseNodeID(id)
 	r := q.w.repoByNode[id]
 	if r == nil && (kind == nodeRepository || kind == nodeCommit) {
-		r = q.w.repoByID[repo]
+		r = q.w.repo(repo)
+	}
+	if r != nil {
+		r = r.at(q.now)
 	}
 	switch {
 	case r == nil:
@@ -63,8 +66,8 @@ func (q *query) repository(f *field) value {
 	owner, _ := f.args["owner"].(string)
 	name, _ := f.args["name"].(string)
 	fullName := owner + "/" + name
-	r := q.w.repoByName[fold(fullName)]
-	if r == nil || f.args["followRenames"] == false && fold(r.FullName) != fold(fullName) {
+	r, moved := q.w.named(fullName, q.now)
+	if r == nil || moved && f.args["followRenames"] == false {
 		q.fail("NOT_FOUND", "Could not resolve to a Repository with the name '"+fullName+"'.", f)
 		return nil
 	}
@@ -116,7 +119,7 @@ func (r repository) field(q *query, b *object, f *field) {
 	case "url":
 		b.str(r.URL())
 	case "stargazerCount":
-		b.value(r.stars(q.now))
+		b.value(r.Stars)
 	case "forkCount":
 		b.value(r.Forks)
 	case "isArchived":

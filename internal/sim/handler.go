@@ -45,9 +45,9 @@ type exchange struct {
 	counters *counters
 	status   int // of the answer; 0 until it is sent
 
-	repo    *Repo    // nil if the request is not about one, or it is unknown
-	project *Project // likewise
-	direct  bool     // asked for by id, or after a redirect: no redirect fault strikes
+	repo    int64  // id; 0 if the request is not about a repository, or it is unknown
+	project string // normalised name; likewise
+	direct  bool   // asked for by id, or after a redirect: no redirect fault strikes
 
 	account    *account // to GitHub: what limits apply to
 	credential Credential

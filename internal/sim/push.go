@@ -50,7 +50,7 @@ func (h *repoHistory) pushes(unixDay int64) []push {
 		list[i] = push{id: uint64(unixDay)<<8 | uint64(i), at: at, kind: h.kind(&d)}
 		at += int64(d.within(600, 6000))
 	}
-	return list
+	return slices.DeleteFunc(list, func(p push) bool { return !h.ends.IsZero() && p.at > h.ends.Unix() })
 }
 
 func (h *repoHistory) kind(d *dice) pushKind {

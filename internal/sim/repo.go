@@ -44,7 +44,9 @@ type Repo struct {
 
 	Unlisted bool // left out of what World.Catalogue derives
 
-	gen         *repoHistory // a generated repository's own events; nil for a declared one
+	gen         *repoHistory // a generated repository's pushes; nil for a declared or an empty one
+	life        *life        // what else happens to a generated one; nil for a declared one
+	until       time.Time    // of what at returns: when it may next be another
 	timeless    bool         // its commits are visible whatever the clock says
 	catalogueID int
 }
@@ -182,15 +184,6 @@ func earlier(a, b time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-// stars is the number at a time: that of a generated repository drifts a little every
-// day.
-func (r *Repo) stars(now time.Time) int {
-	if r.gen == nil {
-		return r.Stars
-	}
-	return max(r.Stars+r.gen.drift(now), 0)
 }
 
 func userID(login string) int64 {

@@ -18,8 +18,8 @@ type repoHistory struct {
 	newRate float64   // the same from the anchor on
 	odd     float64   // share of the pushes that are of an odd kind
 	owner   string
-	people  int     // distinct authors of the past
-	growth  float64 // stars a day
+	people  int       // distinct authors of the past
+	ends    time.Time // no push after that; zero means never
 }
 
 const maxPast = 6000 // commits
@@ -139,20 +139,3 @@ func (h *repoHistory) login(i int) string {
 	}
 	return loginName(h.world, h.seed+uint64(i))
 }
-
-// drift is how far the stars are from the declared number.
-func (h *repoHistory) drift(now time.Time) int {
-	days := int(midnight(now).Sub(h.anchor) / day)
-	if days <= 0 {
-		return 0
-	}
-	d := roll(h.seed, 4, uint64(days))
-	n := int(h.growth * float64(days))
-	if d.chance(0.02) {
-		n += d.within(-1, 1)
-	}
-	return n
-}
-
-// nextDrift is when the stars may next change.
-func (h *repoHistory) nextDrift(now time.Time) time.Time { return midnight(now).Add(day) }

@@ -31,13 +31,17 @@ type RepoTruth struct {
 func (w *World) RepoTruth(id int64, at time.Time) (t RepoTruth, ok bool) {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
-	r := w.repoByID[id]
-	if r == nil {
+	at = at.UTC()
+	base := w.repo(id)
+	if base == nil {
 		return t, false
 	}
-	at = at.UTC()
-	g := w.graph(r, at)
-	t = RepoTruth{ID: r.ID, NodeID: r.NodeID, FullName: r.FullName, Blocked: r.Blocked, Stars: r.stars(at), Forks: r.Forks,
+	r := base.at(at)
+	if r == nil {
+		return RepoTruth{ID: base.ID, NodeID: base.NodeID, FullName: base.FullName, Gone: true}, true
+	}
+	g := r.graph(at)
+	t = RepoTruth{ID: r.ID, NodeID: r.NodeID, FullName: r.FullName, Blocked: r.Blocked, Stars: r.Stars, Forks: r.Forks,
 		Description: r.Description, Archived: r.Archived, Disabled: r.Disabled, TooLarge: r.TooLarge, Contributors: r.contributors(g)}
 	if g.head != none {
 		n := g.nodes[g.head]
@@ -53,8 +57,37 @@ func (w *World) RepoTruth(id int64, at time.Time) (t RepoTruth, ok bool) {
 func (w *World) RepoNamed(fullName string, at time.Time) int64 {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
-	if r := w.repoByName[fold(fullName)]; r != nil {
+	if r, _ := w.named(fullName, at.UTC()); r != nil {
 		return r.ID
 	}
 	return 0
+}
+
+// ProjectTruth is what PyPI knows of a project at one moment.
+type ProjectTruth struct {
+	Name     string // as its owner spells it
+	Status   Status
+	Gone     bool // 404 from the JSON API: also if it is quarantined, or has no release
+	Serial   int64
+	Latest   string    // info.version; "" if gone
+	Releases []Release // that are listed, in version order
+}
+
+// ProjectTruth tells of the project of a name, as of a moment. Fields that an Edit changed are
+// as they are now, whatever the moment. ok is false if there never was one.
+func (w *World) ProjectTruth(name string, at time.Time) (t ProjectTruth, ok bool) {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	at = at.UTC()
+	p := w.project(Normalize(name))
+	if p == nil {
+		return t, false
+	}
+	p = p.at(at)
+	releases, _ := p.visible(at)
+	t = ProjectTruth{Name: p.Name, Status: p.statusName(), Gone: p.gone(releases), Serial: p.serial(at), Releases: releases}
+	if latest := p.latest(releases); !t.Gone && latest != nil {
+		t.Latest = latest.Version
+	}
+	return t, true
 }

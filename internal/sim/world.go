@@ -46,6 +46,7 @@ type Options struct {
 	Speed          float64          // how many times faster than the clients' clock the world's time and the hours and minutes of limits pass; 0 means 1
 	TakeTime       bool             // answers of GraphQL take as long as they are assumed to take GitHub
 	NoPending      bool             // participation is never "being computed" (202)
+	Rates          Rates            // of what happens in a generated world
 	Counting       Counting         // how participation counts commits
 }
 
@@ -71,8 +72,9 @@ type World struct {
 	requestID atomic.Uint64
 	memory    memory
 
-	mu         sync.RWMutex // guards all below, and the fields of every Repo and Project
-	repos      []*Repo
+	mu         sync.RWMutex     // guards all below, and the fields of every Repo and Project
+	generated  *generation      // nil in a declared world
+	repos      []*Repo          // the declared ones, as in the maps below
 	repoByName map[string]*Repo // by lower-case full name, present and former
 	repoByID   map[int64]*Repo
 	repoByNode map[string]*Repo // by the id that GraphQL and REST call node_id
@@ -97,6 +99,9 @@ func New(o Options) *World {
 	}
 	if o.PointLimit <= 0 {
 		o.PointLimit = 5000
+	}
+	if o.Rates == (Rates{}) {
+		o.Rates = DefaultRates()
 	}
 	if o.Speed <= 0 {
 		o.Speed = 1
