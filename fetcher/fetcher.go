@@ -188,7 +188,8 @@ func (f *Fetcher) RefreshAll(ctx context.Context, progress func(Progress)) (reco
 // other pass. A slug that the store does not know, or that has no source to ask,
 // is an error, and then nothing is asked.
 func (f *Fetcher) Refresh(ctx context.Context, slugs []string, progress func(Progress)) (record.Pass, error) {
-	p := f.newPass(upstream.Insist(ctx), progress) // a person asks
+	p := f.newPass(upstream.Insist(ctx), progress)
+	p.byHand = true
 	var sources []record.Source
 	var problems []error
 	seen := map[record.Key]bool{}

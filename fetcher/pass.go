@@ -3,6 +3,7 @@ package fetcher
 import (
 	"container/heap"
 	"context"
+	"sync"
 	"time"
 
 	"pkgmetad/github"
@@ -23,6 +24,7 @@ type pass struct {
 	fetcher  *Fetcher
 	ctx      context.Context
 	progress func(Progress)
+	byHand   bool // a person asks, and waits
 	report   record.Pass
 	total    int           // sources taken so far
 	patience time.Duration // left for waiting for delayed jobs alone
@@ -116,19 +118,28 @@ func (p *pass) work(ctx context.Context, u *unit) {
 		u.cost = p.sweep(ctx, u.jobs)
 		return
 	case stepLog:
+		if len(u.jobs) == 1 && u.jobs[0].parts != 0 { // nobody waits for it with others: so that it is soon done
+			var contributors sync.WaitGroup
+			contributors.Go(func() { p.ask(ctx, u.jobs[0], p.beside) })
+			defer contributors.Wait()
+		}
 		u.cost = p.readLogs(ctx, u.jobs)
 		return
 	}
-	p.ask(ctx, u.jobs[0], func(f func()) bool {
-		if !p.room.TryAcquire(1) {
-			return false
-		}
-		go func() {
-			defer p.room.Release(1)
-			f()
-		}()
-		return true
-	})
+	p.ask(ctx, u.jobs[0], p.beside)
+}
+
+// beside runs f on another goroutine if the pass has room for one more request in
+// flight, and reports whether it has.
+func (p *pass) beside(f func()) bool {
+	if !p.room.TryAcquire(1) {
+		return false
+	}
+	go func() {
+		defer p.room.Release(1)
+		f()
+	}()
+	return true
 }
 
 // serve hands jobs out and takes answers in until there is nothing left to do.

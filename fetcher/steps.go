@@ -66,13 +66,13 @@ func (p *pass) wanted(j *job, now time.Time) github.Parts {
 	}
 	switch {
 	case s == nil:
-		return restParts(&j.prev, j.answer.Repo, now)
+		return p.restParts(j, now)
 	case s.Outcome == upstream.Limited || s.Outcome == upstream.Canceled:
 		return 0
 	case s.Outcome == upstream.Gone: // a node that is missing says so only if REST agrees
 		return github.PartRepository
 	case s.Outcome != upstream.Fresh: // GraphQL does not answer: REST may
-		return restParts(&j.prev, j.answer.Repo, now)
+		return p.restParts(j, now)
 	case isOther(&j.prev, s.ID):
 		return 0
 	case s.Head == "":
@@ -98,7 +98,10 @@ func (p *pass) wantedOfHistory(j *job, now time.Time) (parts github.Parts) {
 		j.answer.reading = newReading(j.answer.Swept, p.fetcher.ways.current(), true, false, now)
 		return p.wantedOfHistory(j, now)
 	case !r.done && !r.tooMany:
-		j.step = stepLog
+		j.step, j.parts = stepLog, 0
+		if r.contributors && j.answer.Repo == nil {
+			j.parts = github.PartContributors
+		}
 		return 0
 	case r.contributors:
 		parts |= github.PartContributors
@@ -110,7 +113,7 @@ func (p *pass) wantedOfHistory(j *job, now time.Time) (parts github.Parts) {
 		j.recounted = true
 		j.answer.reading = newReading(j.answer.Swept, p.fetcher.ways.current(), false, true, now)
 		if !j.answer.reading.done {
-			j.step = stepLog
+			j.step, j.parts = stepLog, 0
 			return 0
 		}
 	}
@@ -172,10 +175,10 @@ func (j *job) counting() record.Counting {
 }
 
 // restParts returns what to ask where REST alone is asked: first whether anything has
-// been pushed, and the rest where that is so.
-func restParts(prev *record.Source, a *github.Answer, now time.Time) github.Parts {
-	known := prev.Repo
-	if prev.State != record.StateOK || known == nil || known.LastCommit == nil || known.AsOf == 0 {
+// been pushed, and the rest where that is so. A person does not wait for that.
+func (p *pass) restParts(j *job, now time.Time) github.Parts {
+	known, a := j.prev.Repo, j.answer.Repo
+	if p.byHand || j.prev.State != record.StateOK || known == nil || known.LastCommit == nil || known.AsOf == 0 {
 		return github.AllParts
 	}
 	const first = github.PartRepository | github.PartCommits

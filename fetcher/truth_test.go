@@ -263,3 +263,31 @@ func TestAnotherRepositoryUnderTheName(t *testing.T) {
 		})
 	}
 }
+
+// TestAskedByHand: what a person asks for takes two round trips.
+func TestAskedByHand(t *testing.T) {
+	for name, newRig := range map[string]func(*testing.T, *sim.World) *rig{
+		"swept":   newSweeping,
+		"by REST": func(t *testing.T, w *sim.World) *rig { return newRig(t, w, nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const trip = time.Second
+				world := sim.New(sim.Options{Latency: trip, NoPending: true})
+				pair(world, "kit", nil)
+				r := newRig(t, world)
+				for range 2 { // new, and known
+					began := time.Now()
+					if r.refresh("kit"); time.Since(began) > 2*trip+trip/2 {
+						t.Errorf("it took %s", time.Since(began))
+					}
+					if wrong, compared := r.wrong(); len(wrong) > 0 || compared != 1 {
+						t.Error(wrong, compared)
+					}
+					world.Push(world.Repo("acme/kit"), sim.Commit{At: time.Now(), Author: "eve"})
+					time.Sleep(time.Hour)
+				}
+			})
+		})
+	}
+}
