@@ -25,12 +25,15 @@ type pass struct {
 	report   record.Pass
 	total    int           // sources taken so far
 	patience time.Duration // left for waiting for delayed jobs alone
-	room     *semaphore.Weighted
 
-	queue   []*job     // not asked about yet
-	again   []*job     // to be asked about once more by now; before the queue
-	delayed delayQueue // to be asked about once more later
-	busy    int        // jobs that workers have
+	everything bool      // of each source is asked for, due or not
+	indexRead  time.Time // when it read PyPI's index; zero for not at all
+
+	room *semaphore.Weighted
+
+	repos    lane
+	projects lane
+	delayed  delayQueue // jobs to be asked about once more later
 
 	batch   []record.Source // what came in and is not being written yet
 	batchAt time.Time       // when the oldest source of the batch came in
@@ -51,7 +54,7 @@ func (f *Fetcher) newPass(ctx context.Context, progress func(Progress)) *pass {
 func (p *pass) run(queue []*job) error {
 	ctx, cancel := context.WithCancel(p.ctx)
 	defer cancel()
-	p.queue, p.total = queue, p.total+len(queue)
+	p.fill(queue)
 	jobs, answers := make(chan *job), make(chan *job)
 	wait := workers(min(p.Workers, len(queue)), func() {
 		for j := range jobs {
@@ -66,9 +69,9 @@ func (p *pass) run(queue []*job) error {
 	for _, j := range p.delayed { // what they have so far is stored
 		p.count(j)
 	}
-	p.report.Left += len(p.again) + len(p.queue)
+	p.report.Left += p.repos.left() + p.projects.left()
 	p.report.Cancelled = p.ctx.Err() != nil
-	p.queue, p.again, p.delayed = nil, nil, nil
+	p.repos, p.projects, p.delayed = lane{}, lane{}, nil
 	return p.err
 }
 
@@ -98,11 +101,12 @@ func (p *pass) serve(ctx context.Context, cancel func(), jobs chan<- *job, answe
 	for {
 		p.wake()
 		stopped := ctx.Err() != nil
-		next, hand := p.next(stopped), jobs
+		from, next := p.next(stopped)
+		hand := jobs
 		if next == nil || len(p.batch) >= 2*batchSize {
 			hand = nil // nothing is handed out
 		}
-		alone := next == nil && p.busy == 0
+		alone := next == nil && p.repos.busy+p.projects.busy == 0
 		if alone && (stopped || len(p.delayed) == 0 || p.patience <= 0) {
 			return
 		}
@@ -110,9 +114,9 @@ func (p *pass) serve(ctx context.Context, cancel func(), jobs chan<- *job, answe
 		timer.Reset(p.pause(now, alone))
 		select {
 		case hand <- next:
-			p.handedOut()
+			from.handedOut()
 		case j := <-answers:
-			p.busy--
+			p.laneOf(j).busy--
 			if p.take(j) {
 				heap.Push(&p.delayed, j)
 			}
@@ -137,31 +141,9 @@ func (p *pass) serve(ctx context.Context, cancel func(), jobs chan<- *job, answe
 // wake moves on the jobs whose delay is over.
 func (p *pass) wake() {
 	for len(p.delayed) > 0 && !p.delayed[0].at.After(time.Now()) {
-		p.again = append(p.again, heap.Pop(&p.delayed).(*job))
+		j := heap.Pop(&p.delayed).(*job)
+		p.laneOf(j).putAgain(j)
 	}
-}
-
-// next returns the job to hand out next, nil for none.
-func (p *pass) next(stopped bool) *job {
-	switch {
-	case stopped:
-		return nil
-	case len(p.again) > 0:
-		return p.again[0]
-	case len(p.queue) > 0:
-		return p.queue[0]
-	}
-	return nil
-}
-
-// handedOut notes that a worker has taken what next returned.
-func (p *pass) handedOut() {
-	p.busy++
-	if len(p.again) > 0 {
-		p.again = p.again[1:]
-		return
-	}
-	p.queue = p.queue[1:]
 }
 
 // pause returns how long nothing has to be done, unless an answer arrives.

@@ -69,10 +69,13 @@ type insistKey struct{}
 // through, as a probe.
 func Insist(ctx context.Context) context.Context { return context.WithValue(ctx, insistKey{}, true) }
 
+// Insists reports whether ctx comes from Insist: a person waits for the answer.
+func Insists(ctx context.Context) bool { return ctx.Value(insistKey{}) != nil }
+
 // Admit returns a permit for one request, or the hold that forbids it. While another
 // request is the probe it waits, at most until ctx ends, whose error it returns then.
 func (g *Gate) Admit(ctx context.Context) (p Permit, hold Hold, err error) {
-	insists := ctx.Value(insistKey{}) != nil
+	insists := Insists(ctx)
 	for {
 		g.mu.Lock()
 		hold, probe := g.hold, g.probe
