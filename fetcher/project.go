@@ -116,7 +116,7 @@ func mergeData(s record.Source, a *pypi.Answer, now time.Time, policy Policy) re
 	case upstream.Fresh:
 		s = withProject(s, a)
 	case upstream.Stale:
-		if a.Project.Name != "" { // newer than what is known all the same
+		if a.Serial > s.Serial { // newer than what is known all the same
 			s = withProject(s, a)
 		}
 		s.Tags = withTag(s.Tags, tagStaleSince, staleSince(s.Tags, now).Format(time.RFC3339))
