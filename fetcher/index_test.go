@@ -90,7 +90,6 @@ func newIndexRig(t *testing.T, edit func(*fetcher.Options)) *indexRig {
 
 func declareProject(world *sim.World, name string) {
 	world.AddProject(&sim.Project{Name: name, Releases: []sim.Release{version(name, "0.9"), version(name, "0.10")}})
-	world.AddPackage(sim.Package{Slug: name, Title: name, PyPIURL: new("https://pypi.org/project/" + name + "/")})
 }
 
 func version(project, version string) sim.Release {
