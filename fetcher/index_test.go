@@ -503,3 +503,38 @@ func TestCancelledIndex(t *testing.T) {
 		r.asks(1, 0, 0)
 	})
 }
+
+// TestPyPIEconomy: the index, what has changed by it, and a thirtieth of the pages a
+// day are all that is asked for, and nothing is older than promised.
+func TestPyPIEconomy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const projects, days, releases = 300, 15, 6 // of them, a day
+		r := newIndexRig(t, nil)
+		for i := range projects - indexProjects {
+			declareProject(r.world, fmt.Sprintf("more-%03d", i))
+		}
+		r.sync()
+		r.pass()
+		r.world.ResetStats()
+		for day := range days {
+			for i := range releases {
+				r.edit(fmt.Sprintf("more-%03d", (day*releases+i)*7%280), func(p *sim.Project) {
+					p.Releases = append(p.Releases, version(p.Name, fmt.Sprintf("%d.0", day+1)))
+				})
+				time.Sleep(4 * time.Hour)
+				r.pass()
+			}
+		}
+		by := r.world.Stats().PyPI.ByEndpoint
+		each := float64(by["project"]+by["simple"]) / projects / days
+		t.Logf("%v: %.4f a project and day, the index %.2f times a day", by, each, float64(by["index"])/days)
+		if each > 0.055 || by["simple"] < projects*days/40 || float64(by["index"]) > 1.3*days {
+			t.Errorf("%v", by)
+		}
+		for _, p := range r.all() {
+			if age := time.Since(p.PyPI.LastSuccess); age > 24*time.Hour || p.PyPI.State != record.StateOK {
+				t.Errorf("%s is %s old, %+v", p.Slug, age, p.PyPI)
+			}
+		}
+	})
+}
