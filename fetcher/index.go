@@ -178,7 +178,7 @@ func (x *index) note(s record.Source, policy Policy) (record.Source, meaning) {
 	case !asked || s.LastSuccess.After(x.asked):
 		return s, saysNothing
 	case x.unchanged:
-		if s.State == record.StateOK && !s.LastSuccess.Before(x.since) {
+		if s.State == record.StateOK && !s.Imported && !s.LastSuccess.Before(x.since) {
 			return x.confirm(s, policy), confirms
 		}
 		return s, saysNothing
