@@ -129,7 +129,7 @@ func benchFetcher(b *testing.B, c record.Catalogue, wire http.RoundTripper) *fet
 	if err != nil {
 		b.Fatal(err)
 	}
-	py, err := pypi.New(pypi.Options{BaseURL: "http://sim/", UserAgent: agent, Transport: wire})
+	py, err := pypi.New(pypi.Options{BaseURL: "http://sim/", UserAgent: agent, Transport: wire, Concurrency: benchWorkers})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func benchFetcher(b *testing.B, c record.Catalogue, wire http.RoundTripper) *fet
 		b.Fatal(err)
 	}
 	return fetcher.New(fetcher.Options{
-		Store: st, GitHub: gh, PyPI: py, Workers: benchWorkers,
+		Store: st, GitHub: gh, PyPI: py, Workers: benchWorkers, IndexAbove: 1 << 30,
 		Policy: fetcher.Policy{StaleAfter: 24 * time.Hour, RetryMin: 5 * time.Minute, RetryMax: 24 * time.Hour},
 		Log:    zerolog.New(io.Discard).Level(zerolog.InfoLevel),
 	})

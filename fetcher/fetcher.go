@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,6 +45,12 @@ type Store interface {
 	Sources(slug string) ([]record.Source, error)
 	// Put stores what was learnt of sources, all of it or nothing.
 	Put([]record.Source) error
+	// Projects returns the normalised names of up to limit projects, ascending.
+	Projects(limit int) ([]string, error)
+	// Index returns what was last stored by PutIndex, zero for nothing.
+	Index() (record.Index, error)
+	// PutIndex stores that PyPI's index was read.
+	PutIndex(record.Index) error
 }
 
 // Upstream tells how an upstream as a whole is.
@@ -68,10 +75,16 @@ type GitHub interface {
 	Upstream
 }
 
-// PyPI answers questions about projects.
+// PyPI answers questions about projects. It waits for no more than its turn.
 type PyPI interface {
-	// Fetch asks for a project. It never sleeps.
+	// Fetch asks for a project.
 	Fetch(context.Context, pypi.Question) pypi.Answer
+	// Page asks for a project's page in the index; etag is that of the last answer, ""
+	// for none.
+	Page(ctx context.Context, name, etag string) pypi.PageAnswer
+	// Index reads the index of all projects, and calls project for each; etag is that of
+	// the last answer, "" for none.
+	Index(ctx context.Context, etag string, project func(name []byte, serial int64)) pypi.IndexAnswer
 	Upstream
 }
 
@@ -82,7 +95,9 @@ type Options struct {
 	PyPI        PyPI
 	Policy      Policy
 	Workers     int           // requests of a pass in flight at once; 0 means 8
+	PyPIWorkers int           // of these, requests to PyPI; 0 means as many
 	MaxSources  int           // sources that one pass takes; 0 means 10,000
+	IndexAbove  int           // with more projects than this, PyPI's index tells which of them to ask; 0 means 3,000
 	PendingWait time.Duration // what a pass waits, when all else is done, for answers being computed; 0 means not at all
 	Log         zerolog.Logger
 }
@@ -92,7 +107,8 @@ type Fetcher struct {
 	options atomic.Pointer[Options]
 	long    chan struct{} // holds a token while a pass over many sources runs
 
-	ways ways
+	ways  ways
+	index indexReader // for whoever holds that token
 
 	faultsMu sync.Mutex
 	faults   map[string]string // of the upstreams, as last logged
@@ -112,6 +128,9 @@ func (f *Fetcher) Configure(o Options) {
 	}
 	if o.MaxSources <= 0 {
 		o.MaxSources = 10_000
+	}
+	if o.IndexAbove <= 0 {
+		o.IndexAbove = 3_000
 	}
 	f.options.Store(&o)
 }
@@ -143,10 +162,11 @@ func (f *Fetcher) RefreshDue(ctx context.Context, progress func(Progress)) (reco
 	if err := p.reschedule(); err != nil {
 		return p.finish(err)
 	}
+	indexErr := p.readIndex()
 	sources, more, readErr := p.Store.Due(time.Now(), p.MaxSources, p.mustWait())
 	err = p.run(jobsOf(sources))
 	p.report.More = more && !p.report.Cancelled
-	return p.finish(errors.Join(readErr, err))
+	return p.finish(errors.Join(indexErr, readErr, err))
 }
 
 // reschedule makes due what a clock that was ahead, or a policy that has changed,
@@ -168,8 +188,9 @@ func (f *Fetcher) RefreshAll(ctx context.Context, progress func(Progress)) (reco
 	defer done()
 
 	p := f.newPass(ctx, progress)
+	p.everything = true
 	var last record.Key
-	var damaged error
+	damaged := p.readIndex()
 	for ctx.Err() == nil {
 		sources, err := p.Store.SourcesAfter(last, p.MaxSources)
 		damaged = errors.Join(damaged, err)
@@ -177,6 +198,7 @@ func (f *Fetcher) RefreshAll(ctx context.Context, progress func(Progress)) (reco
 			break
 		}
 		last = sources[len(sources)-1].Key
+		sources = slices.DeleteFunc(sources, p.isConfirmed)
 		if err := p.run(jobsOf(alternate(sources))); err != nil {
 			return p.finish(errors.Join(damaged, err))
 		}
@@ -189,7 +211,7 @@ func (f *Fetcher) RefreshAll(ctx context.Context, progress func(Progress)) (reco
 // is an error, and then nothing is asked.
 func (f *Fetcher) Refresh(ctx context.Context, slugs []string, progress func(Progress)) (record.Pass, error) {
 	p := f.newPass(upstream.Insist(ctx), progress)
-	p.byHand = true
+	p.byHand, p.everything = true, true
 	var sources []record.Source
 	var problems []error
 	seen := map[record.Key]bool{}

@@ -3,7 +3,6 @@ package fetcher
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -12,12 +11,6 @@ import (
 	"pkgmetad/internal/record"
 	"pkgmetad/internal/upstream"
 	"pkgmetad/pypi"
-)
-
-// The keys of a project among its source's tags.
-const (
-	tagProject    = "project"             // the ETag
-	tagStaleSince = "project/stale-since" // while answers are older than what is known: when that began, RFC 3339
 )
 
 // Answer is what an upstream said of a source: of a repository what was asked of Repo
@@ -268,67 +261,4 @@ var errAnother = errors.New("another repository")
 
 func another(o upstream.Outcome, err *upstream.Error) bool {
 	return o == upstream.Gone && errors.Is(err.Err, errAnother)
-}
-
-func mergeProject(s record.Source, a *pypi.Answer, now time.Time, policy Policy) record.Source {
-	switch a.Outcome {
-	case upstream.NotAsked, upstream.Canceled, upstream.Limited:
-		return s
-	case upstream.Fresh:
-		project := toProject(a.Project)
-		s.Project, s.Tags = &project, nil
-		if a.ETag != "" {
-			s.Tags = map[string]string{tagProject: a.ETag}
-		}
-		if a.Project.Serial != 0 {
-			s.Serial = a.Project.Serial
-		}
-	case upstream.Unchanged:
-		s.Tags = maps.Clone(s.Tags)
-		delete(s.Tags, tagStaleSince)
-	case upstream.Stale:
-		since := staleSince(s.Tags, now)
-		if s.Tags = maps.Clone(s.Tags); s.Tags == nil {
-			s.Tags = map[string]string{}
-		}
-		s.Tags[tagStaleSince] = since.Format(time.RFC3339)
-	}
-	s.Status = policy.attempt(s.Status, s.Key, a.Outcome, a.Err, now)
-	s.Note = ""
-	switch {
-	case a.Outcome == upstream.Empty:
-		s.Note = "PyPI knows the project but no release of it"
-	case a.Outcome == upstream.Stale && a.Err != nil:
-		s.Note = a.Err.Message + "; what is known stays, and PyPI is asked again soon"
-	}
-	return s
-}
-
-// staleSince returns since when the answers about a project have been older than what
-// is known: now, unless the tags tell.
-func staleSince(tags map[string]string, now time.Time) time.Time {
-	since, err := time.Parse(time.RFC3339, tags[tagStaleSince])
-	if err != nil || since.After(now) { // after now: from a clock that was wrong
-		return now
-	}
-	return since
-}
-
-func toProject(p pypi.Project) record.Project {
-	r := record.Project{
-		Name: p.Name, Licence: p.Licence, Status: p.DevelopmentStatus,
-		RequiresPython: p.RequiresPython, Python3: p.Python3, DocumentationURL: p.DocumentationURL,
-	}
-	if p.Latest != "" {
-		r.Version = &p.Latest
-	}
-	for _, v := range p.Versions {
-		version := record.Version{Version: v.Version, Yanked: v.Yanked}
-		if !v.Uploaded.IsZero() {
-			uploaded := v.Uploaded.UTC()
-			version.Uploaded = &uploaded
-		}
-		r.Versions = append(r.Versions, version)
-	}
-	return r
 }

@@ -31,11 +31,10 @@ const maxGone = 30 * 24 * time.Hour
 func (p Policy) attempt(s record.Status, key record.Key, outcome upstream.Outcome, err *upstream.Error, now time.Time) record.Status {
 	s.LastAttempt, s.Imported = now, false
 	s.LastError = ""
-	random := fraction(key)
+	random, fresh := fraction(key), p.fresh(key)
 	if s.FailingSince.IsZero() {
 		s.FailingSince = now // a success takes it back below
 	}
-	fresh := time.Duration(float64(p.StaleAfter) * (0.8 + 0.2*random))
 	switch outcome {
 	case upstream.Gone, upstream.Blocked:
 		s.State = record.StateGone
@@ -76,6 +75,14 @@ func (p Policy) attempt(s record.Status, key record.Key, outcome upstream.Outcom
 	}
 	return s
 }
+
+// fresh returns for how long after a success a source is not due.
+func (p Policy) fresh(key record.Key) time.Duration {
+	return time.Duration(float64(p.StaleAfter) * (freshLeast + (1-freshLeast)*fraction(key)))
+}
+
+// freshLeast is the least part of StaleAfter for which a source is not due.
+const freshLeast = 0.8
 
 // longest returns how far ahead the due time of a source in that state may be.
 func (p Policy) longest(state record.State) time.Duration {

@@ -28,9 +28,9 @@ const (
 
 const statistics = github.PartContributors | github.PartParticipation
 
-// next decides what is to be asked about the source of a job, after what has been
+// plan decides what is to be asked about the source of a job, after what has been
 // answered, and reports whether that is anything. It prepares the job for it.
-func (p *pass) next(j *job, now time.Time) bool {
+func (p *pass) plan(j *job, now time.Time) bool {
 	if _, project := j.prev.Key.Project(); project {
 		j.step = stepREST
 		return j.answer.Project == nil

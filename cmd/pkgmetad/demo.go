@@ -65,7 +65,7 @@ func demo(ctx context.Context, listen, admin string, stdout, stderr io.Writer) (
 	cfg.HTTP.Listen, cfg.HTTP.AdminListen = listen, admin
 	cfg.GitHub.BaseURL, cfg.PyPI.BaseURL = upstreams.url, upstreams.url
 	cfg.GitHub.Token, cfg.GitHub.TokenSource = config.NewSecret("demo"), "the demo"
-	cfg.PyPI.Contact = "demo@localhost"
+	cfg.PyPI.Contact, cfg.PyPI.Concurrency, cfg.PyPI.Rate = "demo@localhost", 8, 0 // nobody has to be spared
 	cfg.Refresh.StaleAfter, cfg.Refresh.RetryMin, cfg.Refresh.RetryMax = 30*time.Second, 10*time.Second, time.Minute
 	if cfg.Schedule.Cron, err = config.ParseSchedule("@every 10s", time.UTC); err != nil {
 		return err

@@ -56,7 +56,7 @@ catalogue: {path: catalogue.ndjson}
 schedule: {refresh: "0 4 1 1 *"}
 refresh: {stale_after: %s}
 github: {base_url: %q}
-pypi: {base_url: %q, contact: bench@example.org}
+pypi: {base_url: %q, contact: bench@example.org, concurrency: 8, rate: 0}
 log: {level: error}
 `, s.listen, publicURL, maxLimit, stale, upstream, upstream), 0o600)
 }

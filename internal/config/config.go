@@ -106,7 +106,11 @@ type GitHub struct {
 type PyPI struct {
 	BaseURL string        `yaml:"base_url" reload:"restart"` // ends in a slash once loaded
 	Contact string        `yaml:"contact"`                   // mail address or URL for the User-Agent of both clients; "" for none
-	Timeout time.Duration `yaml:"timeout"`                   // for one request
+	Timeout time.Duration `yaml:"timeout"`                   // for one request; the index gets ten times as long
+
+	Concurrency int `yaml:"concurrency"` // requests in flight at once
+	Rate        int `yaml:"rate"`        // requests a second; 0 for no limit
+	IndexAbove  int `yaml:"index_above"` // projects above which the index tells which of them have changed
 }
 
 // Notify says who is told how each pass on schedule ended.
@@ -149,8 +153,11 @@ func Default() *Config {
 			PendingWait: 10 * time.Second,
 		},
 		GitHub: GitHub{BaseURL: "https://api.github.com/", URLHost: publicGitHub, Reserve: 100, Timeout: 30 * time.Second, Strategy: "auto"},
-		PyPI:   PyPI{BaseURL: "https://pypi.org/", Timeout: 30 * time.Second},
-		Log:    Log{Level: "info", Format: "auto"},
+		PyPI: PyPI{
+			BaseURL: "https://pypi.org/", Timeout: 30 * time.Second,
+			Concurrency: 1, Rate: 5, IndexAbove: 3000,
+		},
+		Log: Log{Level: "info", Format: "auto"},
 	}
 }
 

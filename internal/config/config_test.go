@@ -117,7 +117,7 @@ github:
   reserve: 0
   timeout: 2s
   strategy: rest
-pypi: {base_url: http://127.0.0.1:9, contact: ops@example.org, timeout: 3s}
+pypi: {base_url: http://127.0.0.1:9, contact: ops@example.org, timeout: 3s, concurrency: 2, rate: 7, index_above: 9}
 notify: {ping_url_file: `+ping+`}
 log: {level: trace, format: json}
 `), func(string) string { return "ignored" })
@@ -145,7 +145,7 @@ log: {level: trace, format: json}
 			BaseURL: "http://127.0.0.1:9/api/v3/", URLHost: "github.example.org:8443", TokenFile: token, Timeout: 2 * time.Second,
 			Token: NewSecret("sesame"), TokenSource: "github.token_file",
 		},
-		PyPI:   PyPI{BaseURL: "http://127.0.0.1:9/", Contact: "ops@example.org", Timeout: 3 * time.Second},
+		PyPI:   PyPI{BaseURL: "http://127.0.0.1:9/", Contact: "ops@example.org", Timeout: 3 * time.Second, Concurrency: 2, Rate: 7, IndexAbove: 9},
 		Notify: Notify{PingURLFile: ping, PingURL: NewSecret("https://hc.example.org/uuid?x=1")},
 		Log:    Log{Level: "trace", Format: "json"},
 	}

@@ -108,12 +108,19 @@ func (r *refresher) newSettings(cfg *config.Config) (next *settings, err error) 
 	}); err != nil {
 		return nil, err
 	}
-	if before != nil && before.cfg.PyPI == cfg.PyPI {
+	if before != nil && r.pypiOptions(before.cfg) == r.pypiOptions(cfg) {
 		next.pypi = before.pypi
-	} else if next.pypi, err = pypi.New(pypi.Options{BaseURL: cfg.PyPI.BaseURL, UserAgent: userAgent, Timeout: cfg.PyPI.Timeout}); err != nil {
+	} else if next.pypi, err = pypi.New(r.pypiOptions(cfg)); err != nil {
 		return nil, err
 	}
 	return next, nil
+}
+
+func (r *refresher) pypiOptions(cfg *config.Config) pypi.Options {
+	return pypi.Options{
+		BaseURL: cfg.PyPI.BaseURL, UserAgent: upstream.UserAgent(r.version, cfg.PyPI.Contact), Timeout: cfg.PyPI.Timeout,
+		Concurrency: cfg.PyPI.Concurrency, Rate: cfg.PyPI.Rate,
+	}
 }
 
 // sameGitHub reports whether a and b are the same settings, by the text of their tokens.
@@ -131,6 +138,7 @@ func (r *refresher) apply(next *settings) fetcher.Options {
 	return fetcher.Options{
 		Store: r.store, GitHub: next.github, PyPI: next.pypi, Log: r.fetchLog,
 		Workers: refresh.Workers, MaxSources: refresh.MaxPackages, PendingWait: refresh.PendingWait,
+		PyPIWorkers: next.cfg.PyPI.Concurrency, IndexAbove: next.cfg.PyPI.IndexAbove,
 		Policy: fetcher.Policy{StaleAfter: refresh.StaleAfter, RetryMin: refresh.RetryMin, RetryMax: refresh.RetryMax},
 	}
 }

@@ -181,6 +181,6 @@ func (m *Maker) moment(t time.Time) time.Time { return t.Truncate(time.Microseco
 func (m *Maker) Package(p *record.Package) Package {
 	return Package{
 		Slug: p.Slug, ID: p.ID, Title: p.Title,
-		GitHub: source(p.GitHub, m.o.Zone), PyPI: source(p.PyPI, m.o.Zone),
+		GitHub: repoSource(p, m.o.Zone), PyPI: projectSource(p, m.o.Zone),
 	}
 }

@@ -128,6 +128,17 @@ type Source struct {
 	FailingSince time.Time    `json:"failing_since,omitzero"`
 	LastError    string       `json:"last_error"`
 	Note         string       `json:"note"`
+
+	// Of a repository: where its weekly commits come from (participation or counted), the
+	// last day that is in them (YYYY-MM-DD, UTC), and that in a sentence; "" while unknown.
+	CountsFrom  string `json:"counts_from,omitempty"`
+	CountsUntil string `json:"counts_until,omitempty"`
+	Counts      string `json:"counts,omitempty"`
+
+	// Of a project, what PyPI says of it as a whole; "" and zero until it was asked.
+	ProjectStatus       string    `json:"project_status,omitempty"` // active, archived, deprecated or quarantined
+	ProjectStatusReason string    `json:"project_status_reason,omitempty"`
+	ProjectStatusAsked  time.Time `json:"project_status_asked,omitzero"`
 }
 
 func source(s record.Status, zone *time.Location) Source {
@@ -135,6 +146,22 @@ func source(s record.Status, zone *time.Location) Source {
 		State: s.State, LastAttempt: s.LastAttempt.In(zone), LastSuccess: s.LastSuccess.In(zone), NextDue: s.NextDue.In(zone),
 		Failures: s.Failures, FailingSince: s.FailingSince.In(zone), LastError: s.LastError, Note: s.Note,
 	}
+}
+
+// repoSource is the source of a package's repository.
+func repoSource(p *record.Package, zone *time.Location) Source {
+	s := source(p.GitHub, zone)
+	if s.Counts = p.Repo.CountsText(); s.Counts != "" {
+		s.CountsFrom, s.CountsUntil = p.Repo.CountsFrom, (p.Repo.AsOf - 1).Start().Format(time.DateOnly)
+	}
+	return s
+}
+
+// projectSource is the source of a package's project.
+func projectSource(p *record.Package, zone *time.Location) Source {
+	s, standing := source(p.PyPI, zone), p.Project.Standing
+	s.ProjectStatus, s.ProjectStatusReason, s.ProjectStatusAsked = standing.Status, standing.Reason, standing.Asked.In(zone)
+	return s
 }
 
 // AgeBounds returns the upper bounds of the classes of ages, ascending; a last class

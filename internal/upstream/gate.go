@@ -69,7 +69,7 @@ type insistKey struct{}
 // through, as a probe.
 func Insist(ctx context.Context) context.Context { return context.WithValue(ctx, insistKey{}, true) }
 
-// Insists reports whether ctx is one of [Insist].
+// Insists reports whether ctx comes from Insist: a person waits for the answer.
 func Insists(ctx context.Context) bool { return ctx.Value(insistKey{}) != nil }
 
 // Admit returns a permit for one request, or the hold that forbids it. While another

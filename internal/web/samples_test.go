@@ -41,6 +41,7 @@ func crispy() record.Package {
 		},
 		Project: record.Project{
 			Name: "django-crispy-forms", Version: new("2.5"), Licence: "MIT", Status: 5, RequiresPython: ">=3.10", Python3: new(true),
+			Standing: record.Standing{Status: record.ProjectArchived, Reason: "moved to django-crispier-forms", Asked: ago(9 * 24 * time.Hour)},
 		},
 		GitHub:      record.Status{State: record.StateOK, LastAttempt: ago(3 * time.Hour), LastSuccess: ago(3 * time.Hour), NextDue: now.Add(17 * time.Hour)},
 		PyPI:        record.Status{State: record.StateFailed, LastAttempt: ago(12 * time.Minute), LastSuccess: ago(26 * time.Hour), NextDue: now.Add(18 * time.Minute), Failures: 3, LastError: "GET https://pypi.org/pypi/django-crispy-forms/json: 503 Service Unavailable; asked again later"},
@@ -88,7 +89,7 @@ func hostile() record.Package {
 			Name: attack, Stars: -5, Forks: 1 << 62, Description: attack, Commits52: []int{-3, 1 << 62, 7}, LastCommit: new(time.Time{}),
 			Participants: []string{attack, "../../evil", "dependabot[bot]", "", "javascript:alert(1)"},
 		},
-		Project:  record.Project{Version: bad(), Licence: attack, RequiresPython: attack, Status: 99, DocumentationURL: scriptURL, Versions: []record.Version{{Version: attack, Yanked: true}}},
+		Project:  record.Project{Version: bad(), Licence: attack, RequiresPython: attack, Status: 99, DocumentationURL: scriptURL, Versions: []record.Version{{Version: attack, Yanked: true}}, Standing: record.Standing{Status: attack, Reason: attack}},
 		GitHub:   record.Status{State: attack, LastError: attack, Note: attack, Failures: -1, LastAttempt: time.Unix(1<<40, 0)},
 		PyPI:     record.Status{State: record.StateFailed, LastError: attack, Note: attack, Failures: 1 << 60},
 		Modified: time.Unix(-1<<40, 0),
