@@ -234,7 +234,11 @@ func verdict(prev *record.Source, a *Answer) (upstream.Outcome, *upstream.Error)
 		parts = all[:]
 	}
 	if s := a.Swept; s != nil && (a.Repo == nil || s.Outcome == upstream.Fresh) {
-		parts = append(parts, partOutcome{outcome: s.Outcome, err: s.Err})
+		outcome := s.Outcome
+		if outcome == upstream.Fresh && sameSwept(prev.Repo, s) {
+			outcome = upstream.Unchanged
+		}
+		parts = append(parts, partOutcome{outcome: outcome, err: s.Err})
 	}
 	if r := a.reading; r != nil && r.err != nil {
 		parts = append(parts, partOutcome{outcome: r.err.Outcome, err: r.err})
@@ -254,6 +258,16 @@ func verdict(prev *record.Source, a *Answer) (upstream.Outcome, *upstream.Error)
 		return upstream.Failed, worst.err
 	}
 	return worst.outcome, worst.err
+}
+
+// sameSwept reports whether a sweep says of a repository what is known.
+func sameSwept(known *record.Repo, s *github.Swept) bool {
+	if known == nil || known.Name != s.FullName || headOf(known) != s.Head {
+		return false
+	}
+	then := *known
+	takeNumbers(&then, s.Repository)
+	return then.ID == known.ID && then.Stars == known.Stars && then.Forks == known.Forks && then.Description == known.Description && then.Archived == known.Archived
 }
 
 // errAnother is the cause of an answer about another repository than the one known.

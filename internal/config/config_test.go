@@ -142,7 +142,7 @@ log: {level: trace, format: json}
 		Schedule:  Schedule{Refresh: "@every 90s", TimeZone: zone("America/Chicago")},
 		Refresh:   Refresh{Workers: 256, MaxPackages: 1, RetryMin: time.Second, RetryMax: 2 * time.Second},
 		GitHub: GitHub{
-			BaseURL: "http://127.0.0.1:9/api/v3/", URLHost: "github.example.org:8443", TokenFile: token, Timeout: 2 * time.Second,
+			BaseURL: "http://127.0.0.1:9/api/v3/", URLHost: "github.example.org:8443", TokenFile: token, Timeout: 2 * time.Second, Strategy: "rest",
 			Token: NewSecret("sesame"), TokenSource: "github.token_file",
 		},
 		PyPI:   PyPI{BaseURL: "http://127.0.0.1:9/", Contact: "ops@example.org", Timeout: 3 * time.Second, Concurrency: 2, Rate: 7, IndexAbove: 9},
