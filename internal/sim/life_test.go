@@ -137,7 +137,7 @@ func TestTruth(t *testing.T) {
 	var repos, projects []string
 	for i := range w.generated.n {
 		b := w.generated.base(i)
-		repos, projects = append(repos, b.owner+"/"+b.name), append(projects, b.name)
+		repos, projects = append(repos, b.owner()+"/"+b.name), append(projects, b.name)
 	}
 	type moment struct {
 		at   time.Time
