@@ -23,12 +23,19 @@ func Generate(seed uint64, packages int, o Options) *World {
 	packages = max(packages, 0)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if packages > largeWorld {
+		w.cache.max, w.graphs.max = 8<<20, 1<<16
+	}
 	w.catalogue.Categories = generatedCategories(w.anchor)
 	w.catalogue.Grids = generatedGrids(seed, w.anchor, packages/60+3)
 	w.generated = &generation{seed: seed, n: packages, anchor: w.anchor, rates: w.opt.Rates,
 		categories: w.catalogue.Categories, grids: w.catalogue.Grids, names: indexNames(seed), repos: map[generatedID]*Repo{}, projects: map[int]*Project{}}
 	return w
 }
+
+// largeWorld is the number of packages beyond which a world hardly ever asks for the same thing
+// twice before something else has taken its place among what is kept.
+const largeWorld = 20_000
 
 // generation computes the packages of a generated world.
 type generation struct {
@@ -63,21 +70,23 @@ const firstGeneratedID = 10_001 // of a package; lower ids are for declared ones
 
 // base is what a package's parts have in common.
 type base struct {
-	i            int
-	name         string // unique in the world
-	owner        string
-	organization bool
-	created      time.Time
+	seed    uint64
+	i       int
+	name    string // unique in the world
+	person  uint64 // number of the owner
+	created time.Time
 }
 
 func (g *generation) base(i int) base {
 	d := roll(g.seed, 1, uint64(i))
-	owner := uint64(d.below(g.n*3/5 + 1))
 	return base{
-		i: i, name: projectName(g.seed, i), owner: loginName(g.seed, owner), organization: owner%4 == 0,
+		seed: g.seed, i: i, name: projectName(g.seed, i), person: uint64(d.below(g.n*3/5 + 1)),
 		created: g.anchor.Add(-time.Duration(d.within(30, 16*365))*day + time.Duration(d.below(86_400_000_000))*time.Microsecond),
 	}
 }
+
+func (b base) owner() string      { return loginName(b.seed, b.person) }
+func (b base) organization() bool { return b.person%4 == 0 }
 
 // hosting is where a package's repository is.
 type hosting int
@@ -147,7 +156,7 @@ func noURL(d *dice) *string {
 }
 
 func (g *generation) repoURL(d *dice, b base) *string {
-	fullName := b.owner + "/" + b.name
+	fullName := b.owner() + "/" + b.name
 	switch g.hosting(b.i) {
 	case nowhere:
 		return noURL(d)
@@ -168,13 +177,13 @@ func (g *generation) repo(i int) *Repo {
 	b := g.base(i)
 	d := roll(g.seed, 24, uint64(i))
 	r := &Repo{
-		FullName:      b.owner + "/" + b.name,
+		FullName:      b.owner() + "/" + b.name,
 		ID:            firstRepoID + int64(i)*repoIDStep + int64(d.below(repoIDStep)),
 		Stars:         int(math.Pow(d.float(), 6)*6000) + d.below(40),
 		Archived:      d.chance(0.10),
 		DefaultBranch: pick(&d, []string{"main", "main", "master", "develop"}),
 		License:       pick(&d, []string{"MIT", "BSD-3-Clause", "Apache-2.0", "GPL-3.0", ""}),
-		Organization:  b.organization,
+		Organization:  b.organization(),
 		Created:       b.created.Truncate(time.Second),
 		Pending:       1,
 		TooLarge:      d.chance(0.003),
@@ -189,7 +198,7 @@ func (g *generation) repo(i int) *Repo {
 	if d.chance(0.002) {
 		r.Blocked = pick(&d, []string{"dmca", "dmca", "tos"})
 	}
-	r.gen = g.history(r, &d, b.owner)
+	r.gen = g.history(r, &d, r.Owner())
 	if d.chance(0.005) {
 		r.gen = nil // empty
 	}
@@ -317,42 +326,40 @@ func (g *generation) projectURL(d *dice, i int) *string {
 
 // project is the project of the i-th package, nil if it has none, or it is not there.
 func (g *generation) project(i int) *Project {
-	name := g.projectName(i)
-	dice := roll(g.seed, 28, uint64(i))
-	d := &dice
-	if name == "" || d.chance(0.015) { // never existed, or is gone
+	p := g.listed(i)
+	if p == nil {
 		return nil
 	}
-	b := g.base(i)
+	dice := roll(g.seed, 28, uint64(i))
+	d, b, name := &dice, g.base(i), p.Name
 	licence := pick(d, licences)
-	p := &Project{
-		Name:        name,
-		Serial:      9_000_000 + int64(i)*17 + int64(d.below(1000)),
-		Summary:     sentence(d, b.name),
-		Description: "# " + name + "\n\n" + strings.Repeat(sentence(d, name)+"\n", d.within(1, 8)),
-		Author:      b.owner,
-		AuthorEmail: strings.ToLower(b.owner) + "@mail.example",
-		HomePage:    "https://github.com/" + b.owner + "/" + b.name,
-		License:     licence.text,
-		Classifiers: classifiers(d, licence.classifier),
-		RequiresPython: pick(d, []string{">=3.8", ">=3.9", ">=3.10,<4.0", ">=3.6.*", "", ">=2.7, !=3.0.*, !=3.1.*", "==2.7.*",
-			"~=3.9.1", ">=3.15", "==3.8.10", "<4", "3.11"}),
-		Unlisted: true,
-	}
+	p.Summary = sentence(d, b.name)
+	p.Description = "# " + name + "\n\n" + strings.Repeat(sentence(d, name)+"\n", d.within(1, 8))
+	p.Author = b.owner()
+	p.AuthorEmail = strings.ToLower(p.Author) + "@mail.example"
+	p.HomePage = "https://github.com/" + p.Author + "/" + b.name
+	p.License = licence.text
+	p.Classifiers = classifiers(d, licence.classifier)
+	p.RequiresPython = pick(d, []string{">=3.8", ">=3.9", ">=3.10,<4.0", ">=3.6.*", "", ">=2.7, !=3.0.*, !=3.1.*", "==2.7.*",
+		"~=3.9.1", ">=3.15", "==3.8.10", "<4", "3.11"})
 	if licence.expression != "" {
 		p.LicenseExpression = &licence.expression
 	}
 	if d.chance(0.85) {
 		p.ProjectURLs = map[string]string{"Homepage": p.HomePage, pick(d, []string{"Documentation", "Docs", "docs ", "Changelog"}): "https://" + b.name + ".docs.example/"}
 	}
-	g.releases(p, b)
 	return p
 }
 
-// releases draws the status and the releases of a project.
-func (g *generation) releases(p *Project, b base) {
-	dice := roll(g.seed, 29, uint64(b.i))
+// listed is what the index lists of a project: its name, its status, and its serial.
+func (g *generation) listed(i int) *Project {
+	name := g.projectName(i)
+	dice := roll(g.seed, 29, uint64(i))
 	d := &dice
+	if name == "" || d.chance(0.015) { // never existed, or is gone
+		return nil
+	}
+	p := &Project{Name: name, Serial: 9_000_000 + int64(i)*17 + int64(d.below(1000)), Unlisted: true}
 	p.Status = pick(d, []Status{Active, Active, Active, ""})
 	switch kind := d.float(); {
 	case kind < 0.006:
@@ -365,7 +372,7 @@ func (g *generation) releases(p *Project, b base) {
 		p.Status = Deleted
 	}
 	p.gen = &projectHistory{
-		seed: d.next(), anchor: g.anchor, first: b.created, count: 1 + int(d.exp(9)),
+		seed: d.next(), anchor: g.anchor, first: g.base(i).created, count: 1 + int(d.exp(9)),
 		rate: g.rates.Releases * d.exp(1), yanks: g.rates.Yanked, style: semantic, yanked: d.chance(0.01), noFiles: d.chance(0.005),
 	}
 	if d.chance(0.35) {
@@ -380,8 +387,9 @@ func (g *generation) releases(p *Project, b base) {
 	}
 	p.serialFrom, p.lastSerial = g.anchor, p.Serial
 	if p.Status == Active || p.Status == "" {
-		p.life = g.rates.project(roll(g.seed, 30, uint64(b.i)), g.anchor)
+		p.life = g.rates.project(roll(g.seed, 30, uint64(i)), g.anchor)
 	}
+	return p
 }
 
 var licences = []struct{ text, expression, classifier string }{

@@ -14,6 +14,8 @@ func (root) typeName() string { return "Query" }
 
 func (root) field(q *query, b *object, f *field) {
 	switch {
+	case f.name == "rateLimit" && q.w.opt.NoLimits:
+		b.null()
 	case f.name == "rateLimit":
 		q.object(b, rateLimit{}, f.sets)
 	case q.dryRun:

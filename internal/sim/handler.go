@@ -22,6 +22,8 @@ func (w *World) routes() http.Handler {
 	}
 	mux.HandleFunc("POST /graphql", w.exchange(gitHub, GraphQL, (*exchange).graphQL))
 	mux.HandleFunc("POST /api/graphql", w.exchange(gitHub, GraphQL, (*exchange).graphQL))
+	mux.HandleFunc("GET /rate_limit", w.exchange(gitHub, rateLimitPath, (*exchange).rateLimits))
+	mux.HandleFunc("POST /app/installations/{id}/access_tokens", w.exchange(gitHub, AccessToken, (*exchange).accessToken))
 	mux.HandleFunc("GET /pypi/{name}/json", w.exchange(pyPI, ProjectJSON, (*exchange).projectJSON))
 	mux.HandleFunc("GET /pypi/{name}/json/{$}", w.exchange(pyPI, ProjectJSON, (*exchange).withoutSlash))
 	mux.HandleFunc("GET /simple/{$}", w.exchange(pyPI, Index, (*exchange).simpleIndex))
@@ -55,6 +57,7 @@ type exchange struct {
 	refusal    *refusal      // nil if no limit was met
 	took       time.Duration // of GitHub's processors
 	slow       time.Duration // that a fault adds to a query
+	lag        time.Duration // that a fault has answers be behind
 	partial    bool          // a fault has GraphQL leave out half of the repositories
 	cut        cut           // how the body is cut short
 }
@@ -85,7 +88,7 @@ func (x *exchange) arrive() {
 		x.resource = graphQL
 	}
 	x.account, x.credential = x.w.account(x.req)
-	if r, ok := x.w.enter(x.account, x.resource); !ok {
+	if r, ok := x.w.enter(x.account, x.resource, x.endpoint == rateLimitPath || x.endpoint == AccessToken); !ok {
 		x.refusal = &r
 	}
 }
@@ -152,7 +155,7 @@ func (x *exchange) page() (perPage, page int) {
 }
 
 // now is the world's time for the request.
-func (x *exchange) now() time.Time { return x.w.Now() }
+func (x *exchange) now() time.Time { return x.w.Now().Add(-x.lag) }
 
 // matches reports whether If-None-Match names the tag (RFC 9110, weakly compared).
 func (x *exchange) matches(tag string) bool {

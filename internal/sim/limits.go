@@ -37,6 +37,8 @@ type limits struct {
 	mu       sync.Mutex
 	accounts map[[sha256.Size]byte]*account
 	declared map[[sha256.Size]byte]Credential
+
+	installations map[int64]Credential
 }
 
 // account is what limits apply to: a user with all tokens, an installation, or an address. Its
@@ -110,6 +112,9 @@ func (w *World) account(req *http.Request) (*account, Credential) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	secret, kind := presented(req)
+	if strings.HasPrefix(req.URL.Path, "/app/") {
+		secret, kind = "the JSON Web Token of an app", App // each is used once
+	}
 	id := secretID(secret)
 	c, declared := l.declared[id]
 	if !declared || c.Kind == "" {
@@ -174,8 +179,9 @@ type refusal struct {
 
 // enter counts the arrival of a request to GitHub, and tells whether a limit refuses it. The
 // first hundred requests after the primary limit was reached may have been in flight by then;
-// those after them, and all that meet a secondary limit, are violations.
-func (w *World) enter(a *account, r resource) (refusal, bool) {
+// those after them, and all that meet a secondary limit, are violations. A free request does not
+// meet the primary limit.
+func (w *World) enter(a *account, r resource, free bool) (refusal, bool) {
 	l := &w.limits
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -195,7 +201,7 @@ func (w *World) enter(a *account, r resource) (refusal, bool) {
 		}
 		a.points[r].add(1)
 	}
-	if b.used >= b.limit {
+	if b.used >= b.limit && !free {
 		a.counted.OverBudget++
 		if b.over++; b.over > maxInFlight {
 			x.kind = OverBudget

@@ -30,6 +30,10 @@ func (x *exchange) faulted() bool {
 		x.wait(d)
 		return false
 	}
+	if d, ok := f.lag(); ok {
+		x.lag = d
+		return false
+	}
 	for _, t := range table {
 		if t.fault == f {
 			return t.strike(x)

@@ -44,6 +44,7 @@ type Options struct {
 	TooManyStatus  int              // of a secondary limit; 0 means 403
 	Costs          map[Endpoint]int // requests that one to a dearer endpoint of GitHub's costs; others cost one
 	Speed          float64          // how many times faster than the clients' clock the world's time and the hours and minutes of limits pass; 0 means 1
+	IndexAge       time.Duration    // PyPI's index is made anew so often; 0 means for each request
 	TakeTime       bool             // answers of GraphQL take as long as they are assumed to take GitHub
 	NoPending      bool             // participation is never "being computed" (202)
 	Rates          Rates            // of what happens in a generated world
