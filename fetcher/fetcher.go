@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/semaphore"
 
 	"pkgmetad/github"
 	"pkgmetad/internal/record"
@@ -57,8 +58,12 @@ type Upstream interface {
 
 // GitHub answers questions about repositories.
 type GitHub interface {
-	// Fetch asks for parts of a repository. It never sleeps.
+	// Fetch asks for parts of a repository. It waits for its turn, a minute at most, and
+	// for nothing else.
 	Fetch(context.Context, github.Question) github.Answer
+	// Plan tells how many questions are about to be put, and returns how long they take
+	// where the budget does not suffice, 0 where it does.
+	Plan(questions int) time.Duration
 	Upstream
 }
 
@@ -136,6 +141,7 @@ func (f *Fetcher) RefreshDue(ctx context.Context, progress func(Progress)) (reco
 		return p.finish(err)
 	}
 	sources, more, readErr := p.Store.Due(time.Now(), p.MaxSources, p.mustWait())
+	p.plan(sources)
 	err = p.run(jobsOf(sources))
 	p.report.More = more && !p.report.Cancelled
 	return p.finish(errors.Join(readErr, err))
@@ -169,6 +175,7 @@ func (f *Fetcher) RefreshAll(ctx context.Context, progress func(Progress)) (reco
 			break
 		}
 		last = sources[len(sources)-1].Key
+		p.plan(sources)
 		if err := p.run(jobsOf(alternate(sources))); err != nil {
 			return p.finish(errors.Join(damaged, err))
 		}
@@ -176,11 +183,26 @@ func (f *Fetcher) RefreshAll(ctx context.Context, progress func(Progress)) (reco
 	return p.finish(damaged)
 }
 
+// plan tells GitHub's client what it is going to be asked, and the log how long that takes.
+func (p *pass) plan(sources []record.Source) {
+	repos := 0
+	for i := range sources {
+		if _, project := sources[i].Key.Project(); !project {
+			repos++
+		}
+	}
+	if takes := p.GitHub.Plan(repos); takes > 0 {
+		p.Log.Info().Int("repositories", repos).Stringer("takes_about", takes.Round(time.Minute)).
+			Msg("GitHub's budget does not suffice for what is due: it is spread until its reset, and the rest waits for that")
+	}
+}
+
 // Refresh refreshes the sources of the named packages, due or not, beside any
 // other pass. A slug that the store does not know, or that has no source to ask,
 // is an error, and then nothing is asked.
 func (f *Fetcher) Refresh(ctx context.Context, slugs []string, progress func(Progress)) (record.Pass, error) {
 	p := f.newPass(upstream.Insist(ctx), progress) // a person asks
+	p.room = semaphore.NewWeighted(int64(max(p.Workers, 8))) // so that parts are asked side by side
 	var sources []record.Source
 	var problems []error
 	seen := map[record.Key]bool{}

@@ -150,6 +150,7 @@ func (c *check) github() {
 	between(c, &g.Reserve, "github.reserve", 0, 15_000)
 	between(c, &g.Timeout, "github.timeout", time.Millisecond, 10*time.Minute)
 	c.token()
+	c.credentials()
 }
 
 func (c *check) pypi() {
