@@ -118,7 +118,8 @@ func newWorld(t *testing.T) world {
 	o.Activity = func() status.Activity {
 		return status.Activity{Problems: []record.Problem{{Kind: "store_writes", Since: now, Detail: "no space left"}}, Database: &status.Database{Bytes: 1 << 20},
 			PausedSince: now, Reload: &status.Reload{At: now, Error: "no such key"}, RunningSince: now, NextTick: now.Add(time.Minute), Budgets: []status.Budget{
-				{Name: "GitHub", Known: true, Limit: 5000, Remaining: 12, Reset: now.Add(time.Hour), HeldUntil: now.Add(time.Minute), Reason: "Retry-After", Fault: "GitHub refused the token"},
+				{Name: "GitHub", Credential: "default", Kind: "token", Expires: now.Add(time.Hour), Known: true, Limit: 5000, Remaining: 12, Reset: now.Add(time.Hour),
+					Points: &status.Points{Limit: 5000, Remaining: 4000, Reset: now.Add(time.Hour)}, HeldUntil: now.Add(time.Minute), Reason: "Retry-After", Fault: "GitHub refused the token"},
 				{Name: "PyPI"},
 			}}
 	}
@@ -421,7 +422,7 @@ func TestWhatIsServedIsDescribed(t *testing.T) {
 // optional are the members that an object of an answer may lack.
 var optional = []string{
 	"left", "more", "cancelled",
-	"age_under_seconds", "running_since", "next_tick", "limit_requests", "reset", "held_until", "reason", "waiting", "fault", "paused_since", "reload", "error",
+	"age_under_seconds", "running_since", "next_tick", "limit_requests", "reset", "held_until", "reason", "waiting", "fault", "credential", "kind", "expires", "graphql", "paused_since", "reload", "error",
 	"failing_since", "error", "last_attempt", "last_success", "next_due",
 	"project_status", "project_status_reason", "project_status_asked", "indexed",
 }

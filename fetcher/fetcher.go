@@ -64,7 +64,8 @@ type Upstream interface {
 
 // GitHub answers questions about repositories.
 type GitHub interface {
-	// Fetch asks for parts of a repository. It never sleeps.
+	// Fetch asks for parts of a repository. It waits for its turn, a minute at most, and
+	// for nothing else.
 	Fetch(context.Context, github.Question) github.Answer
 	// Sweeps reports whether many repositories can be asked about in one query.
 	Sweeps() bool
@@ -72,6 +73,9 @@ type GitHub interface {
 	Sweep(context.Context, []github.SweepItem) ([]github.Swept, github.Cost)
 	// Log asks for a page of each history; one answer a question.
 	Log(context.Context, []github.LogQuestion) ([]github.LogPage, github.Cost)
+	// Plan tells how many questions are about to be put, and returns how long they take
+	// where the budget does not suffice, 0 where it does.
+	Plan(questions int) time.Duration
 	Upstream
 }
 
@@ -164,6 +168,7 @@ func (f *Fetcher) RefreshDue(ctx context.Context, progress func(Progress)) (reco
 	}
 	indexErr := p.readIndex()
 	sources, more, readErr := p.Store.Due(time.Now(), p.MaxSources, p.mustWait())
+	p.announce(sources)
 	err = p.run(jobsOf(sources))
 	p.report.More = more && !p.report.Cancelled
 	return p.finish(errors.Join(indexErr, readErr, err))
@@ -199,11 +204,28 @@ func (f *Fetcher) RefreshAll(ctx context.Context, progress func(Progress)) (reco
 		}
 		last = sources[len(sources)-1].Key
 		sources = slices.DeleteFunc(sources, p.isConfirmed)
+		p.announce(sources)
 		if err := p.run(jobsOf(alternate(sources))); err != nil {
 			return p.finish(errors.Join(damaged, err))
 		}
 	}
 	return p.finish(damaged)
+}
+
+// plan tells GitHub's client what it is going to be asked, and the log how long that takes.
+func (p *pass) announce(sources []record.Source) {
+	repos := 0
+	sweeps := p.GitHub.Sweeps()
+	for i := range sources {
+		known := sources[i].Repo
+		if _, project := sources[i].Key.Project(); !project && (!sweeps || known == nil || known.Counting == nil) {
+			repos++
+		}
+	}
+	if takes := p.GitHub.Plan(repos); takes > 0 {
+		p.Log.Info().Int("repositories", repos).Stringer("takes_about", takes.Round(time.Minute)).
+			Msg("GitHub's budget does not suffice for what is due: it is spread until its reset, and the rest waits for that")
+	}
 }
 
 // Refresh refreshes the sources of the named packages, due or not, beside any

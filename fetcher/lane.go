@@ -26,10 +26,11 @@ type lanes struct {
 	projects, rest, sweeps, logs lane
 }
 
-func newLanes(pypiWorkers int) lanes {
+func newLanes(workers, pypiWorkers int) lanes {
 	return lanes{
 		projects: lane{step: stepREST, batch: 1, limit: pypiWorkers},
-		rest:     lane{step: stepREST, batch: 1},
+		// One worker is left to others: GitHub has those wait that ask too fast.
+		rest: lane{step: stepREST, batch: 1, limit: max(workers-1, 1)},
 		// The client puts one query at a time.
 		sweeps: lane{step: stepSweep, batch: github.MaxSweep, limit: 1},
 		logs:   lane{step: stepLog, batch: github.MaxSweep, limit: 1},

@@ -54,7 +54,7 @@ func (f *Fetcher) newPass(ctx context.Context, progress func(Progress)) *pass {
 func (p *pass) run(queue []*job) error {
 	ctx, cancel := context.WithCancel(p.ctx)
 	defer cancel()
-	p.lanes = newLanes(p.PyPIWorkers)
+	p.lanes = newLanes(p.Workers, p.PyPIWorkers)
 	p.total += len(queue)
 	for i, j := range queue {
 		j.order = i

@@ -228,11 +228,11 @@ func TestBudget(t *testing.T) {
 			t.Helper()
 			f.set(repoURI, r)
 			c.Fetch(t.Context(), Question{Ref: ref, Parts: PartRepository})
-			if got := c.Budget(); got != want {
+			if got := c.Credentials()[0].Requests; got != want {
 				t.Errorf("budget %+v, want %+v", got, want)
 			}
 		}
-		if got := c.Budget(); got != (Budget{}) {
+		if got := c.Credentials()[0].Requests; got != (Budget{}) {
 			t.Errorf("budget %+v before the first answer", got)
 		}
 		ask(value, Budget{})
@@ -252,7 +252,7 @@ func TestBudget(t *testing.T) {
 		holds(t, c, f, 30*time.Minute, "500 are kept in reserve")
 		time.Sleep(30 * time.Minute)
 		open(t, c)
-		if got := c.Budget(); got != (Budget{}) {
+		if got := c.Credentials()[0].Requests; got != (Budget{}) {
 			t.Errorf("budget %+v after its reset", got)
 		}
 		ask(value.rate(5000, 400, reset), Budget{}) // late

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -61,7 +62,7 @@ func wrong(r *daemon.Report) (all []string) {
 		all = append(all, "not ready: "+r.Store.Ready)
 	}
 	for _, b := range r.Status.Budgets {
-		if b.Fault != "" {
+		if b.Fault != "" && !slices.Contains(all, b.Fault) { // it may be the same for all credentials
 			all = append(all, b.Fault)
 		}
 	}
@@ -92,7 +93,11 @@ func printReport(w io.Writer, r *daemon.Report, now time.Time) error {
 	}
 	line("packages", "%d; fetched within a day: %s from GitHub, %s from PyPI; %d sources fail", s.Packages, fresh(s.GitHub), fresh(s.PyPI), s.FailingTotal)
 	for _, b := range s.Budgets {
-		line(b.Name, "%s", allowance(b, now))
+		name := b.Name
+		if b.Credential != "" {
+			name += " " + b.Credential
+		}
+		line(name, "%s", allowance(b, now))
 	}
 	line("store", "%s, %s, change %d", r.Store.Path, mebibytes(r.Store.Bytes), r.Store.Sequence)
 	if d := s.Database; d != nil {
@@ -134,11 +139,20 @@ func fresh(t status.Totals) string {
 	return fmt.Sprintf("%d of %d", young, all)
 }
 
-// allowance says what an upstream still allows.
+// allowance says what an upstream still allows, for one credential.
 func allowance(b status.Budget, now time.Time) string {
 	text := "no limit is known"
 	if b.Known {
 		text = fmt.Sprintf("%d of %d requests left until %s", b.Remaining, b.Limit, moment(b.Reset, now, "an unknown time"))
+	}
+	if p := b.Points; p != nil {
+		text += fmt.Sprintf("; %d of %d GraphQL points until %s", p.Remaining, p.Limit, moment(p.Reset, now, "an unknown time"))
+	}
+	if b.Kind != "" {
+		text = b.Kind + ", " + text
+	}
+	if !b.Expires.IsZero() {
+		text += "; it expires " + moment(b.Expires, now, "")
 	}
 	if !b.HeldUntil.IsZero() {
 		text += fmt.Sprintf("; not asked until %s: %s", moment(b.HeldUntil, now, ""), b.Reason)

@@ -151,6 +151,7 @@ func (c *check) github() {
 	between(c, &g.Timeout, "github.timeout", time.Millisecond, 10*time.Minute)
 	c.oneOf(&g.Strategy, "github.strategy", "auto", "rest")
 	c.token()
+	c.credentials()
 }
 
 func (c *check) pypi() {

@@ -112,6 +112,7 @@ func New(o Options) (_ *Daemon, err error) {
 	if err := d.refresher.startCatalogue(); err != nil {
 		return nil, err
 	}
+	d.refresher.tellCredentials()
 	if d.listener, err = d.listen(); err != nil {
 		return nil, err
 	}
@@ -315,11 +316,6 @@ func (d *Daemon) backups() *backups {
 func (d *Daemon) warn() {
 	for _, w := range d.cfg.Warnings {
 		d.log.Warn().Msg(w)
-	}
-	if d.cfg.GitHub.Token.Empty() {
-		d.log.Warn().Msg("no GitHub token: GitHub answers 60 requests an hour, about 15 packages; with one (github.token_file or GITHUB_TOKEN) it answers 5000")
-	} else {
-		d.log.Info().Msg("GitHub token from " + d.cfg.GitHub.TokenSource)
 	}
 	if d.cfg.PyPI.Contact == "" {
 		d.log.Warn().Msg("pypi.contact is empty: GitHub and PyPI ask for a contact in the User-Agent, and block who has none first")

@@ -50,8 +50,10 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
-func newTrial(t *testing.T) *trial {
-	world := sim.New(sim.Options{NoSecondary: true})
+func newTrial(t *testing.T) *trial { return newTrialOver(t, sim.New(sim.Options{NoSecondary: true})) }
+
+// newTrialOver is a trial over a world that is empty yet.
+func newTrialOver(t *testing.T, world *sim.World) *trial {
 	for _, name := range []string{"one", "two"} {
 		world.AddRepo(&sim.Repo{FullName: "acme/" + name, Stars: 5, Commits: []sim.Commit{{At: time.Now().Add(-time.Hour), Author: "ada"}}})
 	}

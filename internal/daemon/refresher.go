@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"reflect"
 	"sync/atomic"
 	"time"
 
@@ -100,11 +101,11 @@ func (r *refresher) newSettings(cfg *config.Config) (next *settings, err error) 
 	next = &settings{cfg: cfg}
 	userAgent := upstream.UserAgent(r.version, cfg.PyPI.Contact)
 	before := r.settings.Load()
-	if before != nil && sameGitHub(before.cfg.GitHub, cfg.GitHub) && before.cfg.PyPI.Contact == cfg.PyPI.Contact {
+	if before != nil && reflect.DeepEqual(before.cfg.GitHub, cfg.GitHub) && before.cfg.PyPI.Contact == cfg.PyPI.Contact {
 		next.github = before.github
 	} else if next.github, err = github.New(github.Options{
-		BaseURL: cfg.GitHub.BaseURL, Token: cfg.GitHub.Token.Reveal(), UserAgent: userAgent,
-		Timeout: cfg.GitHub.Timeout, Reserve: cfg.GitHub.Reserve, GraphQL: cfg.GitHub.Strategy == "auto",
+		BaseURL: cfg.GitHub.BaseURL, Credentials: credentials(cfg.GitHub), UserAgent: userAgent, Log: r.log,
+		Timeout: cfg.GitHub.Timeout, Reserve: cfg.GitHub.Reserve, APIVersion: string(cfg.GitHub.APIVersion), GraphQL: cfg.GitHub.Strategy == "auto",
 	}); err != nil {
 		return nil, err
 	}
@@ -123,11 +124,24 @@ func (r *refresher) pypiOptions(cfg *config.Config) pypi.Options {
 	}
 }
 
-// sameGitHub reports whether a and b are the same settings, by the text of their tokens.
-func sameGitHub(a, b config.GitHub) bool {
-	same := a.Token.Reveal() == b.Token.Reveal()
-	a.Token, b.Token = config.Secret{}, config.Secret{}
-	return same && a == b
+// credentials returns what GitHub is asked with; none is anonymous.
+func credentials(cfg config.GitHub) (all []github.Credential) {
+	if !cfg.Token.Empty() {
+		all = append(all, github.Credential{Name: "default", Source: cfg.TokenSource, Token: cfg.Token.Reveal()})
+	}
+	for _, c := range cfg.Credentials {
+		next := github.Credential{Name: c.Name, Source: c.Source()}
+		switch {
+		case c.App != config.App{}:
+			next.App = &github.AppKey{ID: int64(c.App.ID), Installation: int64(c.App.Installation), Key: []byte(c.Secret.Reveal())}
+		case c.OAuth != config.OAuth{}:
+			next.OAuth = &github.OAuthApp{ID: c.OAuth.ID, Secret: c.Secret.Reveal()}
+		default:
+			next.Token = c.Secret.Reveal()
+		}
+		all = append(all, next)
+	}
+	return all
 }
 
 // apply puts settings in force, but for those of the fetcher, which it returns. A pass

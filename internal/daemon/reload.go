@@ -67,6 +67,7 @@ func (d *Daemon) Reload(allowRemovals bool) (err error) {
 	if len(waiting) > 0 {
 		d.log.Warn().Msg("changed, and in force after a restart: " + strings.Join(waiting, ", "))
 	}
+	r.tellCredentials()
 	d.log.Info().Msg("configuration and catalogue reloaded")
 	d.scheduler.runSoon()
 	return nil

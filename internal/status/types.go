@@ -61,17 +61,28 @@ type StateCount struct {
 	Packages int          `json:"packages"`
 }
 
-// Budget is the state of a rate limit of an upstream. While it is not Known, such
-// as before the first answer, Limit, Remaining and Reset mean nothing.
+// Budget is what an upstream allows, for one of its credentials. While it is not Known,
+// such as before the first answer, Limit, Remaining and Reset mean nothing.
 type Budget struct {
-	Name      string    `json:"name"`
-	Known     bool      `json:"known"`
-	Limit     int       `json:"limit_requests,omitempty"`
-	Remaining int       `json:"remaining_requests"`
-	Reset     time.Time `json:"reset,omitzero"`
-	HeldUntil time.Time `json:"held_until,omitzero"` // no requests are made until then
-	Reason    string    `json:"reason,omitempty"`    // for HeldUntil
-	Fault     string    `json:"fault,omitempty"`     // what is wrong with the upstream or the credential; "" where nothing is
+	Name       string    `json:"name"`                 // of the upstream
+	Credential string    `json:"credential,omitempty"` // its name, never a secret; "" where there are none
+	Kind       string    `json:"kind,omitempty"`       // of the credential: anonymous, token, app or oauth
+	Expires    time.Time `json:"expires,omitzero"`     // when the credential does, if the upstream tells
+	Known      bool      `json:"known"`
+	Limit      int       `json:"limit_requests,omitempty"`
+	Remaining  int       `json:"remaining_requests"`
+	Reset      time.Time `json:"reset,omitzero"`
+	Points     *Points   `json:"graphql,omitempty"`   // nil before the first query
+	HeldUntil  time.Time `json:"held_until,omitzero"` // no requests are made until then
+	Reason     string    `json:"reason,omitempty"`    // for HeldUntil
+	Fault      string    `json:"fault,omitempty"`     // what is wrong with the upstream or the credential; "" where nothing is
+}
+
+// Points are the budget of GraphQL queries.
+type Points struct {
+	Limit     int       `json:"limit_points"`
+	Remaining int       `json:"remaining_points"`
+	Reset     time.Time `json:"reset"`
 }
 
 // Failing is a source of a package that failed, is gone or is blocked.
