@@ -211,11 +211,11 @@ func (c *commitValue) history(q *query, f *field) (connection, error) {
 			}
 		}
 	}
-	for range p.first {
-		next()
+	i := next()
+	for skipped := 0; skipped < p.first && i != none; skipped++ {
+		i = next()
 	}
 	first, _ := integer(f.args["first"])
-	i := next()
 	for ; i != none && len(p.commits) < int(first); i = next() {
 		p.commits = append(p.commits, i)
 	}
