@@ -49,7 +49,7 @@ func (w *World) renderRepo(k cacheKey, now time.Time) *rendered {
 		_, n := g.reachable(g.head)
 		from, to := window(k, n, out)
 		commits := g.walk(g.head)
-		for range from {
+		for range from { // at most n
 			commits.next()
 		}
 		var b object

@@ -13,6 +13,7 @@ import (
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/parser"
 	"github.com/vektah/gqlparser/v2/validator"
 	"github.com/vektah/gqlparser/v2/validator/rules"
 )
@@ -27,7 +28,8 @@ var schema = sync.OnceValue(func() *ast.Schema {
 
 const (
 	maxQuery    = 1 << 20 // bytes of a request
-	maxDocument = 64 << 10
+	maxTokens   = 20_000
+	maxDocument = 64 << 10 // bytes of a query that is kept
 )
 
 // graphQL answers POST /graphql.
@@ -106,8 +108,11 @@ func (w *World) document(text string) (*ast.QueryDocument, []graphQLError) {
 	if doc, ok := w.documents.get(text); ok {
 		return doc, nil
 	}
-	doc, list := gqlparser.LoadQueryWithRules(schema(), text, rules.NewDefaultRules())
-	if len(list) > 0 {
+	doc, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: text}, maxTokens)
+	if err != nil {
+		return nil, invalid(gqlerror.List{gqlerror.WrapIfUnwrapped(err)})
+	}
+	if list := validator.ValidateWithRules(schema(), doc, rules.NewDefaultRules()); len(list) > 0 {
 		return nil, invalid(list)
 	}
 	if len(text) <= maxDocument {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -269,6 +270,19 @@ func (w *World) owe(a *account, r resource, n int) {
 	defer w.limits.mu.Unlock()
 	a.primary[r].debt += n
 	a.counted.Points += int64(n)
+}
+
+// SpendElsewhere charges requests and points to a credential, as others do who share it.
+func (w *World) SpendElsewhere(secret string, requests, points int) {
+	req := &http.Request{URL: &url.URL{}, Header: http.Header{"Authorization": {"Bearer " + secret}}}
+	a, _ := w.account(req)
+	w.limits.mu.Lock()
+	defer w.limits.mu.Unlock()
+	for r, n := range [...]int{core: requests, graphQL: points} {
+		b := &a.primary[r]
+		b.roll(w.opt.Now(), w.hour())
+		b.used = min(b.used+n, b.limit)
+	}
 }
 
 // violate is called with mu held.
