@@ -175,7 +175,7 @@ func checkAfter(c *record.Counting, key record.Key) time.Duration {
 	if c.Statistics != "" {
 		return checkDrift
 	}
-	return min(doubled(checkFirst, c.Agreed, checkLast), checkLast-time.Duration(fraction(key)*float64(48*time.Hour)))
+	return doubled(checkFirst, c.Agreed, checkLast) - time.Duration(fraction(key)*float64(6*time.Hour))
 }
 
 func sum(list []int) (n int) {

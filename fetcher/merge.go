@@ -188,7 +188,7 @@ func split(people []record.Contribution) (logins []string, commits []int) {
 // after the day of the last push, each week that has passed since had no commit.
 func age(repo *record.Repo, today record.Day) {
 	weeks := int(today-repo.AsOf) / 7
-	if len(repo.Commits52) != record.Weeks || repo.AsOf == 0 || repo.AsOf <= repo.HeadSeen || weeks <= 0 {
+	if len(repo.Commits52) != record.Weeks || repo.AsOf == 0 || weeks <= 0 || statisticsDue(repo, repo.LastCommit, false, today.Start()) {
 		return
 	}
 	weeks = min(weeks, record.Weeks)

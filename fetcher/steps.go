@@ -141,21 +141,29 @@ func (p *pass) asksStatistics(j *job, c record.Counting, now time.Time) bool {
 	case c.Head == "":
 		return false // counting begins
 	case c.Statistics != "":
-		moved := c.Head != j.answer.Swept.Head
-		return moved || statisticsDue(known, now)
+		s := j.answer.Swept
+		return statisticsDue(known, &s.HeadDate, c.Head != s.Head, now) || !c.TooMany && !now.Before(c.CheckDue)
 	case c.Head == j.answer.Swept.Head && (!c.Moved || len(c.Days) == 0):
 		return false // the count is as it was when it was checked, or of a year of silence
 	}
 	return !now.Before(c.CheckDue)
 }
 
-// statisticsDue reports whether the statistics of a repository whose head has not
-// moved are to be asked again. Those that were asked on the day of a push do not hold
-// that day; later ones hold for good, and only the weeks move on. A week later they
-// move by one.
-func statisticsDue(known *record.Repo, now time.Time) bool {
+// statisticsDue reports whether the statistics of a repository are to be asked, whose
+// newest commit is of the time last, and is a new one if moved is set. On the day of a
+// push they do not hold that day, so they are asked after it; then they hold for good, and
+// only the weeks move on.
+func statisticsDue(known *record.Repo, last *time.Time, moved bool, now time.Time) bool {
 	today := record.DayOf(now)
-	return known == nil || known.AsOf <= known.HeadSeen || today-known.AsOf >= 7
+	if known == nil || known.AsOf == 0 || last == nil || last.IsZero() {
+		return true
+	}
+	seen := known.HeadSeen
+	if moved {
+		seen = today
+	}
+	pushed := min(record.DayOf(*last), seen) // a clock may have been ahead
+	return pushed < today && (moved || known.AsOf <= pushed)
 }
 
 // known returns what is known of a job's repository.
@@ -185,15 +193,17 @@ func (p *pass) restParts(j *job, now time.Time) github.Parts {
 	if a == nil || a.Commits.Outcome == upstream.NotAsked {
 		return first
 	}
+	last, moved := known.LastCommit, false
 	switch a.Commits.Outcome {
 	case upstream.Unchanged:
-		if !statisticsDue(known, now) {
-			return first
-		}
 	case upstream.Fresh:
-		if a.Commits.Value.Last.Equal(*known.LastCommit) && a.Commits.Value.Count == known.Commits && !statisticsDue(known, now) {
-			return first
-		}
+		moved = !a.Commits.Value.Last.Equal(*last) || a.Commits.Value.Count != known.Commits
+		last = &a.Commits.Value.Last
+	default:
+		return github.AllParts
+	}
+	if !statisticsDue(known, last, moved, now) {
+		return first
 	}
 	return github.AllParts
 }
