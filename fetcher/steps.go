@@ -106,8 +106,10 @@ func (p *pass) wantedOfHistory(j *job, now time.Time) (parts github.Parts) {
 	case r.contributors:
 		parts |= github.PartContributors
 	}
-	if r := j.answer.reading; r != nil && r.tooMany || p.asksStatistics(j, c, now) {
+	if r := j.answer.reading; r != nil && r.tooMany {
 		parts |= statistics
+	} else if p.asksStatistics(j, c, now) {
+		parts |= checkParts(&c)
 	}
 	if a := j.answer.Repo; a != nil && !j.recounted && drifted(&j.prev, &j.answer, now) {
 		j.recounted = true
