@@ -3,6 +3,7 @@ package upstream_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -152,6 +153,33 @@ func TestGateOutage(t *testing.T) {
 			t.Errorf("it answered: %q, %+v", g.Fault(), g.Hold())
 		}
 	})
+}
+
+// TestGateOutageInOtherWords: failures of one kind count together although each has other
+// numbers in it, or other words of the server's, and go on being told in the same words.
+func TestGateOutageInOtherWords(t *testing.T) {
+	for _, test := range []struct {
+		status, enough int
+		words          string
+	}{{0, 5, "read tcp 127.0.0.1:%d: no route to host"}, {503, 10, "request %x failed (HTTP 503)"}} {
+		gates(t, func(t *testing.T, g gate) {
+			for n := range test.enough {
+				g.Failed(g.admit(), test.status, fmt.Sprintf(test.words, 2730+n))
+			}
+			why := "Sim fails: " + fmt.Sprintf(test.words, 2730+test.enough-1)
+			g.held(time.Minute, why)
+			time.Sleep(time.Minute)
+			g.Failed(g.admit(), test.status, fmt.Sprintf(test.words, 1))
+			g.held(2*time.Minute, why)
+			time.Sleep(2 * time.Minute)
+			g.Refused(g.admit(), time.Time{}, "the token was refused", true)
+			time.Sleep(time.Hour)
+			g.Failed(g.admit(), test.status, fmt.Sprintf(test.words, 2))
+			if want := "Sim fails: " + fmt.Sprintf(test.words, 2); g.Fault() != want {
+				t.Errorf("after another fault: %q, want %q", g.Fault(), want)
+			}
+		})
+	}
 }
 
 // TestGateInsist: a person may ask while the gate is closed, one request at a time.
