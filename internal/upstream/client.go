@@ -132,6 +132,13 @@ func (t *outgoing) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
+// CloseIdleConnections is what [http.Client.CloseIdleConnections] calls: it reaches the
+// wire through all that is above it.
+func (t *outgoing) CloseIdleConnections() { CloseIdle(t.Transport) }
+
+// CloseIdle closes the connections of a round tripper that no request uses, if it has any.
+func CloseIdle(t http.RoundTripper) { (&http.Client{Transport: t}).CloseIdleConnections() }
+
 // boundedBody fails at its bound. It does not just end there, or a body that was
 // cut would look whole. One that turns out to be large waits for its turn.
 type boundedBody struct {

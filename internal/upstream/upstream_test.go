@@ -86,6 +86,27 @@ func TestTokenStaysAtHome(t *testing.T) {
 	}
 }
 
+// TestCloseIdle: the call reaches the wire through everything that is above it.
+func TestCloseIdle(t *testing.T) {
+	wire := new(idleCounter)
+	c, _, err := upstream.NewClient(upstream.Options{BaseURL: "http://127.0.0.1", Transport: upstream.Gunzip(wire)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.CloseIdleConnections()
+	if wire.closed != 1 {
+		t.Errorf("the wire was told %d times", wire.closed)
+	}
+}
+
+// idleCounter counts how often it is told to close idle connections.
+type idleCounter struct {
+	http.RoundTripper
+	closed int
+}
+
+func (c *idleCounter) CloseIdleConnections() { c.closed++ }
+
 func TestBodyIsBounded(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Encoding", "gzip")
