@@ -35,13 +35,10 @@ func (d *Daemon) Reload(allowRemovals bool) (err error) {
 	r.health.tell() // it may be repaired now
 	defer r.health.tell()
 	defer func() {
-		last := &status.Reload{At: time.Now()}
 		if err != nil {
-			last.Error = err.Error()
 			d.log.Error().Msg("reload refused: " + err.Error())
 		}
-		d.lastReload.Store(last)
-		d.refresher.outdated.Store(err != nil)
+		r.noteReload(err)
 		d.metrics.countReload(err)
 	}()
 
@@ -72,6 +69,15 @@ func (d *Daemon) Reload(allowRemovals bool) (err error) {
 	return nil
 }
 
+// noteReload notes how it went to take the files over.
+func (r *refresher) noteReload(err error) {
+	last := &status.Reload{At: time.Now()}
+	if err != nil {
+		last.Error = err.Error()
+	}
+	r.reloaded.Store(last)
+}
+
 // loadConfig returns the configuration to go by, and the keys of it that have changed
 // and take a restart.
 func (d *Daemon) loadConfig() (cfg *config.Config, waiting []string, err error) {
@@ -95,7 +101,7 @@ func (r *refresher) startCatalogue() error {
 	}
 	err := r.takeOverCatalogue(cfg, false)
 	if err != nil && r.store.Synced() {
-		r.outdated.Store(true)
+		r.noteReload(err)
 		r.log.Error().Msg(err.Error())
 		return nil
 	}
