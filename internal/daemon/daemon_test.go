@@ -495,8 +495,17 @@ func TestRemovals(t *testing.T) {
 			t.Errorf("%v packages are served, not %v", body["count"], want)
 		}
 	}
-	catalogue(60)
+	catalogue(75)
 	d, ended := x.start()
+	catalogue(60) // a fifth may go
+	if err := d.Reload(false); err != nil {
+		t.Fatal(err)
+	}
+	catalogue(47)
+	if err := d.Reload(false); err == nil || !strings.Contains(err.Error(), "lacks 13 of the 60 packages") {
+		t.Errorf("thirteen of sixty go: %v", err)
+	}
+	served(d, 60)
 	catalogue(50) // ten may always go
 	if err := d.Reload(false); err != nil {
 		t.Fatal(err)
