@@ -155,7 +155,7 @@ func (r *refresher) guardRemovals(cfg *config.Config, next record.Catalogue) err
 		return err
 	}
 	return fmt.Errorf("the catalogue %s lacks %d of the %d packages that are served, more than catalogue.max_removed (%d %%) allows; it stays as it was. "+
-		"If they are meant to go, let this pass once with: pkgmetad reload --allow-removals",
+		"If they are meant to go, accept it once with: pkgmetad reload --allow-removals",
 		cfg.Catalogue.Path, removed, live, cfg.Catalogue.MaxRemoved)
 }
 
