@@ -492,6 +492,9 @@ func TestBackupThatFails(t *testing.T) {
 		if p := b.health.problems(); len(p) != 1 || p[0].Kind != problemBackup || x.logged("backup", "not yet", "error") != 1 {
 			t.Errorf("problems %+v; the log:\n%s", p, x.log)
 		}
+		if b.due(time.Now()) {
+			t.Error("it is tried again within the hour")
+		}
 		if err := os.Mkdir(filepath.Dir(cfg.Store.Backup.Folder), 0o700); err != nil {
 			t.Fatal(err)
 		}
