@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -68,6 +70,11 @@ func TestNothingIsFetchedWhileNothingCanBeStored(t *testing.T) {
 	}
 	if now := x.world.Stats().Requests; now != asked {
 		t.Errorf("%d requests were made for nothing", now-asked)
+	}
+	w := httptest.NewRecorder()
+	d.metrics.handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	if got := value(t, w.Body.String(), `pkgmetad_passes_total{result="error"}`); got != 3 { // those on schedule
+		t.Errorf("%v passes are counted as failed", got)
 	}
 	if status, _ := x.get(d, "/readyz"); status != 503 {
 		t.Errorf("readyz: %d", status)

@@ -372,6 +372,20 @@ func TestRests(t *testing.T) {
 	})
 }
 
+// TestStoppedWhileMaking: that is no failure.
+func TestStoppedWhileMaking(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		f := follow(t, dir, slowStore{newStore(1)})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
+		defer cancel()
+		f.Run(ctx, func(err error) { t.Errorf("it is told: %v", err) })
+		if _, made := f.Latest(); made {
+			t.Error("it was made")
+		}
+	})
+}
+
 // TestFileTakenAway: where a reader finds that somebody removed a file, the
 // snapshot is made again without waiting for the store to change.
 func TestFileTakenAway(t *testing.T) {
