@@ -16,10 +16,10 @@ func newBackupCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "backup --config FILE COPY",
 		Short: "Write a copy of the database to a file, and check it",
-		Long: `Write a copy of the database, as of one moment, to the file COPY, replacing any that
-is there. It does not matter whether a daemon serves the store, which keeps running.
-The copy is read back and checked before it takes its place, so an earlier one is
-only ever replaced by a good one.
+		Long: `Write a copy of the database, as of one moment, to the file COPY, replacing an earlier
+one; a file that is no database is not replaced. It does not matter whether a daemon
+serves the store, which keeps running. The copy is read back and checked before it
+takes its place, so an earlier one is only ever replaced by a good one.
 
 To restore, stop the daemon, copy the backup to store.path, and start the daemon. The
 daemon can also make backups by itself: see store.backup.

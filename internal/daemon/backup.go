@@ -20,12 +20,14 @@ import (
 	"pkgmetad/store"
 )
 
-// Backup puts a copy of cfg's store at path, in place of any file there: from the
-// daemon where one runs, else from the file. The copy is checked before it takes its
-// place.
+// Backup puts a copy of cfg's store at path, in place of an earlier one: from the daemon
+// where one runs, else from the file. The copy is checked before it takes its place.
 func Backup(ctx context.Context, cfg *config.Config, path string) (store.Report, error) {
 	if isFile(path, cfg.Store.Path) {
 		return store.Report{}, fmt.Errorf("%s is the store itself; name another file", path)
+	}
+	if err := store.MayReplace(path); err != nil {
+		return store.Report{}, fmt.Errorf("no backup is made: %w", err)
 	}
 	running := Dial(ctx, cfg)
 	return keepCopy(cfg, path, func(w io.Writer) error {
