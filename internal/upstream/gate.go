@@ -156,7 +156,7 @@ func kindOf(status int, failure string) string {
 // Unanswered notes that the round trip of p under ctx ended with err instead of an
 // answer: a failure, unless it was given up.
 func (g *Gate) Unanswered(ctx context.Context, p Permit, err error) {
-	if errors.Is(context.Cause(ctx), context.Canceled) {
+	if errors.Is(ctx.Err(), context.Canceled) {
 		g.Release(p)
 		return
 	}

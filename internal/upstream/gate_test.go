@@ -182,6 +182,36 @@ func TestGateOutageInOtherWords(t *testing.T) {
 	}
 }
 
+// TestGateUnanswered: what was given up, for whatever cause, says nothing of the upstream;
+// what took too long does.
+func TestGateUnanswered(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		end  func(context.Context) (context.Context, context.CancelFunc)
+		want string
+	}{
+		{"cancelled", context.WithCancel, ""},
+		{"stopped", func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancelCause(ctx)
+			return ctx, func() { cancel(errors.New("the daemon is stopping")) }
+		}, ""},
+		{"late", func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, 0)
+		}, "Sim fails: no complete answer within the time allowed"},
+	} {
+		gates(t, func(t *testing.T, g gate) {
+			ctx, cancel := test.end(t.Context())
+			cancel()
+			for range 5 {
+				g.Unanswered(ctx, g.admit(), ctx.Err())
+			}
+			if got := g.Fault(); got != test.want {
+				t.Errorf("%s: %q, want %q", test.name, got, test.want)
+			}
+		})
+	}
+}
+
 // TestGateInsist: a person may ask while the gate is closed, one request at a time.
 func TestGateInsist(t *testing.T) {
 	gates(t, func(t *testing.T, g gate) {
