@@ -114,6 +114,13 @@ func (c *Client) Lift() {
 	}
 }
 
+// CloseIdle closes the connections that no request uses. The client can still be used.
+func (c *Client) CloseIdle() {
+	for _, cr := range c.credentials {
+		cr.gh.Client().CloseIdleConnections()
+	}
+}
+
 // Fault returns what is wrong with GitHub as a whole, or with every credential, until it
 // answers again; "" where nothing is.
 func (c *Client) Fault() string {

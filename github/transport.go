@@ -116,6 +116,8 @@ func notSent(method string, u *url.URL, reason string, until time.Time) *upstrea
 	return &upstream.Error{Outcome: upstream.Limited, Method: method, URL: upstream.Redact(u), Message: "not sent: " + reason, RetryAt: until}
 }
 
+func (t *transport) CloseIdleConnections() { upstream.CloseIdle(t.wire) }
+
 // neverSent reports a failure to connect. Such a request costs nothing at
 // GitHub; if it counted, the budget would seem to shrink while the network is
 // down.
