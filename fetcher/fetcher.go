@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"golang.org/x/sync/semaphore"
 
 	"pkgmetad/github"
 	"pkgmetad/internal/record"
@@ -202,7 +201,6 @@ func (p *pass) plan(sources []record.Source) {
 // is an error, and then nothing is asked.
 func (f *Fetcher) Refresh(ctx context.Context, slugs []string, progress func(Progress)) (record.Pass, error) {
 	p := f.newPass(upstream.Insist(ctx), progress) // a person asks
-	p.room = semaphore.NewWeighted(int64(max(p.Workers, 8))) // so that parts are asked side by side
 	var sources []record.Source
 	var problems []error
 	seen := map[record.Key]bool{}

@@ -50,7 +50,8 @@ func demo(ctx context.Context, listen, admin string, stdout, stderr io.Writer) (
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 
-	world := sim.Generate(1, demoPackages, sim.Options{Latency: 50 * time.Millisecond, Limit: 1_000_000})
+	// Nobody wants to watch the pace that GitHub asks for.
+	world := sim.Generate(3, demoPackages, sim.Options{Latency: 50 * time.Millisecond, Limit: 1_000_000, NoSecondary: true})
 	defer world.Close()
 	sim.Documented(world)
 	upstreams, err := startSim("127.0.0.1:0", world)
@@ -70,7 +71,7 @@ func demo(ctx context.Context, listen, admin string, stdout, stderr io.Writer) (
 	if cfg.Schedule.Cron, err = config.ParseSchedule("@every 10s", time.UTC); err != nil {
 		return err
 	}
-	if err := writeCatalogue(cfg.Catalogue.Path, world.Catalogue()); err != nil {
+	if err := writeCatalogue(cfg.Catalogue.Path, world); err != nil {
 		return err
 	}
 	cfg.Log = config.Log{Level: "info", Format: "console"}
