@@ -64,7 +64,7 @@ func (c *Client) query(ctx context.Context, query string, variables, data any) (
 	if cr == nil {
 		return a, c.credentials[0].graphFailure(upstream.Gone, 0, "not sent: GraphQL takes a token or a GitHub App, and there is none")
 	}
-	for {
+	for range c.credentials {
 		before := a.Requests
 		a, e = cr.query(ctx, query, variables, data)
 		a.Requests += before
@@ -73,11 +73,12 @@ func (c *Client) query(ctx context.Context, query string, variables, data any) (
 			return a, nil
 		}
 		next := c.choose((*credential).graph, "", 1)
-		if e.Outcome != upstream.Limited && e.Outcome != upstream.Gone || !next.hold(next.points, 1).Until.IsZero() {
+		if e.Outcome != upstream.Limited && e.Outcome != upstream.Gone || !next.standing(next.points, 1).held.IsZero() {
 			return a, e
 		}
 		cr = next
 	}
+	return a, e
 }
 
 // query puts a query with the credential, unless GraphQL is left alone.
@@ -131,9 +132,10 @@ func (cr *credential) sendQuery(ctx context.Context, query string, variables, da
 	}{query, variables}
 	var body graphBody
 	c := &call{query: true, units: 1}
-	begun := time.Now()
 	_, e = cr.ask(ctx, c, http.MethodPost, cr.graphURL().String(), request, &body)
-	a.Requests, a.Took = c.requests, time.Since(begun)
+	if a.Requests = c.requests; a.Requests > 0 {
+		a.Took = time.Since(c.sent)
+	}
 	if e != nil {
 		return a, e
 	}
