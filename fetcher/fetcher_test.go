@@ -807,7 +807,7 @@ func TestEveryLineOfAPassNamesItsSource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := sim.Generate(9, 40, sim.Options{})
 		r := newRig(t, world, nil)
-		world.SetFault(nil, sim.Repository, sim.BadGatewayHTML, 30)
+		world.SetFault(nil, sim.Repository, sim.BadGatewayHTML, 9) // one more in a row would be an outage
 		r.pass()
 		lines := strings.Split(strings.TrimSpace(r.log.String()), "\n")
 		for _, line := range lines[:len(lines)-1] {

@@ -67,15 +67,6 @@ func (o *tokenOffice) RoundTrip(req *http.Request) (*http.Response, error) {
 	return answerTo(req, refuse(201, fmt.Sprintf(`{"token":%q,"expires_at":%q,"permissions":7}`, token, time.Now().Add(time.Hour).Format(time.RFC3339)))), nil
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 func newApp(t *testing.T, o *tokenOffice, others ...Credential) *Client {
 	t.Helper()
 	if o.accounts == nil {

@@ -19,8 +19,9 @@ import (
 
 // Fetch asks for the wanted parts of one repository: first the repository
 // itself, which tells its current name, then the others, side by side as far as
-// [Question.Beside] allows and otherwise one after the other. It never waits
-// for a limit to pass.
+// [Question.Beside] allows and otherwise one after the other. Each request waits for its
+// turn, for a minute at most, but not for a limit to pass. Where GitHub refuses the
+// credential, or it has nothing left, another one goes on.
 //
 // A part that fails does not spoil the others, unless its failure concerns them
 // all: then the parts not yet begun get the same outcome and error. That is so
@@ -208,7 +209,7 @@ type answered struct {
 // the body into v. Where GitHub refuses the credential, or it has nothing left, another
 // one goes on.
 func (f *fetch) get(path, tag string, v any) (a answered, e *upstream.Error) {
-	for {
+	for range f.client.credentials {
 		cr, units := f.next()
 		c := &call{tag: tag, units: units}
 		a.call = c
@@ -219,9 +220,10 @@ func (f *fetch) get(path, tag string, v any) (a answered, e *upstream.Error) {
 			f.took(cr)
 		}
 		if e == nil || e.Outcome != upstream.Limited || !f.change(cr) {
-			return a, e
+			break
 		}
 	}
+	return a, e
 }
 
 // decode reads the JSON value that body holds into v, in one pass and skipping what

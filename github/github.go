@@ -1,15 +1,22 @@
-// Package github asks GitHub, with one credential, about one repository at a
-// time: its numbers, who contributed, its newest commit, its commits per week.
+// Package github asks GitHub about one repository at a time: its numbers, who
+// contributed, its newest commit, its commits per week.
 //
 // [ParseURL] finds the owner and the name in whatever URL a person pasted.
 // [Client.Fetch] asks the wanted [Parts] and gives each its own outcome, so that
-// one part can fail while the others are of use. It never waits for a limit:
-// while one is in force requests are refused at once, with the time at which to
-// come back ([Client.Hold] tells it beforehand).
+// one part can fail while the others are of use.
+//
+// A [Client] has one or more credentials, and each of them its own limits (credential.go,
+// limits.go): a gate that closes while GitHub refuses it, a budget of REST requests and
+// one of GraphQL points, and a pace (pace.go) that keeps to what GitHub allows in a
+// minute. A question goes to the credential that can answer it first (choose.go). While a
+// budget does not suffice for what is planned (plan.go) it is spread over the time until
+// its reset. A request waits for its turn, for a minute at most. Whatever takes longer is a
+// hold: requests are refused at once, with the time at which to come back, which
+// [Client.Hold] tells beforehand.
 //
 // The work is divided in three. What is said by status and header is settled
-// below go-github, in one http.RoundTripper (transport.go): conditional requests,
-// the budget and the gate (limits.go), and the one switch from a status to an
+// below go-github, in an http.RoundTripper for each credential (transport.go):
+// conditional requests, budgets and gates, and the one switch from a status to an
 // outcome (classify.go). So go-github, which builds requests and reads Link
 // headers, sees only answers that have a value, and its own handling of limits,
 // which would block a client for the better part of an hour, is never used. Above

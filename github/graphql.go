@@ -42,11 +42,12 @@ const (
 // it, into data, a pointer to a struct that declares only what is used; null leaves a
 // member as it is. variables is the struct or map that holds the query's; nil for none.
 //
-// Like [Client.Fetch] it does not wait for a limit to pass, and goes on with another
-// credential where GitHub refuses one: it keeps to each one's budget of points and its
-// reserve, has one query of each in flight (GitHub allows GraphQL 60 seconds of its
-// servers' time a minute), and returns Limited with the time at which to come back. Answers that arrive in part are no error: see [graphAnswer]. The outcome of
-// an error says what to do:
+// Like [Client.Fetch] it waits for its turn, a minute at most, and not for a limit to pass,
+// and goes on with another credential where GitHub refuses one. It keeps to each one's
+// budget of points and its reserve, and has one query of each in flight, with a pause
+// after it, since GitHub allows GraphQL 60 seconds of its servers' time a minute. Answers
+// that arrive in part are no error: see [graphAnswer]. The outcome of an error says what
+// to do:
 //
 //   - Limited: come back at RetryAt. A budget that is used up, a secondary limit, a
 //     refused token; or GraphQL has failed so often that it is left alone for a while.
@@ -63,7 +64,7 @@ func (c *Client) query(ctx context.Context, query string, variables, data any) (
 	if cr == nil {
 		return a, c.credentials[0].graphFailure(upstream.Gone, 0, "not sent: GraphQL takes a token or a GitHub App, and there is none")
 	}
-	for {
+	for range c.credentials {
 		before := a.Requests
 		a, e = cr.query(ctx, query, variables, data)
 		a.Requests += before
@@ -72,11 +73,12 @@ func (c *Client) query(ctx context.Context, query string, variables, data any) (
 			return a, nil
 		}
 		next := c.choose((*credential).graph, "", 1)
-		if e.Outcome != upstream.Limited && e.Outcome != upstream.Gone || !next.hold(next.points, 1).Until.IsZero() {
+		if e.Outcome != upstream.Limited && e.Outcome != upstream.Gone || !next.standing(next.points, 1).held.IsZero() {
 			return a, e
 		}
 		cr = next
 	}
+	return a, e
 }
 
 // query puts a query with the credential, unless GraphQL is left alone.
@@ -130,9 +132,10 @@ func (cr *credential) sendQuery(ctx context.Context, query string, variables, da
 	}{query, variables}
 	var body graphBody
 	c := &call{query: true, units: 1}
-	begun := time.Now()
 	_, e = cr.ask(ctx, c, http.MethodPost, cr.graphURL().String(), request, &body)
-	a.Requests, a.Took = c.requests, time.Since(begun)
+	if a.Requests = c.requests; a.Requests > 0 {
+		a.Took = time.Since(c.sent)
+	}
 	if e != nil {
 		return a, e
 	}

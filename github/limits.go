@@ -32,9 +32,10 @@ type limits struct {
 
 	mu       sync.Mutex
 	pace     pace
-	queued   int // admitted, or waiting for that
-	promised int // units, to questions that have begun
-	inFlight int // sent, no answer yet
+	rest     time.Time // before this no request begins, where they go one at a time
+	queued   int       // admitted, or waiting for that
+	promised int       // units, to questions that have begun
+	inFlight int       // sent, no answer yet
 
 	// The primary budget, unknown unless now is before reset.
 	limit, remaining int
@@ -58,7 +59,8 @@ type permit struct {
 	credential *credential
 	limits     *limits
 	gate       upstream.Permit
-	probe      bool // of the budget
+	probe      bool      // of the budget
+	begun      time.Time // when it was given
 }
 
 // admit returns a permit for one request, or the hold that forbids it. Until it is the
@@ -72,6 +74,7 @@ func (cr *credential) admit(ctx context.Context, l *limits, n int) (p permit, ho
 		l.queue(-1)
 		return p, hold, err
 	}
+	p.begun = time.Now()
 	if p.gate, hold, err = cr.gate.Admit(ctx); err == nil && hold.Until.IsZero() {
 		if p.probe, hold, err = l.take(ctx, n); err == nil && hold.Until.IsZero() {
 			return p, hold, nil
@@ -91,10 +94,8 @@ func (cr *credential) wait(ctx context.Context, l *limits, n int) (hold upstream
 	if hold, err = l.turn(ctx, n); err != nil || !hold.Until.IsZero() {
 		return hold, err
 	}
-	if l.turns != nil {
-		if err = l.turns.Acquire(ctx, 1); err != nil {
-			return hold, err
-		}
+	if err = l.next(ctx); err != nil {
+		return hold, err
 	}
 	if err = cr.inFlight.Acquire(ctx, 1); err != nil && l.turns != nil {
 		l.turns.Release(1)
@@ -102,11 +103,52 @@ func (cr *credential) wait(ctx context.Context, l *limits, n int) (hold upstream
 	return hold, err
 }
 
+// next waits until the request before this one has ended, where they go one at a time, and
+// for a pause after that.
+func (l *limits) next(ctx context.Context) error {
+	if l.turns == nil {
+		return nil
+	}
+	if err := l.turns.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	rest := l.rest
+	l.mu.Unlock()
+	if err := sleep(ctx, time.Until(rest)); err != nil {
+		l.turns.Release(1)
+		return err
+	}
+	return nil
+}
+
+// sleep returns after d, or earlier with ctx's error.
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// pause is what part of the time that a query took is waited for before the next one.
+// GitHub allows GraphQL 60 seconds of its servers' time a minute; so it takes 50 at most.
+const pause = 5
+
 // leave makes room for another request.
 func (p permit) leave() {
 	p.credential.inFlight.Release(1)
-	if p.limits.turns != nil {
-		p.limits.turns.Release(1)
+	if l := p.limits; l.turns != nil {
+		l.mu.Lock()
+		l.rest = time.Now().Add(time.Since(p.begun) / pause)
+		l.mu.Unlock()
+		l.turns.Release(1)
 	}
 	p.limits.queue(-1)
 }
@@ -144,17 +186,7 @@ func (l *limits) turn(ctx context.Context, n int) (hold upstream.Hold, err error
 	}
 	l.pace = pace
 	l.mu.Unlock()
-	if wait <= 0 {
-		return hold, nil
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return hold, nil
-	case <-ctx.Done():
-		return hold, ctx.Err()
-	}
+	return hold, sleep(ctx, wait)
 }
 
 // take takes n units out of the budget, as admit says, or returns the hold that forbids it.

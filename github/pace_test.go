@@ -104,6 +104,7 @@ func TestPersonGoesFirst(t *testing.T) {
 		wire := &accounts{latency: 100 * time.Millisecond}
 		c, _ := several(t, wire, "a")
 		wire.account("a").remaining = 1200 // one in 3 s
+		one(t, c, nil)
 		c.Plan(1_000_000)
 		ctx, stop := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
@@ -132,6 +133,7 @@ func TestLongWaitIsAHold(t *testing.T) {
 		wire := &accounts{}
 		c, _ := several(t, wire, "a")
 		wire.account("a").remaining = 1200
+		one(t, c, nil) // tells the budget
 		c.Plan(1_000_000)
 		start := time.Now()
 		var mu sync.Mutex

@@ -21,11 +21,12 @@ type call struct {
 	url               *url.URL // the last one asked
 	more              bool     // the last answer links to a next page
 	requests, charged int
-	units             int     // of the budget that have to be left: see credential.admit
-	admitted          bool    // its first request
-	query             bool    // to GraphQL
-	rate              rate    // as the last answer tells; zero where it does not
-	permit            *permit // of an answer with a value, whose use is not known yet
+	units             int       // of the budget that have to be left: see credential.admit
+	admitted          bool      // its first request
+	sent              time.Time // the latest one
+	query             bool      // to GraphQL
+	rate              rate      // as the last answer tells; zero where it does not
+	permit            *permit   // of an answer with a value, whose use is not known yet
 }
 
 type callKey struct{}
@@ -63,6 +64,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		p.settle(nil, false)
 		return nil, t.noToken(req, p, err)
 	}
+	c.sent = time.Now()
 	resp, err := t.wire.RoundTrip(req)
 	if err != nil {
 		sent := !neverSent(err)
