@@ -7,8 +7,12 @@
 // function of what was declared, the seed and the world's clock. [World.Advance]
 // moves the clock: commits, stars and releases appear when their time has come.
 // Whatever GitHub derives from commits is consistent, because it is all derived
-// from one list. The only state is the budgets, the participation that is "still
-// being computed", and the counters of [World.Stats].
+// from one graph. The only state is the budgets, the participation that is "still
+// being computed", and the counters of [World.Stats]. What is true at any moment
+// [World.RepoTruth] and [World.ProjectTruth] tell.
+//
+// GitHub's limits are enforced for each credential. What must not happen with the
+// real services counts as a violation, in [World.Stats] and [World.Credential].
 //
 // [Fault] lists what can be made to go wrong, for a repository, a project or all
 // of them, while the world is in use.
