@@ -7,6 +7,10 @@ import (
 	"time"
 )
 
+// MaxPackages is how many packages a generated world has at most: the ids of its repositories
+// would not fit into GraphQL's databaseId, which has 31 bits.
+const MaxPackages = 1_000_000
+
 // Generate makes a world with the given number of packages from a seed: the same seed,
 // number and day give the same world. Names are invented. What occurs in real catalogues
 // occurs here about as often: dormant, archived, renamed, removed, blocked and empty
@@ -19,7 +23,7 @@ import (
 // one, until they are asked for with Repos, Projects or Catalogue.
 func Generate(seed uint64, packages int, o Options) *World {
 	w := New(o)
-	packages = max(packages, 0)
+	packages = min(max(packages, 0), MaxPackages)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if packages > largeWorld {
@@ -57,7 +61,7 @@ type generatedID struct {
 	heir bool
 }
 
-// Ids of repositories tell the package. GraphQL's databaseId has 31 bits.
+// Ids of repositories tell the package.
 const (
 	firstRepoID = 4_000_000
 	repoIDStep  = 1373

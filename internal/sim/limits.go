@@ -100,8 +100,12 @@ func (m *minute) add(n int64) {
 
 // hour is how long a primary limit holds, and second a sixtieth of the time that a secondary
 // limit does, for the clients.
-func (w *World) hour() time.Duration   { return time.Duration(float64(time.Hour) / w.opt.Speed) }
-func (w *World) second() time.Duration { return time.Duration(float64(time.Second) / w.opt.Speed) }
+func (w *World) hour() time.Duration   { return w.scaled(time.Hour) }
+func (w *World) second() time.Duration { return w.scaled(time.Second) }
+
+func (w *World) scaled(d time.Duration) time.Duration {
+	return max(time.Duration(float64(d)/w.opt.Speed), 1)
+}
 
 // roll begins a new hour when the last has passed.
 func (b *budget) roll(now time.Time, hour time.Duration) {

@@ -52,7 +52,7 @@ type Options struct {
 	TakeTime       bool             // answers of GraphQL take as long as they are assumed to take GitHub
 	NoPending      bool             // participation is never "being computed" (202)
 	Rates          Rates            // of what happens in a generated world
-	Counting       Counting         // how participation counts commits
+	Counting       Counting         // how participation counts commits; see SetCounting
 }
 
 // A World is a simulated GitHub and PyPI. It is safe for concurrent use. To be used
@@ -84,6 +84,7 @@ type World struct {
 	repoByID   map[int64]*Repo
 	repoByNode map[string]*Repo // by the id that GraphQL and REST call node_id
 	batch      batch
+	counting   Counting
 	projects   []*Project
 	projByName map[string]*Project // by normalised name
 	watched    map[*Project]uint64 // projects that a caller may edit -> fingerprint of their content
@@ -114,6 +115,7 @@ func New(o Options) *World {
 	w := &World{
 		opt:        o,
 		start:      o.Now(),
+		counting:   o.Counting,
 		anchor:     midnight(o.Now()),
 		repoByName: map[string]*Repo{},
 		repoByID:   map[int64]*Repo{},
