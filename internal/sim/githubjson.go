@@ -57,7 +57,7 @@ func (w *World) renderRepo(k cacheKey, now time.Time) *rendered {
 		out.body = b.buf
 	case Participation:
 		out.until = earlier(out.until, midnight(now).Add(day))
-		all, owner := r.weeks(g, now, w.opt.Counting)
+		all, owner := r.weeks(g, now, w.counting)
 		out.body = marshal(struct {
 			All   [52]int `json:"all"`
 			Owner [52]int `json:"owner"`

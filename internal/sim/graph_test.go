@@ -200,6 +200,8 @@ func TestCounting(t *testing.T) {
 		{At: end.Add(-1 * day), Authored: end.Add(2 * time.Hour)}, // today, when it was written
 		{At: end.Add(-10 * day), Authored: end.Add(-400 * day)},   // too old
 	}
+	switched := New(Options{Now: noon, NoPending: true})
+	switched.AddRepo(&Repo{FullName: "o/n", Commits: commits})
 	for _, tt := range []struct {
 		how  Counting
 		want [2]int // of the last two weeks
@@ -217,6 +219,10 @@ func TestCounting(t *testing.T) {
 		}
 		if truth, _ := w.RepoTruth(r.ID, w.Now()); !slices.Equal(truth.Weeks[:], got) {
 			t.Errorf("%+v: the truth says %v", tt.how, truth.Weeks)
+		}
+		switched.SetCounting(tt.how)
+		if again := decode[weeks](t, asGitHub(t, switched, "/repos/o/n/stats/participation")).All; !slices.Equal(again, got) {
+			t.Errorf("%+v: switched to, it is %v", tt.how, again[50:])
 		}
 	}
 }

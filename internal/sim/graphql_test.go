@@ -268,8 +268,9 @@ func TestCost(t *testing.T) {
 			t.Errorf("%d points were charged, not %d", n, tt.cost)
 		}
 	}
+	before := w.Credential("one").Points
 	dry := graphql(t, w, strings.Replace(counting, "rateLimit", "rateLimit(dryRun: true)", 1), map[string]any{"ids": ids, "first": 10}).fine(t)
-	if dry.Data.RateLimit.Cost != 11 || dry.Data.Nodes != nil || dry.header.Get("X-RateLimit-Used") != fmt.Sprint(w.Credential("one").Points) {
+	if dry.Data.RateLimit.Cost != 11 || dry.Data.Nodes != nil || w.Credential("one").Points != before+1 {
 		t.Errorf("%s", dry.body)
 	}
 }
@@ -396,15 +397,11 @@ func TestGraphQLFaults(t *testing.T) {
 		{nil, PrimaryLimit, 200, "RATE_LIMITED", 0},
 		{nil, SecondaryRetry, 403, "", 0},
 		{nil, ResourceLimits, 200, "RESOURCE_LIMITS_EXCEEDED", 1},
-		{nil, Slow(20 * time.Second), 502, "", 0},
 		{r, NotFound, 200, "NOT_FOUND", 1},
 		{r, ResourceLimits, 200, "RESOURCE_LIMITS_EXCEEDED", 1},
 		{r, InternalError, 200, "", 1},
 		{r, MovedPermanently, 200, "", 2},
 	} {
-		if _, ok := tt.fault.delay(); ok {
-			continue
-		}
 		w.SetFault(tt.repo, GraphQL, tt.fault, 1)
 		got := graphql(t, w, sweep, vars)
 		there, kind := 0, ""

@@ -58,7 +58,7 @@ type exchange struct {
 	resource   resource
 	refusal    *refusal      // nil if no limit was met
 	took       time.Duration // of GitHub's processors
-	slow       time.Duration // that a fault adds to a query
+	slow       time.Duration // that faults add to a query
 	lag        time.Duration // that a fault has answers be behind
 	partial    bool          // a fault has GraphQL leave out half of the repositories
 	cut        cut           // how the body is cut short

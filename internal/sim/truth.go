@@ -48,7 +48,7 @@ func (w *World) RepoTruth(id int64, at time.Time) (t RepoTruth, ok bool) {
 		t.Head, t.LastCommit = n.oid.String(), time.Unix(n.committed, 0).UTC()
 	}
 	_, t.Commits = g.reachable(g.head)
-	t.Weeks, _ = r.weeks(g, at, w.opt.Counting)
+	t.Weeks, _ = r.weeks(g, at, w.counting)
 	return t, true
 }
 
