@@ -27,26 +27,18 @@ func (p *pass) laneOf(j *job) *lane {
 	return &p.repos
 }
 
-// next returns the job to hand out next, and its lane; nil for none.
+// next returns the job to hand out next, that which came first, and its lane; nil for
+// none.
 func (p *pass) next(stopped bool) (from *lane, next *job) {
 	if stopped {
 		return nil, nil
 	}
 	for _, l := range []*lane{&p.repos, &p.projects} {
-		if j := l.first(); j != nil && (next == nil || before(l, j, from, next)) {
+		if j := l.first(); j != nil && (next == nil || j.order < next.order) {
 			from, next = l, j
 		}
 	}
 	return from, next
-}
-
-// before reports whether j of l comes before k of m: what is asked about once more comes
-// first, then what came first.
-func before(l *lane, j *job, m *lane, k *job) bool {
-	if again := len(l.again) > 0; again != (len(m.again) > 0) {
-		return again
-	}
-	return j.order < k.order
 }
 
 // first returns the next job of l; nil where there is none, or workers have enough.

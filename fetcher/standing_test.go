@@ -123,6 +123,18 @@ func TestPageThatIsNotThere(t *testing.T) {
 	}
 }
 
+// TestRefreshAsksForMoreThanThePage: whoever asks wants the data.
+func TestRefreshAsksForMoreThanThePage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newIndexRig(t, nil)
+		slug := r.waitForPage()
+		r.world.ResetStats()
+		if report := r.refresh(slug); report.PyPI.Requests != 2 || !r.get(slug).PyPI.LastSuccess.Equal(time.Now()) {
+			t.Errorf("%+v", report.PyPI)
+		}
+	})
+}
+
 // TestPageFails: that says nothing of the data, and the page is asked for again a day
 // later.
 func TestPageFails(t *testing.T) {
