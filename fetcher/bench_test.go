@@ -36,7 +36,7 @@ const (
 // Packages': every package is due, nothing is known, the upstreams answer
 // without latency, and with the small bodies of the simulator.
 func BenchmarkPass(b *testing.B) {
-	world := sim.Generate(1, benchPackages, sim.Options{NoPending: true, Limit: 1 << 30})
+	world := sim.Generate(1, benchPackages, sim.Options{NoPending: true, Limit: 1 << 30, NoSecondary: true})
 	b.Cleanup(func() {
 		if err := world.Close(); err != nil {
 			b.Error(err)

@@ -617,7 +617,7 @@ func (c *countdown) RoundTrip(r *http.Request) (*http.Response, error) {
 // what arrived is stored, and nothing is left running.
 func TestCancelAtAnyMoment(t *testing.T) {
 	runs := 200
-	world := sim.Generate(3, 15, sim.Options{})
+	world := sim.Generate(3, 15, sim.Options{NoSecondary: true})
 	t.Cleanup(func() { _ = world.Close() })
 	transport := world.Transport()
 	t.Cleanup(transport.CloseIdleConnections)
@@ -764,7 +764,7 @@ func TestEveryLineOfAPassNamesItsSource(t *testing.T) {
 
 func TestDueTimesSpread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		world := sim.New(sim.Options{NoPending: true, Limit: 1 << 30})
+		world := sim.New(sim.Options{NoPending: true, Limit: 1 << 30, NoSecondary: true})
 		for i := range 300 {
 			pair(world, fmt.Sprintf("p%03d", i), nil)
 		}

@@ -50,7 +50,7 @@ func demo(ctx context.Context, listen, admin string, stdout, stderr io.Writer) (
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 
-	world := sim.Generate(1, demoPackages, sim.Options{Latency: 50 * time.Millisecond})
+	world := sim.Generate(3, demoPackages, sim.Options{Latency: 50 * time.Millisecond})
 	defer world.Close()
 	sim.Documented(world)
 	upstreams, err := startSim("127.0.0.1:0", world)

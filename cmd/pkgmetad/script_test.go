@@ -34,7 +34,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
-			world := sim.Generate(5, 12, sim.Options{})
+			world := sim.Generate(108, 12, sim.Options{})
 			sim.Documented(world)
 			s, err := startSim("127.0.0.1:0", world)
 			if err != nil {

@@ -51,7 +51,7 @@ func (l *lines) String() string {
 }
 
 func newTrial(t *testing.T) *trial {
-	world := sim.New(sim.Options{})
+	world := sim.New(sim.Options{NoSecondary: true})
 	for _, name := range []string{"one", "two"} {
 		world.AddRepo(&sim.Repo{FullName: "acme/" + name, Stars: 5, Commits: []sim.Commit{{At: time.Now().Add(-time.Hour), Author: "ada"}}})
 	}

@@ -11,66 +11,91 @@ import (
 
 // rendered is a body that can be sent as it is until the world changes.
 type rendered struct {
-	edition uint64    // of the world, when it was rendered
-	until   time.Time // when the passing of time may change it
-	status  int
-	body    []byte
-	sum     [sha256.Size]byte // of the body
-	last    int               // number of the last page
-	head    string            // of the default branch
-	serial  int64             // of the project
+	instant
+	status int
+	body   []byte
+	sum    [sha256.Size]byte // of the body
+	last   int               // number of the last page
+	head   oid               // of the default branch; zero in an empty repository
+	serial int64             // of the project
+	packed bool              // body is compressed already
 }
 
-// cacheKey names a rendering. object is a *Repo, a *Project or nil.
+// cacheKey names a rendering.
 type cacheKey struct {
-	object        any
+	repo          int64  // id, or 0
+	project       string // normalised name, or ""
 	endpoint      Endpoint
 	perPage, page int
 	gzip, html    bool
 }
 
-// cache keeps renderings in two generations: when the young one is full it becomes the
-// old one, and what is not asked for again is dropped at the next change of generations.
-// It is bounded because a world may have many repositories.
-type cache struct {
+// generations keeps values in two generations: when the young one is full it becomes the old
+// one, and what is not asked for again is dropped at the next change of generations. It is
+// bounded because a world may have many repositories.
+type generations[K comparable, V any] struct {
 	mu         sync.Mutex
-	young, old map[cacheKey]*rendered
-	size       int // bytes of the bodies in young
+	young, old map[K]sized[V]
+	size, max  int // of young, in whatever unit put is told
 }
 
-const maxGeneration = 128 << 20
+type sized[V any] struct {
+	value V
+	size  int
+}
 
-func (c *cache) get(k cacheKey, edition uint64, now time.Time) *rendered {
+func (c *generations[K, V]) get(k K) (v V, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r := c.young[k]
-	if r == nil {
-		if r = c.old[k]; r != nil {
-			c.add(k, r)
+	x, ok := c.young[k]
+	if !ok {
+		if x, ok = c.old[k]; ok {
+			c.add(k, x)
 		}
 	}
-	if r == nil || r.edition != edition || !now.Before(r.until) {
-		return nil
-	}
-	return r
+	return x.value, ok
 }
 
-func (c *cache) put(k cacheKey, r *rendered) {
+func (c *generations[K, V]) put(k K, v V, size int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.add(k, r)
+	c.add(k, sized[V]{v, size})
 }
 
 // add is called with mu held.
-func (c *cache) add(k cacheKey, r *rendered) {
-	if c.young == nil || c.size+len(r.body) > maxGeneration {
-		c.old, c.young, c.size = c.young, map[cacheKey]*rendered{}, 0
+func (c *generations[K, V]) add(k K, x sized[V]) {
+	if c.young == nil || c.size+x.size > c.max {
+		c.old, c.young, c.size = c.young, map[K]sized[V]{}, 0
 	}
-	if before := c.young[k]; before != nil {
-		c.size -= len(before.body)
+	c.size += x.size - c.young[k].size
+	c.young[k] = x
+}
+
+// An instant is the time for which something was computed: it holds from then on until
+// something is edited, or the passing of time changes it.
+type instant struct {
+	edition     uint64
+	from, until time.Time
+}
+
+func (i instant) holds(edition uint64, now time.Time) bool {
+	return i.edition == edition && !now.Before(i.from) && now.Before(i.until)
+}
+
+// graph returns the commits of r as of now. It is called with the read lock held.
+func (w *World) graph(r *Repo, now time.Time) *graph {
+	edition := w.edition.Load()
+	if x, ok := w.graphs.get(r.ID); ok && x.holds(edition, now) {
+		return x.graph
 	}
-	c.young[k] = r
-	c.size += len(r.body)
+	g := r.graph(now)
+	w.graphs.put(r.ID, datedGraph{instant{edition, now, g.until}, g}, len(g.nodes)+1)
+	return g
+}
+
+type datedGraph struct {
+	instant
+	*graph
 }
 
 // render returns the rendering of k as of now, from the cache if it is there.
@@ -79,17 +104,17 @@ func (w *World) render(k cacheKey, now time.Time, fresh func() *rendered) *rende
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	edition := w.edition.Load()
-	if r := w.cache.get(k, edition, now); r != nil {
+	if r, ok := w.cache.get(k); ok && r.holds(edition, now) {
 		return r
 	}
 	r := fresh()
-	r.edition = edition
-	if k.gzip {
+	r.edition, r.from = edition, now
+	if k.gzip && !r.packed {
 		r.body = compress(r.body)
 	}
 	r.sum = sha256.Sum256(r.body)
 	if k.page <= r.last || k.page <= 1 {
-		w.cache.put(k, r) // pages past the last are not kept: any number may be asked for
+		w.cache.put(k, r, len(r.body)) // pages past the last are not kept: any number may be asked for
 	}
 	return r
 }

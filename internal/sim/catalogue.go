@@ -87,26 +87,66 @@ func (w *World) addPackage(p Package) {
 	c.Packages = append(slices.DeleteFunc(c.Packages, func(o Package) bool { return o.ID == p.ID || o.Slug == p.Slug }), p)
 }
 
-// Catalogue returns the entries that were declared outright or generated, then one
-// for each other repository that is not Unlisted, with the project of the same name,
-// and one for each remaining project. Ids do not change when more is added.
+// Catalogue returns the entries that were generated or declared outright, then one for each
+// other repository that is not Unlisted, with the project of the same name, and one for each
+// remaining project. Ids do not change when more is added.
 func (w *World) Catalogue() Catalogue {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
-	c := Catalogue{slices.Clone(w.catalogue.Categories), slices.Clone(w.catalogue.Grids), slices.Clone(w.catalogue.Packages)}
+	c := Catalogue{w.categories(), slices.Clone(w.catalogue.Grids), nil}
+	_ = w.entries(func(p Package) error { // which never fails
+		c.Packages = append(c.Packages, p)
+		return nil
+	})
+	return c
+}
+
+// WriteNDJSON is WriteNDJSON of Catalogue, which it does not build: a million packages take no
+// memory.
+func (w *World) WriteNDJSON(to io.Writer) error {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	return writeNDJSON(to, w.categories(), w.catalogue.Grids, w.entries)
+}
+
+func (w *World) categories() []Category {
+	if len(w.catalogue.Categories) == 0 && len(w.repos)+len(w.projects)+len(w.catalogue.Packages) > 0 {
+		return generatedCategories(w.anchor)[:1]
+	}
+	return slices.Clone(w.catalogue.Categories)
+}
+
+// entries calls yield for each entry of the catalogue, until it fails.
+func (w *World) entries(yield func(Package) error) error {
 	ids, slugs := map[int]bool{}, map[string]bool{}
-	for _, p := range c.Packages {
+	for _, p := range w.catalogue.Packages {
 		ids[p.ID], slugs[p.Slug] = true, true
 	}
-	add := func(id int, slug, title string, created time.Time, repo, project *string) {
-		for ids[id] {
+	for i := range w.generated.len() {
+		if p := w.generated.entry(i); !ids[p.ID] && !slugs[p.Slug] {
+			if err := yield(p); err != nil {
+				return err
+			}
+		}
+	}
+	for _, p := range w.catalogue.Packages {
+		if err := yield(p); err != nil {
+			return err
+		}
+	}
+	taken := func(slug string) bool {
+		_, generated := w.generated.find(slug)
+		return generated || slugs[slug]
+	}
+	add := func(id int, slug, title string, created time.Time, repo, project *string) error {
+		for ids[id] || id >= firstGeneratedID && id < firstGeneratedID+w.generated.len() {
 			id += 1_000_000
 		}
-		for n, base := 2, slug; slugs[slug]; n++ {
+		for n, base := 2, slug; taken(slug); n++ {
 			slug = base + "-" + strconv.Itoa(n)
 		}
 		ids[id], slugs[slug] = true, true
-		c.Packages = append(c.Packages, Package{ID: id, Slug: slug, Title: title, Category: "apps", RepoURL: repo, PyPIURL: project, Created: created})
+		return yield(Package{ID: id, Slug: slug, Title: title, Category: "apps", RepoURL: repo, PyPIURL: project, Created: created})
 	}
 	paired := map[*Project]bool{}
 	for _, r := range w.repos {
@@ -118,26 +158,38 @@ func (w *World) Catalogue() Catalogue {
 			paired[p] = true
 			project = new(p.url())
 		}
-		add(r.catalogueID, Normalize(r.Name()), r.Name(), r.Created.UTC(), new(r.URL()), project)
+		if err := add(r.catalogueID, Normalize(r.Name()), r.Name(), r.Created.UTC(), new(r.URL()), project); err != nil {
+			return err
+		}
 	}
 	for _, p := range w.projects {
 		if !p.Unlisted && !paired[p] {
-			add(p.catalogueID, Normalize(p.Name), p.Name, w.anchor, nil, new(p.url()))
+			if err := add(p.catalogueID, Normalize(p.Name), p.Name, w.anchor, nil, new(p.url())); err != nil {
+				return err
+			}
 		}
 	}
-	if len(c.Packages) > 0 && len(c.Categories) == 0 {
-		c.Categories = generatedCategories(w.anchor)[:1]
-	}
-	return c
+	return nil
 }
 
 // WriteNDJSON writes one JSON object per line: categories and grids with a "kind",
 // packages without.
 func (c Catalogue) WriteNDJSON(w io.Writer) error {
+	return writeNDJSON(w, c.Categories, c.Grids, func(yield func(Package) error) error {
+		for _, p := range c.Packages {
+			if err := yield(p); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func writeNDJSON(w io.Writer, categories []Category, grids []Grid, packages func(func(Package) error) error) error {
 	out := bufio.NewWriter(w)
 	e := json.NewEncoder(out)
 	e.SetEscapeHTML(false)
-	for _, x := range c.Categories {
+	for _, x := range categories {
 		if err := e.Encode(struct {
 			Kind string `json:"kind"`
 			Category
@@ -145,7 +197,7 @@ func (c Catalogue) WriteNDJSON(w io.Writer) error {
 			return err
 		}
 	}
-	for _, x := range c.Grids {
+	for _, x := range grids {
 		if err := e.Encode(struct {
 			Kind string `json:"kind"`
 			Grid
@@ -153,13 +205,14 @@ func (c Catalogue) WriteNDJSON(w io.Writer) error {
 			return err
 		}
 	}
-	for _, p := range c.Packages {
+	err := packages(func(p Package) error {
 		if p.Grids == nil {
 			p.Grids = []string{}
 		}
-		if err := e.Encode(p); err != nil {
-			return err
-		}
+		return e.Encode(p)
+	})
+	if err != nil {
+		return err
 	}
 	return out.Flush()
 }

@@ -15,11 +15,11 @@ func (w *World) AddRepo(r *Repo) *Repo {
 }
 
 func (w *World) addRepo(r *Repo) *Repo {
-	if old := w.repoByName[fold(r.FullName)]; old != nil && fold(old.FullName) == fold(r.FullName) {
-		w.dropRepo(old)
+	if old, moved := w.named(r.FullName, w.Now()); old != nil && !moved {
+		w.dropRepo(old.ID)
 	}
 	if r.ID == 0 {
-		for r.ID = 1_000_000 + int64(len(w.repos))*37; w.repoByID[r.ID] != nil; r.ID++ {
+		for r.ID = 1_000_000 + int64(len(w.repos))*37; w.repo(r.ID) != nil; r.ID++ {
 		}
 	}
 	r.fill(w.anchor)
@@ -28,6 +28,7 @@ func (w *World) addRepo(r *Repo) *Repo {
 	}
 	w.repos = append(w.repos, r)
 	w.repoByID[r.ID] = r
+	w.repoByNode[r.NodeID] = r
 	for _, old := range r.OldNames {
 		if w.repoByName[fold(old)] == nil {
 			w.repoByName[fold(old)] = r
@@ -38,18 +39,23 @@ func (w *World) addRepo(r *Repo) *Repo {
 	return r
 }
 
-func (w *World) dropRepo(r *Repo) {
-	w.repos = slices.DeleteFunc(w.repos, func(x *Repo) bool { return x == r })
-	maps.DeleteFunc(w.repoByName, func(_ string, x *Repo) bool { return x == r })
-	delete(w.repoByID, r.ID)
+func (w *World) dropRepo(id int64) {
+	maps.DeleteFunc(w.repoByName, func(_ string, x *Repo) bool { return x.ID == id })
+	if of, ok := w.generated.repoID(id); ok && w.repoByID[id] == nil {
+		w.generated.repos[of] = nil
+		return
+	}
+	w.repos = slices.DeleteFunc(w.repos, func(x *Repo) bool { return x.ID == id })
+	delete(w.repoByID, id)
+	maps.DeleteFunc(w.repoByNode, func(_ string, x *Repo) bool { return x.ID == id })
 }
 
 // RemoveRepo removes a repository and its former names.
 func (w *World) RemoveRepo(fullName string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if r := w.repoByName[fold(fullName)]; r != nil {
-		w.dropRepo(r)
+	if r, _ := w.named(fullName, w.Now()); r != nil {
+		w.dropRepo(r.ID)
 		w.edition.Add(1)
 	}
 }
@@ -59,12 +65,21 @@ func (w *World) RemoveRepo(fullName string) {
 func (w *World) Rename(old, new string) *Repo {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	r := w.repoByName[fold(old)]
-	if r == nil {
+	now := w.Now()
+	found, _ := w.named(old, now)
+	if found == nil {
 		return nil
 	}
-	if other := w.repoByName[fold(new)]; other != nil && other != r && fold(other.FullName) == fold(new) {
-		w.dropRepo(other)
+	if other, moved := w.named(new, now); other != nil && other.ID != found.ID && !moved {
+		w.dropRepo(other.ID)
+	}
+	r := w.hold(w.repo(found.ID))
+	if r.life != nil { // it is renamed by hand, and will not be by itself
+		r.OldNames = found.OldNames
+		r.FullName = found.FullName
+		fixed := *r.life
+		fixed.renamed = never
+		r.life = &fixed
 	}
 	if fold(r.FullName) != fold(new) {
 		r.OldNames = append(r.OldNames, r.FullName)
@@ -88,23 +103,20 @@ func (w *World) addProject(p *Project) *Project {
 	if old := w.projByName[name]; old != nil {
 		w.projects = slices.DeleteFunc(w.projects, func(x *Project) bool { return x == old })
 		delete(w.watched, old)
+	} else if i, ok := w.generated.find(name); ok {
+		w.generated.projects[i] = nil
 	}
 	if p.Serial == 0 {
 		p.Serial = 20_000_000 + int64(len(w.projects))*11
 	}
 	p.lastSerial = p.Serial
 	p.serialFrom = w.Now()
-	if p.gen != nil {
-		p.serialFrom = w.anchor
-	}
 	if !p.Unlisted {
 		p.catalogueID = w.takeID()
 	}
 	w.projects = append(w.projects, p)
 	w.projByName[name] = p
-	if p.gen == nil {
-		w.watched[p] = p.fingerprint()
-	}
+	w.watched[p] = p.fingerprint()
 	w.edition.Add(1)
 	return p
 }
@@ -120,42 +132,63 @@ func (w *World) takeID() int {
 // Repo returns the repository of this name, present or former and in any case,
 // or nil.
 func (w *World) Repo(fullName string) *Repo {
-	w.mu.RLock()
-	defer w.mu.RUnlock()
-	return w.repoByName[fold(fullName)]
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if r, _ := w.named(fullName, w.Now()); r != nil {
+		return w.hold(w.repo(r.ID))
+	}
+	return nil
 }
 
-// Repos returns the repositories in the order in which they were added.
-func (w *World) Repos() []*Repo {
-	w.mu.RLock()
-	defer w.mu.RUnlock()
-	return slices.Clone(w.repos)
+// Repos returns the repositories: those that were generated, then the declared ones in the
+// order in which they were added. Those that take a name later are not among them.
+func (w *World) Repos() (list []*Repo) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range w.generated.len() {
+		if r := w.generated.known(generatedID{i: i}); r != nil {
+			list = append(list, w.hold(r))
+		}
+	}
+	return append(list, w.repos...)
+}
+
+func (g *generation) len() int {
+	if g == nil {
+		return 0
+	}
+	return g.n
 }
 
 // Project returns the project of this name, however it is spelt, or nil.
 func (w *World) Project(name string) *Project {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	p := w.projByName[Normalize(name)]
-	w.watch(p)
-	return p
+	name = Normalize(name)
+	if p := w.projByName[name]; p != nil {
+		return p
+	}
+	if i, ok := w.generated.find(name); ok {
+		return w.holdProject(i)
+	}
+	return nil
 }
 
-// Projects returns the projects in the order in which they were added.
-func (w *World) Projects() []*Project {
+// Projects returns the projects: those that were generated, then the declared ones in the
+// order in which they were added.
+func (w *World) Projects() (list []*Project) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, p := range w.projects {
-		w.watch(p)
+	for i := range w.generated.len() {
+		if p := w.holdProject(i); p != nil {
+			list = append(list, p)
+		}
 	}
-	return slices.Clone(w.projects)
+	return append(list, w.projects...)
 }
 
 // watch notes that a caller holds p and may change it in an Edit.
 func (w *World) watch(p *Project) {
-	if p == nil {
-		return
-	}
 	if _, ok := w.watched[p]; !ok {
 		w.watched[p] = p.fingerprint()
 	}
@@ -177,17 +210,18 @@ func (w *World) Edit(f func()) {
 	f()
 }
 
-// Commits returns the commits on r's default branch so far, newest first.
+// Commits returns the commits on r's default branch so far, in the order of git log: newest
+// first.
 func (w *World) Commits(r *Repo) []Commit {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
-	return r.history(w.Now()).commits
+	return w.graph(r, w.Now()).commits()
 }
 
 // Releases returns the releases of p so far, in version order.
 func (w *World) Releases(p *Project) []Release {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
-	releases, _ := p.visible(w.Now())
+	releases, _ := p.at(w.Now()).visible(w.Now())
 	return releases
 }

@@ -49,12 +49,18 @@ const (
 	EmptyObject       Fault = "empty-object"
 	GzipBomb          Fault = "gzip-bomb"
 	EndlessHeaders    Fault = "endless-headers"
+	ResourceLimits    Fault = "resource-limits"
 
-	slow Fault = "slow" // with a duration, as Slow writes it
+	slow  Fault = "slow"  // with a duration, as Slow writes it
+	stale Fault = "stale" // likewise, as Stale does
 )
 
 // Slow delays answers by d and leaves them as they are.
 func Slow(d time.Duration) Fault { return slow + Fault(":"+d.String()) }
+
+// Stale has answers be as they were d before, with the serial of then: a cache that lags
+// behind. What an Edit changed is as it is now all the same.
+func Stale(d time.Duration) Fault { return stale + Fault(":"+d.String()) }
 
 // table says what each fault does. A strike answers in place of the regular answer, or
 // returns false to let that follow, possibly cut short.
@@ -71,7 +77,7 @@ var table = []struct {
 	{RedirectLoop, "302 to the URL that was asked for", (*exchange).redirectLoop},
 	{RedirectElsewhere, "301 to http://elsewhere.invalid/", (*exchange).redirectElsewhere},
 	{Unauthorized, "401 Bad credentials", message(401, "Bad credentials")},
-	{PrimaryLimit, "403, x-ratelimit-remaining: 0; the budget itself does not change", (*exchange).primaryFault},
+	{PrimaryLimit, "403, x-ratelimit-remaining: 0, GraphQL 200 with RATE_LIMITED; the budget itself does not change", (*exchange).primaryFault},
 	{SecondaryLimit, "403, secondary limit, no Retry-After", secondary(403, "")},
 	{SecondaryRetry, "403, secondary limit, Retry-After: 60", secondary(403, "60")},
 	{ListTooLarge, "403, the list is too large", message(403, tooLargeMessage)},
@@ -97,27 +103,39 @@ var table = []struct {
 	{WrongTypes, "200 with JSON of other types than documented", (*exchange).wrongTypes},
 	{EmptyObject, "200 with {}", status(200)},
 	{GzipBomb, "200 with a gzip body of 256 KiB that decompresses to 256 MiB", (*exchange).gzipBomb},
+	{ResourceLimits, "GraphQL: every second repository is null, with RESOURCE_LIMITS_EXCEEDED; REST: nothing", (*exchange).halve},
 	{EndlessHeaders, "a header of 1 MiB, then the connection is closed", (*exchange).endlessHeaders},
 }
 
 // FaultNames returns the names that ParseFault accepts, each with what it does.
 func FaultNames() []string {
-	list := []string{"none: clears a fault", "slow: answers after 2 seconds; slow:500ms after 500 ms"}
+	list := []string{"none: clears a fault", "slow: answers after 2 seconds; slow:500ms after 500 ms", "stale: answers as of an hour before; stale:30s as of 30 seconds before"}
 	for _, t := range table {
 		list = append(list, string(t.fault)+": "+t.what)
 	}
 	return list
 }
 
-const maxSlow = time.Hour
+const (
+	maxSlow  = time.Hour
+	maxStale = 365 * day
+)
 
 // ParseFault reads the name of a fault. Its error lists the names.
 func ParseFault(name string) (Fault, error) {
 	f := Fault(name)
-	if f == slow {
+	switch f {
+	case slow:
 		return Slow(2 * time.Second), nil
+	case stale:
+		return Stale(time.Hour), nil
+	case NoFault:
+		return f, nil
 	}
-	if _, ok := f.delay(); ok || f == NoFault {
+	if _, ok := f.delay(); ok {
+		return f, nil
+	}
+	if _, ok := f.lag(); ok {
 		return f, nil
 	}
 	for _, t := range table {
@@ -129,13 +147,18 @@ func ParseFault(name string) (Fault, error) {
 }
 
 // delay of a slow fault.
-func (f Fault) delay() (time.Duration, bool) {
-	s, ok := strings.CutPrefix(string(f), string(slow)+":")
+func (f Fault) delay() (time.Duration, bool) { return f.duration(slow, maxSlow) }
+
+// lag of a stale one.
+func (f Fault) lag() (time.Duration, bool) { return f.duration(stale, maxStale) }
+
+func (f Fault) duration(kind Fault, longest time.Duration) (time.Duration, bool) {
+	s, ok := strings.CutPrefix(string(f), string(kind)+":")
 	if !ok {
 		return 0, false
 	}
 	d, err := time.ParseDuration(s)
-	return d, err == nil && d >= 0 && d <= maxSlow
+	return d, err == nil && d >= 0 && d <= longest
 }
 
 // faults are those that are set.
@@ -145,8 +168,8 @@ type faults struct {
 	set map[faultKey]*activeFault
 }
 
-// faultKey says where a fault strikes. target is a *Repo or *Project; a nil one of that
-// type means all of them.
+// faultKey says where a fault strikes. target is the int64 that is a repository's id or the
+// string that is a project's normalised name; 0 and "" mean all of them.
 type faultKey struct {
 	target   any
 	endpoint Endpoint
@@ -161,12 +184,22 @@ type activeFault struct {
 // is nil: for the given number of requests, or, if times is 0, until it is cleared with
 // NoFault. A fault of one repository takes precedence over one of all repositories, and
 // a fault of one endpoint over one of All.
-func (w *World) SetFault(r *Repo, e Endpoint, f Fault, times int) { w.faults.put(r, e, f, times) }
+func (w *World) SetFault(r *Repo, e Endpoint, f Fault, times int) {
+	var target int64
+	if r != nil {
+		target = r.ID
+	}
+	w.faults.put(target, e, f, times)
+}
 
 // SetProjectFault is SetFault for a project. The list of all projects (Index) is struck
 // by the faults of every project.
 func (w *World) SetProjectFault(p *Project, e Endpoint, f Fault, times int) {
-	w.faults.put(p, e, f, times)
+	target := ""
+	if p != nil {
+		target = Normalize(p.Name)
+	}
+	w.faults.put(target, e, f, times)
 }
 
 // ClearFaults ends all faults.
@@ -205,17 +238,30 @@ func (s *faults) take(x *exchange) Fault {
 	}
 	var targets [2]any
 	if x.service == gitHub {
-		targets = [2]any{x.repo, (*Repo)(nil)}
+		targets = [2]any{x.repo, int64(0)}
 	} else {
-		targets = [2]any{x.project, (*Project)(nil)}
+		targets = [2]any{x.project, ""}
 	}
+	return s.strike(targets[:], x.endpoint, x.direct)
+}
+
+// takeNode returns the fault that strikes at a repository within a query, or "".
+func (s *faults) takeNode(r *Repo) Fault {
+	if !s.any.Load() {
+		return ""
+	}
+	return s.strike([]any{r.ID}, GraphQL, true)
+}
+
+// strike takes the first fault that is set for one of the targets.
+func (s *faults) strike(targets []any, endpoint Endpoint, direct bool) Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, target := range targets {
-		for _, e := range [2]Endpoint{x.endpoint, All} {
+		for _, e := range [2]Endpoint{endpoint, All} {
 			k := faultKey{target, e}
 			a := s.set[k]
-			if a == nil || x.direct && a.fault.redirects() {
+			if a == nil || direct && a.fault.redirects() {
 				continue
 			}
 			if a.left > 0 {

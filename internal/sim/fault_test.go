@@ -103,6 +103,7 @@ func TestFaults(t *testing.T) {
 				t.Errorf("%d bytes, %v", len(a.body), err)
 			}
 		}),
+		ResourceLimits: {200, contains("stargazers_count"), contains("last_serial"), true},
 		EndlessHeaders: both(0, func(t *testing.T, _ reply, err error) {
 			if err == nil {
 				t.Error("a header of 1 MiB was accepted")
@@ -244,6 +245,16 @@ func TestControl(t *testing.T) {
 		{"/_sim/advance?days=NaN", 400, "greater than 0"},
 		{"/_sim/advance?days=1e9", 400, "3650"},
 		{"/_sim/advance", 400, "days"},
+		{"/_sim/fault?repo=otter/kettle&fault=stale&endpoint=contributors", 200, `"stale:1h0m0s"`},
+		{"/_sim/fault?repo=otter/kettle&fault=stale:99999h", 400, "endless-headers"},
+		{"/_sim/fault?repo=*&fault=500&endpoint=graphql&times=1", 200, ``},
+		{"/_sim/batches?heavy=50&limit=80", 200, `{"heavy":50,"limit":80}`},
+		{"/_sim/batches?heavy=x", 400, "heavy"},
+		{"/_sim/batches?limit=-1", 400, "limit"},
+		{"/_sim/credential?secret=s&kind=actions&limit=7&revoked=true", 200, `"violations":0`},
+		{"/_sim/credential?secret=s&kind=nope", 400, "kind"},
+		{"/_sim/credential?secret=s&points=x", 400, "points"},
+		{"/_sim/credential", 400, "secret"},
 		{"/_sim/stats", 200, `"violations":0`},
 		{"/_sim/reset", 200, `"requests":0`},
 		{"/_sim/paths", 200, "{}"},

@@ -3,10 +3,12 @@ package sim
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 )
 
 const jsonType = "application/json; charset=utf-8"
@@ -16,12 +18,15 @@ func (x *exchange) byName() {
 	w := x.w
 	w.mu.RLock()
 	name := x.req.PathValue("owner") + "/" + x.req.PathValue("repo")
-	x.repo = w.repoByName[fold(name)]
+	r, former := w.named(name, x.now())
 	moved := 0
-	if x.repo != nil && fold(x.repo.FullName) != fold(name) {
-		if moved = x.repo.MoveStatus; moved == 0 {
+	if former {
+		if moved = r.MoveStatus; moved == 0 {
 			moved = http.StatusMovedPermanently
 		}
+	}
+	if r != nil {
+		x.repo = r.ID
 	}
 	w.mu.RUnlock()
 	x.github(moved)
@@ -31,32 +36,20 @@ func (x *exchange) byName() {
 func (x *exchange) byID() {
 	id, _ := strconv.ParseInt(x.req.PathValue("id"), 10, 64) // no repository has the id 0
 	x.w.mu.RLock()
-	x.repo = x.w.repoByID[id]
+	if r := x.w.repoAt(id, x.now()); r != nil {
+		x.repo = id
+	}
 	x.w.mu.RUnlock()
 	x.direct = true
 	x.github(0)
 }
 
-// github answers for x.repo, or redirects with the status moved.
+// github answers for the repository, or redirects with the status moved.
 func (x *exchange) github(moved int) {
-	x.gitHubHeader()
-	x.budget = x.w.budgets.of(x.w, x.req)
-	if !x.credentialOK() {
-		x.gitHubError(http.StatusUnauthorized, "Bad credentials", "", nil)
+	if !x.admitted() || x.faulted() {
 		return
 	}
-	r, ok, excess := x.w.budgets.admit(x.budget, x.w.opt.Now())
-	if excess {
-		x.w.violation(x.counters, OverBudget, x.req)
-	}
-	if !ok {
-		x.primaryLimit(r)
-		return
-	}
-	if x.faulted() {
-		return
-	}
-	if x.repo == nil || x.endpoint == "other" {
+	if x.repo == 0 || x.endpoint == "other" {
 		x.charged(http.StatusNotFound, "Not Found", docs[x.endpoint])
 		return
 	}
@@ -67,9 +60,55 @@ func (x *exchange) github(moved int) {
 	x.serveRepo()
 }
 
+// admitted answers a request whose credential or a limit refuses it.
+func (x *exchange) admitted() bool {
+	x.gitHubHeader()
+	switch expires := x.credential.Expires; {
+	case x.credential.Revoked, !expires.IsZero() && !x.w.opt.Now().Before(expires), !x.credentialOK():
+		x.gitHubError(http.StatusUnauthorized, "Bad credentials", "", nil)
+		return false
+	case x.credential.Blocked:
+		x.gitHubError(http.StatusForbidden, "Sorry. Your account was suspended.", "", nil)
+		return false
+	case !expires.IsZero():
+		x.rw.Header()["Github-Authentication-Token-Expiration"] = []string{expires.UTC().Format("2006-01-02 15:04:05 UTC")}
+	}
+	if x.refusal == nil {
+		return true
+	}
+	if x.refusal.kind != "" {
+		x.w.violation(x.counters, x.refusal.kind, x.req)
+	}
+	if x.refusal.primary {
+		x.primaryLimit(x.refusal.rate)
+	} else {
+		x.secondaryLimit()
+	}
+	return false
+}
+
+// secondaryLimit answers that a secondary limit is exceeded.
+func (x *exchange) secondaryLimit() {
+	h := x.rw.Header()
+	x.refusal.rate.header(h)
+	if !x.w.opt.NoRetryAfter {
+		h["Retry-After"] = []string{strconv.Itoa(int(math.Ceil(60 / x.w.opt.Speed)))}
+	}
+	status := http.StatusForbidden
+	if x.w.opt.TooManyStatus != 0 {
+		status = x.w.opt.TooManyStatus
+	}
+	x.gitHubError(status, secondaryMessage, secondaryDocs, nil)
+}
+
 func (x *exchange) serveRepo() {
 	x.w.mu.RLock()
-	blocked, tooLarge, times := x.repo.Blocked, x.repo.TooLarge, x.repo.Pending
+	var blocked string
+	var tooLarge bool
+	var times int
+	if r := x.w.repo(x.repo); r != nil {
+		blocked, tooLarge, times = r.Blocked, r.TooLarge, r.Pending
+	}
 	x.w.mu.RUnlock()
 	switch {
 	case blocked != "":
@@ -79,20 +118,22 @@ func (x *exchange) serveRepo() {
 		x.charged(http.StatusForbidden, tooLargeMessage, docs[Contributors])
 		return
 	}
-	k := cacheKey{object: x.repo, endpoint: x.endpoint}
+	k := cacheKey{repo: x.repo, endpoint: x.endpoint}
 	if x.endpoint == Contributors || x.endpoint == CommitList {
 		k.perPage, k.page = x.page()
 	}
-	now := x.w.Now()
-	r := x.w.render(k, now, func() *rendered { return x.repo.render(k, now) })
+	now := x.now()
+	r := x.w.render(k, now, func() *rendered { return x.w.renderRepo(k, now) })
 	switch {
+	case r.status == http.StatusNotFound:
+		x.charged(r.status, "Not Found", docs[x.endpoint])
 	case r.status == http.StatusConflict:
 		x.charged(r.status, "Git Repository is empty.", docs[CommitList])
 	case r.status == http.StatusNoContent:
 		if x.charge(false) {
 			x.send(r.status, "", nil)
 		}
-	case x.endpoint == Participation && r.head != "" && !x.w.opt.NoPending && x.w.pending.ask(x.repo, r.head, times):
+	case x.endpoint == Participation && r.head != (oid{}) && !x.w.opt.NoPending && x.w.pending.ask(x.repo, r.head, times):
 		if x.charge(false) {
 			x.send(http.StatusAccepted, jsonType, []byte("{}"))
 		}
@@ -106,13 +147,13 @@ func (x *exchange) serveRepo() {
 func (x *exchange) sendRendered(r *rendered, k cacheKey) {
 	tag := x.weakTag(r)
 	match := x.matches(tag)
-	if !x.charge(match && !x.budget.anonymous) {
+	if !x.charge(match && x.account.kind != Anonymous) {
 		return
 	}
 	h := x.rw.Header()
 	h["Etag"] = []string{tag}
 	h["Cache-Control"] = cachePrivate
-	if x.budget.anonymous {
+	if x.account.kind == Anonymous {
 		h["Cache-Control"] = cachePublic
 	}
 	if link := x.links(k, r.last); link != "" {
@@ -127,7 +168,7 @@ func (x *exchange) sendRendered(r *rendered, k cacheKey) {
 
 // weakTag depends on the body and, as on GitHub, on the credential.
 func (x *exchange) weakTag(r *rendered) string {
-	sum := sha256.Sum256(append(r.sum[:], x.budget.id[:]...))
+	sum := sha256.Sum256(append(r.sum[:], x.account.id[:]...))
 	return `W/"` + hex.EncodeToString(sum[:]) + `"`
 }
 
@@ -148,7 +189,7 @@ func (x *exchange) links(k cacheKey, last int) string {
 		if b.Len() > 0 {
 			b.WriteString(", ")
 		}
-		b.WriteString("<" + x.base() + "/repositories/" + strconv.FormatInt(x.repo.ID, 10) + path + "?" + query + "page=" + strconv.Itoa(page) + `>; rel="` + rel + `"`)
+		b.WriteString("<" + x.base() + "/repositories/" + strconv.FormatInt(x.repo, 10) + path + "?" + query + "page=" + strconv.Itoa(page) + `>; rel="` + rel + `"`)
 	}
 	if k.page > 1 {
 		add(k.page-1, "prev")
@@ -168,11 +209,7 @@ func (x *exchange) movedTo(status int) {
 	if !x.charge(false) {
 		return
 	}
-	var id int64
-	if x.repo != nil {
-		id = x.repo.ID
-	}
-	path := "/repositories/" + strconv.FormatInt(id, 10)
+	path := "/repositories/" + strconv.FormatInt(x.repo, 10)
 	if parts := strings.SplitN(x.req.URL.Path, "/", 5); len(parts) == 5 {
 		path += "/" + parts[4]
 	}
@@ -216,27 +253,69 @@ func (x *exchange) gitHubHeader() {
 // has run out meanwhile, it answers that and returns false.
 func (x *exchange) charge(free bool) bool {
 	if x.service == pyPI {
-		if !free {
-			x.counters.services[pyPI].charged.Add(1)
-		}
+		x.count(free, 1)
 		return true
 	}
-	r, ok := x.w.budgets.charge(x.budget, x.w.opt.Now(), free)
+	cost := x.cost()
+	if free {
+		cost = 0
+	}
+	r, ok := x.w.spend(x.account, x.resource, cost)
 	if !ok {
 		x.primaryLimit(r)
 		return false
 	}
-	if !free {
-		x.counters.services[gitHub].charged.Add(1)
-	}
-	r.header(x.rw.Header())
+	x.took = serverTime(x.endpoint, free)
+	x.count(free, cost)
+	x.rateHeader(r)
 	return true
+}
+
+// count counts what was charged.
+func (x *exchange) count(free bool, cost int) {
+	c := &x.counters.services[x.service]
+	switch {
+	case free:
+		c.free.Add(1)
+	case x.resource == core:
+		c.charged.Add(int64(cost))
+	default:
+		c.points.Add(int64(cost))
+	}
+}
+
+func (x *exchange) rateHeader(r rate) {
+	if !x.w.opt.NoLimits {
+		r.header(x.rw.Header())
+	}
+}
+
+// cost is what the endpoint takes from the primary budget.
+func (x *exchange) cost() int {
+	if n := x.w.opt.Costs[x.endpoint]; n > 0 {
+		return n
+	}
+	return 1
+}
+
+// serverTime is how long an answer of the REST API keeps a processor of GitHub's busy. These
+// are guesses: GitHub tells only that it counts it.
+func serverTime(e Endpoint, unchanged bool) time.Duration {
+	switch {
+	case unchanged:
+		return 10 * time.Millisecond
+	case e == Contributors:
+		return 60 * time.Millisecond
+	case e == CommitList, e == Participation:
+		return 40 * time.Millisecond
+	}
+	return 20 * time.Millisecond
 }
 
 // credentialOK reports whether the credential is the one in Options, if that has one.
 func (x *exchange) credentialOK() bool {
 	_, token, _ := strings.Cut(x.req.Header.Get("Authorization"), " ")
-	return x.w.opt.Token == "" || x.budget.anonymous || token == x.w.opt.Token
+	return x.w.opt.Token == "" || x.account.kind == Anonymous || token == x.w.opt.Token
 }
 
 func (x *exchange) primaryLimit(r rate) {
@@ -245,12 +324,18 @@ func (x *exchange) primaryLimit(r rate) {
 	x.sendPrimaryLimit(r)
 }
 
+func (x *exchange) userID() string { return strconv.Itoa(1_000_000 + int(x.account.id[0])) }
+
 // sendPrimaryLimit answers that nothing is left until r.reset.
 func (x *exchange) sendPrimaryLimit(r rate) {
 	r.used = r.limit
-	r.header(x.rw.Header())
-	message := "API rate limit exceeded for user ID " + strconv.Itoa(1_000_000+int(x.budget.id[0])) + "."
-	if x.budget.anonymous {
+	x.rateHeader(r)
+	if x.resource == graphQL {
+		x.reply(nil, []graphQLError{{Type: "RATE_LIMITED", Code: "graphql_rate_limit", Message: "API rate limit already exceeded for user ID " + x.userID() + "."}})
+		return
+	}
+	message := "API rate limit exceeded for user ID " + x.userID() + "."
+	if x.account.kind == Anonymous {
 		message = "API rate limit exceeded for 203.0.113.7. (But here's the good news: Authenticated requests get a higher rate limit. Check out the documentation for more details.)"
 	}
 	x.gitHubError(http.StatusForbidden, message, rateLimitDocs, nil)

@@ -59,8 +59,7 @@ func TestRepository(t *testing.T) {
 	}
 }
 
-// Buckets of seven days end at today's midnight. A commit on an edge belongs to the
-// earlier one, and a commit of today to none.
+// Buckets of seven days end at today's midnight, where a commit of today belongs to none.
 func TestParticipationBuckets(t *testing.T) {
 	w := New(Options{Now: noon, NoPending: true})
 	end := midnight(noon())
@@ -69,21 +68,21 @@ func TestParticipationBuckets(t *testing.T) {
 		{At: end.Add(-time.Second), Author: "o"},                    // last
 		{At: end.Add(-7*day + time.Second), Author: "x"},            // last
 		{At: end.Add(-7*day - time.Second), Author: ""},             // last but one
-		{At: end.Add(-8 * day), Author: "o", Merge: true},           // left out
+		{At: end.Add(-8 * day), Author: "x", Merge: true},           // last but one
 		{At: end.Add(-52*7*day + time.Second), Author: "x"},         // first
 		{At: end.Add(-52*7*day - time.Second), Author: "o"},         // too old
 		{At: end.Add(-20*7*day - 3*day - 5*time.Hour), Author: "o"}, // the 21st from the end
 	}})
 	got := decode[weeks](t, asGitHub(t, w, "/repos/o/n/stats/participation"))
 	want := weeks{make([]int, 52), make([]int, 52)}
-	want.All[51], want.All[50], want.All[0], want.All[31] = 2, 1, 1, 1
+	want.All[51], want.All[50], want.All[0], want.All[31] = 2, 2, 1, 1
 	want.Owner[51], want.Owner[31] = 1, 1
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 	w.Advance(day) // the buckets move every day
 	got = decode[weeks](t, asGitHub(t, w, "/repos/o/n/stats/participation"))
-	if got.All[51] != 2 || got.All[50] != 2 || got.All[0] != 0 {
+	if got.All[51] != 2 || got.All[50] != 3 || got.All[0] != 0 {
 		t.Errorf("a day later: %v", got.All)
 	}
 }

@@ -6,9 +6,10 @@ import (
 )
 
 const (
-	tooLargeMessage = "The history or contributor list is too large to list contributors for this repository via the API."
-	rateLimitDocs   = "https://docs.github.com/rest/overview/rate-limits-for-the-rest-api"
-	secondaryDocs   = rateLimitDocs + "#about-secondary-rate-limits"
+	tooLargeMessage  = "The history or contributor list is too large to list contributors for this repository via the API."
+	secondaryMessage = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
+	rateLimitDocs    = "https://docs.github.com/rest/overview/rate-limits-for-the-rest-api"
+	secondaryDocs    = rateLimitDocs + "#about-secondary-rate-limits"
 )
 
 // docs are the pages that GitHub's errors refer to.

@@ -1,8 +1,6 @@
 package sim
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"net/http"
 	"strconv"
 	"strings"
@@ -11,38 +9,55 @@ import (
 
 const api = "https://api.github.com"
 
-// render writes the body that k names.
-func (r *Repo) render(k cacheKey, now time.Time) *rendered {
-	h := r.history(now)
-	out := &rendered{status: http.StatusOK, until: h.until, head: h.head()}
+// renderRepo writes the body that k names.
+func (w *World) renderRepo(k cacheKey, now time.Time) *rendered {
+	r := w.repoAt(k.repo, now)
+	if r == nil { // it was removed just now
+		return &rendered{instant: instant{until: now}, status: http.StatusNotFound}
+	}
+	out := &rendered{instant: instant{until: never}, status: http.StatusOK}
+	if !r.until.IsZero() {
+		out.until = r.until
+	}
+	if k.endpoint == Repository {
+		pushed, until := w.pushed(r, now)
+		out.until = earlier(out.until, until)
+		out.body = r.repositoryJSON(pushed)
+		return out
+	}
+	g := w.graph(r, now)
+	out.until = earlier(out.until, g.until)
+	if g.head != none {
+		out.head = g.nodes[g.head].oid
+	}
 	switch k.endpoint {
-	case Repository:
-		if r.gen != nil {
-			out.until = earlier(out.until, r.gen.nextDrift(now))
-		}
-		out.body = r.repositoryJSON(h, now)
 	case Contributors:
-		if len(h.commits) == 0 && len(r.Extra) == 0 {
+		if g.head == none && len(r.Extra) == 0 {
 			out.status = http.StatusNoContent
 			break
 		}
-		list := r.contributors(h)
+		list := r.contributors(g)
 		from, to := window(k, len(list), out)
 		var b object
 		b.array(to-from, func(i int) { b.contributor(list[from+i]) })
 		out.body = b.buf
 	case CommitList:
-		if len(h.commits) == 0 {
+		if g.head == none {
 			out.status = http.StatusConflict
 			break
 		}
-		from, to := window(k, len(h.commits), out)
+		_, n := g.reachable(g.head)
+		from, to := window(k, n, out)
+		commits := g.walk(g.head)
+		for range from {
+			commits.next()
+		}
 		var b object
-		b.array(to-from, func(i int) { r.commitJSON(&b, h, from+i) })
+		b.array(to-from, func(int) { r.commitJSON(&b, g, commits.next()) })
 		out.body = b.buf
 	case Participation:
 		out.until = earlier(out.until, midnight(now).Add(day))
-		all, owner := r.weeks(h, now)
+		all, owner := r.weeks(g, now, w.opt.Counting)
 		out.body = marshal(struct {
 			All   [52]int `json:"all"`
 			Owner [52]int `json:"owner"`
@@ -58,13 +73,8 @@ func window(k cacheKey, n int, out *rendered) (from, to int) {
 	return from, min(from+k.perPage, n)
 }
 
-func (r *Repo) repositoryJSON(h history, now time.Time) []byte {
+func (r *Repo) repositoryJSON(pushed time.Time) []byte {
 	url := api + "/repos/" + r.FullName
-	pushed := r.Created
-	if len(h.commits) > 0 {
-		pushed = h.commits[0].At
-	}
-	stars := r.stars(now)
 	var b object
 	b.open()
 	b.add("id", r.ID, "node_id", r.NodeID, "name", r.Name(), "full_name", r.FullName, "private", false)
@@ -77,8 +87,8 @@ func (r *Repo) repositoryJSON(h history, now time.Time) []byte {
 	}
 	b.add("created_at", stamp(r.Created), "updated_at", stamp(pushed), "pushed_at", stamp(pushed),
 		"git_url", "git://github.com/"+r.FullName+".git", "ssh_url", "git@github.com:"+r.FullName+".git",
-		"clone_url", r.URL()+".git", "svn_url", r.URL(), "homepage", r.Homepage, "size", len(h.commits)*3,
-		"stargazers_count", stars, "watchers_count", stars, "language", "Python", "has_issues", true, "has_projects", true,
+		"clone_url", r.URL()+".git", "svn_url", r.URL(), "homepage", r.Homepage, "size", r.ID%5000,
+		"stargazers_count", r.Stars, "watchers_count", r.Stars, "language", "Python", "has_issues", true, "has_projects", true,
 		"has_downloads", true, "has_wiki", true, "has_pages", false, "has_discussions", false, "forks_count", r.Forks,
 		"mirror_url", (*string)(nil), "archived", r.Archived, "disabled", r.Disabled, "open_issues_count", r.Forks/2)
 	if r.License == "" {
@@ -87,13 +97,13 @@ func (r *Repo) repositoryJSON(h history, now time.Time) []byte {
 		key := strings.ToLower(r.License)
 		b.key("license")
 		b.open()
-		b.add("key", key, "name", r.License+" License", "spdx_id", r.License, "url", api+"/licenses/"+key, "node_id", nodeID("7:License", int64(len(key))))
+		b.add("key", key, "name", r.License+" License", "spdx_id", r.License, "url", api+"/licenses/"+key, "node_id", nodeID("7:License", strconv.Itoa(len(key))))
 		b.close()
 	}
 	b.add("allow_forking", true, "is_template", false, "web_commit_signoff_required", false)
 	b.key("topics")
 	b.array(0, nil)
-	b.add("visibility", "public", "forks", r.Forks, "open_issues", r.Forks/2, "watchers", stars, "default_branch", r.DefaultBranch,
+	b.add("visibility", "public", "forks", r.Forks, "open_issues", r.Forks/2, "watchers", r.Stars, "default_branch", r.DefaultBranch,
 		"temp_clone_token", (*string)(nil), "network_count", r.Forks, "subscribers_count", r.Subscribers)
 	b.close()
 	return b.buf
@@ -125,7 +135,7 @@ func (b *object) user(login string, organization bool) {
 		kind = "Bot"
 	}
 	b.open()
-	b.add("login", login, "id", id, "node_id", nodeID("4:User", id),
+	b.add("login", login, "id", id, "node_id", legacyID(nodeUser, id, ""),
 		"avatar_url", "https://avatars.githubusercontent.com/u/"+strconv.FormatInt(id, 10)+"?v=4", "gravatar_id", "",
 		"url", url, "html_url", "https://github.com/"+login, "followers_url", url+"/followers",
 		"following_url", url+"/following{/other_user}", "gists_url", url+"/gists{/gist_id}",
@@ -140,26 +150,26 @@ func (b *object) contributor(c Contributor) {
 	b.close()
 }
 
-// commitJSON writes the i-th newest commit.
-func (r *Repo) commitJSON(b *object, h history, i int) {
-	c, n := h.commits[i], len(h.commits)-1-i // n-th from the oldest
-	sha, url := r.sha(n, c), api+"/repos/"+r.FullName
-	name, mail := c.Author, strings.ToLower(c.Author)+"@users.noreply.github.com"
-	if c.Author == "" {
-		name, mail = "A Passer-By", "nobody@localhost.localdomain"
-	}
-	message := "Change no. " + strconv.Itoa(n+1)
-	if c.Merge {
-		message = "Merge pull request #" + strconv.Itoa(n+1)
+// commitJSON writes the commit with the index i.
+func (r *Repo) commitJSON(b *object, g *graph, i int32) {
+	c, author := g.nodes[i], g.login(g.nodes[i].author)
+	sha, url := c.oid.String(), api+"/repos/"+r.FullName
+	name, mail := signature(author)
+	message := "Change no. " + strconv.Itoa(int(i)+1)
+	if c.parents[1] != none {
+		message = "Merge pull request #" + strconv.Itoa(int(i)+1)
 	}
 	b.open()
-	b.add("sha", sha, "node_id", nodeID("6:Commit", r.ID+int64(n)))
+	b.add("sha", sha, "node_id", legacyID(nodeCommit, r.ID, sha))
 	b.key("commit")
 	b.open()
-	for _, who := range []string{"author", "committer"} {
-		b.key(who)
+	for _, who := range []struct {
+		role string
+		date int64
+	}{{"author", c.authored}, {"committer", c.committed}} {
+		b.key(who.role)
 		b.open()
-		b.add("name", name, "email", mail, "date", stamp(c.At))
+		b.add("name", name, "email", mail, "date", stamp(time.Unix(who.date, 0)))
 		b.close()
 	}
 	b.add("message", message)
@@ -175,20 +185,19 @@ func (r *Repo) commitJSON(b *object, h history, i int) {
 	b.close()
 	b.add("url", url+"/commits/"+sha, "html_url", r.URL()+"/commit/"+sha, "comments_url", url+"/commits/"+sha+"/comments")
 	for _, who := range []string{"author", "committer"} {
-		if c.Author == "" {
+		if author == "" {
 			b.add(who, (*string)(nil))
 			continue
 		}
 		b.key(who)
-		b.user(c.Author, false)
+		b.user(author, false)
 		b.close()
 	}
 	var parents []string
-	if i+1 < len(h.commits) {
-		parents = append(parents, r.sha(n-1, h.commits[i+1]))
-	}
-	if c.Merge && i+2 < len(h.commits) {
-		parents = append(parents, r.sha(n-2, h.commits[i+2]))
+	for _, p := range c.parents {
+		if p != none {
+			parents = append(parents, g.nodes[p].oid.String())
+		}
 	}
 	b.key("parents")
 	b.array(len(parents), func(i int) {
@@ -197,11 +206,4 @@ func (r *Repo) commitJSON(b *object, h history, i int) {
 		b.close()
 	})
 	b.close()
-}
-
-// sha is the hash of the n-th oldest commit.
-func (r *Repo) sha(n int, c Commit) string {
-	id := strconv.FormatInt(r.ID, 10) + " " + strconv.Itoa(n) + " " + stamp(c.At) + " " + c.Author
-	sum := sha256.Sum256([]byte(id))
-	return hex.EncodeToString(sum[:20])
 }

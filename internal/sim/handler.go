@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Handler serves GitHub at /repos/ and /repositories/, PyPI at /pypi/ and
+// Handler serves GitHub at /repos/, /repositories/ and /graphql, PyPI at /pypi/ and
 // /simple/, and the world's own controls at /_sim/.
 func (w *World) Handler() http.Handler { return w.handler }
 
@@ -20,6 +20,10 @@ func (w *World) routes() http.Handler {
 		mux.HandleFunc("GET /repos/{owner}/{repo}"+path, w.exchange(gitHub, e, (*exchange).byName))
 		mux.HandleFunc("GET /repositories/{id}"+path, w.exchange(gitHub, e, (*exchange).byID))
 	}
+	mux.HandleFunc("POST /graphql", w.exchange(gitHub, GraphQL, (*exchange).graphQL))
+	mux.HandleFunc("POST /api/graphql", w.exchange(gitHub, GraphQL, (*exchange).graphQL))
+	mux.HandleFunc("GET /rate_limit", w.exchange(gitHub, rateLimitPath, (*exchange).rateLimits))
+	mux.HandleFunc("POST /app/installations/{id}/access_tokens", w.exchange(gitHub, AccessToken, (*exchange).accessToken))
 	mux.HandleFunc("GET /pypi/{name}/json", w.exchange(pyPI, ProjectJSON, (*exchange).projectJSON))
 	mux.HandleFunc("GET /pypi/{name}/json/{$}", w.exchange(pyPI, ProjectJSON, (*exchange).withoutSlash))
 	mux.HandleFunc("GET /simple/{$}", w.exchange(pyPI, Index, (*exchange).simpleIndex))
@@ -43,11 +47,19 @@ type exchange struct {
 	counters *counters
 	status   int // of the answer; 0 until it is sent
 
-	repo    *Repo    // nil if the request is not about one, or it is unknown
-	project *Project // likewise
-	direct  bool     // asked for by id, or after a redirect: no redirect fault strikes
-	budget  *budget
-	cut     cut // how the body is cut short
+	repo    int64  // id; 0 if the request is not about a repository, or it is unknown
+	project string // normalised name; likewise
+	direct  bool   // asked for by id, or after a redirect: no redirect fault strikes
+
+	account    *account // to GitHub: what limits apply to
+	credential Credential
+	resource   resource
+	refusal    *refusal      // nil if no limit was met
+	took       time.Duration // of GitHub's processors
+	slow       time.Duration // that a fault adds to a query
+	lag        time.Duration // that a fault has answers be behind
+	partial    bool          // a fault has GraphQL leave out half of the repositories
+	cut        cut           // how the body is cut short
 }
 
 // exchange returns a handler that counts the request, waits for the latency and answers.
@@ -57,12 +69,27 @@ func (w *World) exchange(s service, e Endpoint, answer func(*exchange)) http.Han
 		c, done := w.begin(s, e, req)
 		x.counters = c
 		defer func() { done(x.status) }()
+		if s == gitHub {
+			x.arrive()
+			defer func() { w.leave(x.account, x.resource, x.took) }()
+		}
 		if strings.EqualFold(req.URL.Hostname(), elsewhere) || strings.HasPrefix(strings.ToLower(req.Host), elsewhere) {
 			x.foreign()
 			return
 		}
 		x.wait(w.opt.Latency)
 		answer(x)
+	}
+}
+
+// arrive finds out what limits apply, and whether they refuse the request.
+func (x *exchange) arrive() {
+	if x.endpoint == GraphQL {
+		x.resource = graphQL
+	}
+	x.account, x.credential = x.w.account(x.req)
+	if r, ok := x.w.enter(x.account, x.resource, x.endpoint == rateLimitPath || x.endpoint == AccessToken); !ok {
+		x.refusal = &r
 	}
 }
 
@@ -126,6 +153,9 @@ func (x *exchange) page() (perPage, page int) {
 	}
 	return perPage, page
 }
+
+// now is the world's time for the request.
+func (x *exchange) now() time.Time { return x.w.Now().Add(-x.lag) }
 
 // matches reports whether If-None-Match names the tag (RFC 9110, weakly compared).
 func (x *exchange) matches(tag string) bool {

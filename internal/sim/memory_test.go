@@ -15,7 +15,7 @@ import (
 
 func TestLatencyInABubble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := Generate(1, 40, Options{Latency: 250 * time.Millisecond, Limit: 1 << 30})
+		w := Generate(1, 40, Options{Latency: 250 * time.Millisecond, Limit: 1 << 30, NoSecondary: true})
 		defer w.Close()
 		c := client(w)
 		start := time.Now()
@@ -147,7 +147,7 @@ func TestTooManyInFlight(t *testing.T) {
 // Many clients while everything changes. This is for the race detector; besides, every
 // answer must have a status.
 func TestConcurrentUse(t *testing.T) {
-	w := Generate(9, 60, Options{Limit: 1 << 30, AnonymousLimit: 1 << 30})
+	w := Generate(9, 60, Options{Limit: 1 << 30, AnonymousLimit: 1 << 30, NoSecondary: true})
 	defer w.Close()
 	c := client(w)
 	repos, projects := w.Repos(), w.Projects()

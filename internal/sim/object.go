@@ -44,13 +44,18 @@ func (b *object) array(n int, element func(i int)) {
 	b.buf = append(b.buf, ']')
 }
 
+func (b *object) null() {
+	b.comma()
+	b.buf = append(b.buf, "null"...)
+}
+
 func (b *object) value(v any) {
 	switch v := v.(type) {
 	case string:
 		b.str(v)
 	case *string:
 		if v == nil {
-			b.buf = append(b.buf, "null"...)
+			b.null()
 			return
 		}
 		b.str(*v)

@@ -49,6 +49,10 @@ type Project struct {
 	Unlisted bool // left out of what World.Catalogue derives
 
 	gen         *projectHistory // a generated project's own releases; nil for a declared one
+	life        *projectLife    // what else happens to it; nil for a declared one
+	pulled      pulled          // of what at returns, as the two below
+	changed     time.Time       // when it last did so that the serial grew
+	until       time.Time       // when it may next change
 	timeless    bool            // its releases are visible whatever the clock says
 	lastSerial  int64           // Serial as of the end of the last Edit
 	serialFrom  time.Time       // Serial covers the changes until then
@@ -62,8 +66,10 @@ type Release struct {
 	YankedReason   string
 	RequiresPython *string // nil means the project's
 	Files          []File  // may be empty
+	Quarantined    bool    // in neither API, as if it had never been made
 
-	key versionKey // set by Project.visible
+	key     versionKey // set by Project.contents
+	changed time.Time  // of a generated one: when it was made, or yanked
 }
 
 // A File is one distribution file.
@@ -84,45 +90,64 @@ func (r *Release) uploaded() (t time.Time) {
 	return t
 }
 
-// visible returns the releases so far, in version order, and when that may next
-// change.
-func (p *Project) visible(now time.Time) (list []Release, until time.Time) {
-	until = never
+// contents are the releases so far, in version order, those that are quarantined too.
+type contents struct {
+	releases []Release
+	until    time.Time // when that may next change
+	changed  time.Time // when it last did; zero if it did not since the project was added
+}
+
+func (p *Project) contents(now time.Time) contents {
+	c := contents{until: never}
 	var own []Release
 	if p.gen != nil {
-		own, until = p.gen.releases(p, now)
+		own, c.until = p.gen.releases(p, now)
 	}
 	for _, r := range own {
+		c.changed = later(c.changed, r.changed)
 		if !slices.ContainsFunc(p.Releases, func(d Release) bool { return d.Version == r.Version }) {
-			list = append(list, r)
+			c.releases = append(c.releases, r)
 		}
 	}
 	for _, r := range p.Releases {
-		if at := r.uploaded(); at.After(now) && !p.timeless {
-			until = earlier(until, at)
+		at := r.uploaded()
+		if at.After(now) && !p.timeless {
+			c.until = earlier(c.until, at)
 			continue
 		}
-		list = append(list, r)
+		c.changed = later(c.changed, at)
+		c.releases = append(c.releases, r)
 	}
-	for i := range list {
-		list[i].key = parseVersion(list[i].Version)
+	for i := range c.releases {
+		c.releases[i].key = parseVersion(c.releases[i].Version)
 	}
-	slices.SortStableFunc(list, func(a, b Release) int { return a.key.compare(b.key) })
-	return list, until
+	slices.SortStableFunc(c.releases, func(a, b Release) int { return a.key.compare(b.key) })
+	return c
 }
 
-// serial is the project's serial as of its newest release.
-func (p *Project) serial(releases []Release) int64 {
+// visible returns the releases so far that the APIs list, in version order, and when that
+// may next change.
+func (p *Project) visible(now time.Time) (list []Release, until time.Time) {
+	c := p.contents(now)
+	hidden := func(r Release) bool { return r.Quarantined || p.pulled == allReleases }
+	if p.pulled == newestRelease && len(c.releases) > 0 {
+		c.releases[len(c.releases)-1].Quarantined = true
+	}
+	return slices.DeleteFunc(c.releases, hidden), c.until
+}
+
+// serial is the project's serial: it grows with every change but that of being archived.
+func (p *Project) serial(now time.Time) int64 {
 	if p.timeless {
 		return p.Serial
 	}
-	last := p.serialFrom
-	for i := range releases {
-		if at := releases[i].uploaded(); at.After(last) {
-			last = at
-		}
+	var changed time.Time
+	if p.gen != nil && len(p.Releases) == 0 {
+		changed = p.gen.changed(now)
+	} else {
+		changed = p.contents(now).changed
 	}
-	return p.Serial + secondsBetween(p.serialFrom, last)
+	return p.Serial + secondsBetween(p.serialFrom, later(changed, p.changed))
 }
 
 // noteEdit moves the serial past all of its former values if the project was changed.

@@ -12,6 +12,7 @@ type projectHistory struct {
 	first   time.Time
 	count   int     // releases before the anchor
 	rate    float64 // releases a day, from the anchor on
+	yanks   float64 // share of those that are yanked later
 	style   versionStyle
 	yanked  bool // every release is
 	noFiles bool // the newest release before the anchor has no files
@@ -66,20 +67,66 @@ func (g *projectHistory) releases(p *Project, now time.Time) (list []Release, un
 	if g.rate == 0 {
 		return list, never
 	}
-	for start := g.anchor; ; start = start.Add(day) {
-		if start.After(now) {
-			return list, start
+	until = midnight(now).Add(day)
+	for unixDay := g.anchor.Unix() / 86400; unixDay <= now.Unix()/86400; unixDay++ {
+		at, yanked, ok := g.releaseOn(unixDay)
+		switch {
+		case !ok:
+			continue
+		case at.After(now):
+			return list, earlier(until, at)
 		}
-		d := roll(g.seed, 2, uint64(start.Unix()))
-		if !d.chance(g.rate) {
+		r := g.release(p, len(list), at)
+		r.Yanked, r.changed = g.yanked, at
+		if !yanked.After(now) {
+			r.Yanked, r.changed = true, yanked
+			r.YankedReason = "released by mistake"
+		} else {
+			until = earlier(until, yanked)
+		}
+		list = append(list, r)
+	}
+	return list, until
+}
+
+// longestYank is how long after a release it may be yanked.
+const longestYank = 10 * day
+
+// releaseOn returns when a release is made on a day (Unix seconds / 86400), and when it is
+// yanked: never, mostly.
+func (g *projectHistory) releaseOn(unixDay int64) (at, yanked time.Time, ok bool) {
+	d := roll(g.seed, 2, uint64(unixDay))
+	if !d.chance(g.rate) {
+		return at, yanked, false
+	}
+	at, yanked = time.Unix(unixDay*86400+int64(d.within(1, 80_000)), 0).UTC(), never
+	if d.chance(g.yanks) {
+		yanked = at.Add(min(time.Minute+time.Duration(d.exp(2)*float64(day)), longestYank)).Truncate(time.Second)
+	}
+	return at, yanked, true
+}
+
+// changed is when the newest release was made, or the last one yanked, since the anchor; zero
+// if none was.
+func (g *projectHistory) changed(now time.Time) (last time.Time) {
+	if g.rate == 0 {
+		return last
+	}
+	first := g.anchor.Unix() / 86400
+	for unixDay := now.Unix() / 86400; unixDay >= first; unixDay-- {
+		if !last.IsZero() && last.Unix()-(unixDay+1)*86400 > int64(longestYank/time.Second) {
+			break
+		}
+		at, yanked, ok := g.releaseOn(unixDay)
+		if !ok || at.After(now) {
 			continue
 		}
-		at := start.Add(time.Duration(d.within(1, 80_000)) * time.Second)
-		if at.After(now) {
-			return list, at
+		last = later(last, at)
+		if !yanked.After(now) {
+			last = later(last, yanked)
 		}
-		list = append(list, g.release(p, len(list), at))
 	}
+	return last
 }
 
 func (g *projectHistory) release(p *Project, i int, at time.Time) Release {

@@ -21,7 +21,7 @@ func (x *exchange) projectJSON() {
 	if !x.pypi(x.req.PathValue("name")) {
 		return
 	}
-	x.pypiPage(cacheKey{object: x.project, endpoint: ProjectJSON, gzip: x.gzip()}, "application/json", cachePyPI)
+	x.pypiPage(cacheKey{project: x.project, endpoint: ProjectJSON, gzip: x.gzip()}, "application/json", cachePyPI)
 }
 
 // withoutSlash redirects /pypi/{name}/json/ to its proper form.
@@ -43,7 +43,7 @@ func (x *exchange) simpleProject() {
 		}
 		return
 	}
-	k := cacheKey{object: x.project, endpoint: Simple, gzip: x.gzip(), html: !strings.Contains(x.req.Header.Get("Accept"), simpleType)}
+	k := cacheKey{project: x.project, endpoint: Simple, gzip: x.gzip(), html: !strings.Contains(x.req.Header.Get("Accept"), simpleType)}
 	x.pypiPage(k, simpleContentType(k), cacheIndex)
 }
 
@@ -84,7 +84,9 @@ func (x *exchange) pypi(name string) bool {
 	}
 	if name != "" {
 		x.w.mu.RLock()
-		x.project = x.w.projByName[Normalize(name)]
+		if x.w.project(Normalize(name)) != nil {
+			x.project = Normalize(name)
+		}
 		x.w.mu.RUnlock()
 	}
 	x.direct = x.req.URL.Query().Has(movedMark)
@@ -115,16 +117,19 @@ func (x *exchange) gzip() bool {
 
 // pypiPage answers 200, 304 or 404. Gzip and identity have different tags.
 func (x *exchange) pypiPage(k cacheKey, contentType string, cacheControl []string) {
-	if x.project == nil && k.endpoint != Index {
+	if x.project == "" && k.endpoint != Index {
 		x.pypiNotFoundPage(k)
 		return
 	}
-	now := x.w.Now()
+	now := x.now()
+	if age := x.w.opt.IndexAge; k.endpoint == Index && age > 0 {
+		now = now.Truncate(age)
+	}
 	r := x.w.render(k, now, func() *rendered {
 		if k.endpoint == Index {
 			return x.w.renderIndex(k, now)
 		}
-		return x.project.render(k, now)
+		return x.w.renderProject(k, now)
 	})
 	h := x.rw.Header()
 	h["X-Pypi-Last-Serial"] = []string{strconv.FormatInt(r.serial, 10)}

@@ -1,11 +1,16 @@
 package sim
 
 import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
 	"crypto/md5"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"html"
+	"io"
+	"iter"
 	"net/http"
 	"slices"
 	"strings"
@@ -96,10 +101,18 @@ type digests struct {
 	SHA256  string `json:"sha256"`
 }
 
-// render writes the page that k names.
-func (p *Project) render(k cacheKey, now time.Time) *rendered {
+// renderProject writes the page that k names.
+func (w *World) renderProject(k cacheKey, now time.Time) *rendered {
+	p := w.project(k.project)
+	if p == nil { // it was removed just now
+		return &rendered{instant: instant{until: now}, status: http.StatusNotFound}
+	}
+	p = p.at(now)
 	releases, until := p.visible(now)
-	out := &rendered{status: http.StatusOK, until: until, serial: p.serial(releases)}
+	out := &rendered{instant: instant{until: until}, status: http.StatusOK, serial: p.serial(now)}
+	if !p.until.IsZero() {
+		out.until = earlier(until, p.until)
+	}
 	switch {
 	case k.endpoint == Simple && p.Status == Deleted, k.endpoint == ProjectJSON && p.gone(releases):
 		out.status = http.StatusNotFound
@@ -232,32 +245,86 @@ func (p *Project) simple(releases []Release, serial int64, asHTML bool) []byte {
 // renderIndex is the list of all projects in the simple index. It is called with the
 // read lock held.
 func (w *World) renderIndex(k cacheKey, now time.Time) *rendered {
-	type entry struct {
-		Serial     int64  `json:"_last-serial"`
-		Name       string `json:"name"`
-		normalized string
+	out := &rendered{instant: instant{until: never}, status: http.StatusOK, packed: k.gzip}
+	if w.generated.len() > 0 {
+		out.until = now.Add(time.Second) // something always happens
 	}
-	out := &rendered{status: http.StatusOK, until: never}
-	list := make([]entry, 0, len(w.projects))
-	for _, p := range w.projects {
-		releases, until := p.visible(now)
-		out.until = earlier(out.until, until)
-		if p.Status != Quarantined && p.Status != Deleted {
-			list = append(list, entry{p.serial(releases), p.Name, Normalize(p.Name)})
-			out.serial = max(out.serial, list[len(list)-1].Serial)
-		}
+	var body bytes.Buffer
+	to := io.Writer(&body)
+	if k.gzip { // at once, as a million names take 40 MB
+		z := gzipWriters.Get().(*gzip.Writer)
+		defer gzipWriters.Put(z)
+		z.Reset(&body)
+		to = z
 	}
-	slices.SortFunc(list, func(a, b entry) int { return strings.Compare(a.normalized, b.normalized) })
+	buffered := bufio.NewWriter(to)
 	if k.html {
-		var b strings.Builder
-		b.WriteString("<!DOCTYPE html>\n<html>\n  <head>\n    <meta name=\"pypi:repository-version\" content=\"1.4\">\n    <title>Simple index</title>\n  </head>\n  <body>\n")
-		for _, e := range list {
-			fmt.Fprintf(&b, "    <a href=\"/simple/%s/\">%s</a>\n", e.normalized, html.EscapeString(e.Name))
-		}
-		b.WriteString("  </body>\n</html>")
-		out.body = []byte(b.String())
-		return out
+		w.indexHTML(buffered, now, out)
+	} else {
+		w.indexJSON(buffered, now, out)
 	}
-	out.body = marshal(map[string]any{"meta": map[string]any{"_last-serial": out.serial, "api-version": "1.4"}, "projects": list})
+	_ = buffered.Flush() // into memory, as below
+	if z, ok := to.(*gzip.Writer); ok {
+		_ = z.Close()
+	}
+	out.body = body.Bytes()
 	return out
+}
+
+func (w *World) indexJSON(to *bufio.Writer, now time.Time, out *rendered) {
+	_, _ = to.WriteString(`{"projects":[`)
+	first := true
+	for p := range w.listed(now, out) {
+		var b object
+		b.open()
+		serial := p.serial(now)
+		b.add("_last-serial", serial, "name", p.Name)
+		b.close()
+		if !first {
+			_ = to.WriteByte(',')
+		}
+		first = false
+		_, _ = to.Write(b.buf)
+		out.serial = max(out.serial, serial)
+	}
+	fmt.Fprintf(to, `],"meta":{"_last-serial":%d,"api-version":"1.4"}}`, out.serial)
+}
+
+func (w *World) indexHTML(to *bufio.Writer, now time.Time, out *rendered) {
+	_, _ = to.WriteString("<!DOCTYPE html>\n<html>\n  <head>\n    <meta name=\"pypi:repository-version\" content=\"1.4\">\n    <title>Simple index</title>\n  </head>\n  <body>\n")
+	for p := range w.listed(now, out) {
+		fmt.Fprintf(to, "    <a href=\"/simple/%s/\">%s</a>\n", Normalize(p.Name), html.EscapeString(p.Name))
+		out.serial = max(out.serial, p.serial(now))
+	}
+	_, _ = to.WriteString("  </body>\n</html>")
+}
+
+// listed yields the projects that the index lists, and notes in out until when it is right.
+func (w *World) listed(now time.Time, out *rendered) iter.Seq[*Project] {
+	return func(yield func(*Project) bool) {
+		visit := func(p *Project) bool {
+			if p == nil {
+				return true
+			}
+			c := p.at(now)
+			if c.gen == nil {
+				out.until = earlier(out.until, c.contents(now).until)
+			}
+			return c.Status == Quarantined || c.Status == Deleted || yield(c)
+		}
+		for i := range w.generated.len() {
+			p, held := w.generated.projects[i]
+			if !held {
+				p = w.generated.listed(i)
+			}
+			if !visit(p) {
+				return
+			}
+		}
+		for _, p := range w.projects {
+			if !visit(p) {
+				return
+			}
+		}
+	}
 }

@@ -1,11 +1,10 @@
 package sim
 
 import (
-	"encoding/base64"
+	"crypto/sha256"
 	"fmt"
 	"hash/fnv"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 )
@@ -27,9 +26,13 @@ type Repo struct {
 	Organization  bool   // the owner is one
 	Created       time.Time
 
-	// Commits are those of the default branch, in any order. A generated repository
-	// also has commits of its own. A repository without commits is empty.
+	// Commits in any order: the one that was pushed last is the head of the default branch.
+	// A generated repository also has commits of its own. A repository without commits is
+	// empty. See also World.Push, World.Merge, World.ForcePush and World.ResetHead.
 	Commits []Commit
+	// Head is the OID of the head of the default branch; "" means the commit that was pushed
+	// last.
+	Head string
 	// Extra adds contributors, or contributions, to those of the commits' authors.
 	Extra []Contributor
 
@@ -41,16 +44,30 @@ type Repo struct {
 
 	Unlisted bool // left out of what World.Catalogue derives
 
-	gen         *repoHistory // a generated repository's own events; nil for a declared one
+	gen         *repoHistory // a generated repository's pushes; nil for a declared or an empty one
+	life        *life        // what else happens to a generated one; nil for a declared one
+	until       time.Time    // of what at returns: when it may next be another
 	timeless    bool         // its commits are visible whatever the clock says
 	catalogueID int
 }
 
-// A Commit is one on the default branch.
+// A Commit is one of the default branch, or was until a forced push.
 type Commit struct {
-	At     time.Time // author and committer date
-	Author string    // login; "" if GitHub does not know the author's e-mail address
-	Merge  bool
+	At       time.Time // committer date
+	Authored time.Time // author date; zero means At
+	Pushed   time.Time // when it comes to the repository; zero means At
+	Author   string    // login; "" if GitHub does not know the author's e-mail address
+	Merge    bool      // of the head and the commit before that, unless Parents says otherwise
+
+	OID     string   // 40 hex digits; "" means a hash of the other fields
+	Parents []string // OIDs of at most two commits that come before; nil means the head
+}
+
+func (c Commit) pushed() time.Time {
+	if c.Pushed.IsZero() {
+		return c.At
+	}
+	return c.Pushed
 }
 
 // A Contributor has authored commits.
@@ -61,7 +78,7 @@ type Contributor struct {
 
 func (r *Repo) fill(anchor time.Time) {
 	if r.NodeID == "" {
-		r.NodeID = nodeID("10:Repository", r.ID)
+		r.NodeID = legacyID(nodeRepository, r.ID, "")
 	}
 	if r.DefaultBranch == "" {
 		r.DefaultBranch = "main"
@@ -91,30 +108,94 @@ func (r *Repo) Name() string {
 // URL is the repository's page.
 func (r *Repo) URL() string { return "https://github.com/" + r.FullName }
 
-// history is the default branch at one moment.
-type history struct {
-	commits []Commit  // newest first
-	until   time.Time // when it may next change
-}
-
-func (r *Repo) history(now time.Time) history {
-	h := history{until: never}
+// graph is the repository's commits as of now.
+func (r *Repo) graph(now time.Time) *graph {
+	b := newBuilder(r.gen)
 	if r.gen != nil {
-		h = r.gen.history(now)
+		b.until = r.gen.nextPush(now)
 	}
-	if len(r.Commits) == 0 {
-		return h
+	commits := slices.Clone(r.Commits)
+	slices.SortStableFunc(commits, func(a, b Commit) int { return a.pushed().Compare(b.pushed()) })
+	for _, c := range commits {
+		if c.pushed().After(now) && !r.timeless {
+			b.until = earlier(b.until, c.pushed())
+			break
+		}
+		b.advance(c.pushed())
+		b.declared(r, c)
 	}
-	for _, c := range r.Commits {
-		if c.At.After(now) && !r.timeless {
-			h.until = earlier(h.until, c.At)
-		} else {
-			h.commits = append(h.commits, c)
+	b.advance(now)
+	if o, ok := parseOID(r.Head); ok {
+		if i := b.find(o); i != none {
+			b.head = i
 		}
 	}
-	slices.SortStableFunc(h.commits, func(a, b Commit) int { return b.At.Compare(a.At) })
-	return h
+	return b.graph
 }
+
+// declared adds a declared commit, which becomes the head.
+func (b *builder) declared(r *Repo, c Commit) {
+	n := node{committed: c.At.Unix(), authored: c.At.Unix(), parents: [2]int32{b.head, none}, author: b.author(c.Author)}
+	if !c.Authored.IsZero() {
+		n.authored = c.Authored.Unix()
+	}
+	if c.Merge && b.head != none {
+		n.parents[1] = b.nodes[b.head].parents[0]
+	}
+	if c.Parents != nil {
+		n.parents = [2]int32{none, none}
+		for i, parent := range c.Parents[:min(len(c.Parents), len(n.parents))] {
+			if o, ok := parseOID(parent); ok {
+				n.parents[i] = b.find(o)
+			}
+		}
+	}
+	var ok bool
+	if n.oid, ok = parseOID(c.OID); !ok {
+		hash := sha256.New()
+		fmt.Fprintln(hash, r.ID, n.committed, n.authored, c.Author)
+		for _, p := range n.parents {
+			if p != none {
+				hash.Write(b.nodes[p].oid[:])
+			}
+		}
+		copy(n.oid[:], hash.Sum(nil))
+	}
+	b.head = b.add(n)
+	b.heads = append(b.heads, b.head)
+}
+
+// tip is the newest commit: its hash, and its commit date as Unix seconds. ok is false in an
+// empty repository.
+func (w *World) tip(r *Repo, now time.Time) (o oid, committed int64, ok bool) {
+	if r.pristine() {
+		o, committed = r.gen.tip(now)
+		return o, committed, true
+	}
+	g := w.graph(r, now)
+	if g.head == none {
+		return o, 0, false
+	}
+	return g.nodes[g.head].oid, g.nodes[g.head].committed, true
+}
+
+// pushed is when the default branch was pushed to, or the repository created, and until when
+// that stays so.
+func (w *World) pushed(r *Repo, now time.Time) (at, until time.Time) {
+	_, committed, ok := w.tip(r, now)
+	if r.pristine() {
+		until = r.gen.nextPush(now)
+	} else {
+		until = w.graph(r, now).until
+	}
+	if !ok {
+		return r.Created, until
+	}
+	return time.Unix(committed, 0), until
+}
+
+// pristine reports whether a repository has its generated commits alone.
+func (r *Repo) pristine() bool { return r.gen != nil && len(r.Commits) == 0 && r.Head == "" }
 
 func earlier(a, b time.Time) time.Time {
 	if b.Before(a) {
@@ -123,81 +204,8 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// head names the newest commit: it changes with every push.
-func (h history) head() string {
-	if len(h.commits) == 0 {
-		return ""
-	}
-	return fmt.Sprint(len(h.commits), h.commits[0].At.UnixNano())
-}
-
-// maxContributors is how many authors GitHub links to logins; the others count as
-// anonymous.
-const maxContributors = 500
-
-// contributors returns the authors in descending order of their numbers of commits;
-// those with the same number are in the order of their first commits.
-func (r *Repo) contributors(h history) []Contributor {
-	at := map[string]int{}
-	var list []Contributor
-	add := func(login string, n int) {
-		if login == "" || n <= 0 {
-			return
-		}
-		i, ok := at[login]
-		if !ok {
-			i = len(list)
-			at[login] = i
-			list = append(list, Contributor{Login: login})
-		}
-		list[i].Contributions += n
-	}
-	for _, c := range slices.Backward(h.commits) {
-		add(c.Author, 1)
-	}
-	for _, c := range r.Extra {
-		add(c.Login, c.Contributions)
-	}
-	sort.SliceStable(list, func(i, j int) bool { return list[i].Contributions > list[j].Contributions })
-	return list[:min(len(list), maxContributors)]
-}
-
-// weeks counts the commits that are not merges in the 52 periods of seven days before
-// today's UTC midnight, oldest first: those of all authors, and the owner's.
-func (r *Repo) weeks(h history, now time.Time) (all, owner [52]int) {
-	end := midnight(now)
-	for _, c := range h.commits {
-		age := end.Sub(c.At)
-		if age > 52*7*day {
-			break
-		}
-		if age <= 0 || c.Merge {
-			continue // made today, after midnight: in no bucket yet
-		}
-		i := 51 - int((age-1)/(7*day))
-		all[i]++
-		if strings.EqualFold(c.Author, r.Owner()) {
-			owner[i]++
-		}
-	}
-	return all, owner
-}
-
-// stars is the number at a time: that of a generated repository drifts a little every
-// day.
-func (r *Repo) stars(now time.Time) int {
-	if r.gen == nil {
-		return r.Stars
-	}
-	return max(r.Stars+r.gen.drift(now), 0)
-}
-
 func userID(login string) int64 {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(strings.ToLower(login)))
 	return int64(h.Sum32()%90_000_000) + 1000
-}
-
-func nodeID(kind string, id int64) string {
-	return base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "0%s%d", kind, id))
 }

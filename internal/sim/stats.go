@@ -10,19 +10,22 @@ import (
 
 // Stats counts the requests to a world since it was made, or since ResetStats.
 type Stats struct {
-	Now            time.Time        `json:"now"` // the world's time
-	Requests       int64            `json:"requests"`
-	GitHub         ServiceStats     `json:"github"`
-	PyPI           ServiceStats     `json:"pypi"`
-	Violations     int64            `json:"violations"`
-	ViolationKinds map[string]int64 `json:"violation_kinds"`
-	LastViolations []Violation      `json:"last_violations"` // at most 20, oldest first
+	Now            time.Time         `json:"now"` // the world's time
+	Requests       int64             `json:"requests"`
+	GitHub         ServiceStats      `json:"github"`
+	PyPI           ServiceStats      `json:"pypi"`
+	Violations     int64             `json:"violations"`
+	ViolationKinds map[string]int64  `json:"violation_kinds"`
+	LastViolations []Violation       `json:"last_violations"` // at most 20, oldest first
+	Credentials    []CredentialStats `json:"credentials"`     // of GitHub, in the order of their ids
 }
 
 // ServiceStats is the part of one service.
 type ServiceStats struct {
 	Requests     int64            `json:"requests"`
-	Charged      int64            `json:"charged"`     // charged to a primary budget; on PyPI, all but 304
+	Charged      int64            `json:"charged"`     // REST requests charged to a primary budget, at what they cost; on PyPI, all but 304
+	Free         int64            `json:"free"`        // those that were not
+	Points       int64            `json:"points"`      // of GraphQL
 	OverBudget   int64            `json:"over_budget"` // refused because a primary budget was used up
 	PeakInFlight int64            `json:"peak_in_flight"`
 	ByStatus     map[string]int64 `json:"by_status"` // "0" is an answer that was aborted before its status
@@ -40,7 +43,9 @@ type Violation struct {
 const (
 	BadUserAgent     = "user-agent"  // a User-Agent without program, version and contact, to PyPI
 	OverBudget       = "over-budget" // a request after 100 others that came when the budget was used up
-	TooManyInFlight  = "in-flight"   // more than 100 requests at a time, to GitHub
+	TooManyInFlight  = "in-flight"   // more than 100 requests at a time, to GitHub, with one credential
+	TooManyPoints    = "points"      // more than 900 requests to the REST API, or 2,000 to the GraphQL API, within a minute
+	TooMuchCPU       = "cpu"         // requests that took GitHub more than 90 seconds within a minute, or 60 of GraphQL
 	LeakedCredential = "credential"  // sent to PyPI, or after a redirect to another host
 )
 
@@ -56,9 +61,9 @@ type counters struct {
 }
 
 type serviceCounters struct {
-	requests, charged, over, peak atomic.Int64
-	status                        [600]atomic.Int64
-	endpoints                     [len(endpointNames)]atomic.Int64
+	requests, charged, free, points, over, peak atomic.Int64
+	status                                      [600]atomic.Int64
+	endpoints                                   [len(endpointNames)]atomic.Int64
 }
 
 // inFlight outlives ResetStats.
@@ -80,9 +85,6 @@ func (w *World) begin(s service, e Endpoint, req *http.Request) (c *counters, do
 		if n <= peak || x.peak.CompareAndSwap(peak, n) {
 			break
 		}
-	}
-	if s == gitHub && n > maxInFlight {
-		w.violation(c, TooManyInFlight, req)
 	}
 	count, ok := c.paths.Load(req.URL.Path)
 	if !ok && c.pathsLen.Load() < maxPaths {
@@ -119,6 +121,7 @@ func (w *World) Stats() Stats {
 	c := w.counters.Load()
 	s := Stats{Now: w.Now(), GitHub: c.services[gitHub].stats(), PyPI: c.services[pyPI].stats(), ViolationKinds: map[string]int64{}, LastViolations: []Violation{}}
 	s.Requests = s.GitHub.Requests + s.PyPI.Requests
+	s.Credentials = w.limits.stats()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for kind, n := range c.kinds {
@@ -131,7 +134,7 @@ func (w *World) Stats() Stats {
 
 func (x *serviceCounters) stats() ServiceStats {
 	s := ServiceStats{
-		Requests: x.requests.Load(), Charged: x.charged.Load(), OverBudget: x.over.Load(), PeakInFlight: x.peak.Load(),
+		Requests: x.requests.Load(), Charged: x.charged.Load(), Free: x.free.Load(), Points: x.points.Load(), OverBudget: x.over.Load(), PeakInFlight: x.peak.Load(),
 		ByStatus: map[string]int64{}, ByEndpoint: map[string]int64{},
 	}
 	for code := range x.status {
@@ -158,4 +161,7 @@ func (w *World) PathCounts() map[string]int64 {
 }
 
 // ResetStats sets all counts to zero.
-func (w *World) ResetStats() { w.counters.Store(newCounters()) }
+func (w *World) ResetStats() {
+	w.counters.Store(newCounters())
+	w.limits.resetStats()
+}

@@ -24,7 +24,14 @@ func (x *exchange) faulted() bool {
 		return false
 	}
 	if d, ok := f.delay(); ok {
+		if x.endpoint == GraphQL {
+			x.slow, d = d, min(d, queryLimit)
+		}
 		x.wait(d)
+		return false
+	}
+	if d, ok := f.lag(); ok {
+		x.lag = d
 		return false
 	}
 	for _, t := range table {
@@ -120,7 +127,7 @@ func (x *exchange) primaryFault() bool {
 		return message(http.StatusForbidden, "Forbidden")(x)
 	}
 	if x.charge(false) {
-		r, _ := x.w.budgets.charge(x.budget, x.w.opt.Now(), true)
+		r, _ := x.w.spend(x.account, x.resource, 0)
 		x.sendPrimaryLimit(r)
 	}
 	return true
@@ -143,7 +150,7 @@ func secondary(code int, retryAfter string) func(*exchange) bool {
 			x.sendPage(code)
 			return true
 		}
-		x.gitHubError(code, "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.", secondaryDocs, nil)
+		x.gitHubError(code, secondaryMessage, secondaryDocs, nil)
 		return true
 	}
 }
@@ -153,6 +160,12 @@ func blockedFor(reason string) func(*exchange) bool {
 		x.blocked(reason)
 		return true
 	}
+}
+
+// halve has GraphQL leave out every second repository. It does nothing to REST.
+func (x *exchange) halve() bool {
+	x.partial = true
+	return false
 }
 
 func retryLater(x *exchange) bool {
@@ -166,6 +179,7 @@ func (x *exchange) wrongTypes() bool {
 		Contributors:  `{"login":"not a list"}`,
 		CommitList:    `{"sha":"not a list"}`,
 		Participation: `{"all":"none","owner":{}}`,
+		GraphQL:       `{"data":{"nodes":{"id":7},"repository":"none","rateLimit":[]},"errors":{}}`,
 		ProjectJSON:   `{"info":[],"releases":7,"urls":"none","last_serial":"x"}`,
 	}[x.endpoint]
 	if body == "" {

@@ -26,6 +26,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/vektah/gqlparser/v2/ast"
 )
 
 // Options configures a world. The zero value is useful.
@@ -34,33 +36,50 @@ type Options struct {
 	Latency        time.Duration    // added to every answer of the two services
 	Limit          int              // GitHub's primary limit, in requests per hour and credential; 0 means 5000
 	AnonymousLimit int              // the same for requests without a credential, per address; 0 means 60
+	PointLimit     int              // GitHub's primary limit of GraphQL points; 0 means 5000
 	Token          string           // if set, GitHub answers 401 to any other credential
+	NoSecondary    bool             // GitHub's limits per minute and of requests in flight are not enforced
+	NoLimits       bool             // no limit at all, and no header that tells of one: as GitHub Enterprise Server is by default
+	NoRetryAfter   bool             // a secondary limit does not say when to come back
+	TooManyStatus  int              // of a secondary limit; 0 means 403
+	Costs          map[Endpoint]int // requests that one to a dearer endpoint of GitHub's costs; others cost one
+	Speed          float64          // how many times faster than the clients' clock the world's time and the hours and minutes of limits pass; 0 means 1
+	IndexAge       time.Duration    // PyPI's index is made anew so often; 0 means for each request
+	TakeTime       bool             // answers of GraphQL take as long as they are assumed to take GitHub
 	NoPending      bool             // participation is never "being computed" (202)
+	Rates          Rates            // of what happens in a generated world
+	Counting       Counting         // how participation counts commits
 }
 
 // A World is a simulated GitHub and PyPI. It is safe for concurrent use. To be used
 // in a testing/synctest bubble, it must be created there.
 type World struct {
 	opt       Options
+	start     time.Time     // when the world was made
 	anchor    time.Time     // UTC midnight of the day the world was made; generated histories are relative to it
 	offset    atomic.Int64  // how far Advance moved the clock, ns
 	edition   atomic.Uint64 // counts the changes of what is declared; older renderings are stale
 	ctx       context.Context
 	cancel    context.CancelFunc
 	handler   http.Handler
-	cache     cache
-	budgets   budgets
+	cache     generations[cacheKey, *rendered] // by bytes
+	graphs    generations[int64, datedGraph]   // by commits
+	limits    limits
 	pending   pending
 	faults    faults
+	documents generations[string, *ast.QueryDocument] // by bytes
 	counters  atomic.Pointer[counters]
 	inFlight  inFlight
 	requestID atomic.Uint64
 	memory    memory
 
-	mu         sync.RWMutex // guards all below, and the fields of every Repo and Project
-	repos      []*Repo
+	mu         sync.RWMutex     // guards all below, and the fields of every Repo and Project
+	generated  *generation      // nil in a declared world
+	repos      []*Repo          // the declared ones, as in the maps below
 	repoByName map[string]*Repo // by lower-case full name, present and former
 	repoByID   map[int64]*Repo
+	repoByNode map[string]*Repo // by the id that GraphQL and REST call node_id
+	batch      batch
 	projects   []*Project
 	projByName map[string]*Project // by normalised name
 	watched    map[*Project]uint64 // projects that a caller may edit -> fingerprint of their content
@@ -79,24 +98,40 @@ func New(o Options) *World {
 	if o.AnonymousLimit <= 0 {
 		o.AnonymousLimit = 60
 	}
+	if o.PointLimit <= 0 {
+		o.PointLimit = 5000
+	}
+	if o.Rates == (Rates{}) {
+		o.Rates = DefaultRates()
+	}
+	if o.Speed <= 0 {
+		o.Speed = 1
+	}
 	w := &World{
 		opt:        o,
+		start:      o.Now(),
 		anchor:     midnight(o.Now()),
 		repoByName: map[string]*Repo{},
 		repoByID:   map[int64]*Repo{},
+		repoByNode: map[string]*Repo{},
 		projByName: map[string]*Project{},
 		watched:    map[*Project]uint64{},
 		nextID:     1,
 	}
+	w.cache.max, w.graphs.max, w.documents.max = 64<<20, 1<<18, 1<<20
 	w.ctx, w.cancel = context.WithCancel(context.Background())
 	w.counters.Store(newCounters())
 	w.handler = w.routes()
 	return w
 }
 
-// Now is the world's time: the clock of Options plus every Advance.
+// Now is the world's time: the clock of Options, at the speed of Options, plus every Advance.
 func (w *World) Now() time.Time {
-	return w.opt.Now().Add(time.Duration(w.offset.Load())).UTC()
+	now := w.opt.Now()
+	if w.opt.Speed != 1 {
+		now = w.start.Add(time.Duration(float64(now.Sub(w.start)) * w.opt.Speed))
+	}
+	return now.Add(time.Duration(w.offset.Load())).UTC()
 }
 
 // maxAdvance bounds how far Advance moves a world in all, so that a generated

@@ -100,7 +100,7 @@ const (
 func TestSystemCallsFail(t *testing.T) {
 	t.Parallel()
 	need(t, false, "strace")
-	s := newSite(t, sim.Options{Limit: 1 << 30, NoPending: true})
+	s := newSite(t, sim.Options{Limit: 1 << 30, NoSecondary: true, NoPending: true})
 	var troubles []trouble
 	for _, x := range []struct{ call, errno, says string }{
 		{"fdatasync", "EIO", ioError}, {"pwrite64", "ENOSPC", noSpace}, {"pwrite64", "EIO", ioError}, {"fdatasync", "ENOSPC", noSpace},
@@ -117,7 +117,7 @@ func TestSystemCallsFail(t *testing.T) {
 func TestDiskFull(t *testing.T) {
 	t.Parallel()
 	need(t, true, "mount", "umount")
-	s := newSite(t, sim.Options{Limit: 1 << 30, NoPending: true})
+	s := newSite(t, sim.Options{Limit: 1 << 30, NoSecondary: true, NoPending: true})
 	disk := s.mount(t, "disk", "-t", "tmpfs", "-o", "size=16m", "tmpfs")
 	s.database = filepath.Join(disk, "pkgmetad.db")
 	s.writeConfig(t)

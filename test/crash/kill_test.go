@@ -22,7 +22,7 @@ func (s *site) week() { s.world.Advance(time.Duration(rand.Int64N(int64(14 * 24 
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	kills := number(t, "PKGMETAD_KILLS", 32)
-	s, r := newSite(t, sim.Options{Limit: 1 << 30, NoPending: true}), newReader()
+	s, r := newSite(t, sim.Options{Limit: 1 << 30, NoSecondary: true, NoPending: true}), newReader()
 	_, err := exec.LookPath("strace")
 	traced := err == nil
 	var starting, atWrites, atSyncs, refreshes int

@@ -18,7 +18,7 @@ func TestPowerCut(t *testing.T) {
 	t.Parallel()
 	need(t, true, "mkfs.ext4", "mount", "umount", "cp")
 	cuts := number(t, "PKGMETAD_CUTS", 4)
-	s, r := newSite(t, sim.Options{Limit: 1 << 30, NoPending: true}), newReader()
+	s, r := newSite(t, sim.Options{Limit: 1 << 30, NoSecondary: true, NoPending: true}), newReader()
 	image := filepath.Join(s.folder, "disk.img")
 	for _, command := range [][]string{{"truncate", "-s", "64M", image}, {"mkfs.ext4", "-q", "-F", image}} {
 		_, err := run(command[0], command[1:]...)

@@ -37,7 +37,7 @@ func TestSoak(t *testing.T) {
 			t.Fatalf("PKGMETAD_SOAK: %v", err)
 		}
 	}
-	s := &soak{site: newSite(t, sim.Options{}), reader: newReader(), length: length, began: time.Now(), done: map[string]int{}}
+	s := &soak{site: newSite(t, sim.Options{NoSecondary: true}), reader: newReader(), length: length, began: time.Now(), done: map[string]int{}}
 	_, err := exec.LookPath("strace")
 	s.traced = err == nil
 	s.start(t)

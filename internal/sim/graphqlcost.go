@@ -1,0 +1,107 @@
+package sim
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+// GitHub's limits of one query.
+const (
+	maxNodeIDs = 100     // of nodes(ids:)
+	maxPage    = 100     // of a connection
+	maxNodes   = 500_000 // that a query may return
+)
+
+// How long GitHub works on the parts of a query. These are guesses of the order that people
+// report; what matters is that each is bounded somewhere.
+const (
+	timeBase       = 20 * time.Millisecond
+	timeRepository = 6 * time.Millisecond
+	timeHistory    = 12 * time.Millisecond
+	timeCommit     = 500 * time.Microsecond
+	timeCounted    = 5 * time.Millisecond // a commit, for totalCount of a history
+)
+
+// price computes what a query costs before it is run: a request for every connection that it
+// would take with REST, assuming that each returns as much as it may, and a point for a
+// hundred of them, at least one.
+func (q *query) price() []graphQLError {
+	requests := q.weigh(q.op.SelectionSet, 1)
+	if len(q.refused) > 0 {
+		return q.refused
+	}
+	if q.nodes > maxNodes {
+		return failed("MAX_NODE_LIMIT_EXCEEDED", "This query requests up to %d possible nodes which exceeds the maximum limit of %d.", q.nodes, maxNodes)
+	}
+	q.cost = max(int((requests+50)/100), 1)
+	return nil
+}
+
+// weigh returns the requests for connections in a selection that is made so many times, and
+// counts the nodes.
+func (q *query) weigh(set ast.SelectionSet, times int64) (requests int64) {
+	for _, s := range set {
+		switch s := s.(type) {
+		case *ast.InlineFragment:
+			if q.included(s.Directives) {
+				requests += q.weigh(s.SelectionSet, times)
+			}
+		case *ast.FragmentSpread:
+			if q.included(s.Directives) {
+				requests += q.weigh(s.Definition.SelectionSet, times)
+			}
+		case *ast.Field:
+			if q.included(s.Directives) {
+				requests += q.weighField(s, times)
+			}
+		}
+	}
+	return requests
+}
+
+func (q *query) weighField(f *ast.Field, times int64) (requests int64) {
+	args := f.ArgumentMap(q.vars)
+	switch {
+	case f.Name == "nodes" && f.ObjectDefinition.Name == "Query":
+		ids, _ := args["ids"].([]any)
+		if len(ids) > maxNodeIDs {
+			q.refused = append(q.refused, failed("ARGUMENT_LIMIT", "You may not provide more than %d node ids; you provided %d.", maxNodeIDs, len(ids))...)
+		}
+		times *= int64(len(ids))
+		q.nodes += times
+	case f.Name == "rateLimit" && args["dryRun"] == true:
+		q.dryRun = true
+	case strings.HasSuffix(f.Definition.Type.Name(), "Connection"):
+		first, given := integer(args["first"])
+		switch {
+		case !given:
+			q.refused = append(q.refused, failed("MISSING_PAGINATION_BOUNDARIES", "You must provide a `first` or `last` value to properly paginate the `%s` connection.", f.Name)...)
+		case first > maxPage:
+			q.refused = append(q.refused, failed("EXCESSIVE_PAGINATION", "Requesting %d records on the `%s` connection exceeds the `first` limit of %d records.", first, f.Name, maxPage)...)
+		}
+		requests = times
+		times *= max(first, 0)
+		q.nodes += times
+	}
+	if times > maxNodes {
+		times = maxNodes + 1 // it is refused, and must not overflow
+	}
+	return requests + q.weigh(f.SelectionSet, times)
+}
+
+// integer reads an argument.
+func integer(v any) (n int64, ok bool) {
+	switch v := v.(type) {
+	case int64:
+		return v, true
+	case int:
+		return int64(v), true
+	case json.Number:
+		n, err := v.Int64()
+		return n, err == nil
+	}
+	return 0, false
+}
