@@ -141,7 +141,7 @@ func startSite(t *testing.T) *site {
 	if cfg.Schedule.Cron, err = config.ParseSchedule("@every 24h", time.UTC); err != nil { // the first pass is the only one
 		t.Fatal(err)
 	}
-	if err := writeCatalogue(cfg.Catalogue.Path, world.Catalogue()); err != nil {
+	if err := writeCatalogue(cfg.Catalogue.Path, world); err != nil {
 		t.Fatal(err)
 	}
 

@@ -70,7 +70,7 @@ func demo(ctx context.Context, listen, admin string, stdout, stderr io.Writer) (
 	if cfg.Schedule.Cron, err = config.ParseSchedule("@every 10s", time.UTC); err != nil {
 		return err
 	}
-	if err := writeCatalogue(cfg.Catalogue.Path, world.Catalogue()); err != nil {
+	if err := writeCatalogue(cfg.Catalogue.Path, world); err != nil {
 		return err
 	}
 	cfg.Log = config.Log{Level: "info", Format: "console"}

@@ -49,7 +49,7 @@ func (s *site) configure() (err error) {
 	if s.listen, err = freeAddress(); err != nil {
 		return err
 	}
-	upstream := "http://" + s.simulator.proxy + "/"
+	upstream := "http://" + s.simulator.address + "/"
 	return os.WriteFile(s.path("config.yaml"), fmt.Appendf(nil, `store: {path: pkgmetad.db}
 http: {listen: %q, public_url: %q, max_limit: %d}
 catalogue: {path: catalogue.ndjson}

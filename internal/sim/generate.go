@@ -23,12 +23,19 @@ func Generate(seed uint64, packages int, o Options) *World {
 	packages = max(packages, 0)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if packages > largeWorld {
+		w.cache.max, w.graphs.max = 8<<20, 1<<16
+	}
 	w.catalogue.Categories = generatedCategories(w.anchor)
 	w.catalogue.Grids = generatedGrids(seed, w.anchor, packages/60+3)
 	w.generated = &generation{seed: seed, n: packages, anchor: w.anchor, rates: w.opt.Rates,
 		categories: w.catalogue.Categories, grids: w.catalogue.Grids, names: indexNames(seed), repos: map[generatedID]*Repo{}, projects: map[int]*Project{}}
 	return w
 }
+
+// largeWorld is the number of packages beyond which a world hardly ever asks for the same thing
+// twice before something else has taken its place among what is kept.
+const largeWorld = 20_000
 
 // generation computes the packages of a generated world.
 type generation struct {

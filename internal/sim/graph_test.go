@@ -146,7 +146,7 @@ func TestOrderIsGits(t *testing.T) {
 	}
 	git("", "init", "--quiet", "--bare")
 	b := newBuilder(lively())
-	b.advance(noon().Add(200 * day))
+	b.advance(noon().Add(70 * day))
 	var in strings.Builder
 	for i, n := range b.nodes {
 		fmt.Fprintf(&in, "commit refs/heads/n%d\nmark :%d\nauthor A <a@b> %d +0000\ncommitter A <a@b> %d +0000\ndata %d\n%d\n", i, i+1, n.authored, n.committed, len(fmt.Sprint(i)), i)

@@ -133,7 +133,7 @@ func TestTruth(t *testing.T) {
 		*r *= 10
 	}
 	rates.Pushes, rates.Odd, rates.Releases = 0.15, 0.3, 0.03
-	w := Generate(11, 40, Options{Now: func() time.Time { return clock }, NoPending: true, Limit: 1 << 30, NoSecondary: true, Rates: rates})
+	w := Generate(11, 24, Options{Now: func() time.Time { return clock }, NoPending: true, Limit: 1 << 30, NoSecondary: true, Rates: rates})
 	var repos, projects []string
 	for i := range w.generated.n {
 		b := w.generated.base(i)
@@ -146,7 +146,7 @@ func TestTruth(t *testing.T) {
 	var told []moment
 	d := roll(5)
 	changes := map[string]int{}
-	for range 60 {
+	for range 36 {
 		m := moment{at: clock}
 		for i := range repos {
 			s := look(t, w, repos[i], projects[i])
@@ -175,7 +175,7 @@ func TestTruth(t *testing.T) {
 			}
 		}
 		told = append(told, m)
-		clock = clock.Add(time.Duration(d.below(10*86400)) * time.Second)
+		clock = clock.Add(time.Duration(d.below(17*86400)) * time.Second)
 	}
 	for _, m := range told {
 		for i := range repos {
