@@ -147,7 +147,7 @@ func TestPageFails(t *testing.T) {
 			t.Errorf("%+v", report.PyPI)
 		}
 		p := r.get(slug)
-		if p.PyPI.State != record.StateOK || !p.PyPI.LastSuccess.Equal(before.PyPI.LastSuccess) || p.Project.Standing.Due.Sub(time.Now()) != 24*time.Hour {
+		if p.PyPI.State != record.StateOK || !p.PyPI.LastSuccess.Equal(before.PyPI.LastSuccess) || time.Until(p.Project.Standing.Due) != 24*time.Hour {
 			t.Errorf("%+v, %+v", p.PyPI, p.Project.Standing)
 		}
 		r.asks(0, 0, 0)

@@ -200,3 +200,18 @@ func FuzzDecodeIndex(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkIndex reads an index of PyPI's size.
+func BenchmarkIndex(b *testing.B) {
+	var body bytes.Buffer
+	if _, err := io.Copy(&body, &endless{projects: 890_000}); err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(body.Len()))
+	b.ReportAllocs()
+	for b.Loop() {
+		if n, err := decodeIndex(bytes.NewReader(body.Bytes()), func([]byte, int64) {}); err != nil || n != 890_000 {
+			b.Fatal(n, err)
+		}
+	}
+}
