@@ -396,6 +396,27 @@ func TestOlderThanTheIndexForLong(t *testing.T) {
 	})
 }
 
+// TestNoAnswerAfterAnOlderOne: a failure after an answer that was newer than what was
+// known does not undo it.
+func TestNoAnswerAfterAnOlderOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newIndexRig(t, nil)
+		r.settle()
+		time.Sleep(20 * time.Hour)
+		r.edit("p04", func(p *sim.Project) { p.Releases = append(p.Releases, version("p04", "1.0")) })
+		r.wire.keep(r.world, "/pypi/p04/json", 2)
+		time.Sleep(time.Second)
+		r.edit("p04", func(p *sim.Project) { p.Releases = append(p.Releases, version("p04", "1.1")) })
+		r.world.SetProjectFault(nil, sim.ProjectJSON, sim.InternalError, 10)
+		if report := r.pass(); report.PyPI.Pending != 1 || report.PyPI.Failed != 0 {
+			t.Errorf("%+v", report.PyPI)
+		}
+		if p := r.get("p04"); *p.Project.Version != "1.0" || p.PyPI.State != record.StatePending {
+			t.Errorf("%s, %+v", *p.Project.Version, p.PyPI)
+		}
+	})
+}
+
 // TestBetweenWhatIsKnownAndTheIndex: an answer that is newer than what is known is
 // taken, though the index knows of something newer still.
 func TestBetweenWhatIsKnownAndTheIndex(t *testing.T) {

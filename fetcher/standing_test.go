@@ -135,6 +135,24 @@ func TestRefreshAsksForMoreThanThePage(t *testing.T) {
 	})
 }
 
+// TestIndexThatStandsStill: a project's page, which is asked for once a month, tells of
+// changes that an index keeps back.
+func TestIndexThatStandsStill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newIndexRig(t, nil)
+		r.settle()
+		r.wire.keep(r.world, "/simple/", 1000)
+		r.edit("p04", func(p *sim.Project) { p.Releases = append(p.Releases, version("p04", "1.0")) })
+		for range 31 * 6 {
+			time.Sleep(4 * time.Hour)
+			r.pass()
+		}
+		if p := r.get("p04"); *p.Project.Version != "1.0" || p.PyPI.State != record.StateOK {
+			t.Errorf("%s, %+v", *p.Project.Version, p.PyPI)
+		}
+	})
+}
+
 // TestPageFails: that says nothing of the data, and the page is asked for again a day
 // later.
 func TestPageFails(t *testing.T) {
