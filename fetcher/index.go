@@ -188,7 +188,7 @@ func (x *index) note(s record.Source, policy Policy) (record.Source, meaning) {
 		return x.due(s, 0, true) // it is back
 	case s.State == record.StateNew || serial == 0 || s.Serial == 0:
 		return s, saysNothing
-	case serial == s.Serial && indexed(&s) <= serial:
+	case serial == s.Serial:
 		return x.confirm(s, policy), confirms
 	case serial < s.Serial && x.asked.Sub(s.LastSuccess) < indexCached: // it may be older than the answer
 		return s, saysNothing

@@ -16,6 +16,7 @@ import (
 	"pkgmetad/fetcher"
 	"pkgmetad/internal/record"
 	"pkgmetad/internal/sim"
+	"pkgmetad/pypi"
 )
 
 const indexProjects = 12
@@ -256,18 +257,25 @@ func TestMissingInTheIndex(t *testing.T) {
 			}
 		}
 		time.Sleep(20 * time.Hour)
-		if report := r.asks(1, 0, 0); report.PyPI.Indexed != indexProjects-2 {
+		r.edit("p09", func(p *sim.Project) { p.Releases = append(p.Releases, version("p09", "1.0")) })
+		if report := r.asks(1, 1, 0); report.PyPI.Indexed != indexProjects-3 {
 			t.Errorf("the empty one is as it was: %+v", report.PyPI)
 		}
 		if p := r.get("p03"); p.PyPI.Note == "" {
 			t.Errorf("its note has gone: %+v", p.PyPI)
 		}
+		time.Sleep(20 * time.Hour)
+		r.asks(1, 2, 2) // the two that are gone are due again, for themselves
 
 		r.edit("p01", func(p *sim.Project) { p.Status = sim.Active })
 		r.edit("p02", func(p *sim.Project) { p.Status, p.StatusReason = sim.Active, "" })
 		r.edit("p03", func(p *sim.Project) { p.Releases = kept })
-		time.Sleep(16*time.Hour + time.Minute) // the index is due, but none of the projects
-		time.Sleep(4 * time.Hour)
+		time.Sleep(20 * time.Hour)
+		for _, slug := range []string{"p01", "p02"} {
+			if p := r.get(slug); !p.PyPI.NextDue.After(time.Now()) {
+				t.Errorf("%s is due for itself: %+v", slug, p.PyPI)
+			}
+		}
 		r.asks(1, 3, 1) // and whether the quarantine is over
 		for _, slug := range []string{"p01", "p02", "p03"} {
 			p := r.get(slug)
@@ -358,7 +366,7 @@ func TestOlderThanTheIndex(t *testing.T) {
 
 func TestOlderThanTheIndexForLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newIndexRig(t, nil)
+		r := newIndexRig(t, func(o *fetcher.Options) { o.PendingWait = time.Hour })
 		r.settle()
 		time.Sleep(20 * time.Hour)
 		before := r.get("p04")
@@ -384,6 +392,27 @@ func TestOlderThanTheIndexForLong(t *testing.T) {
 			t.Errorf("%+v", report.PyPI)
 		}
 		if p := r.get("p04"); *p.Project.Version != "1.0" || p.PyPI.State != record.StateOK || p.PyPI.Note != "" {
+			t.Errorf("%s, %+v", *p.Project.Version, p.PyPI)
+		}
+	})
+}
+
+// TestNoAnswerAfterAnOlderOne: a failure after an answer that was newer than what was
+// known does not undo it.
+func TestNoAnswerAfterAnOlderOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newIndexRig(t, nil)
+		r.settle()
+		time.Sleep(20 * time.Hour)
+		r.edit("p04", func(p *sim.Project) { p.Releases = append(p.Releases, version("p04", "1.0")) })
+		r.wire.keep(r.world, "/pypi/p04/json", 2)
+		time.Sleep(time.Second)
+		r.edit("p04", func(p *sim.Project) { p.Releases = append(p.Releases, version("p04", "1.1")) })
+		r.world.SetProjectFault(nil, sim.ProjectJSON, sim.InternalError, 10)
+		if report := r.pass(); report.PyPI.Pending != 1 || report.PyPI.Failed != 0 {
+			t.Errorf("%+v", report.PyPI)
+		}
+		if p := r.get("p04"); *p.Project.Version != "1.0" || p.PyPI.State != record.StatePending {
 			t.Errorf("%s, %+v", *p.Project.Version, p.PyPI)
 		}
 	})
@@ -446,6 +475,12 @@ func TestIndexFails(t *testing.T) {
 			if report := r.pass(); report.PyPI.Indexed != indexProjects {
 				t.Errorf("%s: %+v", fault, report.PyPI)
 			}
+			r.world.SetProjectFault(nil, sim.Index, fault, 1)
+			time.Sleep(20 * time.Hour)
+			r.pass()
+			if n := strings.Count(r.log.String(), "PyPI's index cannot be read"); n != 2 {
+				t.Errorf("%s: %d lines about both times", fault, n)
+			}
 		})
 	}
 }
@@ -484,15 +519,53 @@ func TestRefreshAllReadsTheIndex(t *testing.T) {
 	})
 }
 
-// TestCancelledIndex: a pass that is stopped leaves the index to the next one.
-func TestCancelledIndex(t *testing.T) {
+// TestIndexWhileHeld: what differs from the index is asked for when a limit ends, and an
+// index as before confirms nothing of it.
+func TestIndexWhileHeld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newIndexRig(t, nil)
 		r.settle()
 		time.Sleep(20 * time.Hour)
+		r.edit("p05", func(p *sim.Project) { p.Releases = append(p.Releases, version("p05", "1.0")) })
+		r.world.SetProjectFault(nil, sim.ProjectJSON, sim.TooManyRequests, 1)
+		before := r.get("p05")
+		if report := r.asks(1, 1, 0); report.PyPI.Deferred != 1 || report.PyPI.Indexed != indexProjects-1 {
+			t.Errorf("%+v", report.PyPI)
+		}
+		if p := r.get("p05"); p.PyPI.State != record.StateOK || !p.PyPI.LastSuccess.Equal(before.PyPI.LastSuccess) || p.PyPI.NextDue.After(time.Now()) {
+			t.Errorf("%+v", p.PyPI)
+		}
+		time.Sleep(20 * time.Hour)
+		if report := r.asks(1, 1, 0); report.PyPI.Indexed != indexProjects-1 || r.world.Stats().PyPI.ByStatus["304"] != 1 {
+			t.Errorf("%+v", report.PyPI)
+		}
+		if p := r.get("p05"); *p.Project.Version != "1.0" || p.PyPI.State != record.StateOK {
+			t.Errorf("%s, %+v", *p.Project.Version, p.PyPI)
+		}
+	})
+}
+
+// cancelling is a PyPI in which a pass is cancelled when the index has been read.
+type cancelling struct {
+	fetcher.PyPI
+	cancel *func()
+}
+
+func (p cancelling) Index(ctx context.Context, etag string, project func([]byte, int64)) pypi.IndexAnswer {
+	defer (*p.cancel)()
+	return p.PyPI.Index(ctx, etag, project)
+}
+
+// TestCancelledIndex: a pass that is stopped leaves the index to the next one.
+func TestCancelledIndex(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		afterIndex := func() {}
+		r := newIndexRig(t, func(o *fetcher.Options) { o.PyPI = cancelling{o.PyPI, &afterIndex} })
+		r.settle()
+		time.Sleep(20 * time.Hour)
 		before := r.all()
 		ctx, cancel := context.WithCancel(context.Background())
-		cancel()
+		afterIndex = cancel
 		if report, err := r.Pass(ctx); err != nil || !report.Cancelled {
 			t.Fatalf("%v, %+v", err, report)
 		}
@@ -501,6 +574,7 @@ func TestCancelledIndex(t *testing.T) {
 				t.Errorf("%+v", p.PyPI)
 			}
 		}
+		afterIndex = func() {}
 		r.asks(1, 0, 0)
 	})
 }

@@ -53,16 +53,15 @@ func (l *lanes) of(j *job) *lane {
 	return &l.rest
 }
 
-// next returns what to hand out next, nil for nothing: what is asked once more comes
-// first, then what came first. Histories wait until there are many, or until no sweep
-// can bring more.
+// next returns what to hand out next, that which came first; nil for nothing. Histories
+// wait until there are many, or until no sweep can bring more.
 func (l *lanes) next() *unit {
 	var best *lane
 	for _, x := range l.all() {
 		if x == &l.logs && len(x.queue) < x.batch && len(l.sweeps.queue)+l.sweeps.busy > 0 || x.first() == nil {
 			continue
 		}
-		if best == nil || x.before(best) {
+		if best == nil || x.first().order < best.first().order {
 			best = x
 		}
 	}
@@ -92,14 +91,6 @@ func (l *lanes) left() (n int) {
 		n += len(x.queue) + len(x.again)
 	}
 	return n
-}
-
-// before reports whether the next job of l comes before that of m.
-func (l *lane) before(m *lane) bool {
-	if again := len(l.again) > 0; again != (len(m.again) > 0) {
-		return again
-	}
-	return l.first().order < m.first().order
 }
 
 // first returns the next job of l; nil where there is none, or workers have enough.

@@ -115,6 +115,14 @@ func check(t *testing.T, prev record.Source, a fetcher.Answer) {
 			t.Fatalf("%s: counts overwritten: %v", name, s.Repo.Commits52)
 		}
 	}
+	if a.Project != nil {
+		switch a.Project.Outcome {
+		case upstream.NotAsked, upstream.Canceled, upstream.Limited:
+			if diff := cmp.Diff(prev, s); diff != "" {
+				t.Fatalf("%s: that says nothing:\n%s", name, diff)
+			}
+		}
+	}
 	ignoreStanding := cmpopts.IgnoreFields(record.Project{}, "Standing")
 	if a.Project != nil && a.Project.Outcome != upstream.Fresh && !cmp.Equal(s.Project, prev.Project, ignoreStanding) {
 		t.Fatalf("%s: release overwritten: %+v", name, s.Project)

@@ -66,12 +66,16 @@ func indexed(s *record.Source) int64 {
 	return max(serial, 0)
 }
 
-// takeProject takes in one more answer about the job's project.
+// takeProject takes in one more answer about the job's project. One that is none leaves
+// an older answer standing that is newer than what is known.
 func (j *job) takeProject(a pypi.Answer) {
 	if before := j.answer.Project; before != nil {
 		a.Requests += before.Requests
 		if a.Page == nil {
 			a.Page = before.Page
+		}
+		if before.Outcome == upstream.Stale && (a.Outcome == upstream.Failed || !said(a.Outcome)) {
+			a.Outcome, a.Project, a.ETag, a.Serial, a.Err = before.Outcome, before.Project, before.ETag, before.Serial, before.Err
 		}
 	}
 	j.answer.Project = &a

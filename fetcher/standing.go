@@ -1,6 +1,7 @@
 package fetcher
 
 import (
+	"strconv"
 	"time"
 
 	"pkgmetad/internal/record"
@@ -66,7 +67,10 @@ func mergePage(s record.Source, page *pypi.PageAnswer, now time.Time, policy Pol
 		if project.Standing.Due.Before(s.NextDue) {
 			s.NextDue = project.Standing.Due
 		}
-		if withheld(page) { // the data has to tell what that means
+		if serial := newerSerial(page); serial > s.Serial {
+			s.Tags = withTag(s.Tags, tagIndexed, strconv.FormatInt(serial, 10))
+			s.NextDue = now
+		} else if withheld(page) { // the data has to tell what that means
 			s.NextDue = now
 		}
 	}
@@ -87,6 +91,15 @@ func takePage(standing *record.Standing, page *pypi.PageAnswer, key record.Key, 
 	case upstream.Failed:
 		standing.Due = now.Add(lookAgain)
 	}
+}
+
+// newerSerial returns the serial that a page gives the project, 0 for none. It is above
+// the known one where the index as a whole, or a cache of it, has stood still.
+func newerSerial(page *pypi.PageAnswer) int64 {
+	if page == nil || page.Outcome != upstream.Fresh {
+		return 0
+	}
+	return page.Page.Serial
 }
 
 // withheld reports whether a page says that there is nothing to be had of the project.

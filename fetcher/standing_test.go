@@ -123,6 +123,36 @@ func TestPageThatIsNotThere(t *testing.T) {
 	}
 }
 
+// TestRefreshAsksForMoreThanThePage: whoever asks wants the data.
+func TestRefreshAsksForMoreThanThePage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newIndexRig(t, nil)
+		slug := r.waitForPage()
+		r.world.ResetStats()
+		if report := r.refresh(slug); report.PyPI.Requests != 2 || !r.get(slug).PyPI.LastSuccess.Equal(time.Now()) {
+			t.Errorf("%+v", report.PyPI)
+		}
+	})
+}
+
+// TestIndexThatStandsStill: a project's page, which is asked for once a month, tells of
+// changes that an index keeps back.
+func TestIndexThatStandsStill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newIndexRig(t, nil)
+		r.settle()
+		r.wire.keep(r.world, "/simple/", 1000)
+		r.edit("p04", func(p *sim.Project) { p.Releases = append(p.Releases, version("p04", "1.0")) })
+		for range 31 * 6 {
+			time.Sleep(4 * time.Hour)
+			r.pass()
+		}
+		if p := r.get("p04"); *p.Project.Version != "1.0" || p.PyPI.State != record.StateOK {
+			t.Errorf("%s, %+v", *p.Project.Version, p.PyPI)
+		}
+	})
+}
+
 // TestPageFails: that says nothing of the data, and the page is asked for again a day
 // later.
 func TestPageFails(t *testing.T) {
@@ -135,7 +165,7 @@ func TestPageFails(t *testing.T) {
 			t.Errorf("%+v", report.PyPI)
 		}
 		p := r.get(slug)
-		if p.PyPI.State != record.StateOK || !p.PyPI.LastSuccess.Equal(before.PyPI.LastSuccess) || p.Project.Standing.Due.Sub(time.Now()) != 24*time.Hour {
+		if p.PyPI.State != record.StateOK || !p.PyPI.LastSuccess.Equal(before.PyPI.LastSuccess) || time.Until(p.Project.Standing.Due) != 24*time.Hour {
 			t.Errorf("%+v, %+v", p.PyPI, p.Project.Standing)
 		}
 		r.asks(0, 0, 0)
@@ -185,32 +215,43 @@ func TestPageDoesNotHideTheData(t *testing.T) {
 // leaves the workers to GitHub.
 func TestPyPIDoesNotHoldUpGitHub(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		world := sim.New(sim.Options{NoPending: true})
-		for i := range 40 {
-			pair(world, fmt.Sprintf("p%02d", i), nil)
-		}
-		var lastRepo, lastProject time.Duration
-		began := time.Now()
-		r := newRig(t, world, func(o *fetcher.Options) { o.PyPIWorkers = 1; o.PyPI = slowPyPI{o.PyPI} })
-		if _, err := r.RefreshDue(context.Background(), func(p fetcher.Progress) {
-			if _, project := p.Key.Project(); project {
-				lastProject = time.Since(began)
-			} else {
-				lastRepo = time.Since(began)
-			}
-		}); err != nil {
-			t.Fatal(err)
-		}
-		if lastRepo > time.Second || lastProject != 40*time.Second {
-			t.Errorf("the last repository came after %s, the last project after %s", lastRepo, lastProject)
+		alone, _ := passOver(t, 40, 0)
+		repos, projects := passOver(t, 40, time.Second)
+		if repos > alone+time.Second || projects < 40*time.Second || projects > 41*time.Second {
+			t.Errorf("the last repository came after %s, not %s, the last project after %s", repos, alone, projects)
 		}
 	})
 }
 
-// slowPyPI takes a second for each project.
-type slowPyPI struct{ fetcher.PyPI }
+// passOver runs a pass over packages for which PyPI takes so long each, and returns when
+// the last repository and the last project came.
+func passOver(t *testing.T, packages int, each time.Duration) (repos, projects time.Duration) {
+	t.Helper()
+	world := sim.New(sim.Options{NoPending: true})
+	for i := range packages {
+		pair(world, fmt.Sprintf("p%02d", i), nil)
+	}
+	r := newRig(t, world, func(o *fetcher.Options) { o.PyPIWorkers = 1; o.PyPI = slowPyPI{o.PyPI, each} })
+	began := time.Now()
+	if _, err := r.RefreshDue(context.Background(), func(p fetcher.Progress) {
+		if _, project := p.Key.Project(); project {
+			projects = time.Since(began)
+		} else {
+			repos = time.Since(began)
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return repos, projects
+}
+
+// slowPyPI takes so long for each project.
+type slowPyPI struct {
+	fetcher.PyPI
+	each time.Duration
+}
 
 func (p slowPyPI) Fetch(ctx context.Context, q pypi.Question) pypi.Answer {
-	time.Sleep(time.Second)
+	time.Sleep(p.each)
 	return p.PyPI.Fetch(ctx, q)
 }

@@ -233,15 +233,8 @@ func (c *Client) ask(ctx context.Context, hc *http.Client, ref, accept, etag str
 	return nil, permit, sent, c.refusal(resp, permit)
 }
 
-// admit waits for a turn to ask for u. A closed gate is no reason to wait for one: it
-// says so at once.
+// admit waits for a turn to ask for u. While the gate is closed it takes none.
 func (c *Client) admit(ctx context.Context, u *url.URL) (permit upstream.Permit, failure *upstream.Error) {
-	closed := func(hold upstream.Hold) *upstream.Error {
-		return &upstream.Error{Outcome: upstream.Limited, URL: upstream.Redact(u), Message: "not asked: " + hold.Reason, RetryAt: hold.Until}
-	}
-	if hold := c.gate.Hold(); !hold.Until.IsZero() && !upstream.Insists(ctx) {
-		return permit, closed(hold)
-	}
 	if err := c.turnstile.enter(ctx); err != nil {
 		return permit, upstream.Classify(ctx, u, err)
 	}
@@ -256,7 +249,7 @@ func (c *Client) admit(ctx context.Context, u *url.URL) (permit upstream.Permit,
 	if err != nil {
 		return permit, upstream.Classify(ctx, u, err)
 	}
-	return permit, closed(hold)
+	return permit, &upstream.Error{Outcome: upstream.Limited, URL: upstream.Redact(u), Message: "not asked: " + hold.Reason, RetryAt: hold.Until}
 }
 
 // hops counts the requests that led to resp: redirects link back to the

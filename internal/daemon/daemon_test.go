@@ -444,7 +444,7 @@ func TestReloadConfiguration(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- d.Run() }()
 	x.until(d, "/api/v4/packages/one/", stars(5))
-	client := d.refresher.settings.Load().github
+	client, index := d.refresher.settings.Load().github, d.refresher.settings.Load().pypi
 
 	if err := d.Reload(false); !errors.Is(err, bad) {
 		t.Errorf("a bad configuration: %v", err)
@@ -483,6 +483,14 @@ func TestReloadConfiguration(t *testing.T) {
 		case <-time.After(10 * time.Second):
 			t.Fatal("a connection of the client that was replaced stays open")
 		}
+	}
+	next.PyPI.IndexAbove = 7
+	if err := d.Reload(false); err != nil || d.refresher.settings.Load().pypi != index {
+		t.Errorf("the client of PyPI is another one, and none of its settings has changed: %v", err)
+	}
+	next.PyPI.Rate = 7
+	if err := d.Reload(false); err != nil || d.refresher.settings.Load().pypi == index {
+		t.Errorf("another rate: %v", err)
 	}
 	x.stop(d, ended)
 	if strings.Contains(x.log.String(), "canary") {
