@@ -868,7 +868,7 @@ func TestWriteErrorEndsThePass(t *testing.T) {
 		if !errors.Is(err, errDisk) || puts != 2 || report.Left == 0 {
 			t.Errorf("%v after %d writes; %+v", err, puts, report)
 		}
-		if again, _, err := r.store.Due(time.Now(), 100, nil); err != nil || len(again) == 0 {
+		if again, _, err := r.store.Due(time.Now(), 100, record.Order{}); err != nil || len(again) == 0 {
 			t.Errorf("what was not stored is not due: %d, %v", len(again), err)
 		}
 	})

@@ -131,7 +131,7 @@ func (r *refresher) apply(next *settings) fetcher.Options {
 	return fetcher.Options{
 		Store: r.store, GitHub: next.github, PyPI: next.pypi, Log: r.fetchLog,
 		Workers: refresh.Workers, MaxSources: refresh.MaxPackages, PendingWait: refresh.PendingWait,
-		Policy: fetcher.Policy{StaleAfter: refresh.StaleAfter, RetryMin: refresh.RetryMin, RetryMax: refresh.RetryMax},
+		Policy: fetcher.Policy{StaleAfter: refresh.StaleAfter, ActiveAfter: refresh.ActiveAfter, RetryMin: refresh.RetryMin, RetryMax: refresh.RetryMax},
 	}
 }
 

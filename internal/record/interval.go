@@ -32,6 +32,14 @@ func IntervalOf(ages []time.Duration) (i Interval) {
 	return i
 }
 
+// Covers reports whether i takes account of a package with this [Entry.StaleAfter].
+func (i Interval) Covers(age time.Duration) bool {
+	if age == 0 {
+		return i.Shortest == 0 || i.Default
+	}
+	return 0 < i.Shortest && i.Shortest <= age
+}
+
 // Or returns the age at which the source is fetched again, where def is the
 // configuration's.
 func (i Interval) Or(def time.Duration) time.Duration {
