@@ -38,6 +38,8 @@ type rig struct {
 	world *sim.World
 	store *store.Store
 	log   *strings.Builder
+
+	options fetcher.Options
 }
 
 // newRig takes the world's catalogue over into a new store. Inside a synctest
@@ -81,13 +83,19 @@ func newRigOver(t *testing.T, wire http.RoundTripper, edit func(*fetcher.Options
 	if edit != nil {
 		edit(&o)
 	}
-	r.Fetcher = fetcher.New(o)
+	r.Fetcher, r.options = fetcher.New(o), o
 	t.Cleanup(func() {
 		if err := st.Close(); err != nil {
 			t.Error(err)
 		}
 	})
 	return r
+}
+
+// configure changes the options, as a reload does.
+func (r *rig) configure(edit func(*fetcher.Options)) {
+	edit(&r.options)
+	r.Configure(r.options)
 }
 
 // sync takes the world's catalogue over.
