@@ -206,7 +206,7 @@ func (s *Store) Reschedule(now time.Time, latest func(*record.Source) time.Time,
 		if !source.State.Fetchable() || source.IsDue(now) {
 			return due, false
 		}
-		if due = latest(source); source.LastAttempt.After(now) || due.Before(now) {
+		if due = latest(source); source.LastAttempt.After(now) {
 			due = now
 		}
 		return due.UTC().Truncate(time.Microsecond), due.Before(source.NextDue)

@@ -215,10 +215,10 @@ func TestReschedule(t *testing.T) {
 
 	// An interval that the catalogue gives one package is a reason to look as well.
 	reschedule(48*time.Hour, 0)
-	c.Packages[1].StaleAfter = time.Hour
+	c.Packages[0].StaleAfter = 30 * time.Minute
 	sync(t, s, c, now)
-	due(now.Add(time.Hour), "ABCDd")
+	due(now, "BCDd")
 	reschedule(48*time.Hour, 1)
-	due(now.Add(time.Hour), "ABCDbd")
+	due(now, "ABCDd")
 	checkFile(t, s)
 }
