@@ -124,6 +124,10 @@ type Options struct {
 	// for nobody; called concurrently.
 	Observe func(route string, status int, took time.Duration)
 
+	// Read is told of every answer that shows one package, by its id: its record, as JSON
+	// or as a page. Nil for nobody; called concurrently.
+	Read func(id int)
+
 	MaxWaits int            // clients that may wait for changes at once; 0 for 500
 	Log      zerolog.Logger // for failures, mostly of the store
 }
@@ -135,6 +139,7 @@ type api struct {
 	maxLimit     int
 	pagesChanged time.Time
 	failures     failures
+	read         func(id int) // nil for nobody
 	encoders     sync.Pool // of *render.Encoder
 	zippers      sync.Pool // of *zipper
 
@@ -165,6 +170,7 @@ func New(o Options) (http.Handler, error) {
 		base:         b,
 		location:     o.Location,
 		maxLimit:     o.MaxLimit,
+		read:         o.Read,
 		pagesChanged: o.PagesChanged,
 		failures:     failures{log: o.Log},
 		encoders:     sync.Pool{New: func() any { return new(render.Encoder) }},

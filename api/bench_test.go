@@ -5,12 +5,13 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"pkgmetad/internal/reads"
 	"pkgmetad/internal/render"
 )
 
 func benchmarkAPI(b *testing.B) *api {
 	records, zone := documented(b)
-	return &api{store: records.store(b, Options{Location: zone}), location: zone}
+	return &api{store: records.store(b, Options{Location: zone}), location: zone, read: reads.New().Count}
 }
 
 // BenchmarkRender renders one record, as happens once for each that a pass changes.

@@ -21,6 +21,9 @@ func (a *api) getPackage(e *render.Encoder, rq *request) error {
 	use := func(p store.Served) {
 		e.Template(p.Body, rq.links)
 		rq.changed = p.Changed
+		if a.read != nil {
+			a.read(p.ID)
+		}
 	}
 	type none struct{}
 	_, err := find("Package", rq.key,

@@ -25,6 +25,28 @@ func TestRecord(t *testing.T) {
 	}
 }
 
+// TestReadsAreTold: each answer that shows one package is told, and nothing else.
+func TestReadsAreTold(t *testing.T) {
+	records, zone := documented(t)
+	var read []int
+	h := newHandler(t, Options{Store: records, Location: zone, Read: func(id int) { read = append(read, id) }})
+	tag := do(h, "GET", "/api/v4/packages/1609/").Header().Get("ETag")
+	do(h, "GET", "/api/v4/packages/1609.json")
+	do(h, "GET", "/api/v4/packages/djorm-ext-pgfulltext/", "Accept", "text/html")
+	do(h, "GET", "/api/v4/packages/1609/", "If-None-Match", tag)
+	if diff := cmp.Diff([]int{1609, 1609, 1609, 1609}, read); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	read = nil
+	for _, target := range []string{"/api/v4/packages/", "/api/v4/packages/nothing/", "/api/v4/packages/1609", "/api/v4/search/?q=django", "/status/packages/djorm-ext-pgfulltext/"} {
+		do(h, "GET", target)
+	}
+	do(h, "OPTIONS", "/api/v4/packages/1609/")
+	if read != nil {
+		t.Errorf("told of %v", read)
+	}
+}
+
 // TestConcurrentAnswers: answers that are written at once, with buffers that
 // are used again, do not mix.
 func TestConcurrentAnswers(t *testing.T) {

@@ -29,15 +29,13 @@ import (
 
 // Store is where a pass takes sources from and puts them back.
 type Store interface {
-	// Due returns up to limit sources that are due at now, oldest success first,
-	// and whether there are more. It passes over those that skip, which may be nil,
-	// says so of. An error beside sources names those that could not be read; the
-	// ones returned are good.
-	Due(now time.Time, limit int, skip func(record.Key) bool) (sources []record.Source, more bool, err error)
-	// Reschedule makes sources due whose times cannot be right at now, or are further
-	// ahead than longest allows in their state, and returns how many. limits names
-	// what longest returns.
-	Reschedule(now time.Time, longest func(record.State) time.Duration, limits string) (int, error)
+	// Due returns the first sources that are due at now, in the given order and at most
+	// limit, and whether there are more. An error beside sources names those that could
+	// not be read; the ones returned are good.
+	Due(now time.Time, limit int, by record.Order) (sources []record.Source, more bool, err error)
+	// Reschedule makes sources due whose times cannot be right at now, or are after what
+	// latest returns, and returns how many. limits names what latest returns.
+	Reschedule(now time.Time, latest func(*record.Source) time.Time, limits string) (int, error)
 	// SourcesAfter returns up to limit sources with a key above the given one, by
 	// key. An error beside sources is as with Due.
 	SourcesAfter(key record.Key, limit int) ([]record.Source, error)
@@ -98,11 +96,12 @@ type Options struct {
 	GitHub      GitHub
 	PyPI        PyPI
 	Policy      Policy
-	Workers     int           // requests of a pass in flight at once; 0 means 8
-	PyPIWorkers int           // of these, requests to PyPI; 0 means as many
-	MaxSources  int           // sources that one pass takes; 0 means 10,000
-	IndexAbove  int           // with more projects than this, PyPI's index tells which of them to ask; 0 means 3,000
-	PendingWait time.Duration // what a pass waits, when all else is done, for answers being computed; 0 means not at all
+	Workers     int                   // requests of a pass in flight at once; 0 means 8
+	PyPIWorkers int                   // of these, requests to PyPI; 0 means as many
+	MaxSources  int                   // sources that one pass takes; 0 means 10,000
+	IndexAbove  int                   // with more projects than this, PyPI's index tells which of them to ask; 0 means 3,000
+	Reads       func() map[int]uint64 // how often packages were read lately, by id, for the order of a pass; nil if unknown
+	PendingWait time.Duration         // what a pass waits, when all else is done, for answers being computed; 0 means not at all
 	Log         zerolog.Logger
 }
 
@@ -139,8 +138,9 @@ func (f *Fetcher) Configure(o Options) {
 	f.options.Store(&o)
 }
 
-// Pass refreshes the sources that are due, those with the oldest success
-// first, up to MaxSources, and logs its report in one line.
+// Pass refreshes the sources that are due, up to MaxSources, and logs its report in one
+// line. Those come first that have never answered, then those that are overdue by more of
+// their interval, then those of packages that are read more.
 //
 // It returns when every answer is stored. Cancelling ctx ends it early: what
 // arrived is stored, nothing else changes, and the error is nil. An error
@@ -167,19 +167,19 @@ func (f *Fetcher) RefreshDue(ctx context.Context, progress func(Progress)) (reco
 		return p.finish(err)
 	}
 	indexErr := p.readIndex()
-	sources, more, readErr := p.Store.Due(time.Now(), p.MaxSources, p.mustWait())
+	sources, more, readErr := p.Store.Due(time.Now(), p.MaxSources, record.Order{StaleAfter: p.Policy.StaleAfter, Reads: p.Reads, Skip: p.mustWait()})
 	p.announce(sources)
 	err = p.run(jobsOf(sources))
 	p.report.More = more && !p.report.Cancelled
 	return p.finish(errors.Join(indexErr, readErr, err))
 }
 
-// reschedule makes due what a clock that was ahead, or a policy that has changed,
-// would have wait for too long.
+// reschedule makes due what a clock that was ahead, or a policy or an interval that has
+// changed, would have wait for too long.
 func (p *pass) reschedule() error {
-	n, err := p.Store.Reschedule(time.Now(), p.Policy.longest, p.Policy.limits())
+	n, err := p.Store.Reschedule(time.Now(), p.Policy.latest, p.Policy.limits())
 	if n > 0 {
-		p.Log.Warn().Int("sources", n).Msg("due at once: they were asked at a time that is still ahead, or are due later than the settings allow; was the clock wrong, or refresh.stale_after or retry_max lowered?")
+		p.Log.Warn().Int("sources", n).Msg("due earlier than planned: they were asked at a time that is still ahead, or were due later than the settings allow; was the clock wrong, or a stale_after, refresh.active_after or retry_max lowered?")
 	}
 	return err
 }
@@ -266,6 +266,9 @@ func (f *Fetcher) Refresh(ctx context.Context, slugs []string, progress func(Pro
 // again, and keep others out of the pass.
 func (p *pass) mustWait() func(record.Key) bool {
 	gitHubHeld, pyPIHeld := !p.GitHub.Hold().Until.IsZero(), !p.PyPI.Hold().Until.IsZero()
+	if !gitHubHeld && !pyPIHeld {
+		return nil
+	}
 	return func(key record.Key) bool {
 		use, held := &p.report.GitHub, gitHubHeld
 		if _, project := key.Project(); project {

@@ -38,6 +38,8 @@ type rig struct {
 	world *sim.World
 	store *store.Store
 	log   *strings.Builder
+
+	options fetcher.Options
 }
 
 // newRig takes the world's catalogue over into a new store. Inside a synctest
@@ -87,13 +89,19 @@ func newRigOver(t *testing.T, path string, wire http.RoundTripper, edit func(*fe
 	if edit != nil {
 		edit(&o)
 	}
-	r.Fetcher = fetcher.New(o)
+	r.Fetcher, r.options = fetcher.New(o), o
 	t.Cleanup(func() {
 		if err := st.Close(); err != nil {
 			t.Error(err)
 		}
 	})
 	return r
+}
+
+// configure changes the options, as a reload does.
+func (r *rig) configure(edit func(*fetcher.Options)) {
+	edit(&r.options)
+	r.Configure(r.options)
 }
 
 // sync takes the world's catalogue over.
@@ -934,7 +942,7 @@ func TestWriteErrorEndsThePass(t *testing.T) {
 		if !errors.Is(err, errDisk) || puts != 2 || report.Left == 0 {
 			t.Errorf("%v after %d writes; %+v", err, puts, report)
 		}
-		if again, _, err := r.store.Due(time.Now(), 100, nil); err != nil || len(again) == 0 {
+		if again, _, err := r.store.Due(time.Now(), 100, record.Order{}); err != nil || len(again) == 0 {
 			t.Errorf("what was not stored is not due: %d, %v", len(again), err)
 		}
 	})

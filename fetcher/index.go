@@ -202,7 +202,7 @@ func (x *index) confirm(s record.Source, policy Policy) record.Source {
 		s.Note = ""
 	}
 	s.Tags = withTag(withTag(s.Tags, tagStaleSince, ""), tagIndexed, "")
-	s.Status = policy.attempt(s.Status, s.Key, upstream.Unchanged, nil, x.asked)
+	s.Status = policy.attempt(&s, upstream.Unchanged, nil, x.asked)
 	return mergePage(s, nil, x.asked, policy)
 }
 

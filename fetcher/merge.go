@@ -65,7 +65,7 @@ func mergeRepo(s record.Source, a *Answer, now time.Time, policy Policy) record.
 	case upstream.NotAsked, upstream.Canceled, upstream.Limited:
 		return s
 	}
-	s.Status = policy.attempt(s.Status, s.Key, outcome, err, now)
+	s.Status = policy.attempt(&s, outcome, err, now)
 	if outcome == upstream.Gone && s.Repo.Name != "" {
 		// What was asked for is the name that GitHub once gave. The catalogue's
 		// own, which a person may have mended, gets its turn soon.

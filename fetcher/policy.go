@@ -12,26 +12,54 @@ import (
 
 // Policy says when a source is asked again.
 type Policy struct {
-	// StaleAfter is the age at which a success is stale. The next question is
-	// due after 80 to 100 % of it, so that what was fetched together does not
-	// fall due together.
+	// StaleAfter is the age at which a success is stale, where the catalogue names no
+	// other for the source; see [record.Interval]. The next question is due after 80 to
+	// 100 % of it, so that what was fetched together does not fall due together; that
+	// about a repository without a commit for a year after 95 to 100 %.
 	StaleAfter time.Duration
+	// ActiveAfter takes the place of StaleAfter, where it is less, for a repository whose
+	// last commit is no more than a week old; 0 for none.
+	ActiveAfter time.Duration
 	// RetryMin is the wait after a first failure; it doubles with each further
 	// one up to RetryMax, less up to half of it at random.
 	RetryMin, RetryMax time.Duration
+}
+
+// freshLeast is the least part of its interval for which a source is not due.
+const freshLeast = 0.8
+
+// How old the last commit is of a repository that is active, and of one that is dormant.
+const (
+	activeFor    = 7 * 24 * time.Hour
+	dormantAfter = 365 * 24 * time.Hour
+)
+
+// fresh returns how long after its success at that time a source is due again. The result
+// is a function of the arguments: what spreads the due times is computed from the key.
+func (p Policy) fresh(s *record.Source, success time.Time) time.Duration {
+	age, spread := s.Interval.Or(p.StaleAfter), 1-freshLeast
+	if s.Repo != nil && s.Repo.LastCommit != nil {
+		switch silence := success.Sub(*s.Repo.LastCommit); {
+		case p.ActiveAfter > 0 && silence >= 0 && silence <= activeFor: // a date to come says nothing
+			age = min(age, p.ActiveAfter)
+		case silence >= dormantAfter:
+			spread = 0.05
+		}
+	}
+	return time.Duration(float64(age) * (1 - spread + spread*fraction(s.Key)))
 }
 
 // maxGone bounds the growing wait before a source that is gone or blocked is
 // asked about again. It never ends for good: repositories come back.
 const maxGone = 30 * 24 * time.Hour
 
-// attempt returns the state of the source with the key after an attempt with this
-// outcome. The result is a function of the arguments: what spreads the due times
-// is computed from the key.
-func (p Policy) attempt(s record.Status, key record.Key, outcome upstream.Outcome, err *upstream.Error, now time.Time) record.Status {
+// attempt returns the status of a source after an attempt with this outcome. The source
+// has the data already that came of it.
+func (p Policy) attempt(source *record.Source, outcome upstream.Outcome, err *upstream.Error, now time.Time) record.Status {
+	s := source.Status
 	s.LastAttempt, s.Imported = now, false
 	s.LastError = ""
-	random, fresh := fraction(key), p.fresh(key)
+	random, fresh := fraction(source.Key), p.fresh(source, now)
 	if s.FailingSince.IsZero() || s.FailingSince.After(now) { // after now: by a clock that was ahead
 		s.FailingSince = now // a success takes it back below
 	}
@@ -76,33 +104,25 @@ func (p Policy) attempt(s record.Status, key record.Key, outcome upstream.Outcom
 	return s
 }
 
-// fresh returns for how long after a success a source is not due.
-func (p Policy) fresh(key record.Key) time.Duration {
-	return time.Duration(float64(p.StaleAfter) * (freshLeast + (1-freshLeast)*fraction(key)))
-}
-
-// freshLeast is the least part of StaleAfter for which a source is not due.
-const freshLeast = 0.8
-
-// longest returns how far ahead the due time of a source in that state may be.
-func (p Policy) longest(state record.State) time.Duration {
-	switch state {
+// latest returns when a source may be due at the latest, by this policy.
+func (p Policy) latest(s *record.Source) time.Time {
+	switch s.State {
 	case record.StateGone, record.StateBlocked:
-		return maxGone
+		return s.LastAttempt.Add(maxGone)
 	case record.StateFailed:
-		return max(p.RetryMax, maxRetryAfter)
+		return s.LastAttempt.Add(max(p.RetryMax, maxRetryAfter))
 	case record.StatePending:
-		return min(p.StaleAfter, p.RetryMax)
+		return s.LastAttempt.Add(min(p.fresh(s, s.LastAttempt), p.RetryMax))
 	}
-	return p.StaleAfter
+	return s.LastSuccess.Add(p.fresh(s, s.LastSuccess))
 }
 
 // maxRetryAfter is what the clients cap Retry-After at.
 const maxRetryAfter = time.Hour
 
-// limits names what longest returns.
+// limits names what latest returns.
 func (p Policy) limits() string {
-	return fmt.Sprintf("stale_after=%s retry_max=%s", p.StaleAfter, p.RetryMax)
+	return fmt.Sprintf("stale_after=%s active_after=%s retry_max=%s", p.StaleAfter, p.ActiveAfter, p.RetryMax)
 }
 
 // backoff returns the wait after n consecutive failures.

@@ -131,7 +131,7 @@ func mergeData(s record.Source, a *pypi.Answer, now time.Time, policy Policy) re
 	if a.Outcome.Answered() && a.Serial != 0 {
 		s.Serial = a.Serial
 	}
-	s.Status = policy.attempt(s.Status, s.Key, a.Outcome, a.Err, now)
+	s.Status = policy.attempt(&s, a.Outcome, a.Err, now)
 	s.Note = projectNote(&s, a)
 	return s
 }

@@ -39,7 +39,7 @@ func (p *pass) dueOf(s *record.Source, now time.Time) (data, page bool) {
 	page = !standing.Due.IsZero() && !standing.Due.After(now) ||
 		standing.Status == record.ProjectQuarantined || // which has ended if there is data
 		upstream.Insists(p.ctx)
-	forPage := s.State == record.StateOK && s.NextDue.Equal(standing.Due) && now.Before(s.LastSuccess.Add(p.Policy.fresh(s.Key)))
+	forPage := s.State == record.StateOK && s.NextDue.Equal(standing.Due) && now.Before(s.LastSuccess.Add(p.Policy.fresh(s, s.LastSuccess)))
 	return p.everything || !page || !forPage, page
 }
 
@@ -63,7 +63,7 @@ func mergePage(s record.Source, page *pypi.PageAnswer, now time.Time, policy Pol
 		if project.Standing.Due.IsZero() {
 			project.Standing.Due = nextLook(s.Key, now)
 		}
-		s.NextDue = s.LastSuccess.Add(policy.fresh(s.Key))
+		s.NextDue = s.LastSuccess.Add(policy.fresh(&s, s.LastSuccess))
 		if project.Standing.Due.Before(s.NextDue) {
 			s.NextDue = project.Standing.Due
 		}

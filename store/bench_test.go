@@ -58,7 +58,7 @@ func BenchmarkPackage(b *testing.B) {
 func BenchmarkDue5500(b *testing.B) {
 	s, _ := filled(b, 5500)
 	for b.Loop() {
-		if recs, _, err := s.Due(day(3), 5500, nil); err != nil || len(recs) != 5500 {
+		if recs, _, err := s.Due(day(3), 5500, record.Order{}); err != nil || len(recs) != 5500 {
 			b.Fatal(len(recs), err)
 		}
 	}

@@ -160,6 +160,9 @@ func (c *checker) row(k, v []byte) {
 			c.find("references: there is none from %s to the package %d", key, id)
 		}
 		shared = shared || len(referringTo(c.tx, key)) > 1
+		if s, err := getSource(c.tx, key); err == nil && !s.Interval.Covers(r.StaleAfter) {
+			c.find("sources/%s: it is not fetched as often as the package %d wants", key, id)
+		}
 	}
 	p, err := getPackage(c.tx, id)
 	if err != nil {
@@ -234,7 +237,7 @@ func (c *checker) reference(k, _ []byte) {
 	}
 }
 
-func (c *checker) due(k, _ []byte) {
+func (c *checker) due(k, v []byte) {
 	if len(k) < 9 {
 		c.find("due/%q: not a key", k)
 		return
@@ -242,6 +245,8 @@ func (c *checker) due(k, _ []byte) {
 	s, err := getSource(c.tx, record.Key(k[8:]))
 	if errors.Is(err, ErrNotFound) || err == nil && !bytes.Equal(dueKey(&s), k) {
 		c.find("due/%s: not when the source is due", k[8:])
+	} else if err == nil && len(v) > 0 && !bytes.Equal(dueValue(&s), v) { // an earlier program wrote none
+		c.find("due/%s: not what the source says of its interval", k[8:])
 	}
 }
 

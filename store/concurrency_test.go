@@ -84,7 +84,7 @@ func TestConcurrently(t *testing.T) {
 						return errors.New("a record is mixed of two")
 					}
 				}
-				if _, _, err := s.Due(day(9), 3, nil); err != nil {
+				if _, _, err := s.Due(day(9), 3, record.Order{}); err != nil {
 					return err
 				}
 				if ids, err := s.GridPackages(1); err != nil || len(ids) != 4 && len(ids) != 8 {

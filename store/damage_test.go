@@ -39,14 +39,14 @@ func TestDamagedRecordHeals(t *testing.T) {
 			if _, _, err := s.Packages(0, 9); err == nil || !strings.Contains(err.Error(), "checksum of packages/3") {
 				t.Errorf("page: %v", err)
 			}
-			recs, more, err := s.Due(day(3), 9, nil)
+			recs, more, err := s.Due(day(3), 9, record.Order{})
 			if got := names(recs); got != "DdAaBbCc" || more || err != nil {
 				t.Errorf("due: %q %t", got, more)
 			}
 
 			test.change(&c)
 			diff(t, "report", test.want, sync(t, s, c, day(4)))
-			if recs, _, err = s.Due(day(5), 9, nil); err != nil || len(recs) != 2*len(c.Packages) {
+			if recs, _, err = s.Due(day(5), 9, record.Order{}); err != nil || len(recs) != 2*len(c.Packages) {
 				t.Errorf("due when healed: %v %v", names(recs), err)
 			}
 			diff(t, "again", store.SyncReport{Unchanged: len(c.Packages)}, sync(t, s, c, day(4)))

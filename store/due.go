@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
+	"strings"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -12,56 +14,115 @@ import (
 	"pkgmetad/internal/record"
 )
 
-// Due returns the sources that are due at now, and whether there are more than
-// limit of them, in which case it returns those that fell due first. The result is
-// sorted by the last success, oldest first; sources with the same one are grouped
-// by package. It passes over the sources that skip, unless nil, says so of, without
-// reading them. Damaged sources are left out and reported in an error; the sources
-// returned with it are good.
-func (s *Store) Due(now time.Time, limit int, skip func(record.Key) bool) (sources []record.Source, more bool, err error) {
-	var found []dueSource
+// Due returns the sources that are due at now, at most limit of them, and whether there
+// are more. Those come first, in the result as in what the limit leaves of it, that have
+// never answered; then those that are overdue by more of their interval, in steps of a
+// quarter; then those of packages that are read more; then those that fell due first.
+// Sources alike in all of that are grouped by package. Damaged sources are left out and
+// reported in an error; the sources returned with it are good.
+func (s *Store) Due(now time.Time, limit int, by record.Order) (sources []record.Source, more bool, err error) {
 	var damaged []error
 	err = s.view(func(tx *bolt.Tx) error {
-		take := func(k []byte) (full bool) {
-			key := record.Key(k[8:])
-			if skip != nil && skip(key) {
-				return false
-			}
-			source, err := getSource(tx, key)
-			switch {
-			case err != nil:
-				damaged = append(damaged, fmt.Errorf("%s: %w", key, err))
-			case !source.IsDue(now):
-				// Due later within the microsecond that the key is truncated to.
-			case len(found) >= limit:
+		for _, r := range rankDue(tx, now, limit+spareRanks, by) {
+			if len(sources) == limit {
 				more = true
-			default:
-				found = append(found, dueSource{source, firstReferring(tx, source.Key)})
-			}
-			return more
-		}
-		c := tx.Bucket(bucketDue).Cursor()
-		last := timeKey(now)
-		for k, _ := c.First(); k != nil && string(k[:8]) <= string(last); k, _ = c.Next() {
-			if take(k) {
 				return nil
+			}
+			source, err := getSource(tx, r.key)
+			if err != nil {
+				damaged = append(damaged, fmt.Errorf("%s: %w", r.key, err))
+			} else if source.IsDue(now) { // else later within the microsecond that the key is truncated to
+				sources = append(sources, source)
 			}
 		}
 		return nil
 	})
-	slices.SortStableFunc(found, func(a, b dueSource) int {
-		return cmp.Or(a.LastSuccess.Compare(b.LastSuccess), cmp.Compare(a.id, b.id))
-	})
-	for i := range found {
-		sources = append(sources, found[i].Source)
-	}
 	return sources, more, s.partly(err, damaged)
 }
 
-// dueSource is a source, and the lowest id of the packages that refer to it.
-type dueSource struct {
-	record.Source
-	id int
+// spareRanks stand in for sources that turn out to be damaged.
+const spareRanks = 256
+
+// rank is what decides when it is the turn of a source that is due.
+type rank struct {
+	step  int    // how overdue it is
+	reads uint64 // of the packages that refer to it
+	due   uint64 // when it fell due, in microseconds since 1970
+	id    int    // the lowest of the packages that refer to it
+	name  string // in place of id, while there is no need to look that up: what key ends in
+	key   record.Key
+}
+
+// neverAnswered is the step of a source that nothing is known of, beyond all others.
+const neverAnswered = math.MaxInt
+
+// compare is negative if a comes before b.
+func (a rank) compare(b rank) int {
+	return cmp.Or(cmp.Compare(b.step, a.step), cmp.Compare(b.reads, a.reads), cmp.Compare(a.due, b.due), cmp.Compare(a.id, b.id),
+		cmp.Compare(a.name, b.name), cmp.Compare(a.key, b.key))
+}
+
+// rankDue returns up to limit of the sources that are due, the first in order, without
+// reading the sources.
+func rankDue(tx *bolt.Tx, now time.Time, limit int, by record.Order) []rank {
+	var best []rank
+	var bar *rank // what does not come before it is beyond the limit
+	cut := func() {
+		slices.SortFunc(best, rank.compare)
+		if len(best) > limit {
+			best = best[:limit]
+			worst := best[limit-1]
+			bar = &worst
+		}
+	}
+	var reads map[record.Key]uint64
+	last := number(timeKey(now))
+	c := tx.Bucket(bucketDue).Cursor()
+	for k, v := c.First(); k != nil && number(k[:8]) <= last; k, v = c.Next() {
+		if by.Skip != nil && by.Skip(record.Key(k[8:])) {
+			continue
+		}
+		if reads == nil {
+			reads = readsOf(tx, by.Reads)
+		}
+		r := rank{due: number(k[:8]), reads: reads[record.Key(k[8:])], key: record.Key(k[8:])}
+		r.name = string(r.key[strings.LastIndexAny(string(r.key), "/:")+1:]) // mostly that of a package's repository and its project
+		never, interval := decodeDueValue(v)
+		if r.step = neverAnswered; !never {
+			quarter := max(interval.Or(by.StaleAfter), time.Second) / 4
+			r.step = int(time.Duration(last-r.due) * time.Microsecond / quarter)
+		}
+		if bar != nil && r.compare(*bar) >= 0 {
+			continue
+		}
+		if best = append(best, r); len(best) >= 2*limit {
+			cut()
+		}
+	}
+	cut()
+	for i := range best {
+		best[i].id, best[i].name = firstReferring(tx, best[i].key), ""
+	}
+	slices.SortFunc(best, rank.compare)
+	return best
+}
+
+// readsOf returns how often the packages that refer to a source were read.
+func readsOf(tx *bolt.Tx, byID func() map[int]uint64) map[record.Key]uint64 {
+	reads := map[record.Key]uint64{}
+	if byID == nil {
+		return reads
+	}
+	for id, n := range byID() {
+		r, err := getRow(tx, id)
+		if err != nil {
+			continue // it has left the catalogue, or is damaged: then it is as if unread
+		}
+		for _, key := range r.keys() {
+			reads[key] += n
+		}
+	}
+	return reads
 }
 
 func firstReferring(tx *bolt.Tx, key record.Key) int {
@@ -70,6 +131,42 @@ func firstReferring(tx *bolt.Tx, key record.Key) int {
 		return int(number(k[len(prefix):]))
 	}
 	return 0
+}
+
+// A value of the due bucket says what else decides between sources that are due: in a
+// first byte whether one has never answered, and whether some of the packages that refer
+// to it name no age at which it is fetched again; in the next 8 the shortest that they
+// name, in nanoseconds. What is zero at its end is left out, mostly all of it.
+const (
+	dueNever   = 1
+	dueDefault = 2
+)
+
+func dueValue(s *record.Source) (value []byte) {
+	var flags byte
+	if s.LastSuccess.IsZero() && s.State != record.StateGone && s.State != record.StateBlocked {
+		flags |= dueNever
+	}
+	if s.Interval.Default {
+		flags |= dueDefault
+	}
+	switch {
+	case s.Interval.Shortest != 0:
+		return append([]byte{flags}, key(int(s.Interval.Shortest))...)
+	case flags != 0:
+		return []byte{flags}
+	}
+	return nil
+}
+
+func decodeDueValue(v []byte) (never bool, i record.Interval) {
+	if len(v) > 0 {
+		never, i.Default = v[0]&dueNever != 0, v[0]&dueDefault != 0
+	}
+	if len(v) == 9 {
+		i.Shortest = time.Duration(number(v[1:]))
+	}
+	return never, i
 }
 
 func dueKey(s *record.Source) []byte {
@@ -88,14 +185,15 @@ func timeOf(k []byte) time.Time {
 // mendChunk is how many sources Reschedule reads between two writes.
 const mendChunk = 5_000
 
-// Reschedule makes every source due at now whose times cannot be right: it was asked
-// after now, or is due further ahead of now than longest allows in its state. Both
-// come from a clock that was ahead, the latter also from limits that have been
-// lowered. It returns how many there were.
+// Reschedule makes sources due whose time cannot be right: at now, what was asked after
+// now, by a clock that was ahead; and at latest, what is due after that. The latter comes
+// from such a clock too, or from limits, or an interval, that have been lowered. latest
+// returns a time that depends on the source alone. It returns how many there were.
 //
 // It reads all sources, but only where there is reason to: an attempt after now is
-// stored, or limits, the name of what longest returns, has changed since the last call.
-func (s *Store) Reschedule(now time.Time, longest func(record.State) time.Duration, limits string) (mended int, err error) {
+// stored, an interval has changed, or limits, the name of what latest returns, has changed
+// since the last call.
+func (s *Store) Reschedule(now time.Time, latest func(*record.Source) time.Time, limits string) (moved int, err error) {
 	suspect := false
 	if err := s.view(func(tx *bolt.Tx) error {
 		meta := tx.Bucket(bucketMeta)
@@ -104,55 +202,65 @@ func (s *Store) Reschedule(now time.Time, longest func(record.State) time.Durati
 	}); err != nil || !suspect {
 		return 0, err
 	}
-	wrong := func(source *record.Source) bool {
-		return !source.IsDue(now) && source.State.Fetchable() && (source.LastAttempt.After(now) || source.NextDue.After(now.Add(longest(source.State))))
+	earlier := func(source *record.Source) (due time.Time, wrong bool) {
+		if !source.State.Fetchable() || source.IsDue(now) {
+			return due, false
+		}
+		if due = latest(source); source.LastAttempt.After(now) {
+			due = now
+		}
+		return due.UTC().Truncate(time.Microsecond), due.Before(source.NextDue)
 	}
 	last := record.Key("")
 	for {
 		sources, err := s.SourcesAfter(last, mendChunk)
 		if err != nil && len(sources) == 0 {
-			return mended, err
+			return moved, err
 		}
 		if len(sources) == 0 {
 			break
 		}
 		last = sources[len(sources)-1].Key
-		sources = slices.DeleteFunc(sources, func(source record.Source) bool { return !wrong(&source) })
-		n, err := s.dueNow(sources, wrong, now)
-		if mended += n; err != nil {
-			return mended, err
+		sources = slices.DeleteFunc(sources, func(source record.Source) bool { _, wrong := earlier(&source); return !wrong })
+		n, err := s.moveDue(sources, earlier)
+		if moved += n; err != nil {
+			return moved, err
 		}
 	}
-	return mended, s.update(func(tx *bolt.Tx) error {
+	return moved, s.update(func(tx *bolt.Tx) error {
 		meta := tx.Bucket(bucketMeta)
 		return errors.Join(meta.Put(keyLimits, []byte(limits)), meta.Put(keyAttempted, timeKey(now)))
 	})
 }
 
-// dueNow makes those of the sources due at now that are still wrong, and returns how
+// moveDue makes those of the sources due earlier that are still wrong, and returns how
 // many were.
-func (s *Store) dueNow(sources []record.Source, wrong func(*record.Source) bool, now time.Time) (mended int, err error) {
+func (s *Store) moveDue(sources []record.Source, earlier func(*record.Source) (time.Time, bool)) (moved int, err error) {
 	if len(sources) == 0 {
 		return 0, nil
 	}
 	err = s.write(func(w *writer) error {
-		mended = 0
+		moved = 0
 		for i := range sources {
 			stored, err := w.source(sources[i].Key)
-			if errors.Is(err, ErrNotFound) || err == nil && !wrong(stored) {
-				continue // a pass came before
+			if errors.Is(err, ErrNotFound) {
+				continue // it has left the catalogue
 			}
 			if err != nil {
 				return err
 			}
-			due := *stored
-			due.NextDue = now.UTC().Truncate(time.Microsecond)
-			if err := w.putSource(stored, &due); err != nil {
+			due, wrong := earlier(stored)
+			if !wrong {
+				continue // a pass came before
+			}
+			next := *stored
+			next.NextDue = due
+			if err := w.putSource(stored, &next); err != nil {
 				return err
 			}
-			mended++
+			moved++
 		}
 		return nil
 	})
-	return mended, err
+	return moved, err
 }

@@ -32,7 +32,7 @@ func Example() {
 	}}, now); err != nil {
 		log.Fatal(err)
 	}
-	due, _, err := s.Due(now, 10, nil)
+	due, _, err := s.Due(now, 10, record.Order{})
 	if err != nil {
 		log.Fatal(err)
 	}

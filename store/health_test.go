@@ -319,7 +319,7 @@ func TestDamageIsUnhealthy(t *testing.T) {
 	meet := map[string]func(*store.Store) error{
 		"packages": func(s *store.Store) error { _, err := s.Package(2); return err },
 		"served":   func(s *store.Store) error { return s.Served(2, func(store.Served) {}) },
-		"sources":  func(s *store.Store) error { _, _, err := s.Due(day(9), 9, nil); return err },
+		"sources":  func(s *store.Store) error { _, _, err := s.Due(day(9), 9, record.Order{}); return err },
 		"grids":    func(s *store.Store) error { _, err := s.Grid(2); return err },
 	}
 	for bucket, meet := range meet {

@@ -95,7 +95,7 @@ func TestImportOfASourceThatCannotBeAsked(t *testing.T) {
 	if got := get(t, s, "a"); got.PyPI.State != record.StateNone || got.GitHub.State != record.StateOK || got.Repo.Stars != 5 {
 		t.Errorf("got %+v", got)
 	}
-	if due, _, err := s.Due(t0.AddDate(0, 0, 9), 9, nil); err != nil || len(due) != 1 {
+	if due, _, err := s.Due(t0.AddDate(0, 0, 9), 9, record.Order{}); err != nil || len(due) != 1 {
 		t.Errorf("%d are due, %v", len(due), err)
 	}
 }

@@ -126,7 +126,7 @@ func TestMigrationFromSchema2(t *testing.T) {
 	}
 	s := open(t, path, schema2Options(true))
 	check(t, s)
-	due, _, err := s.Due(time.Date(2026, 3, 10, 0, 0, 0, 0, time.UTC), 99, nil)
+	due, _, err := s.Due(time.Date(2026, 3, 10, 0, 0, 0, 0, time.UTC), 99, record.Order{})
 	must(t, err)
 	diff(t, "due", "NEWALPHAalphaOLD-NAMEelsewhereGONEgoneSHAREDshared", names(due))
 	must(t, s.Close())

@@ -222,7 +222,7 @@ func (m *model) compare(t *testing.T, s *store.Store, now time.Time) {
 				want[key] = true
 			}
 		}
-		due, more, err := s.Due(at, len(want), nil)
+		due, more, err := s.Due(at, len(want), record.Order{})
 		must(t, err)
 		got := map[record.Key]bool{}
 		for _, source := range due {

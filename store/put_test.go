@@ -64,7 +64,7 @@ func TestOneAnswerServesAll(t *testing.T) {
 	}
 	c.Packages[2].RepoURL = new("https://github.com/o/shared")
 	sync(t, s, c, t0)
-	due, _, err := s.Due(day(1), 99, nil)
+	due, _, err := s.Due(day(1), 99, record.Order{})
 	must(t, err)
 	if got := names(due); got != "SHAREDabc" {
 		t.Errorf("due: %s", got)

@@ -117,7 +117,7 @@ func (w *writer) source(key record.Key) (*record.Source, error) {
 func (w *writer) learn(learnt *record.Source, aside int) error {
 	known, err := w.source(learnt.Key)
 	if errors.Is(err, errDamaged) {
-		known, err = &record.Source{Key: learnt.Key}, w.purgeDue(learnt.Key)
+		known, err = &record.Source{Key: learnt.Key, Interval: learnt.Interval}, w.purgeDue(learnt.Key)
 	}
 	if errors.Is(err, ErrNotFound) {
 		return nil // no package refers to it any more
@@ -131,6 +131,13 @@ func (w *writer) learn(learnt *record.Source, aside int) error {
 	}
 	if !record.Wins(learnt, known, time.Now()) {
 		return nil
+	}
+	if learnt.Interval != known.Interval { // a sync has changed it since, and the time that is due was computed without
+		if err := w.forgetLimits(); err != nil {
+			return err
+		}
+		kept := *learnt
+		kept.Interval, learnt = known.Interval, &kept
 	}
 	changed, success := !record.SameServed(known, learnt), !known.LastSuccess.Equal(learnt.LastSuccess)
 	if err := w.putSource(known, learnt); err != nil {
@@ -204,7 +211,7 @@ func (w *writer) putSource(old, source *record.Source) error {
 			return err
 		}
 	}
-	if err := due.Put(dueKey(source), nil); err != nil {
+	if err := due.Put(dueKey(source), dueValue(source)); err != nil {
 		return err
 	}
 	kept := *source

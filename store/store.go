@@ -33,7 +33,7 @@
 //	            "dated NAME"  -> time ‖ value                (see Dated)
 //	sources     Key           -> record.Source               (that a live package refers to)
 //	references  Key ‖ 0 ‖ id  -> nothing                     (the live packages that refer to a source)
-//	due         time ‖ Key    -> nothing                     (when each source is due)
+//	due         time ‖ Key    -> what else counts            (when each source is due; see dueValue)
 //	packages    id            -> row                         (live packages: what is declared, and which sources they refer to)
 //	served      id            -> sequence ‖ time ‖ body      (live packages as they are served, and when that last changed)
 //	states      id            -> two states                  (what Summary counts; see states.go)

@@ -65,6 +65,7 @@ func (s *Store) syncCatalogue(c record.Catalogue, fetched map[int]*record.Packag
 	if err != nil {
 		return report, err
 	}
+	withCategories(packages, c.Categories)
 	cs := catalogueSync{Store: s, fetched: fetched, now: now, unreferred: map[record.Key]bool{}, repair: s.toRepair()}
 	defer func() {
 		if err != nil { // what was committed before the error stays
@@ -123,7 +124,7 @@ func (cs *catalogueSync) syncPackages(packages []record.Entry) error {
 				}
 			}
 			maps.Copy(cs.unreferred, w.unreferred)
-			return w.updateReferring(cs.now)
+			return errors.Join(w.updateReferring(cs.now), w.setIntervals())
 		})
 		if err != nil {
 			return fmt.Errorf("sync the catalogue: %w", err)
@@ -144,7 +145,7 @@ func (cs *catalogueSync) removeMissing(declared []int) error {
 				}
 			}
 			maps.Copy(cs.unreferred, w.unreferred)
-			return nil
+			return w.setIntervals()
 		})
 		if err != nil {
 			return fmt.Errorf("remove what left the catalogue: %w", err)
@@ -292,6 +293,13 @@ func (cs *catalogueSync) syncPackage(w *writer, e record.Entry, report *ImportRe
 	if err != nil {
 		return err
 	}
+	var replaced *row
+	if old.live {
+		replaced = &old.row
+	}
+	if err := w.noteIntervals(replaced, &next); err != nil {
+		return err
+	}
 	imported := false
 	fetched := cs.fetched[e.ID]
 	if fetched != nil {
@@ -324,10 +332,6 @@ func (cs *catalogueSync) syncPackage(w *writer, e record.Entry, report *ImportRe
 		report.Unchanged++ // only imported data, or what its URLs resolve to
 	default:
 		report.Changed++
-	}
-	var replaced *row
-	if old.live {
-		replaced = &old.row
 	}
 	if err := cs.modify(w, replaced, &next, fetched); err != nil {
 		return err

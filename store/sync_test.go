@@ -52,7 +52,7 @@ func TestSyncOfPackages(t *testing.T) {
 	if _, err := s.Package(1); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("removed: %v", err)
 	}
-	if due, _, err := s.Due(day(30), 9, nil); err != nil || len(due) != 2 {
+	if due, _, err := s.Due(day(30), 9, record.Order{}); err != nil || len(due) != 2 {
 		t.Errorf("a removed package is due: %v %v", names(due), err)
 	}
 

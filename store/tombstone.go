@@ -110,6 +110,9 @@ func (w *writer) removePackage(id int, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	if err := w.noteIntervals(&r, nil); err != nil {
+		return err
+	}
 	for _, key := range r.keys() {
 		if err := w.unrefer(key, id); err != nil {
 			return err

@@ -25,6 +25,7 @@ type writer struct {
 	sources    map[record.Key]*record.Source // read or written so far
 	referring  map[int]lesson                // packages to be brought up to date, by id
 	unreferred map[record.Key]bool           // sources that a package has ceased to refer to
+	intervals  map[record.Key]bool           // sources whose interval may have changed
 }
 
 // next returns the number of one more change.
@@ -73,7 +74,7 @@ func (s *Store) write(f func(*writer) error) error {
 func (s *Store) newWriter(tx *bolt.Tx) *writer {
 	return &writer{
 		Tx: tx, render: s.render, met: s.noteDamage, sources: map[record.Key]*record.Source{},
-		referring: map[int]lesson{}, unreferred: map[record.Key]bool{},
+		referring: map[int]lesson{}, unreferred: map[record.Key]bool{}, intervals: map[record.Key]bool{},
 	}
 }
 

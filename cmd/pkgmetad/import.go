@@ -185,13 +185,15 @@ type content struct {
 // machine is to blame (a full disk) what was read is kept.
 func (c *content) refused(err error) error { return errors.Join(err, c.forget()) }
 
-func newContent(c *importer.Collection) *content {
-	return &content{Collection: *c, catalogue: c.Catalogue(), forget: func() error { return nil }}
+func newContent(c *importer.Collection, present *catalogue.Present) *content {
+	next := c.Catalogue()
+	present.KeepStaleAfter(&next)
+	return &content{Collection: *c, catalogue: next, forget: func() error { return nil }}
 }
 
 func (i *importing) read(ctx context.Context, present *catalogue.Present, st *store.Store) (*content, error) {
 	if isURL(i.source) {
-		return i.readSite(ctx)
+		return i.readSite(ctx, present)
 	}
 	snapshot, err := importer.OpenSnapshot(i.source)
 	if errors.Is(err, importer.ErrNotSnapshot) {
@@ -210,10 +212,10 @@ func (i *importing) read(ctx context.Context, present *catalogue.Present, st *st
 	if err := nameCategoriesAndGrids(collection, present, st); err != nil {
 		return nil, err
 	}
-	return newContent(collection), nil
+	return newContent(collection, present), nil
 }
 
-func (i *importing) readSite(ctx context.Context) (*content, error) {
+func (i *importing) readSite(ctx context.Context, present *catalogue.Present) (*content, error) {
 	site := &importer.Site{
 		Root: i.source, SameHost: i.sameHost, UserAgent: upstream.UserAgent(version, i.cfg.PyPI.Contact), Spool: i.cfg.Store.Path + ".import", StaleAfter: i.cfg.Refresh.StaleAfter,
 		Progress: func(list string, done, count int) { i.progress(list, int64(done), int64(count), false) },
@@ -223,7 +225,7 @@ func (i *importing) readSite(ctx context.Context) (*content, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := newContent(collection)
+	c := newContent(collection, present)
 	c.forget = site.Forget
 	return c, nil
 }
@@ -238,9 +240,7 @@ func (i *importing) readCatalogue(noSnapshot error) (*content, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := newContent(new(importer.Collection))
-	c.catalogue = loaded
-	return c, nil
+	return &content{catalogue: loaded, forget: func() error { return nil }}, nil
 }
 
 // tell prints what a person should know before anything is changed.

@@ -43,7 +43,7 @@ func TestGenerate(t *testing.T) {
 	if err != nil || report.Added != n || report.Fetched != n {
 		t.Fatalf("imported: %+v, %v; want %d added and fetched", report, err, n)
 	}
-	if due, _, err := st.Due(now.Add(keepFor), n, nil); err != nil || len(due) > 0 {
+	if due, _, err := st.Due(now.Add(keepFor), n, record.Order{}); err != nil || len(due) > 0 {
 		t.Errorf("%d packages fall due while the store is kept (%v)", len(due), err)
 	}
 	participants := 0

@@ -2,6 +2,7 @@ package catalogue
 
 import (
 	"slices"
+	"time"
 
 	"pkgmetad/internal/record"
 	"pkgmetad/internal/strict"
@@ -107,7 +108,7 @@ func (b *builder) addCategory(c *fileCategory) {
 	if b.categories.add(c.place, c.ID, c.Slug, true, b.problems) {
 		b.cat.Categories = append(b.cat.Categories, record.Category{
 			ID: c.ID.n, Slug: c.Slug.text, Title: titleOr(c.Title, c.Slug), TitlePlural: c.TitlePlural,
-			Description: c.Description, ShowPyPI: c.ShowPyPI, Created: c.Created, Modified: c.Modified,
+			Description: c.Description, ShowPyPI: c.ShowPyPI, Created: c.Created, Modified: c.Modified, StaleAfter: time.Duration(c.StaleAfter),
 		})
 	}
 }
@@ -125,7 +126,7 @@ func (b *builder) addPackage(p *filePackage) {
 	if b.packages.add(p.place, p.ID, p.Slug, false, b.problems) {
 		b.cat.Packages = append(b.cat.Packages, record.Entry{
 			ID: p.ID.n, Slug: p.Slug.text, Title: titleOr(p.Title, p.Slug),
-			RepoURL: p.RepoURL, PyPIURL: p.PyPIURL, DocumentationURL: p.DocumentationURL, Created: p.Created,
+			RepoURL: p.RepoURL, PyPIURL: p.PyPIURL, DocumentationURL: p.DocumentationURL, Created: p.Created, StaleAfter: time.Duration(p.StaleAfter),
 		})
 		b.refs = append(b.refs, packageRefs{category: p.Category.ref, grids: p.Grids})
 	}

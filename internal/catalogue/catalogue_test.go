@@ -58,34 +58,34 @@ var sameCatalogue = map[string]string{
 packages:
   - slug: only-a-slug
   - {id: 7, slug: "2048", title: "a\nb", category: apps, grids: [g2, 1], repo_url: "", pypi_url: null, documentation_url: " x ", created: 2012-12-26T11:29:30.6701729+02:00}
-  - {slug: by-id, category: 1, grids: [], created: 2020-02-29}
+  - {slug: by-id, category: 1, grids: [], created: 2020-02-29, stale_after: 90m}
   - {slug: nothing, category: null, grids: null}
 grids:
   - {id: 1, slug: g1, title: One, description: "d\u00e9\U0001F600", is_locked: true, header: true, created: 2001-01-01, modified: 2002-02-02}
   - {id: 2, slug: g2}
 categories:
-  - {id: 1, slug: apps, title: App, title_plural: Apps, description: d, show_pypi: true, created: 2001-01-01, modified: 2002-02-02}
+  - {id: 1, slug: apps, title: App, title_plural: Apps, description: d, show_pypi: true, created: 2001-01-01, modified: 2002-02-02, stale_after: 168h}
 `,
 	"c.json": `{"packages": [
  {"slug": "only-a-slug"},
  {"id": 7, "slug": "2048", "title": "a\nb", "category": "apps", "grids": ["g2", 1], "repo_url": "", "pypi_url": null, "documentation_url": " x ", "created": "2012-12-26T11:29:30.6701729+02:00"},
- {"slug": "by-id", "category": 1, "grids": [], "created": "2020-02-29"},
+ {"slug": "by-id", "category": 1, "grids": [], "created": "2020-02-29", "stale_after": "90m"},
  {"slug": "nothing", "category": null, "grids": null}],
 "grids": [{"id": 1, "slug": "g1", "title": "One", "description": "dé😀", "is_locked": true, "header": true, "created": "2001-01-01", "modified": "2002-02-02"}, {"id": 2, "slug": "g2"}],
-"categories": [{"id": 1, "slug": "apps", "title": "App", "title_plural": "Apps", "description": "d", "show_pypi": true, "created": "2001-01-01", "modified": "2002-02-02"}]}`,
+"categories": [{"id": 1, "slug": "apps", "title": "App", "title_plural": "Apps", "description": "d", "show_pypi": true, "created": "2001-01-01", "modified": "2002-02-02", "stale_after": "168h"}]}`,
 	"c.ndjson": "\ufeff" + `{"slug": "only-a-slug"}` + "\r\n\r\n" +
 		`{"kind": "package", "id": 7, "slug": "2048", "title": "a\nb", "category": "apps", "grids": ["g2", 1], "repo_url": "", "pypi_url": null, "documentation_url": " x ", "created": "2012-12-26T11:29:30.6701729+02:00"}
-  {"slug":"by-id","category":1,"grids":[],"created":"2020-02-29"}
+  {"slug":"by-id","category":1,"grids":[],"created":"2020-02-29","stale_after":"90m"}
 {"\u0073lug": "nothing", "category": null, "grids": null}
 {"id": 1, "slug": "g1", "title": "One", "description": "d\u00e9\ud83d\ude00", "is_locked": true, "header": true, "created": "2001-01-01", "modified": "2002-02-02", "kind": "grid"}
 {"kind": "grid", "id": 2, "slug": "g2"}
-{"kind": "category", "id": 1, "slug": "apps", "title": "App", "title_plural": "Apps", "description": "d", "show_pypi": true, "created": "2001-01-01", "modified": "2002-02-02"}`,
+{"kind": "category", "id": 1, "slug": "apps", "title": "App", "title_plural": "Apps", "description": "d", "show_pypi": true, "created": "2001-01-01", "modified": "2002-02-02", "stale_after": "168h"}`,
 }
 
 func TestFormats(t *testing.T) {
 	day := func(y, m, d int) time.Time { return time.Date(y, time.Month(m), d, 0, 0, 0, 0, time.UTC) }
 	want := record.Catalogue{
-		Categories: []record.Category{{ID: 1, Slug: "apps", Title: "App", TitlePlural: "Apps", Description: "d", ShowPyPI: true, Created: day(2001, 1, 1), Modified: day(2002, 2, 2)}},
+		Categories: []record.Category{{ID: 1, Slug: "apps", Title: "App", TitlePlural: "Apps", Description: "d", ShowPyPI: true, Created: day(2001, 1, 1), Modified: day(2002, 2, 2), StaleAfter: 168 * time.Hour}},
 		Grids: []record.Grid{
 			{ID: 1, Slug: "g1", Title: "One", Description: "dé😀", IsLocked: true, Header: true, Created: day(2001, 1, 1), Modified: day(2002, 2, 2)},
 			{ID: 2, Slug: "g2", Title: "g2"},
@@ -93,7 +93,7 @@ func TestFormats(t *testing.T) {
 		Packages: []record.Entry{
 			{Slug: "only-a-slug", Title: "only-a-slug"},
 			{ID: 7, Slug: "2048", Title: "a\nb", Category: 1, Grids: []int{2, 1}, RepoURL: pointer(""), DocumentationURL: pointer(" x "), Created: time.Date(2012, 12, 26, 9, 29, 30, 670172000, time.UTC)},
-			{Slug: "by-id", Title: "by-id", Category: 1, Created: day(2020, 2, 29)},
+			{Slug: "by-id", Title: "by-id", Category: 1, Created: day(2020, 2, 29), StaleAfter: 90 * time.Minute},
 			{Slug: "nothing", Title: "nothing"},
 		},
 	}

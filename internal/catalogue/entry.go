@@ -22,18 +22,20 @@ type filePackage struct {
 	PyPIURL          *string     `yaml:"pypi_url"`
 	DocumentationURL *string     `yaml:"documentation_url"`
 	Created          time.Time   `yaml:"created"`
+	StaleAfter       staleAfter  `yaml:"stale_after"`
 }
 
 type fileCategory struct {
 	place
-	ID          entryID   `yaml:"id"`
-	Slug        entrySlug `yaml:"slug"`
-	Title       *string   `yaml:"title"`
-	TitlePlural string    `yaml:"title_plural"`
-	Description string    `yaml:"description"`
-	ShowPyPI    bool      `yaml:"show_pypi"`
-	Created     time.Time `yaml:"created"`
-	Modified    time.Time `yaml:"modified"`
+	ID          entryID    `yaml:"id"`
+	Slug        entrySlug  `yaml:"slug"`
+	Title       *string    `yaml:"title"`
+	TitlePlural string     `yaml:"title_plural"`
+	Description string     `yaml:"description"`
+	ShowPyPI    bool       `yaml:"show_pypi"`
+	Created     time.Time  `yaml:"created"`
+	Modified    time.Time  `yaml:"modified"`
+	StaleAfter  staleAfter `yaml:"stale_after"`
 }
 
 type fileGrid struct {
@@ -111,6 +113,23 @@ func (slug *entrySlug) UnmarshalScalar(s strict.Scalar) error {
 		return errors.New(strict.Quote(text) + " is not a slug; write letters of A to Z, digits, - and _ only")
 	}
 	slug.text = text
+	return nil
+}
+
+// staleAfter is an age at which something is fetched again; 0 for none.
+type staleAfter time.Duration
+
+func (*staleAfter) Wanted() string { return "a duration such as 6h or 168h" }
+
+func (age *staleAfter) UnmarshalScalar(s strict.Scalar) error {
+	d, err := s.AsDuration()
+	if err != nil {
+		return err
+	}
+	if d < record.MinStaleAfter || d > record.MaxStaleAfter {
+		return errors.New("is out of range; write a duration from 1s to 8760h, or leave the key out for refresh.stale_after of the configuration")
+	}
+	*age = staleAfter(d)
 	return nil
 }
 

@@ -1,11 +1,13 @@
 package catalogue
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 
 	"pkgmetad/internal/record"
 )
@@ -49,6 +51,31 @@ func (p *Present) Guard(next record.Catalogue) error {
 		named = append(named[:maxNamed:maxNamed], "…")
 	}
 	return fmt.Errorf("%d packages of the present catalogue %s are not in SOURCE and would vanish: %s; %s", len(vanishing), p.path, strings.Join(named, ", "), advice)
+}
+
+// KeepStaleAfter gives the packages and categories of next the stale_after that they have
+// in the present catalogue, by id or by slug. Another site, or a snapshot, does not know it.
+func (p *Present) KeepStaleAfter(next *record.Catalogue) {
+	byID, bySlug := map[int]time.Duration{}, map[string]time.Duration{}
+	for i := range p.Catalogue.Packages {
+		if e := &p.Catalogue.Packages[i]; e.StaleAfter != 0 {
+			bySlug[e.Slug] = e.StaleAfter
+			if e.ID != 0 {
+				byID[e.ID] = e.StaleAfter
+			}
+		}
+	}
+	for i := range next.Packages {
+		e := &next.Packages[i]
+		e.StaleAfter = cmp.Or(byID[e.ID], bySlug[e.Slug])
+	}
+	categories := map[int]time.Duration{}
+	for _, c := range p.Catalogue.Categories {
+		categories[c.ID] = c.StaleAfter
+	}
+	for i := range next.Categories {
+		next.Categories[i].StaleAfter = categories[next.Categories[i].ID]
+	}
 }
 
 // missing returns the slugs of the packages in from that next has neither by slug

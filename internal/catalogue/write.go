@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"pkgmetad/internal/record"
+	"pkgmetad/internal/strict"
 )
 
 // writer writes a catalogue in one format, such that it loads as the same one.
@@ -102,6 +103,7 @@ func declareCategory(c *record.Category) (d declaration) {
 	addUnlessZero(&d, "show_pypi", c.ShowPyPI)
 	d.time("created", c.Created)
 	d.time("modified", c.Modified)
+	addUnlessZero(&d, "stale_after", c.StaleAfter)
 	return d
 }
 
@@ -129,6 +131,7 @@ func declarePackage(p *record.Entry) (d declaration) {
 	d.url("pypi_url", p.PyPIURL)
 	d.url("documentation_url", p.DocumentationURL)
 	d.time("created", p.Created)
+	addUnlessZero(&d, "stale_after", p.StaleAfter)
 	return d
 }
 
@@ -226,7 +229,7 @@ func appendObject(b []byte, kind string, d declaration) []byte {
 }
 
 // appendValue appends a value as JSON, which is YAML as well. In YAML, plain is not
-// nil: it reports which text to write without quotes, and times have none either.
+// nil: it reports which text to write without quotes; times and durations have none.
 func appendValue(b []byte, value any, plain func(string) bool) []byte {
 	switch v := value.(type) {
 	case int:
@@ -248,6 +251,11 @@ func appendValue(b []byte, value any, plain func(string) bool) []byte {
 			return append(v.UTC().AppendFormat(append(b, '"'), layout), '"')
 		}
 		return v.UTC().AppendFormat(b, layout)
+	case time.Duration:
+		if plain == nil {
+			return append(append(append(b, '"'), strict.FormatDuration(v)...), '"')
+		}
+		return append(b, strict.FormatDuration(v)...)
 	case string:
 		if plain != nil && plain(v) {
 			return append(b, v...)

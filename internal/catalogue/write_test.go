@@ -27,13 +27,13 @@ func hostileCatalogue() (c record.Catalogue) {
 	text := func(s string) *string { return &s }
 	for i, s := range hostile {
 		id := i + 1
-		c.Categories = append(c.Categories, record.Category{ID: id, Slug: fmt.Sprint("c", id), Title: s, TitlePlural: s, Description: s, ShowPyPI: i%2 == 0, Created: at, Modified: at.Add(time.Duration(i) * time.Microsecond)})
+		c.Categories = append(c.Categories, record.Category{ID: id, Slug: fmt.Sprint("c", id), Title: s, TitlePlural: s, Description: s, ShowPyPI: i%2 == 0, Created: at, Modified: at.Add(time.Duration(i) * time.Microsecond), StaleAfter: time.Duration(i) * time.Hour})
 		c.Grids = append(c.Grids, record.Grid{ID: id, Slug: fmt.Sprint(id), Title: s, Description: s, IsLocked: i%2 == 0, Header: i%3 == 0, Created: at, Modified: at})
 		c.Packages = append(c.Packages, record.Entry{ID: id, Slug: fmt.Sprint("p", id), Title: s, Category: id, Grids: []int{1 + i/2, id + 1}[:1+i%2], RepoURL: text(s), Created: at})
 	}
 	c.Packages[len(c.Packages)-1].Grids = nil
 	c.Packages = append(c.Packages,
-		record.Entry{ID: 1000, Slug: "null", Title: "null", RepoURL: text(""), PyPIURL: text(""), DocumentationURL: text("")},
+		record.Entry{ID: 1000, Slug: "null", Title: "null", RepoURL: text(""), PyPIURL: text(""), DocumentationURL: text(""), StaleAfter: 90*time.Minute + 1500*time.Millisecond},
 		record.Entry{ID: record.MaxID, Slug: "2048", Title: "2048", Created: time.Date(1970, 1, 1, 0, 0, 0, 1000, time.UTC)},
 		record.Entry{ID: record.MaxID - 1, Slug: "-", Title: "-", Created: time.Date(9999, 12, 31, 23, 59, 59, 999999000, time.UTC)},
 		record.Entry{Slug: "no-id", Title: "no-id"},
@@ -79,10 +79,10 @@ func TestRoundTrip(t *testing.T) {
 func TestLayout(t *testing.T) {
 	text := func(s string) *string { return &s }
 	c := record.Catalogue{
-		Categories: []record.Category{{ID: 1, Slug: "apps", Title: "App", ShowPyPI: true}},
+		Categories: []record.Category{{ID: 1, Slug: "apps", Title: "App", ShowPyPI: true, StaleAfter: 168 * time.Hour}},
 		Packages: []record.Entry{
 			{Slug: "wagtail", Title: "Wagtail", Category: 1, RepoURL: text("https://github.com/wagtail/wagtail"), PyPIURL: text("")},
-			{ID: 7, Slug: "other", Title: "no: it's", Created: time.Date(2012, 12, 26, 0, 0, 0, 0, time.UTC)},
+			{ID: 7, Slug: "other", Title: "no: it's", Created: time.Date(2012, 12, 26, 0, 0, 0, 0, time.UTC), StaleAfter: 90 * time.Minute},
 		},
 	}
 	for name, want := range map[string]string{
@@ -92,6 +92,7 @@ categories:
     slug: apps
     title: App
     show_pypi: true
+    stale_after: 168h
 
 grids: []
 
@@ -100,6 +101,7 @@ packages:
     slug: other
     title: "no: it's"
     created: 2012-12-26T00:00:00Z
+    stale_after: 1h30m
 
   - slug: wagtail
     title: Wagtail
@@ -107,17 +109,17 @@ packages:
     repo_url: https://github.com/wagtail/wagtail
     pypi_url: ""
 `,
-		"c.ndjson": `{"kind": "category", "id": 1, "slug": "apps", "title": "App", "show_pypi": true}
-{"id": 7, "slug": "other", "title": "no: it's", "created": "2012-12-26T00:00:00Z"}
+		"c.ndjson": `{"kind": "category", "id": 1, "slug": "apps", "title": "App", "show_pypi": true, "stale_after": "168h"}
+{"id": 7, "slug": "other", "title": "no: it's", "created": "2012-12-26T00:00:00Z", "stale_after": "1h30m"}
 {"slug": "wagtail", "title": "Wagtail", "category": 1, "repo_url": "https://github.com/wagtail/wagtail", "pypi_url": ""}
 `,
 		"c.json": `{
 "categories": [
-  {"id": 1, "slug": "apps", "title": "App", "show_pypi": true}
+  {"id": 1, "slug": "apps", "title": "App", "show_pypi": true, "stale_after": "168h"}
 ],
 "grids": [],
 "packages": [
-  {"id": 7, "slug": "other", "title": "no: it's", "created": "2012-12-26T00:00:00Z"},
+  {"id": 7, "slug": "other", "title": "no: it's", "created": "2012-12-26T00:00:00Z", "stale_after": "1h30m"},
   {"slug": "wagtail", "title": "Wagtail", "category": 1, "repo_url": "https://github.com/wagtail/wagtail", "pypi_url": ""}
 ]
 }
@@ -300,5 +302,28 @@ func write(t *testing.T, path, text string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestKeepStaleAfter: an import of what does not know stale_after takes nobody's away.
+func TestKeepStaleAfter(t *testing.T) {
+	present := Present{Catalogue: record.Catalogue{
+		Categories: []record.Category{{ID: 1, StaleAfter: time.Hour}, {ID: 2}},
+		Packages:   []record.Entry{{ID: 1, Slug: "renamed", StaleAfter: 2 * time.Hour}, {Slug: "no-id", StaleAfter: 3 * time.Hour}, {ID: 3, Slug: "none"}, {ID: 9, Slug: "other-id", StaleAfter: 4 * time.Hour}},
+	}}
+	next := record.Catalogue{
+		Categories: []record.Category{{ID: 1}, {ID: 2}, {ID: 3}},
+		Packages:   []record.Entry{{ID: 1, Slug: "new-name"}, {ID: 2, Slug: "no-id"}, {ID: 3, Slug: "none"}, {ID: 4, Slug: "other-id"}, {ID: 5, Slug: "new"}},
+	}
+	present.KeepStaleAfter(&next)
+	var got []time.Duration
+	for _, c := range next.Categories {
+		got = append(got, c.StaleAfter/time.Hour)
+	}
+	for _, e := range next.Packages {
+		got = append(got, e.StaleAfter/time.Hour)
+	}
+	if diff := cmp.Diff([]time.Duration{1, 0, 0, 2, 3, 0, 4, 0}, got); diff != "" {
+		t.Errorf("hours, -want +got:\n%s", diff)
 	}
 }

@@ -123,6 +123,7 @@ func (c *check) schedule() {
 func (c *check) refresh() {
 	r := &c.cfg.Refresh
 	between(c, &r.StaleAfter, "refresh.stale_after", 0, 365*24*time.Hour)
+	between(c, &r.ActiveAfter, "refresh.active_after", 0, 365*24*time.Hour)
 	between(c, &r.Workers, "refresh.workers", 1, 256)
 	between(c, &r.MaxPackages, "refresh.max_packages", 1, 1_000_000)
 	between(c, &r.RetryMin, "refresh.retry_min", time.Millisecond, 365*24*time.Hour)
@@ -220,21 +221,13 @@ func between[T cmp.Ordered](c *check, field *T, key string, low, high T) {
 	}
 }
 
-// format formats a number, or a duration without the trailing zero units of
-// Duration.String.
+// format formats a number or a duration.
 func format(v any) string {
 	switch v := v.(type) {
 	case int:
 		return strconv.Itoa(v)
 	case time.Duration:
-		s := v.String()
-		if strings.HasSuffix(s, "m0s") {
-			s = strings.TrimSuffix(s, "0s")
-		}
-		if strings.HasSuffix(s, "h0m") {
-			s = strings.TrimSuffix(s, "0m")
-		}
-		return s
+		return strict.FormatDuration(v)
 	}
 	return ""
 }

@@ -82,6 +82,7 @@ type Schedule struct {
 // Refresh bounds a pass.
 type Refresh struct {
 	StaleAfter  time.Duration `yaml:"stale_after"`  // age at which a repository or project is fetched again
+	ActiveAfter time.Duration `yaml:"active_after"` // the same of a repository that was pushed to within a week, if that is less; 0: as others
 	Workers     int           `yaml:"workers"`      // repositories and projects fetched at once
 	MaxPackages int           `yaml:"max_packages"` // repositories and projects that a pass fetches at most
 	RetryMin    time.Duration `yaml:"retry_min"`    // delay after a first failure

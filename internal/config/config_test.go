@@ -115,7 +115,7 @@ catalogue: {path: ../c.ndjson, max_removed: 100}
 schedule:
   refresh: '@every 90s'
   time_zone: America/Chicago
-refresh: {stale_after: 0s, workers: 256, max_packages: 1, retry_min: 1s, retry_max: 2s, pending_wait: 0}
+refresh: {stale_after: 0s, active_after: 6h, workers: 256, max_packages: 1, retry_min: 1s, retry_max: 2s, pending_wait: 0}
 github:
   base_url: http://127.0.0.1:9/api/v3
   url_host: GitHub.example.org:8443
@@ -151,7 +151,7 @@ log: {level: trace, format: json}
 		},
 		Catalogue: Catalogue{MaxRemoved: 100},
 		Schedule:  Schedule{Refresh: "@every 90s", TimeZone: zone("America/Chicago")},
-		Refresh:   Refresh{Workers: 256, MaxPackages: 1, RetryMin: time.Second, RetryMax: 2 * time.Second},
+		Refresh:   Refresh{ActiveAfter: 6 * time.Hour, Workers: 256, MaxPackages: 1, RetryMin: time.Second, RetryMax: 2 * time.Second},
 		GitHub: GitHub{
 			BaseURL: "http://127.0.0.1:9/api/v3/", URLHost: "github.example.org:8443", TokenFile: token, Timeout: 2 * time.Second, Strategy: "rest",
 			APIVersion: "2026-03-10", Token: NewSecret("sesame"), TokenSource: "github.token_file",

@@ -498,6 +498,43 @@ func TestReloadConfiguration(t *testing.T) {
 	}
 }
 
+// TestIntervalsOfTheCatalogue: a stale_after that the catalogue comes to give a package
+// counts at once, and for no other. Who reads a package is counted.
+func TestIntervalsOfTheCatalogue(t *testing.T) {
+	x := newTrial(t)
+	catalogue := func(age string) {
+		x.catalogue("packages: [{slug: one, repo_url: https://github.com/acme/one" + age + "}, {slug: two, repo_url: https://github.com/acme/two}]\n")
+	}
+	catalogue("")
+	d, ended := x.start()
+	x.until(d, "/status/", func(body map[string]any) bool { return len(body["passes"].([]any)) == 1 })
+	x.get(d, "/api/v4/packages/one/")
+	x.get(d, "/api/v4/packages/?limit=5")
+	x.get(d, "/status/packages/two/")
+	_, body := x.get(d, "/api/v4/packages/one/")
+	id := int(body["id"].(float64))
+	if reads := d.refresher.reads.All(); len(reads) != 1 || reads[id] != 2 {
+		t.Errorf("package %d was read twice, and no other; the counts are %v", id, reads)
+	}
+	for _, name := range []string{"one", "two"} {
+		repo := x.world.Repo("acme/" + name)
+		x.world.Edit(func() { repo.Stars = 6 })
+	}
+	time.Sleep(time.Second) // the shortest stale_after
+	catalogue(", stale_after: 1s")
+	if err := d.Reload(false); err != nil {
+		t.Fatal(err)
+	}
+	report, err := d.refresher.pass(t.Context()) // the reload has one run within a minute
+	if err != nil || report.Asked != 1 {
+		t.Errorf("asked: %+v, %v", report, err)
+	}
+	if _, body := x.get(d, "/api/v4/packages/one/"); !stars(6)(body) {
+		t.Errorf("one was not fetched: %v", body)
+	}
+	x.stop(d, ended)
+}
+
 // TestRemovals: a catalogue that was cut short removes nothing, at a reload and at a
 // start, until an operator says that it may.
 func TestRemovals(t *testing.T) {

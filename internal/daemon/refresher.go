@@ -12,6 +12,7 @@ import (
 	"pkgmetad/fetcher"
 	"pkgmetad/github"
 	"pkgmetad/internal/config"
+	"pkgmetad/internal/reads"
 	"pkgmetad/internal/record"
 	"pkgmetad/internal/render"
 	"pkgmetad/internal/status"
@@ -31,7 +32,8 @@ type refresher struct {
 	settings atomic.Pointer[settings]
 
 	health    *health
-	compacted time.Time // when that was last tried; for the goroutine of passes
+	reads     *reads.Counter // of packages, by readers of the API
+	compacted time.Time      // when that was last tried; for the goroutine of passes
 
 	onPass   func(report *record.Pass, scheduled bool) // told of each pass that ended; nil for nobody
 	reloaded atomic.Pointer[status.Reload]             // the last reload, or a start that found the catalogue bad and goes on with an earlier one; nil for neither
@@ -83,7 +85,7 @@ func Rendering(cfg *config.Config) render.Rendering {
 // newRefresher opens the store and builds the clients and the fetcher. Close the
 // store when done.
 func newRefresher(o Options, fetchLog zerolog.Logger, mode openMode) (*refresher, error) {
-	r := &refresher{version: o.Version, log: o.Log, fetchLog: fetchLog}
+	r := &refresher{version: o.Version, log: o.Log, fetchLog: fetchLog, reads: reads.New()}
 	next, err := r.newSettings(o.Config)
 	if err != nil {
 		return nil, err
@@ -158,9 +160,9 @@ func (r *refresher) apply(next *settings) fetcher.Options {
 	refresh := next.cfg.Refresh
 	return fetcher.Options{
 		Store: r.store, GitHub: next.github, PyPI: next.pypi, Log: r.fetchLog,
-		Workers: refresh.Workers, MaxSources: refresh.MaxPackages, PendingWait: refresh.PendingWait,
+		Workers: refresh.Workers, MaxSources: refresh.MaxPackages, PendingWait: refresh.PendingWait, Reads: r.reads.All,
 		PyPIWorkers: next.cfg.PyPI.Concurrency, IndexAbove: next.cfg.PyPI.IndexAbove,
-		Policy: fetcher.Policy{StaleAfter: refresh.StaleAfter, RetryMin: refresh.RetryMin, RetryMax: refresh.RetryMax},
+		Policy: fetcher.Policy{StaleAfter: refresh.StaleAfter, ActiveAfter: refresh.ActiveAfter, RetryMin: refresh.RetryMin, RetryMax: refresh.RetryMax},
 	}
 }
 

@@ -27,6 +27,10 @@ type Entry struct {
 	PyPIURL          *string   `json:"pypi_url"`
 	DocumentationURL *string   `json:"documentation_url"`
 	Created          time.Time `json:"created"` // UTC, microseconds
+
+	// StaleAfter is the age at which what was fetched for it is fetched again; 0 for
+	// none of its own. The store has that of the category here, where there is none.
+	StaleAfter time.Duration `json:"stale_after,omitempty"`
 }
 
 // The largest id, and the longest slug.
@@ -57,6 +61,10 @@ type Category struct {
 	ShowPyPI    bool      `json:"show_pypi"`
 	Created     time.Time `json:"created"`
 	Modified    time.Time `json:"modified"`
+
+	// StaleAfter is that of its packages that have none of their own; 0 for none. It is
+	// stored with them.
+	StaleAfter time.Duration `json:"-"`
 }
 
 // Grid is a comparison of packages, as the documented API has it.
@@ -194,6 +202,8 @@ type Source struct {
 	// URL was changed to this one. None of it is served, unless this turns out to
 	// be the same repository; see [Follow].
 	Former *Repo `json:"former,omitempty"`
+
+	Interval Interval `json:"interval,omitzero"` // set by the store, from what the catalogue declares
 }
 
 // Package is all that is known about one package: what the catalogue declares, and

@@ -112,7 +112,7 @@ func (s *Status) IsDue(now time.Time) bool { return s.State.Fetchable() && !s.Ne
 // SameEntry reports whether a and b declare the same.
 func SameEntry(a, b *Entry) bool {
 	return a.ID == b.ID && a.Slug == b.Slug && a.Title == b.Title && a.Category == b.Category &&
-		slices.Equal(a.Grids, b.Grids) && a.Created.Equal(b.Created) &&
+		slices.Equal(a.Grids, b.Grids) && a.Created.Equal(b.Created) && a.StaleAfter == b.StaleAfter &&
 		SameText(a.RepoURL, b.RepoURL) && SameText(a.PyPIURL, b.PyPIURL) && SameText(a.DocumentationURL, b.DocumentationURL)
 }
 

@@ -82,7 +82,7 @@ func SetScalar(dst any, s Scalar) error {
 	case *bool:
 		return assign(dst, s.asBool)
 	case *time.Duration:
-		return assign(dst, s.asDuration)
+		return assign(dst, s.AsDuration)
 	case *time.Time:
 		return assign(dst, s.asTime)
 	case **time.Location:
@@ -173,7 +173,8 @@ func (s Scalar) asBool() (bool, error) {
 	return strings.EqualFold(s.Text, "true"), nil
 }
 
-func (s Scalar) asDuration() (time.Duration, error) {
+// AsDuration returns the value if it is a number with a unit of time, or 0.
+func (s Scalar) AsDuration() (time.Duration, error) {
 	d, err := ParseDuration(s.Text)
 	switch {
 	case errors.Is(err, ErrTooLong):
@@ -239,4 +240,17 @@ func ParseDuration(text string) (time.Duration, error) {
 		return 0, ErrTooLong
 	}
 	return d, err
+}
+
+// FormatDuration is [time.Duration.String] without the units at the end that are zero:
+// 24h, not 24h0m0s.
+func FormatDuration(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }
