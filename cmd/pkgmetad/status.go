@@ -66,13 +66,15 @@ func wrong(r *daemon.Report) (all []string) {
 		}
 	}
 	if reload := r.Status.Reload; reload != nil && reload.Error != "" {
-		all = append(all, "the last reload was refused: "+reload.Error)
+		all = append(all, "an earlier configuration or catalogue goes on: "+reload.Error)
 	}
 	if s := r.Status.Search; s != nil && s.LastError != "" {
 		all = append(all, "the search: "+s.LastError)
 	}
 	return all
 }
+
+const failingShown = 5 // failing sources that a report lists
 
 func printReport(w io.Writer, r *daemon.Report, now time.Time) error {
 	s := &r.Status
@@ -91,6 +93,13 @@ func printReport(w io.Writer, r *daemon.Report, now time.Time) error {
 			moment(p.Started, now, ""), p.Duration().Round(100*time.Millisecond), p.Asked, p.Fresh, p.Unchanged, p.Pending, p.Failed, p.Gone, p.Deferred)
 	}
 	line("packages", "%d; fetched within a day: %s from GitHub, %s from PyPI; %d sources fail", s.Packages, fresh(s.GitHub), fresh(s.PyPI), s.FailingTotal)
+	for i, f := range s.Failing {
+		if i == failingShown {
+			line("", "and %d more: see http://%s/status/", s.FailingTotal-i, r.Listen)
+			break
+		}
+		line("", "%s, %s: %s since %s: %s", f.Slug, f.Source, f.State, moment(f.Since, now, "an unknown time"), f.LastError)
+	}
 	for _, b := range s.Budgets {
 		line(b.Name, "%s", allowance(b, now))
 	}
@@ -113,11 +122,11 @@ func printReport(w io.Writer, r *daemon.Report, now time.Time) error {
 // doing says what the daemon does now and when it goes on.
 func doing(s *status.Catalogue, now time.Time) string {
 	text := "idle"
-	switch {
-	case !s.RunningSince.IsZero():
+	if !s.RunningSince.IsZero() {
 		text = "a pass runs since " + moment(s.RunningSince, now, "")
-	case !s.PausedSince.IsZero():
-		return "paused since " + moment(s.PausedSince, now, "")
+	}
+	if !s.PausedSince.IsZero() {
+		return text + "; paused since " + moment(s.PausedSince, now, "") + ", no further one begins on schedule"
 	}
 	return text + "; the next one is due " + moment(s.NextTick, now, "at an unknown time")
 }

@@ -27,7 +27,6 @@ import (
 	"pkgmetad/internal/search"
 	"pkgmetad/internal/snapshot"
 	"pkgmetad/internal/status"
-	"pkgmetad/internal/upstream"
 )
 
 // Options is what a daemon is made from.
@@ -54,16 +53,16 @@ type Daemon struct {
 	systemd   *notifier
 	metrics   *metrics
 	pinger    *pinger
+	backups   *backups
 	snapshots *snapshot.Follower
 	index     *search.Index
 
-	grace      time.Duration                  // shutdownGrace; tests have less time
-	load       func() (*config.Config, error) // nil for none
-	logLevel   func(zerolog.Level)            // sets it; nil where it cannot be set
-	lastReload atomic.Pointer[status.Reload]
-	level      atomic.Value // the zerolog.Level that is logged
-	status     *status.Maker
-	started    time.Time
+	grace    time.Duration                  // shutdownGrace; tests have less time
+	load     func() (*config.Config, error) // nil for none
+	logLevel func(zerolog.Level)            // sets it; nil where it cannot be set
+	level    atomic.Value                   // the zerolog.Level that is logged
+	status   *status.Maker
+	started  time.Time
 
 	adminListener net.Listener // of metrics and profiles; nil for none, and so
 	admin         *api.Server
@@ -101,7 +100,7 @@ func New(o Options) (_ *Daemon, err error) {
 	if d.refresher, err = newRefresher(o, d.log, openAndRender); err != nil {
 		return nil, err
 	}
-	if err := d.watch(o.Version); err != nil {
+	if err := d.watch(); err != nil {
 		return nil, err
 	}
 	d.scheduler = newScheduler(plan{d.cfg.Schedule.Cron, d.cfg.Schedule.TimeZone}, d.log, d.refresher.passes)
@@ -141,11 +140,11 @@ const (
 	searchSuffix   = ".search"
 )
 
-// watch has passes counted, and those on schedule told to the URL to ping.
-func (d *Daemon) watch(version string) (err error) {
-	if d.pinger, err = newPinger(d.cfg.Notify.PingURL, upstream.UserAgent(version, d.cfg.PyPI.Contact), d.log, d.metrics.countPing); err != nil {
-		return err
-	}
+// watch has passes counted, and those on schedule told to the URL to ping, and makes
+// what copies the store.
+func (d *Daemon) watch() error {
+	d.pinger = newPinger(func() *pingTarget { return d.refresher.settings.Load().ping }, d.log, d.metrics.countPing)
+	d.backups = newBackups(d.refresher.cfg, d.refresher.store, d.refresher.health, d.log)
 	d.refresher.onPass = func(report *record.Pass, scheduled bool) {
 		d.metrics.countPass(report)
 		if scheduled {
@@ -237,7 +236,9 @@ func (d *Daemon) Run() error {
 	d.log.Info().Str("listen", d.Address().String()).Msg("serving http://" + d.Address().String() + "/api/v4/")
 
 	others.Go(func() { d.pinger.run(d.running) })
-	others.Go(func() { d.snapshots.Run(d.running) })
+	others.Go(func() {
+		d.snapshots.Run(d.running, func(err error) { d.refresher.health.report(problemSnapshot, err) })
+	})
 	others.Go(func() {
 		if err := d.index.Run(d.running); err != nil {
 			d.log.Error().Err(err).Msg("the search finds what it found so far, and nothing newer")
@@ -245,7 +246,7 @@ func (d *Daemon) Run() error {
 	})
 	others.Go(func() { d.systemd.run(d.running) })
 	others.Go(func() { d.refresher.health.run(d.running, d.scheduler.runSoon) })
-	others.Go(func() { d.backups().run(d.running) })
+	others.Go(func() { d.backups.run(d.running) })
 	d.scheduler.run(d.running) // until the daemon is stopped and the pass has stored what arrived
 
 	err := d.shutdown()
@@ -302,13 +303,6 @@ func (d *Daemon) release() error {
 		errs = append(errs, d.refresher.store.Close())
 	}
 	return errors.Join(errs...)
-}
-
-func (d *Daemon) backups() *backups {
-	return &backups{
-		cfg: d.cfg, store: d.refresher.store, health: d.refresher.health, log: d.log,
-		schedule: d.cfg.Store.Backup.Schedule, location: d.cfg.Schedule.TimeZone,
-	}
 }
 
 // warn tells what works, but not as well as it could.

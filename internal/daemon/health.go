@@ -18,6 +18,12 @@ import (
 	"pkgmetad/store"
 )
 
+// What is reported to health by others than the store.
+const (
+	problemBackup   = "backup"   // no backup could be made
+	problemSnapshot = "snapshot" // no new snapshot could be made
+)
+
 const (
 	lookEvery  = 10 * time.Second // at what the store says of itself
 	probeEvery = time.Minute      // of writes that fail
@@ -62,7 +68,7 @@ func (h *health) problems() []record.Problem {
 	all := h.store.Problems()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, kind := range []string{problemBackup} {
+	for _, kind := range []string{problemBackup, problemSnapshot} {
 		if p, ok := h.reported[kind]; ok {
 			all = append(all, p)
 		}
@@ -102,6 +108,8 @@ func meaning(kind string) string {
 		return "nothing can be written to the store; nothing is fetched until a trial write works"
 	case problemBackup:
 		return "no backup could be made; it is tried again within the hour"
+	case problemSnapshot:
+		return "no new snapshot could be made, so readers get the old one; it is tried again each minute"
 	}
 	return "something is wrong"
 }

@@ -21,6 +21,10 @@ const (
 	pyPILabel   = "pypi"
 )
 
+// searchLabel is the value of the label kind for a search that finds nothing newer, or
+// nothing.
+const searchLabel = "search"
+
 // How a pass ended: values of the label result.
 const (
 	passOK        = "ok"
@@ -190,7 +194,7 @@ var (
 	descProblem     = describe("pkgmetad_problem", "1 while that is wrong with the program itself, else 0; /status/ has the details.", "kind")
 	descWritesFail  = describe("pkgmetad_store_writes_failing", "1 while the latest write to the store failed, else 0.")
 	descWriteFailed = describe("pkgmetad_store_write_failures_total", "Writes to the store that failed.")
-	descReloaded    = describe("pkgmetad_last_reload_successful", "1 unless the catalogue file was bad when it was last read, and an earlier one goes on.")
+	descReloaded    = describe("pkgmetad_last_reload_successful", "1 unless configuration or catalogue was refused when last read, and an earlier one goes on.")
 	descPaused      = describe("pkgmetad_paused", "1 while passes on schedule are paused, else 0.")
 	descOpen        = describe("pkgmetad_connections", "Connections to the API, by what they are at: answering or idle.", "state")
 	descRefused     = describe("pkgmetad_connections_refused_total", "Connections to the API, or requests through a proxy, that were answered with 429 because their address had its share.")
@@ -227,7 +231,7 @@ func (c collector) activity(now time.Time, set setter) {
 	set(descRunning, number(c.d.refresher.passSince.Load() != nil))
 	set(descPaused, number(c.d.refresher.paused.Load() != nil))
 	set(descNext, seconds(c.d.scheduler.next(now)))
-	set(descReloaded, number(!c.d.refresher.outdated.Load()))
+	set(descReloaded, number(!c.d.refresher.outdated()))
 }
 
 // connections tells how busy the API's port is.
@@ -296,7 +300,8 @@ func (c collector) store(out chan<- prometheus.Metric, now time.Time, set setter
 	for _, p := range c.d.refresher.health.problems() {
 		wrong[p.Kind] = true
 	}
-	for _, kind := range []string{store.ProblemWrites, store.ProblemFile, store.ProblemDamage, problemBackup} {
+	wrong[searchLabel] = c.d.index.State().Err != nil // which /status/ has under a heading of its own
+	for _, kind := range []string{store.ProblemWrites, store.ProblemFile, store.ProblemDamage, problemBackup, problemSnapshot, searchLabel} {
 		set(descProblem, number(wrong[kind]), kind)
 	}
 	stats, err := c.d.refresher.store.Stats(now)

@@ -13,6 +13,7 @@ import (
 	"pkgmetad/internal/config"
 	"pkgmetad/internal/record"
 	"pkgmetad/internal/render"
+	"pkgmetad/internal/status"
 	"pkgmetad/internal/upstream"
 	"pkgmetad/pypi"
 	"pkgmetad/store"
@@ -31,8 +32,8 @@ type refresher struct {
 	health    *health
 	compacted time.Time // when that was last tried; for the goroutine of passes
 
-	onPass   func(report *record.Pass, scheduled bool) // told of each pass that ended; nil for nobody
-	outdated atomic.Bool                               // what a reload, or the start, found was bad, and an earlier catalogue goes on
+	onPass     func(report *record.Pass, scheduled bool) // told of each pass that ended; nil for nobody
+	lastReload atomic.Pointer[status.Reload]             // or the start, where that refused its catalogue; nil for none
 
 	passSince    atomic.Pointer[time.Time]        // when the pass on schedule that runs now began; nil for none
 	passProgress atomic.Pointer[fetcher.Progress] // how far it is; nil before its first source
@@ -44,10 +45,18 @@ type settings struct {
 	cfg    *config.Config
 	github *github.Client
 	pypi   *pypi.Client
+	ping   *pingTarget
 }
 
 // cfg returns the configuration that is in force.
 func (r *refresher) cfg() *config.Config { return r.settings.Load().cfg }
+
+// outdated reports whether configuration or catalogue was refused when it was last
+// read, and an earlier one goes on.
+func (r *refresher) outdated() bool {
+	last := r.lastReload.Load()
+	return last != nil && last.Error != ""
+}
 
 // openMode says what opening a store does to records that were rendered under
 // other settings than those of the configuration.
@@ -99,6 +108,9 @@ func newRefresher(o Options, fetchLog zerolog.Logger, mode openMode) (*refresher
 func (r *refresher) newSettings(cfg *config.Config) (next *settings, err error) {
 	next = &settings{cfg: cfg}
 	userAgent := upstream.UserAgent(r.version, cfg.PyPI.Contact)
+	if next.ping, err = newPingTarget(cfg.Notify.PingURL, userAgent); err != nil {
+		return nil, err
+	}
 	before := r.settings.Load()
 	if before != nil && sameGitHub(before.cfg.GitHub, cfg.GitHub) && before.cfg.PyPI.Contact == cfg.PyPI.Contact {
 		next.github = before.github

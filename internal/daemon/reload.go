@@ -40,13 +40,15 @@ func (d *Daemon) Reload(allowRemovals bool) (err error) {
 			last.Error = err.Error()
 			d.log.Error().Msg("reload refused: " + err.Error())
 		}
-		d.lastReload.Store(last)
-		d.refresher.outdated.Store(err != nil)
+		r.lastReload.Store(last)
 		d.metrics.countReload(err)
 	}()
 
 	cfg, waiting, err := d.loadConfig()
 	if err != nil {
+		return err
+	}
+	if err := checkFolders(cfg); err != nil {
 		return err
 	}
 	next, err := r.newSettings(cfg)
@@ -58,6 +60,7 @@ func (d *Daemon) Reload(allowRemovals bool) (err error) {
 	}
 	r.fetcher.Configure(r.apply(next))
 	d.scheduler.follow(plan{cfg.Schedule.Cron, cfg.Schedule.TimeZone})
+	d.backups.tryAgain()
 	if err := d.setLogLevel(cfg.Log.Level); err != nil {
 		d.log.Warn().Msg(err.Error()) // config.Load has checked it
 	}
@@ -95,7 +98,7 @@ func (r *refresher) startCatalogue() error {
 	}
 	err := r.takeOverCatalogue(cfg, false)
 	if err != nil && r.store.Synced() {
-		r.outdated.Store(true)
+		r.lastReload.Store(&status.Reload{At: time.Now(), Error: err.Error()})
 		r.log.Error().Msg(err.Error())
 		return nil
 	}

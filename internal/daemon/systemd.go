@@ -123,19 +123,23 @@ func (d *Daemon) doing() string {
 	if err != nil {
 		return err.Error()
 	}
-	catalogue := fmt.Sprintf("; catalogue of %d packages", packages)
+	rest := fmt.Sprintf("; catalogue of %d packages", packages)
 	location := d.scheduler.plan.Load().location
+	paused := d.refresher.paused.Load()
 	if since := d.refresher.passSince.Load(); since != nil {
 		doing := "pass running since " + since.In(location).Format(clock)
 		if p := d.refresher.passProgress.Load(); p != nil {
 			doing += fmt.Sprintf(", %d of %d", p.Done, p.Total)
 		}
-		return doing + catalogue
+		if paused != nil {
+			doing += ", the last one until passes are resumed"
+		}
+		return doing + rest
 	}
-	if since := d.refresher.paused.Load(); since != nil {
-		return "paused since " + since.In(location).Format(clock) + catalogue
+	if paused != nil {
+		return "paused since " + paused.In(location).Format(clock) + rest
 	}
-	return "idle until " + d.scheduler.next(time.Now()).In(location).Format(clock) + catalogue
+	return "idle until " + d.scheduler.next(time.Now()).In(location).Format(clock) + rest
 }
 
 const clock = "2006-01-02 15:04:05 MST"

@@ -191,6 +191,32 @@ func TestNotAlive(t *testing.T) {
 	}
 }
 
+// TestDoing: a pass that runs, and that the schedule is paused, do not hide each other.
+func TestDoing(t *testing.T) {
+	x := newTrial(t)
+	d, err := New(x.options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	says := func(pattern string) {
+		t.Helper()
+		if got := d.doing(); !regexp.MustCompile("^" + pattern + "; catalogue of 1 packages$").MatchString(got) {
+			t.Errorf("it says %q, not %q", got, pattern)
+		}
+	}
+	says("idle until 20.* UTC")
+	d.pause()
+	says("paused since 20.* UTC")
+	d.refresher.passSince.Store(new(time.Now()))
+	says("pass running since 20.* UTC, the last one until passes are resumed")
+	d.resume()
+	says("pass running since 20.* UTC")
+	d.Stop()
+	if err := d.Run(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestHeartbeat: the scheduler's heart beats while its job runs for long, and stops
 // when the scheduler does.
 func TestHeartbeat(t *testing.T) {

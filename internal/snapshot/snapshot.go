@@ -149,14 +149,18 @@ const (
 )
 
 // Run makes a snapshot at once where there is none, and then after the store
-// changed, until ctx ends. At most a tenth of the time goes into making them.
-func (f *Follower) Run(ctx context.Context) {
+// changed, until ctx ends. At most a tenth of the time goes into making them. It calls
+// tried with what came of each attempt; after a failure the old snapshot stays, and
+// another attempt is made in a minute.
+func (f *Follower) Run(ctx context.Context, tried func(error)) {
 	for f.awaitChange(ctx) == nil && f.awaitStillness(ctx) == nil {
 		started := time.Now()
 		err := f.Make(ctx)
 		pause := 9 * time.Since(started)
-		if err != nil && ctx.Err() == nil {
-			f.log.Error().Err(err).Msg("no new snapshot could be made, so the old one stays; trying again in a minute")
+		if ctx.Err() != nil {
+			return
+		}
+		if tried(err); err != nil {
 			pause = max(pause, retryAfter)
 		}
 		select {

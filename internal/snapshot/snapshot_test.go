@@ -32,6 +32,8 @@ type fakeStore struct {
 	packages []record.Package
 	reads    int
 	err      error // what EachServed fails with, at its end
+
+	tried []error // what came of the attempts to make a snapshot of it
 }
 
 // changed is when anything in a fakeStore last changed.
@@ -258,7 +260,7 @@ func run(t *testing.T, test func(s *fakeStore, f *Follower, latest func() uint64
 		f := follow(t, dir, s)
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
-		running.Go(func() { f.Run(ctx) })
+		running.Go(func() { f.Run(ctx, func(err error) { s.tried = append(s.tried, err) }) })
 		test(s, f, func() uint64 {
 			synctest.Wait()
 			info, _ := f.Latest()
@@ -328,6 +330,9 @@ func TestRetries(t *testing.T) {
 		if got := latest(); got != 102 {
 			t.Errorf("a minute after the failure the snapshot is of %d", got)
 		}
+		if len(s.tried) != 3 || s.tried[0] != nil || s.tried[1] == nil || s.tried[2] != nil {
+			t.Errorf("told of the attempts: %v", s.tried)
+		}
 	})
 }
 
@@ -348,7 +353,7 @@ func TestRests(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		var running sync.WaitGroup
-		running.Go(func() { f.Run(ctx) })
+		running.Go(func() { f.Run(ctx, func(err error) { s.tried = append(s.tried, err) }) })
 		for ctx.Err() == nil { // a store that stands still for just long enough
 			s.change()
 			time.Sleep(stillness + time.Millisecond)

@@ -17,7 +17,7 @@ type Catalogue struct {
 	RunningSince time.Time     `json:"running_since,omitzero"` // start of the running pass
 	NextTick     time.Time     `json:"next_tick,omitzero"`     // of the schedule
 	PausedSince  time.Time     `json:"paused_since,omitzero"`  // when an operator stopped the schedule
-	Reload       *Reload       `json:"reload,omitempty"`       // the last one since the start; nil for none
+	Reload       *Reload       `json:"reload,omitempty"`       // the last one since the start, or the start itself where it refused its catalogue; nil for none
 	Budgets      []Budget      `json:"budgets"`
 	Failing      []Failing     `json:"failing"`       // at most 200: failed before gone and blocked, then the most recent first
 	FailingTotal int           `json:"failing_total"` // how many there are in all

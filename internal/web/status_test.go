@@ -66,7 +66,7 @@ func TestStatusPageShowsItsNumbers(t *testing.T) {
 		`<a href="/facts/status/packages/django-crispy-forms/"><bdi>django-crispy-forms</bdi></a>`, "3.3 MiB", "40 earlier passes",
 		"GitHub was held until", "no space left on device", ">26 hours ago<",
 		`<dd class="bad">failing</dd>`, "no. 20410", "Searches do not find what is new", "write to the search index: no space",
-		"<b>store_writes</b> since", "22.4 MiB", "1.0 MiB free",
+		"<b>store_writes</b> since", "an earlier configuration or catalogue goes on: catalogue.yaml:7:3", "22.4 MiB", "1.0 MiB free",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %s", want)
@@ -93,6 +93,19 @@ func TestStatusPageOfTheSearch(t *testing.T) {
 		if told := strings.Contains(b.String(), `<h2 id="search">`); told != (state.LastError != "") {
 			t.Errorf("%+v: told %t", state, told)
 		}
+	}
+}
+
+// TestStatusPageOfTheOperator: a pause is told instead of a tick that will start nothing,
+// and a reload that was well is no news.
+func TestStatusPageOfTheOperator(t *testing.T) {
+	var b bytes.Buffer
+	paused := status.Catalogue{Now: now, NextTick: now.Add(time.Minute), PausedSince: ago(time.Hour), Reload: &status.Reload{At: ago(time.Hour)}}
+	if err := Status(&b, Frame{}, StatusPage{Catalogue: paused}); err != nil {
+		t.Fatal(err)
+	}
+	if page := b.String(); !strings.Contains(page, "Paused since") || strings.Contains(page, "Next tick") || strings.Contains(page, "What is wrong") {
+		t.Errorf("the page:\n%s", page)
 	}
 }
 
