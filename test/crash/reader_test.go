@@ -21,6 +21,9 @@ type reader struct {
 	commits  int          // answers that told something new: at least so many commits
 	records  int          // records told
 	progress chan struct{}
+
+	began       time.Time
+	wrongClocks bool // the site's clock may be wrong at times, by more than this run takes
 }
 
 // told is the last that was told of a package.
@@ -46,7 +49,7 @@ type changes struct {
 }
 
 func newReader() *reader {
-	return &reader{copy: map[int]told{}, progress: make(chan struct{})}
+	return &reader{copy: map[int]told{}, progress: make(chan struct{}), began: time.Now()}
 }
 
 // get reads the body of a success.
@@ -96,12 +99,22 @@ func (r *reader) compare(now told) error {
 	case now.Sequence == before.Sequence && (now.Kind != before.Kind || !bytes.Equal(now.Record, before.Record)):
 		return fmt.Errorf("change %d of package %d is another one now:\n%s\n%s", now.Sequence, now.ID, before.Record, now.Record)
 	case !now.live() || !before.live():
-	case before.fields.LastFetched != nil && (now.fields.LastFetched == nil || now.fields.LastFetched.Before(*before.fields.LastFetched)):
+	case before.fields.LastFetched != nil && r.wentBack(*before.fields.LastFetched, now.fields.LastFetched):
 		return fmt.Errorf("last_fetched of %s went back:\n%s\n%s", now.fields.Slug, before.Record, now.Record)
-	case now.fields.Modified.Before(before.fields.Modified):
+	case r.wentBack(before.fields.Modified, &now.fields.Modified):
 		return fmt.Errorf("modified of %s went back:\n%s\n%s", now.fields.Slug, before.Record, now.Record)
 	}
 	return nil
+}
+
+// wentBack reports whether a time went back, or away. Where clocks are wrong at times,
+// it counts if both are of this run, as a right clock tells them.
+func (r *reader) wentBack(before time.Time, now *time.Time) bool {
+	right := func(at time.Time) bool { return !r.wrongClocks || !at.Before(r.began) && !at.After(time.Now()) }
+	if now == nil {
+		return right(before)
+	}
+	return now.Before(before) && right(before) && right(*now)
 }
 
 // take takes over changes after r.next.
