@@ -97,6 +97,7 @@ func New(o Options) (_ *Daemon, err error) {
 	if d.systemd, err = newNotifier(d.log, d.doing, d.alive); err != nil {
 		return nil, err
 	}
+	defer d.systemd.starting()()
 	if d.refresher, err = newRefresher(o, d.log, openAndRender); err != nil {
 		return nil, err
 	}

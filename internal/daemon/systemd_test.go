@@ -89,6 +89,7 @@ func TestNotify(t *testing.T) {
 	t.Setenv("WATCHDOG_USEC", "30000")
 	const doing = `STATUS=(pass running since [0-9: -]+ UTC(, 1 of 1)?|idle until [0-9]{4}-01-01 00:00:00 UTC); catalogue of `
 	d, ended := x.start()
+	m.want(`EXTEND_TIMEOUT_USEC=90000000\nSTATUS=starting: .*`)
 	m.want(`READY=1\n` + doing + `1 packages`)
 	if _, body := x.get(d, "/api/v4/packages/one/"); body["slug"] != "one" {
 		t.Errorf("it was told ready, and served %v", body)
@@ -111,6 +112,29 @@ func TestNotify(t *testing.T) {
 
 	x.stop(d, ended)
 	m.want(`STOPPING=1\nSTATUS=stopping: .*`, "WATCHDOG=1")
+}
+
+// TestLongStart: systemd is told again and again to wait for a start that takes long, but
+// not for ever, and not once it is over.
+func TestLongStart(t *testing.T) {
+	m := newManager(t)
+	synctest.Test(t, func(t *testing.T) {
+		n := &notifier{log: zerolog.Nop(), on: true, patience: time.Second, activity: func() string { return "testing" }}
+		started := n.starting()
+		time.Sleep(startEvery*3 + time.Second)
+		started()
+		n.ready()
+		started = n.starting()
+		time.Sleep(2 * startLimit)
+		started()
+		n.ready()
+	})
+	for _, times := range []int{4, int(startLimit / startEvery)} {
+		for range times {
+			m.want(`EXTEND_TIMEOUT_USEC=90000000\nSTATUS=starting: .*`)
+		}
+		m.want(`READY=1\nSTATUS=testing`)
+	}
 }
 
 // TestWatchdog: there is a ping every third of the interval while the daemon is alive,
