@@ -108,11 +108,12 @@ func (r *reader) compare(now told) error {
 }
 
 // wentBack reports whether a time went back, or away. Where clocks are wrong at times,
-// it counts if both are of this run, as a right clock tells them.
+// it counts if both are of this run, as a right clock tells them. It may go away under a
+// clock that is behind, which takes what a right one told for wrong.
 func (r *reader) wentBack(before time.Time, now *time.Time) bool {
 	right := func(at time.Time) bool { return !r.wrongClocks || !at.Before(r.began) && !at.After(time.Now()) }
 	if now == nil {
-		return right(before)
+		return !r.wrongClocks
 	}
 	return now.Before(before) && right(before) && right(*now)
 }
