@@ -99,23 +99,25 @@ func (r *reader) compare(now told) error {
 	case now.Sequence == before.Sequence && (now.Kind != before.Kind || !bytes.Equal(now.Record, before.Record)):
 		return fmt.Errorf("change %d of package %d is another one now:\n%s\n%s", now.Sequence, now.ID, before.Record, now.Record)
 	case !now.live() || !before.live():
-	case before.fields.LastFetched != nil && r.wentBack(*before.fields.LastFetched, now.fields.LastFetched):
+	case r.wrongClocks && (now.fields.LastFetched == nil || !r.right(&before) || !r.right(&now)):
+		// Under a clock that is behind, what a right one told passes for wrong.
+	case before.fields.LastFetched != nil && (now.fields.LastFetched == nil || now.fields.LastFetched.Before(*before.fields.LastFetched)):
 		return fmt.Errorf("last_fetched of %s went back:\n%s\n%s", now.fields.Slug, before.Record, now.Record)
-	case r.wentBack(before.fields.Modified, &now.fields.Modified):
+	case now.fields.Modified.Before(before.fields.Modified):
 		return fmt.Errorf("modified of %s went back:\n%s\n%s", now.fields.Slug, before.Record, now.Record)
 	}
 	return nil
 }
 
-// wentBack reports whether a time went back, or away. Where clocks are wrong at times,
-// it counts if both are of this run, as a right clock tells them. It may go away under a
-// clock that is behind, which takes what a right one told for wrong.
-func (r *reader) wentBack(before time.Time, now *time.Time) bool {
-	right := func(at time.Time) bool { return !r.wrongClocks || !at.Before(r.began) && !at.After(time.Now()) }
-	if now == nil {
-		return !r.wrongClocks
+// right reports whether a record's times are of this run, as a right clock tells them.
+// One that a wrong clock has dated has at least one that is not.
+func (r *reader) right(x *told) bool {
+	for _, at := range []*time.Time{&x.fields.Modified, x.fields.LastFetched} {
+		if at != nil && (at.Before(r.began) || at.After(time.Now())) {
+			return false
+		}
 	}
-	return now.Before(before) && right(before) && right(*now)
+	return true
 }
 
 // take takes over changes after r.next.
