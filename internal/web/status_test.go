@@ -107,6 +107,14 @@ func TestStatusPageOfTheOperator(t *testing.T) {
 	if page := b.String(); !strings.Contains(page, "Paused since") || strings.Contains(page, "Next tick") || strings.Contains(page, "What is wrong") {
 		t.Errorf("the page:\n%s", page)
 	}
+	b.Reset()
+	paused.Reload.Error = "no such key" // and nothing else is wrong
+	if err := Status(&b, Frame{}, StatusPage{Catalogue: paused}); err != nil {
+		t.Fatal(err)
+	}
+	if page := b.String(); !strings.Contains(page, "What is wrong") || !strings.Contains(page, "goes on: no such key") {
+		t.Errorf("the page:\n%s", page)
+	}
 }
 
 // TestSearchPageOfAPart: who searches is told that there may be more.
