@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
@@ -62,6 +63,28 @@ func FuzzNegotiate(f *testing.F) {
 		}
 		if err != nil && !errors.Is(err, errNotFound) && !errors.Is(err, errNotAcceptable) {
 			t.Fatal(err)
+		}
+	})
+}
+
+// FuzzForwarded: whatever the headers of a proxy say, links lead to a host that needs
+// no escaping, and a client that requests are counted by is no proxy.
+func FuzzForwarded(f *testing.F) {
+	f.Add("10.0.0.1:7", "203.0.113.9, 10.0.0.2", "https", "packages.example.org:8443", "x")
+	f.Add("[::ffff:10.0.0.1]:7", "fe80::1%eth0,,", "javascript", "a\"b", "[::1]:80")
+	f.Add("", ",", ",https", "evil.test, \\", "")
+	trusted := proxies{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
+	f.Fuzz(func(t *testing.T, peer, client, scheme, forwarded, host string) {
+		r := &http.Request{RemoteAddr: peer, Host: host, URL: &url.URL{Path: "/"}, Header: http.Header{
+			"X-Forwarded-For": {client}, "X-Forwarded-Proto": {scheme}, "X-Forwarded-Host": {forwarded},
+		}}
+		link := base{trusted: trusted}.of(r)
+		u, err := url.Parse(link)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Path != "" || strings.ContainsAny(link, "\"<>\\ \r\n") {
+			t.Fatalf("links begin with %q: %v", link, err)
+		}
+		if addr, ok := trusted.forwarded(r); ok && (!trusted.sent(r) || trusted.has(addr) || !network(addr).IsValid()) {
+			t.Fatalf("from %s for %q: counted as %s", peer, client, addr)
 		}
 	})
 }

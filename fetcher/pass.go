@@ -25,6 +25,7 @@ type pass struct {
 	progress func(Progress)
 	byHand   bool // a person asks, and waits
 	report   record.Pass
+	began    time.Time     // report.Started, by a clock that nobody sets
 	total    int           // sources taken so far
 	patience time.Duration // left for waiting for delayed jobs alone
 	room     *semaphore.Weighted
@@ -43,10 +44,10 @@ type pass struct {
 }
 
 func (f *Fetcher) newPass(ctx context.Context, progress func(Progress)) *pass {
-	o := f.options.Load()
+	o, now := f.options.Load(), time.Now()
 	return &pass{
-		Options: *o, fetcher: f, ctx: ctx, progress: progress, patience: o.PendingWait,
-		room: semaphore.NewWeighted(int64(o.Workers)), written: make(chan error), report: record.Pass{Started: time.Now().UTC()},
+		Options: *o, began: now, fetcher: f, ctx: ctx, progress: progress, patience: o.PendingWait,
+		room: semaphore.NewWeighted(int64(o.Workers)), written: make(chan error), report: record.Pass{Started: now.UTC()},
 	}
 }
 

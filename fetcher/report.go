@@ -123,7 +123,7 @@ func (p *pass) logSource(before *record.Source, outcome upstream.Outcome, err *u
 // finish completes the report and logs it in one line.
 func (p *pass) finish(err error) (record.Pass, error) {
 	r := &p.report
-	r.DurationSeconds = time.Since(r.Started).Seconds()
+	r.DurationSeconds = time.Since(p.began).Seconds()
 	for _, x := range []struct {
 		name     string
 		use      *record.Use

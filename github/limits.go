@@ -375,7 +375,8 @@ func (l *limits) until(h http.Header) time.Time {
 
 type rate struct {
 	limit, remaining int
-	reset            int64 // Unix seconds
+	reset            int64     // Unix seconds
+	answered         time.Time // by GitHub's clock; zero where it does not tell
 }
 
 // readRate reads the x-ratelimit-* headers, if they are of this budget. One that is not
@@ -388,6 +389,7 @@ func (l *limits) readRate(h http.Header) (r rate, ok bool) {
 	r.limit, errs[0] = strconv.Atoi(h.Get("X-RateLimit-Limit"))
 	r.remaining, errs[1] = strconv.Atoi(h.Get("X-RateLimit-Remaining"))
 	r.reset, errs[2] = strconv.ParseInt(h.Get("X-RateLimit-Reset"), 10, 64)
+	r.answered = upstream.Answered(h)
 	sane := r.limit > 0 && r.remaining >= 0 && r.reset >= 0 && r.reset < 1<<40
 	if !sane || errs != [3]error{} {
 		return rate{}, false
@@ -395,8 +397,12 @@ func (l *limits) readRate(h http.Header) (r rate, ok bool) {
 	return r, true
 }
 
-// resetTime returns when the budget is full again. Like now, it goes by the monotonic
-// clock: whoever sets the other one moves no hold.
+// resetTime returns when the window ends, by our clock. Ours may be wrong: what is
+// left of the window is what it was by GitHub's clock.
 func (r rate) resetTime(now time.Time) time.Time {
-	return now.Add(min(time.Unix(r.reset, 0).Sub(now), window))
+	answered := r.answered
+	if answered.IsZero() {
+		answered = now
+	}
+	return now.Add(min(time.Unix(r.reset, 0).Sub(answered), window))
 }

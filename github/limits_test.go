@@ -21,6 +21,9 @@ func (r reply) rate(limit, remaining int, reset time.Time) reply {
 		with("X-RateLimit-Reset", strconv.FormatInt(reset.Unix(), 10)).with("X-RateLimit-Resource", "core")
 }
 
+// at is the reply as a server sends it at that time by its clock.
+func (r reply) at(sent time.Time) reply { return r.with("Date", sent.UTC().Format(http.TimeFormat)) }
+
 // holds checks that the client holds requests back for d, says so alike in
 // Hold and in Fetch, and sends nothing.
 func holds(t *testing.T, c *Client, f *fake, d time.Duration, reason string) {
@@ -72,6 +75,18 @@ func TestGate(t *testing.T) {
 		{"primary, reset beyond all time", func() reply {
 			return refuse(403, "").rate(5000, 0, in(0)).with("X-RateLimit-Reset", "9223372036854775807")
 		}, time.Minute, "primary"},
+		{"primary, by a clock behind ours", func() reply {
+			return refuse(403, "").rate(5000, 0, in(20*time.Minute-41*24*time.Hour)).at(in(-41 * 24 * time.Hour))
+		}, 20 * time.Minute, "primary"},
+		{"primary, by a clock ahead of ours", func() reply {
+			return refuse(403, "").rate(5000, 0, in(20*time.Minute+2*time.Hour)).at(in(2 * time.Hour))
+		}, 20 * time.Minute, "primary"},
+		{"Retry-After a date, by a clock behind ours", func() reply {
+			return refuse(429, "").with("Retry-After", in(-2*time.Hour+17*time.Second).UTC().Format(http.TimeFormat)).at(in(-2 * time.Hour))
+		}, 17 * time.Second, "secondary"},
+		{"a value with the last of the budget, by a clock behind ours", func() reply {
+			return ok(repoJSON("o/n")).rate(60, 0, in(9*time.Minute-2*time.Hour)).at(in(-2 * time.Hour))
+		}, 9 * time.Minute, "is used up"},
 		{"secondary does not wait for the primary's reset", func() reply { return refuse(403, secondary).rate(5000, 4000, in(55*time.Minute)) }, time.Minute, "secondary"},
 		{"bad token", func() reply { return refuse(401, `{"message":"Bad credentials"}`) }, 5 * time.Minute, "check github.token_file"},
 		{"a value with the last of the budget", func() reply { return ok(repoJSON("o/n")).rate(60, 0, in(9*time.Minute)) }, 9 * time.Minute, "is used up"},

@@ -71,7 +71,20 @@ if systemctl reload pkgmetad 2>/dev/null; then fail "a mistake in the configurat
 is ActiveState active
 is MainPID "$pid"
 serves
-step "reload: the catalogue is read again; a mistake fails the reload, and the daemon goes on"
+sed -i 's/^  lisen:/  listen:/' /etc/pkgmetad/config.yaml
+cp /etc/pkgmetad/catalogue.yaml /test/catalogue
+for n in $(seq 20); do echo "  - slug: more-$n"; done >>/etc/pkgmetad/catalogue.yaml
+systemctl reload pkgmetad
+curl -sf "$api/api/v4/packages/more-20/" >/dev/null # it is in force when the reload has ended
+echo 'packages: [{slug: another}]' >/etc/pkgmetad/catalogue.yaml
+if systemctl reload pkgmetad 2>/dev/null; then fail "a catalogue that was cut short does not fail a reload"; fi
+logged 'lacks 26 of the 27 packages'
+is ActiveState active
+curl -sf "$api/api/v4/packages/more-20/" >/dev/null
+cp /test/catalogue /etc/pkgmetad/catalogue.yaml
+pkgmetad reload --config /etc/pkgmetad/config.yaml --allow-removals
+sed -i 's/^  listen:/  lisen:/' /etc/pkgmetad/config.yaml
+step "reload: the catalogue is read again; a mistake, or one cut short, fails the reload, and the daemon goes on"
 
 systemctl restart pkgmetad 2>/dev/null || true
 is Result exit-code
@@ -117,15 +130,21 @@ systemctl start pkgmetad-refresh.timer
 systemctl stop pkgmetad-refresh.timer
 step "stopped in order; one-shot passes, through the daemon and without it"
 
-systemctl start pkgmetad.socket
+systemctl start pkgmetad
+systemctl stop pkgmetad
+systemctl enable --now pkgmetad.socket 2>/dev/null
+systemctl start pkgmetad
+eventually "it serves on systemd's socket" serves
+logged "is systemd's"
+systemctl stop pkgmetad 2>/dev/null
 is ActiveState inactive
 serves
 is ActiveState active
-logged "is systemd's"
 systemctl restart pkgmetad &
 for _ in $(seq 20); do serves; done # no connection is refused
 wait
-systemctl stop pkgmetad.socket pkgmetad.service
+systemctl disable --now pkgmetad.socket 2>/dev/null
+systemctl stop pkgmetad.service
 step "socket: started by the first connection, none refused through a restart"
 
 systemctl start pkgmetad

@@ -74,6 +74,14 @@ func demo(ctx context.Context, listen, admin string, stdout, stderr io.Writer) (
 	if err := writeCatalogue(cfg.Catalogue.Path, world); err != nil {
 		return err
 	}
+	file := filepath.Join(folder, "config.yaml") // by which the other commands find the daemon
+	if err := os.WriteFile(file, fmt.Appendf(nil, `store: {path: pkgmetad.db}
+catalogue: {path: catalogue.yaml}
+github: {base_url: %q}
+pypi: {base_url: %[1]q}
+`, upstreams.url), 0o600); err != nil {
+		return err
+	}
 	cfg.Log = config.Log{Level: "info", Format: "console"}
 	return serve(ctx, cfg, nil, stderr, func(address net.Addr) {
 		fmt.Fprintf(stdout, `
@@ -87,11 +95,12 @@ pkgmetad demo: the real daemon over a simulated GitHub and PyPI. Ctrl-C stops it
   all of it, a line each, and what changed since
                       %[1]s/snapshot/packages.ndjson
                       %[1]s/changes/?since=0
+  as its operator     pkgmetad status --config %[3]s
 
   let a week pass     curl -X POST '%[2]s_sim/advance?days=7'
   what was asked      curl %[2]s_sim/stats
   break something     curl '%[2]s_sim/fault?repo=*&fault=502&times=20'
 
-`, cfg.HTTP.LinkBase(address.String()), upstreams.url)
+`, cfg.HTTP.LinkBase(address.String()), upstreams.url, file)
 	})
 }

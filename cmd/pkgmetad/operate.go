@@ -123,7 +123,7 @@ func dialDaemon(ctx context.Context, path string) (*daemon.Client, error) {
 	}
 	running := daemon.Dial(ctx, cfg)
 	if running == nil {
-		return nil, fmt.Errorf("no daemon serves %s, as far as this user can see; pkgmetad serve starts one", cfg.Store.Path)
+		return nil, fmt.Errorf("no daemon serves %s, as far as this user can see; pkgmetad serve starts one, and a changed store.path takes a restart", cfg.Store.Path)
 	}
 	return running, nil
 }

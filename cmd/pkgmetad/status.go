@@ -73,6 +73,8 @@ func wrong(r *daemon.Report) (all []string) {
 	return all
 }
 
+const failingShown = 5 // failing sources that a report lists
+
 func printReport(w io.Writer, r *daemon.Report, now time.Time) error {
 	s := &r.Status
 	for _, problem := range wrong(r) {
@@ -89,7 +91,14 @@ func printReport(w io.Writer, r *daemon.Report, now time.Time) error {
 		line("last pass", "%s, %s: %d asked, %d fresh, %d unchanged, %d pending, %d failed, %d gone, %d deferred",
 			moment(p.Started, now, ""), p.Duration().Round(100*time.Millisecond), p.Asked, p.Fresh, p.Unchanged, p.Pending, p.Failed, p.Gone, p.Deferred)
 	}
-	line("packages", "%d; fetched within a day: %s from GitHub, %s from PyPI; %d sources fail", s.Packages, fresh(s.GitHub), fresh(s.PyPI), s.FailingTotal)
+	line("packages", "%d; fetched within a day: %s from GitHub, %s from PyPI; %s", s.Packages, fresh(s.GitHub), fresh(s.PyPI), counted(s.FailingTotal, "source fails", "sources fail"))
+	for i, f := range s.Failing {
+		if i == failingShown {
+			line("", "and %d more: see http://%s/status/", s.FailingTotal-i, r.Listen)
+			break
+		}
+		line("", "%s, %s: %s since %s: %s", f.Slug, f.Source, f.State, moment(f.Since, now, "an unknown time"), f.LastError)
+	}
 	for _, b := range s.Budgets {
 		name := b.Name
 		if b.Credential != "" {
@@ -116,11 +125,11 @@ func printReport(w io.Writer, r *daemon.Report, now time.Time) error {
 // doing says what the daemon is doing and when its next pass is due.
 func doing(s *status.Catalogue, now time.Time) string {
 	text := "idle"
-	switch {
-	case !s.RunningSince.IsZero():
+	if !s.RunningSince.IsZero() {
 		text = "a pass has been running since " + moment(s.RunningSince, now, "")
-	case !s.PausedSince.IsZero():
-		return "paused since " + moment(s.PausedSince, now, "")
+	}
+	if !s.PausedSince.IsZero() {
+		return text + "; paused since " + moment(s.PausedSince, now, "") + ", so no further one begins on schedule"
 	}
 	return text + "; the next pass is due " + moment(s.NextTick, now, "at an unknown time")
 }

@@ -37,7 +37,7 @@ type Store struct {
 	MaxSize  ByteSize      `yaml:"max_size" reload:"restart"`  // the file never grows beyond this; 0 for no limit
 
 	KeepDeletions time.Duration `yaml:"keep_deletions"` // how long the feed of changes lists a package that left the catalogue
-	Backup        Backup        `yaml:"backup" reload:"restart"`
+	Backup        Backup        `yaml:"backup"`
 }
 
 // Backup says when the daemon copies the store, and where to.
@@ -158,7 +158,7 @@ type PyPI struct {
 
 // Notify says who is told how each pass on schedule ended.
 type Notify struct {
-	PingURLFile string `yaml:"ping_url_file" reload:"restart"` // absolute once loaded; "" for none
+	PingURLFile string `yaml:"ping_url_file"` // absolute once loaded; "" for none
 
 	PingURL Secret // an http or https URL; empty: nobody
 }

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/robfig/cron/v3"
 	"github.com/rs/zerolog"
 
 	"pkgmetad/internal/config"
@@ -47,10 +46,13 @@ func isFile(a, b string) bool {
 	return err == nil && os.SameFile(one, other)
 }
 
+// unfinished is what the name of a copy ends with until it has been checked.
+const unfinished = ".tmp"
+
 // keepCopy has a copy of cfg's store written beside path, checks it, and moves it to
 // path. A copy that is not good is removed.
 func keepCopy(cfg *config.Config, path string, write func(io.Writer) error) (report store.Report, err error) {
-	temporary := path + ".tmp"
+	temporary := path + unfinished
 	if err := durable.Create(temporary, 0o600, write); err != nil {
 		return report, fmt.Errorf("write the backup %s: %w", path, err)
 	}
@@ -112,13 +114,25 @@ func Compact(ctx context.Context, cfg *config.Config) (before, after int64, err 
 
 // backups copies a store into a folder on schedule, and keeps the last few copies.
 type backups struct {
-	cfg      *config.Config
-	store    *store.Store
-	health   *health
-	log      zerolog.Logger
-	schedule cron.Schedule
-	location *time.Location
-	retry    time.Time // after a failure: not before
+	cfg    func() *config.Config // the one in force
+	store  *store.Store
+	health *health
+	log    zerolog.Logger
+	again  chan struct{} // holds a token when there is reason to try again
+	retry  time.Time     // after a failure: not before
+}
+
+func newBackups(cfg func() *config.Config, s *store.Store, h *health, log zerolog.Logger) *backups {
+	return &backups{cfg: cfg, store: s, health: h, log: log, again: make(chan struct{}, 1)}
+}
+
+// tryAgain has a backup that failed tried again now rather than within the hour: the
+// settings may be others.
+func (b *backups) tryAgain() {
+	select {
+	case b.again <- struct{}{}:
+	default:
+	}
 }
 
 // retryBackup is how long a backup that failed waits for the next attempt.
@@ -127,13 +141,12 @@ const retryBackup = time.Hour
 // run makes backups until ctx ends. What is there says when the last one was made, so a
 // backup that fell due while no daemon ran is made up for at once.
 func (b *backups) run(ctx context.Context) {
-	if b.cfg.Store.Backup.Folder == "" {
-		return
-	}
 	ticker := time.NewTicker(resyncEvery)
 	defer ticker.Stop()
 	for ctx.Err() == nil {
-		if now := time.Now(); b.due(now) {
+		if b.cfg().Store.Backup.Folder == "" {
+			b.health.report(problemBackup, nil)
+		} else if now := time.Now(); b.due(now) {
 			err := b.make(now)
 			if err != nil {
 				b.retry = now.Add(retryBackup)
@@ -143,6 +156,8 @@ func (b *backups) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case <-ticker.C:
+		case <-b.again:
+			b.retry = time.Time{}
 		}
 	}
 }
@@ -157,14 +172,15 @@ func (b *backups) due(now time.Time) bool {
 			last = at
 		}
 	}
-	return last.IsZero() || !b.schedule.Next(last.In(b.location)).After(now)
+	cfg := b.cfg()
+	return last.IsZero() || !cfg.Store.Backup.Schedule.Next(last.In(cfg.Schedule.TimeZone)).After(now)
 }
 
 const backupTime = "20060102T150405Z"
 
 // base returns what the name of every backup begins with, and what it ends with.
 func (b *backups) base() (prefix, suffix string) {
-	name := filepath.Base(b.cfg.Store.Path)
+	name := filepath.Base(b.cfg().Store.Path)
 	suffix = filepath.Ext(name)
 	return strings.TrimSuffix(name, suffix) + "-", suffix
 }
@@ -183,7 +199,7 @@ func (b *backups) at(name string) time.Time {
 
 // list returns the names of the backups, the oldest first.
 func (b *backups) list() (names []string) {
-	entries, err := os.ReadDir(b.cfg.Store.Backup.Folder)
+	entries, err := os.ReadDir(b.cfg().Store.Backup.Folder)
 	if err != nil {
 		return nil // to write there fails as well, and tells
 	}
@@ -197,19 +213,26 @@ func (b *backups) list() (names []string) {
 
 // make makes a backup, and removes the oldest that are too many.
 func (b *backups) make(now time.Time) error {
-	folder := b.cfg.Store.Backup.Folder
+	cfg := b.cfg()
+	folder := cfg.Store.Backup.Folder
 	if err := os.Mkdir(folder, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("make the folder of the backups: %s: %w", folder, strict.Cause(err))
 	}
 	prefix, suffix := b.base()
+	entries, _ := os.ReadDir(folder) // to write there fails as well, and tells
+	for _, e := range entries {
+		if name, is := strings.CutSuffix(e.Name(), unfinished); is && !b.at(name).IsZero() { // which a kill has left
+			_ = os.Remove(filepath.Join(folder, e.Name()))
+		}
+	}
 	path := filepath.Join(folder, prefix+now.UTC().Format(backupTime)+suffix)
-	report, err := keepCopy(b.cfg, path, b.store.Backup)
+	report, err := keepCopy(cfg, path, b.store.Backup)
 	if err != nil {
 		return err
 	}
 	b.log.Info().Str("file", path).Int("packages", report.Packages).Int64("size_bytes", report.Bytes).Msg("backup made and checked")
 	names := b.oldestFirst(now)
-	for _, name := range names[:max(0, len(names)-b.cfg.Store.Backup.Keep)] {
+	for _, name := range names[:max(0, len(names)-cfg.Store.Backup.Keep)] {
 		if err := os.Remove(filepath.Join(folder, name)); err != nil {
 			return fmt.Errorf("remove a backup that is too old: %w", err)
 		}

@@ -27,7 +27,6 @@ import (
 	"pkgmetad/internal/search"
 	"pkgmetad/internal/snapshot"
 	"pkgmetad/internal/status"
-	"pkgmetad/internal/upstream"
 )
 
 // Options is what a daemon is made from.
@@ -54,6 +53,7 @@ type Daemon struct {
 	systemd   *notifier
 	metrics   *metrics
 	pinger    *pinger
+	backups   *backups
 	snapshots *snapshot.Follower
 	index     *search.Index
 
@@ -97,10 +97,11 @@ func New(o Options) (_ *Daemon, err error) {
 	if d.systemd, err = newNotifier(d.log, d.doing, d.alive); err != nil {
 		return nil, err
 	}
+	defer d.systemd.starting()()
 	if d.refresher, err = newRefresher(o, d.log, openAndRender); err != nil {
 		return nil, err
 	}
-	if err := d.watch(o.Version); err != nil {
+	if err := d.watch(); err != nil {
 		return nil, err
 	}
 	d.scheduler = newScheduler(plan{d.cfg.Schedule.Cron, d.cfg.Schedule.TimeZone}, d.log, d.refresher.passes)
@@ -141,11 +142,11 @@ const (
 	searchSuffix   = ".search"
 )
 
-// watch has passes counted, and those on schedule told to the URL to ping.
-func (d *Daemon) watch(version string) (err error) {
-	if d.pinger, err = newPinger(d.cfg.Notify.PingURL, upstream.UserAgent(version, d.cfg.PyPI.Contact), d.log, d.metrics.countPing); err != nil {
-		return err
-	}
+// watch has passes counted, and those on schedule told to the URL to ping, and makes
+// what copies the store.
+func (d *Daemon) watch() error {
+	d.pinger = newPinger(func() *pingTarget { return d.refresher.settings.Load().ping }, d.log, d.metrics.countPing)
+	d.backups = newBackups(d.refresher.cfg, d.refresher.store, d.refresher.health, d.log)
 	d.refresher.onPass = func(report *record.Pass, scheduled bool) {
 		d.metrics.countPass(report)
 		if scheduled {
@@ -247,7 +248,7 @@ func (d *Daemon) Run() error {
 	})
 	others.Go(func() { d.systemd.run(d.running) })
 	others.Go(func() { d.refresher.health.run(d.running, d.scheduler.runSoon) })
-	others.Go(func() { d.backups().run(d.running) })
+	others.Go(func() { d.backups.run(d.running) })
 	d.scheduler.run(d.running) // until the daemon is stopped and the pass has stored what arrived
 
 	err := d.shutdown()
@@ -304,13 +305,6 @@ func (d *Daemon) release() error {
 		errs = append(errs, d.refresher.store.Close())
 	}
 	return errors.Join(errs...)
-}
-
-func (d *Daemon) backups() *backups {
-	return &backups{
-		cfg: d.cfg, store: d.refresher.store, health: d.refresher.health, log: d.log,
-		schedule: d.cfg.Store.Backup.Schedule, location: d.cfg.Schedule.TimeZone,
-	}
 }
 
 // warn tells what works, but not as well as it could.

@@ -535,6 +535,63 @@ func TestIntervalsOfTheCatalogue(t *testing.T) {
 	x.stop(d, ended)
 }
 
+// TestReloadBackupsAndPings: copies and pings go by the configuration in force, and a
+// folder that cannot be written to is told of at once.
+func TestReloadBackupsAndPings(t *testing.T) {
+	x := newTrial(t)
+	pinged := make(chan string, 10)
+	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { pinged <- r.URL.Path }))
+	defer hook.Close()
+	next, o := *x.cfg, x.options()
+	o.Load = func() (*config.Config, error) { read := next; return &read, nil }
+	d, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- d.Run() }()
+	x.until(d, "/api/v4/packages/one/", stars(5))
+	reload := func() {
+		t.Helper()
+		if err := d.Reload(false); err != nil {
+			t.Fatal(err)
+		}
+		d.refresher.passes(t.Context())
+	}
+
+	for _, path := range []string{"/canary-one", "/canary-two"} { // as when the file holds another URL
+		next.Notify.PingURL = config.NewSecret(hook.URL + path)
+		reload()
+		if got := <-pinged; got != path {
+			t.Errorf("pinged %s, not %s", got, path)
+		}
+	}
+	next.Notify.PingURL = config.Secret{}
+	reload()
+
+	next.Store.Backup = config.Backup{Folder: filepath.Join(filepath.Dir(x.cfg.Store.Path), "not yet", "backups"), Keep: 2}
+	if next.Store.Backup.Schedule, err = config.ParseSchedule("@daily", time.UTC); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Reload(false); err == nil || !strings.Contains(err.Error(), "store.backup.folder") {
+		t.Errorf("a folder that is not there: %v", err)
+	}
+	next.Store.Backup.Folder = filepath.Join(filepath.Dir(x.cfg.Store.Path), "backups")
+	reload()
+	for deadline := time.Now().Add(10 * time.Second); x.logged("backup made") == 0; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("no backup is made:\n%s", x.log)
+		}
+	}
+	x.stop(d, ended)
+	if len(pinged) > 0 {
+		t.Errorf("%s was pinged, and no URL is configured", <-pinged)
+	}
+	if text := x.log.String(); strings.Contains(text, "after a restart") || strings.Contains(text, "canary") {
+		t.Errorf("the log:\n%s", text)
+	}
+}
+
 // TestRemovals: a catalogue that was cut short removes nothing, at a reload and at a
 // start, until an operator says that it may.
 func TestRemovals(t *testing.T) {
@@ -576,14 +633,20 @@ func TestRemovals(t *testing.T) {
 	x.stop(d, ended)
 	d, ended = x.start()
 	served(d, 50)
-	x.until(d, "/status/", func(body map[string]any) bool { // a start tells of it as a reload does
+	refused := func(body map[string]any) string {
 		reload, _ := body["reload"].(map[string]any)
-		refused, _ := reload["error"].(string)
-		return strings.Contains(refused, "lacks 11 of the 50 packages")
-	})
+		text, _ := reload["error"].(string)
+		return text
+	}
+	// A start tells of it as a reload does.
+	x.until(d, "/status/", func(body map[string]any) bool { return strings.Contains(refused(body), "lacks 11 of the 50 packages") })
+	if !d.refresher.outdated() {
+		t.Error("the start refused the catalogue, and the metric says that it is in force")
+	}
 	if err := d.Reload(true); err != nil {
 		t.Fatal(err)
 	}
 	served(d, 39)
+	x.until(d, "/status/", func(body map[string]any) bool { return refused(body) == "" })
 	x.stop(d, ended)
 }

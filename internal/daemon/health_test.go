@@ -102,6 +102,36 @@ func TestNothingIsFetchedWhileNothingCanBeStored(t *testing.T) {
 	x.stop(d, ended)
 }
 
+// TestFollowersAreToldOf: a snapshot that cannot be made is a problem of the program, and
+// so is, for the metrics, a search that fails.
+func TestFollowersAreToldOf(t *testing.T) {
+	x := newTrial(t)
+	x.cfg.HTTP.AdminListen = "127.0.0.1:0"
+	if err := os.WriteFile(x.cfg.Store.Path+snapshotSuffix, nil, 0o600); err != nil { // where its folder would be
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(x.cfg.Store.Path+searchSuffix, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d, ended := x.start()
+	x.until(d, "/status/", problem(problemSnapshot))
+	var text string
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if text = x.scrape(d); value(t, text, `pkgmetad_problem{kind="search"}`) == 1 || time.Now().After(deadline) {
+			break
+		}
+	}
+	for series, want := range map[string]float64{`{kind="snapshot"}`: 1, `{kind="search"}`: 1, `{kind="backup"}`: 0} {
+		if got := value(t, text, "pkgmetad_problem"+series); got != want {
+			t.Errorf("%s is %v", series, got)
+		}
+	}
+	if n := x.logged("no new snapshot", "error"); n != 1 {
+		t.Errorf("the log tells of it %d times:\n%s", n, x.log)
+	}
+	x.stop(d, ended)
+}
+
 // TestDamageIsToldOf once it was met, until a reload has repaired it.
 func TestDamageIsToldOf(t *testing.T) {
 	x := newTrial(t)
@@ -210,13 +240,21 @@ func TestBackups(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer st.Close()
-	b := &backups{cfg: x.cfg, store: st, health: newHealth(st, x.options().Log), log: x.options().Log, schedule: x.cfg.Store.Backup.Schedule, location: time.UTC}
+	b := newBackups(func() *config.Config { return x.cfg }, st, newHealth(st, x.options().Log), x.options().Log)
 	at := func(text string) time.Time {
 		moment, err := time.Parse(time.DateTime, text)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return moment
+	}
+	if err := os.Mkdir(x.cfg.Store.Backup.Folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"test-20260228T030000Z.db.tmp", "other.db.tmp"} { // as a kill leaves it; somebody else's
+		if err := os.WriteFile(filepath.Join(x.cfg.Store.Backup.Folder, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for _, step := range []struct {
 		now   string
@@ -240,7 +278,7 @@ func TestBackups(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if got := files(); got != step.files {
+		if got := files(); got != "other.db.tmp "+step.files {
 			t.Errorf("%s: %s, want %s", step.now, got, step.files)
 		}
 	}
@@ -487,8 +525,8 @@ func TestBackupThatFails(t *testing.T) {
 		}
 		defer st.Close()
 		x := &trial{t: t, log: new(lines)}
-		b := &backups{cfg: cfg, store: st, health: newHealth(st, zerolog.New(x.log)), log: zerolog.New(x.log), location: time.UTC}
-		if b.schedule, err = config.ParseSchedule("@daily", time.UTC); err != nil {
+		b := newBackups(func() *config.Config { return cfg }, st, newHealth(st, zerolog.New(x.log)), zerolog.New(x.log))
+		if cfg.Store.Backup.Schedule, err = config.ParseSchedule("@daily", time.UTC); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())

@@ -21,6 +21,10 @@ const (
 	pyPILabel   = "pypi"
 )
 
+// searchLabel is the value of the label kind for a search that finds nothing newer, or
+// nothing.
+const searchLabel = "search"
+
 // How a pass ended: values of the label result.
 const (
 	passOK        = "ok"
@@ -233,8 +237,7 @@ func (c collector) activity(now time.Time, set setter) {
 	set(descRunning, number(c.d.refresher.passSince.Load() != nil))
 	set(descPaused, number(c.d.refresher.paused.Load() != nil))
 	set(descNext, seconds(c.d.scheduler.next(now)))
-	last := c.d.refresher.reloaded.Load()
-	set(descReloaded, number(last == nil || last.Error == ""))
+	set(descReloaded, number(!c.d.refresher.outdated()))
 }
 
 // connections tells how busy the API's port is.

@@ -493,10 +493,11 @@ func TestPing(t *testing.T) {
 	defer hook.Close()
 	log := new(lines)
 	results := make(chan bool, 10)
-	p, err := newPinger(config.NewSecret(hook.URL+"/canary/uuid?create=1"), "pkgmetad/test", zerolog.New(log), func(ok bool) { results <- ok })
+	to, err := newPingTarget(config.NewSecret(hook.URL+"/canary/uuid?create=1"), "pkgmetad/test")
 	if err != nil {
 		t.Fatal(err)
 	}
+	p := newPinger(func() *pingTarget { return to }, zerolog.New(log), func(ok bool) { results <- ok })
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { p.run(ctx) })
@@ -555,16 +556,17 @@ func TestPingUnreachable(t *testing.T) {
 		syscall.ECONNREFUSED,
 		errors.New("x509: certificate is valid for example.org, not canary.example.org"),
 	} {
-		p, err := newPinger(config.NewSecret("https://canary.example.org/canary"), "", zerolog.Nop(), nil)
+		to, err := newPingTarget(config.NewSecret("https://canary.example.org/canary"), "")
 		if err != nil {
 			t.Fatal(err)
 		}
+		p := newPinger(nil, zerolog.Nop(), nil)
 		p.client.Transport = unreachable{failure}
-		if err := p.ping(t.Context(), ""); err == nil || strings.Contains(err.Error(), "canary") {
+		if err := p.ping(t.Context(), to, ""); err == nil || strings.Contains(err.Error(), "canary") {
 			t.Errorf("%v: %v", failure, err)
 		}
 	}
-	if _, err := newPinger(config.NewSecret("http://canary/%zz"), "", zerolog.Nop(), nil); err == nil || strings.Contains(err.Error(), "canary") {
+	if _, err := newPingTarget(config.NewSecret("http://canary/%zz"), ""); err == nil || strings.Contains(err.Error(), "canary") {
 		t.Error(err)
 	}
 }

@@ -26,8 +26,7 @@ const (
 // GET of the URL where it was well, else a POST to URL/fail with the reason. Should
 // the URL not answer, no pass waits for it, and only what came last is told.
 type pinger struct {
-	url     *url.URL // a secret
-	agent   string
+	to      func() *pingTarget // the one in force
 	client  *http.Client
 	log     zerolog.Logger
 	ended   func(ok bool) // told of each ping
@@ -35,8 +34,13 @@ type pinger struct {
 	failing bool          // the last ping was not delivered, which has been logged
 }
 
-// newPinger returns nil if nobody is to be told.
-func newPinger(to config.Secret, agent string, log zerolog.Logger, ended func(ok bool)) (*pinger, error) {
+// pingTarget is who is told; nil is nobody.
+type pingTarget struct {
+	url   *url.URL // a secret
+	agent string
+}
+
+func newPingTarget(to config.Secret, agent string) (*pingTarget, error) {
 	if to.Empty() {
 		return nil, nil
 	}
@@ -44,21 +48,22 @@ func newPinger(to config.Secret, agent string, log zerolog.Logger, ended func(ok
 	if err != nil {
 		return nil, errors.New("the URL to ping is not a URL") // the text of err repeats it
 	}
+	return &pingTarget{u, agent}, nil
+}
+
+func newPinger(to func() *pingTarget, log zerolog.Logger, ended func(ok bool)) *pinger {
 	return &pinger{
-		url: u, agent: agent, log: log, ended: ended, results: make(chan string, 1),
+		to: to, log: log, ended: ended, results: make(chan string, 1),
 		client: &http.Client{
 			Transport: upstream.NewTransport(), Timeout: pingTimeout,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the URL would be its Referer
 		},
-	}, nil
+	}
 }
 
 // tell has the result of a pass told, and does not wait for it. One goroutine at a
 // time may call it.
 func (p *pinger) tell(pass *record.Pass) {
-	if p == nil {
-		return
-	}
 	result := passResult(pass)
 	if result == passCancelled {
 		return
@@ -82,16 +87,17 @@ func (p *pinger) tell(pass *record.Pass) {
 
 // run pings until ctx ends.
 func (p *pinger) run(ctx context.Context) {
-	if p == nil {
-		return
-	}
 	defer p.client.CloseIdleConnections()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case reason := <-p.results:
-			err := p.ping(ctx, reason)
+			to := p.to()
+			if to == nil {
+				continue
+			}
+			err := p.ping(ctx, to, reason)
 			if ctx.Err() != nil {
 				return
 			}
@@ -101,21 +107,21 @@ func (p *pinger) run(ctx context.Context) {
 	}
 }
 
-// ping tells the URL once.
-func (p *pinger) ping(ctx context.Context, reason string) error {
-	method, to, body := http.MethodGet, p.url, io.Reader(http.NoBody)
+// ping tells the target once.
+func (p *pinger) ping(ctx context.Context, to *pingTarget, reason string) error {
+	method, address, body := http.MethodGet, to.url, io.Reader(http.NoBody)
 	if reason != "" {
-		method, to, body = http.MethodPost, p.url.JoinPath("fail"), strings.NewReader(reason[:min(len(reason), pingBody)])
+		method, address, body = http.MethodPost, to.url.JoinPath("fail"), strings.NewReader(reason[:min(len(reason), pingBody)])
 	}
-	r, err := http.NewRequestWithContext(ctx, method, to.String(), body)
+	r, err := http.NewRequestWithContext(ctx, method, address.String(), body)
 	if err != nil {
 		return errors.New("no request can be made to it")
 	}
-	r.Header.Set("User-Agent", p.agent)
+	r.Header.Set("User-Agent", to.agent)
 	resp, err := p.client.Do(r)
 	if err != nil {
 		// What the error says of the network may name the host.
-		return errors.New(strings.ReplaceAll(upstream.Classify(ctx, nil, err).Message, p.url.Hostname(), "its host"))
+		return errors.New(strings.ReplaceAll(upstream.Classify(ctx, nil, err).Message, to.url.Hostname(), "its host"))
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {

@@ -48,10 +48,18 @@ type settings struct {
 	cfg    *config.Config
 	github *github.Client
 	pypi   *pypi.Client
+	ping   *pingTarget
 }
 
 // cfg returns the configuration that is in force.
 func (r *refresher) cfg() *config.Config { return r.settings.Load().cfg }
+
+// outdated reports whether configuration or catalogue was refused when it was last
+// read, and an earlier one goes on.
+func (r *refresher) outdated() bool {
+	last := r.reloaded.Load()
+	return last != nil && last.Error != ""
+}
 
 // openMode says what opening a store does to records that were rendered under
 // other settings than those of the configuration.
@@ -103,6 +111,9 @@ func newRefresher(o Options, fetchLog zerolog.Logger, mode openMode) (*refresher
 func (r *refresher) newSettings(cfg *config.Config) (next *settings, err error) {
 	next = &settings{cfg: cfg}
 	userAgent := upstream.UserAgent(r.version, cfg.PyPI.Contact)
+	if next.ping, err = newPingTarget(cfg.Notify.PingURL, userAgent); err != nil {
+		return nil, err
+	}
 	before := r.settings.Load()
 	if before != nil && reflect.DeepEqual(before.cfg.GitHub, cfg.GitHub) && before.cfg.PyPI.Contact == cfg.PyPI.Contact {
 		next.github = before.github

@@ -46,6 +46,9 @@ func (d *Daemon) Reload(allowRemovals bool) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := checkFolders(cfg); err != nil {
+		return err
+	}
 	next, err := r.newSettings(cfg)
 	if err != nil {
 		return err
@@ -55,6 +58,7 @@ func (d *Daemon) Reload(allowRemovals bool) (err error) {
 	}
 	r.fetcher.Configure(r.apply(next))
 	d.scheduler.follow(plan{cfg.Schedule.Cron, cfg.Schedule.TimeZone})
+	d.backups.tryAgain()
 	if err := d.setLogLevel(cfg.Log.Level); err != nil {
 		d.log.Warn().Msg(err.Error()) // config.Load has checked it
 	}

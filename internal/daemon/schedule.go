@@ -30,11 +30,12 @@ type scheduler struct {
 	plan    atomic.Pointer[plan]
 	changed chan struct{} // holds a token when plan is not the one that run follows
 
-	wall func() time.Time // the wall clock, which people and NTP set
+	wall    func() time.Time // the wall clock, which people and NTP set
+	checked time.Time        // the next tick that late has looked at; for run
 
 	resume atomic.Int64              // when to run the job again, in Unix nanoseconds; 0 for no such time
 	beat   atomic.Pointer[time.Time] // when run last looked at the clock; nil before it runs
-	late   atomic.Bool               // a tick has been left out since the job began
+	skips  atomic.Bool               // a tick has been left out since the job began
 }
 
 // plan is when the job runs.
@@ -100,7 +101,7 @@ func (s *scheduler) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		s.late.Store(false)
+		s.skips.Store(false)
 		if asked := s.resume.Load(); asked <= time.Now().UnixNano() { // this run is it
 			s.resume.CompareAndSwap(asked, 0)
 		}
@@ -135,7 +136,7 @@ func (s *scheduler) run(ctx context.Context) {
 			drift := wall.Sub(lastWall) - now.Sub(last)
 			last, lastWall = now, wall
 			s.beat.Store(new(now))
-			if drift.Abs() > clockStep {
+			if drift.Abs() > clockStep || s.late(c, now) {
 				s.log.Info().Stringer("by", drift.Round(time.Second)).Msg("the clock jumped, or the machine slept; the schedule is computed again, and a pass begins")
 				started.Go(waitFor(c.Stop()))
 				c = begin()
@@ -149,6 +150,18 @@ func (s *scheduler) run(ctx context.Context) {
 	started.Wait()
 }
 
+// late reports whether c waits for longer than the plan says: it went by a clock that
+// was ahead and has been set back since, both within resyncEvery.
+func (s *scheduler) late(c *cron.Cron, now time.Time) bool {
+	next := c.Entries()[0].Next
+	if next.Equal(s.checked) {
+		return false
+	}
+	s.checked = next
+	p := s.plan.Load()
+	return next.Sub(p.schedule.Next(now.In(p.location))) > clockStep
+}
+
 // waitFor returns a function that waits for the end of ctx.
 func waitFor(ctx context.Context) func() { return func() { <-ctx.Done() } }
 
@@ -158,7 +171,7 @@ type cronLog struct{ *scheduler }
 func (c cronLog) Info(msg string, keysAndValues ...any) {
 	if msg == "skip" { // its word for it
 		level := zerolog.DebugLevel
-		if c.late.CompareAndSwap(false, true) {
+		if c.skips.CompareAndSwap(false, true) {
 			level = zerolog.InfoLevel // once a pass
 		}
 		c.log.WithLevel(level).Msg("the last pass is still running; ticks are left out until it ends")

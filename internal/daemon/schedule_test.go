@@ -10,6 +10,7 @@ import (
 
 	"pkgmetad/internal/config"
 
+	"github.com/robfig/cron/v3"
 	"github.com/rs/zerolog"
 )
 
@@ -272,6 +273,47 @@ func TestClockSteps(t *testing.T) {
 			})
 		})
 	}
+}
+
+// ahead is a schedule that is asked for its next time while the clock is ahead, the first
+// time.
+type ahead struct {
+	cron.Schedule
+	asked int
+}
+
+func (a *ahead) Next(now time.Time) time.Time {
+	if a.asked++; a.asked == 1 {
+		now = now.Add(10 * 24 * time.Hour)
+	}
+	return a.Schedule.Next(now)
+}
+
+// TestClockAheadForAMoment: a clock that is ahead and set back before anybody looks
+// does not make the schedule stand still for as long as it was ahead.
+func TestClockAheadForAMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		hourly, err := config.ParseSchedule("@hourly", time.UTC)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var runs []time.Duration
+		s := newScheduler(plan{&ahead{Schedule: hourly}, time.UTC}, zerolog.Nop(), func(context.Context) time.Time {
+			runs = append(runs, time.Since(start))
+			return time.Time{}
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Hour)
+		defer cancel()
+		s.run(ctx)
+		for hour := 1; hour <= 3; hour++ {
+			if !slices.ContainsFunc(runs, func(at time.Duration) bool {
+				return at >= time.Duration(hour)*time.Hour && at <= time.Duration(hour)*time.Hour+resyncEvery
+			}) {
+				t.Errorf("it ran at %v, and not at %d:00", runs, hour)
+			}
+		}
+	})
 }
 
 // TestNewPlan: a plan that is changed counts from then on, and the job that runs goes on.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/activation"
@@ -62,6 +63,37 @@ func send(socket, text string, patience time.Duration) error {
 	}
 	_, err = conn.Write([]byte(text))
 	return err
+}
+
+// A start may take longer than TimeoutStartSec= allows, where a large catalogue is taken
+// over or a database migrated. Each startEvery systemd is told to wait startExtends more,
+// for startLimit in all.
+const (
+	startEvery   = 20 * time.Second
+	startExtends = 90 * time.Second
+	startLimit   = time.Hour
+)
+
+// starting has systemd wait while the daemon starts, until started is called.
+func (n *notifier) starting() (started func()) {
+	if !n.on {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var telling sync.WaitGroup
+	telling.Go(func() {
+		ticker := time.NewTicker(startEvery)
+		defer ticker.Stop()
+		for range startLimit / startEvery {
+			n.tell(fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", startExtends.Microseconds()), "STATUS=starting: opening the database, taking over the catalogue")
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+		}
+	})
+	return func() { cancel(); telling.Wait() }
 }
 
 // ready tells that the daemon serves, or that it is done with a reload.
@@ -123,19 +155,23 @@ func (d *Daemon) doing() string {
 	if err != nil {
 		return err.Error()
 	}
-	catalogue := fmt.Sprintf("; catalogue of %d packages", packages)
+	rest := fmt.Sprintf("; catalogue of %d packages", packages)
 	location := d.scheduler.plan.Load().location
+	paused := d.refresher.paused.Load()
 	if since := d.refresher.passSince.Load(); since != nil {
 		doing := "pass running since " + since.In(location).Format(clock)
 		if p := d.refresher.passProgress.Load(); p != nil {
 			doing += fmt.Sprintf(", %d of %d", p.Done, p.Total)
 		}
-		return doing + catalogue
+		if paused != nil {
+			doing += ", the last one until passes are resumed"
+		}
+		return doing + rest
 	}
-	if since := d.refresher.paused.Load(); since != nil {
-		return "paused since " + since.In(location).Format(clock) + catalogue
+	if paused != nil {
+		return "paused since " + paused.In(location).Format(clock) + rest
 	}
-	return "idle until " + d.scheduler.next(time.Now()).In(location).Format(clock) + catalogue
+	return "idle until " + d.scheduler.next(time.Now()).In(location).Format(clock) + rest
 }
 
 const clock = "2006-01-02 15:04:05 MST"

@@ -89,6 +89,7 @@ func TestNotify(t *testing.T) {
 	t.Setenv("WATCHDOG_USEC", "30000")
 	const doing = `STATUS=(pass running since [0-9: -]+ UTC(, 1 of 1)?|idle until [0-9]{4}-01-01 00:00:00 UTC); catalogue of `
 	d, ended := x.start()
+	m.want(`EXTEND_TIMEOUT_USEC=90000000\nSTATUS=starting: .*`)
 	m.want(`READY=1\n` + doing + `1 packages`)
 	if _, body := x.get(d, "/api/v4/packages/one/"); body["slug"] != "one" {
 		t.Errorf("it was told ready, and served %v", body)
@@ -111,6 +112,29 @@ func TestNotify(t *testing.T) {
 
 	x.stop(d, ended)
 	m.want(`STOPPING=1\nSTATUS=stopping: .*`, "WATCHDOG=1")
+}
+
+// TestLongStart: systemd is told again and again to wait for a start that takes long, but
+// not for ever, and not once it is over.
+func TestLongStart(t *testing.T) {
+	m := newManager(t)
+	synctest.Test(t, func(t *testing.T) {
+		n := &notifier{log: zerolog.Nop(), on: true, patience: time.Second, activity: func() string { return "testing" }}
+		started := n.starting()
+		time.Sleep(startEvery*3 + time.Second)
+		started()
+		n.ready()
+		started = n.starting()
+		time.Sleep(2 * startLimit)
+		started()
+		n.ready()
+	})
+	for _, times := range []int{4, int(startLimit / startEvery)} {
+		for range times {
+			m.want(`EXTEND_TIMEOUT_USEC=90000000\nSTATUS=starting: .*`)
+		}
+		m.want(`READY=1\nSTATUS=testing`)
+	}
 }
 
 // TestWatchdog: there is a ping every third of the interval while the daemon is alive,
@@ -191,6 +215,32 @@ func TestNotAlive(t *testing.T) {
 	alive("the store does not answer") // it is closed
 	if text := d.doing(); !strings.Contains(text, "the store does not answer") {
 		t.Errorf("it says that it does: %s", text)
+	}
+}
+
+// TestDoing: a pass that runs, and that the schedule is paused, do not hide each other.
+func TestDoing(t *testing.T) {
+	x := newTrial(t)
+	d, err := New(x.options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	says := func(pattern string) {
+		t.Helper()
+		if got := d.doing(); !regexp.MustCompile("^" + pattern + "; catalogue of 1 packages$").MatchString(got) {
+			t.Errorf("it says %q, not %q", got, pattern)
+		}
+	}
+	says("idle until 20.* UTC")
+	d.pause()
+	says("paused since 20.* UTC")
+	d.refresher.passSince.Store(new(time.Now()))
+	says("pass running since 20.* UTC, the last one until passes are resumed")
+	d.resume()
+	says("pass running since 20.* UTC")
+	d.Stop()
+	if err := d.Run(); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -13,18 +13,22 @@ import (
 //   - Between equals the later attempt wins, then what was fetched here over what
 //     another site fetched, then the new over the old.
 //   - A time after now comes from a wrong clock and counts as none, so that it
-//     cannot keep later answers out.
+//     cannot keep later answers out. Two such times are of one clock, which has been
+//     set back since, and are compared as they are.
 func Wins(learnt, stored *Source, now time.Time) bool {
-	past := func(t time.Time) time.Time {
-		if t.After(now) {
-			return time.Time{}
+	compare := func(a, b time.Time) int {
+		switch aheadA, aheadB := a.After(now), b.After(now); {
+		case aheadA && !aheadB:
+			a = time.Time{}
+		case aheadB && !aheadA:
+			b = time.Time{}
 		}
-		return t
+		return a.Compare(b)
 	}
-	if c := past(learnt.LastSuccess).Compare(past(stored.LastSuccess)); c != 0 {
+	if c := compare(learnt.LastSuccess, stored.LastSuccess); c != 0 {
 		return c > 0
 	}
-	if c := past(learnt.LastAttempt).Compare(past(stored.LastAttempt)); c != 0 {
+	if c := compare(learnt.LastAttempt, stored.LastAttempt); c != 0 {
 		return c > 0
 	}
 	return !learnt.Imported || stored.Imported || stored.LastSuccess.IsZero()

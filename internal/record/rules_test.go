@@ -31,6 +31,9 @@ func TestWins(t *testing.T) {
 		{"an import from a clock that is ahead, over nothing", Status{Imported: true, LastSuccess: ahead, LastAttempt: ahead}, Status{State: StateNew}, true},
 		{"an import from a clock that is ahead, over what was fetched here", Status{Imported: true, LastSuccess: ahead, LastAttempt: ahead}, Status{LastSuccess: at(-2), LastAttempt: at(-2)}, false},
 		{"over what was stored under a clock that was ahead", Status{LastSuccess: at(-2), LastAttempt: at(-2)}, Status{LastSuccess: ahead, LastAttempt: ahead}, true},
+		{"an earlier success, both before the clock was set back", Status{LastSuccess: at(9), LastAttempt: at(9)}, Status{LastSuccess: at(10), LastAttempt: at(10)}, false},
+		{"a later success, both before the clock was set back", Status{LastSuccess: at(10), LastAttempt: at(10)}, Status{LastSuccess: at(9), LastAttempt: at(9)}, true},
+		{"a failure after a success under a clock that was ahead", Status{LastSuccess: at(9), LastAttempt: at(-1)}, Status{LastSuccess: at(9), LastAttempt: at(9)}, true},
 		{"an attempt over nothing", Status{LastSuccess: none, LastAttempt: at(-2)}, Status{State: StateNew}, true},
 	} {
 		if got := Wins(&Source{Status: test.learnt}, &Source{Status: test.stored}, noon); got != test.want {

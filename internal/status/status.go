@@ -36,7 +36,7 @@ type Activity struct {
 	RunningSince time.Time // start of the running pass; zero for none
 	NextTick     time.Time // of the schedule
 	PausedSince  time.Time // when an operator stopped the schedule; zero where it is kept
-	Reload       *Reload   // the last one; nil for none
+	Reload       *Reload   // the last one, or a start that refused its catalogue; nil for none
 	Budgets      []Budget
 	Problems     []record.Problem // what is wrong with the program itself
 	Database     *Database        // nil where it is not known
@@ -165,11 +165,15 @@ func (m *Maker) failing(sources []record.Failing) ([]Failing, error) {
 	return all, nil
 }
 
-// passes returns the reports of the passes of the last PassesShown.
+// passes returns the reports of the passes of the last PassesShown. Those that are
+// still ahead are of a clock that was: when they were is not known.
 func (m *Maker) passes(now time.Time) ([]record.Pass, error) {
 	stored, err := m.o.Store.Passes(now.Add(-PassesShown))
 	all := []record.Pass{}
 	for _, p := range stored {
+		if p.Started.After(now.Add(time.Minute)) {
+			continue
+		}
 		p.Started = m.moment(p.Started)
 		p.GitHub.HeldUntil, p.PyPI.HeldUntil = m.moment(p.GitHub.HeldUntil), m.moment(p.PyPI.HeldUntil)
 		all = append(all, p)

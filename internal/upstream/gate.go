@@ -279,11 +279,23 @@ func RetryAfter(h http.Header, now time.Time) time.Time {
 		}
 		d = time.Duration(s) * time.Second
 	} else if t, err := http.ParseTime(v); err == nil {
-		d = t.Sub(now)
+		answered := Answered(h)
+		if answered.IsZero() {
+			answered = now
+		}
+		d = t.Sub(answered)
 	} else {
 		return time.Time{}
 	}
 	return now.Add(min(max(d, 0), longestHold))
+}
+
+// Answered returns when an answer with these headers was sent by the clock of who sent
+// it (Date, RFC 9110, section 6.6.1), zero where it does not tell. Other times in its
+// headers are of that clock, and ours may be wrong.
+func Answered(h http.Header) time.Time {
+	t, _ := http.ParseTime(h.Get("Date"))
+	return t
 }
 
 func isDigits(s string) bool {

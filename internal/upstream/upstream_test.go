@@ -222,4 +222,9 @@ func TestRetryAfter(t *testing.T) {
 			t.Errorf("%q: %s", in, got)
 		}
 	}
+	// By the clock of who says it, if that is told.
+	h := http.Header{"Retry-After": {"Fri, 02 Jan 2015 03:05:05 GMT"}, "Date": {"Fri, 02 Jan 2015 03:04:05 GMT"}}
+	if got := upstream.RetryAfter(h, now); !got.Equal(now.Add(time.Minute)) {
+		t.Errorf("a minute by a clock that is behind: %s", got)
+	}
 }

@@ -33,6 +33,14 @@ func Status(w io.Writer, f Frame, p StatusPage) error {
 	return render(w, "status", templateData{Frame: f, clock: Clock{p.Now, p.Zone}, Section: inStatus, Page: p})
 }
 
+// Refused is the last reload, if that was refused; nil otherwise.
+func (p StatusPage) Refused() *status.Reload {
+	if p.Reload == nil || p.Reload.Error == "" {
+		return nil
+	}
+	return p.Reload
+}
+
 // shownPasses is how many passes are shown before the rest is folded.
 const shownPasses = 8
 

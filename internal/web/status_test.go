@@ -66,7 +66,7 @@ func TestStatusPageShowsItsNumbers(t *testing.T) {
 		`<a href="/facts/status/packages/django-crispy-forms/"><bdi>django-crispy-forms</bdi></a>`, "3.3 MiB", "40 earlier passes",
 		"GitHub was held until", "no space left on device", ">26 hours ago<",
 		`<dd class="bad">failing</dd>`, "no. 20410", "Searches do not find what is new", "write to the search index: no space",
-		"<b>store_writes</b> since", "22.4 MiB", "1.0 MiB free",
+		"<b>store_writes</b> since", "<b>reload</b> at", "catalogue.yaml:7:3: no such key", "22.4 MiB", "1.0 MiB free",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %s", want)

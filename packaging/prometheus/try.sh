@@ -109,7 +109,7 @@ if [ -n "${SHOT:-}" ]; then
 		n=$((n + 1))
 	done
 	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --virtual-time-budget=15000 \
-		--window-size=1400,2600 --screenshot="$SHOT" "$url" >/dev/null 2>&1
+		--window-size=1400,3400 --screenshot="$SHOT" "$url" >/dev/null 2>&1
 fi
 
 [ -z "$failed" ] || exit 1

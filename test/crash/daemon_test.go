@@ -119,11 +119,13 @@ type site struct {
 	world            *sim.World
 	upstream         string
 	staleAfter       time.Duration
+	program          string // that serves it
+	clock            string // the file that says how wrong the daemon's clock is; "" for none
 }
 
 func newSite(t *testing.T, o sim.Options) *site {
 	t.Helper()
-	s := &site{folder: t.TempDir(), staleAfter: 500 * time.Millisecond}
+	s := &site{folder: t.TempDir(), staleAfter: 500 * time.Millisecond, program: program}
 	s.database = filepath.Join(s.folder, "pkgmetad.db")
 	s.world, s.upstream = newWorld(t, o)
 	s.writeConfig(t)
@@ -212,8 +214,11 @@ type daemon struct {
 // start starts a daemon and does not wait for it.
 func (s *site) start(t *testing.T) *daemon {
 	t.Helper()
-	d := &daemon{process: exec.Command(program, "serve", "--config", s.config()), log: newLog(), ended: make(chan struct{})}
+	d := &daemon{process: exec.Command(s.program, "serve", "--config", s.config()), log: newLog(), ended: make(chan struct{})}
 	d.process.Stderr = d.log
+	if s.clock != "" {
+		d.process.Env = append(os.Environ(), "PKGMETAD_CLOCK="+s.clock)
+	}
 	must(t, d.process.Start())
 	go func() {
 		_ = d.process.Wait()

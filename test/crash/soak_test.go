@@ -24,9 +24,9 @@ import (
 
 // TestSoak lets years pass over a daemon, with everything that happens in years:
 // upstreams that misbehave, reloads, tokens that change, packages that leave and
-// return, disks that fail, kills, restarts, pauses, backups, and readers all the time.
-// In the end its records are what GitHub and PyPI say, it has not grown, and no limit
-// of theirs was violated. PKGMETAD_SOAK says how long, 20s by default; test/soak runs
+// return, disks that fail, clocks that are wrong for a while, kills, restarts, pauses,
+// backups, and readers all the time. In the end its records are what GitHub and PyPI
+// say and of the present, it has not grown, and no limit of theirs was violated. PKGMETAD_SOAK says how long, 20s by default; test/soak runs
 // it for longer.
 func TestSoak(t *testing.T) {
 	t.Parallel()
@@ -37,9 +37,13 @@ func TestSoak(t *testing.T) {
 			t.Fatalf("PKGMETAD_SOAK: %v", err)
 		}
 	}
-	s := &soak{site: newSite(t, sim.Options{NoSecondary: true}), reader: newReader(), length: length, began: time.Now(), done: map[string]int{}}
+	s := &soak{site: newSite(t, sim.Options{NoSecondary: true}), reader: newReader(), length: length, done: map[string]int{}}
 	_, err := exec.LookPath("strace")
 	s.traced = err == nil
+	if built := withClock(t); built != "" {
+		s.program, s.clock, s.reader.wrongClocks = built, filepath.Join(s.folder, "clock"), true
+	}
+	s.began = time.Now()
 	s.start(t)
 	var reading sync.WaitGroup
 	over, stop := context.WithCancel(t.Context())
@@ -124,7 +128,7 @@ func (s *soak) advance() {
 	s.aged = aged
 }
 
-// step does one thing at random. What is rare in life is rare here.
+// step does one thing at random. What is rare in life is rare here, once it has happened.
 func (s *soak) step(t *testing.T) {
 	t.Helper()
 	type deed struct {
@@ -164,18 +168,31 @@ func (s *soak) step(t *testing.T) {
 	if s.traced {
 		deeds = append(deeds, deed{3, "disk failure", func() { s.failDisk(t) }})
 	}
+	if s.clock != "" {
+		deeds = append(deeds, deed{4, "wrong clock", func() { s.wrongClock(t) }})
+	}
 	if has("backup") {
 		deeds = append(deeds, deed{3, "backup", func() { s.backUp(t) }})
 	}
+	do := func(d deed) {
+		d.do()
+		s.done[d.name]++
+	}
+	var undone []deed // even a short run does each thing once
 	sum := 0
 	for _, d := range deeds {
-		sum += d.weight
+		if sum += d.weight; s.done[d.name] == 0 {
+			undone = append(undone, d)
+		}
+	}
+	if len(undone) > 0 && rand.IntN(2) == 0 {
+		do(undone[rand.IntN(len(undone))])
+		return
 	}
 	chosen := rand.IntN(sum)
 	for _, d := range deeds {
 		if chosen -= d.weight; chosen < 0 {
-			d.do()
-			s.done[d.name]++
+			do(d)
 			return
 		}
 	}
@@ -292,6 +309,9 @@ func (s *soak) settle(t *testing.T) {
 	s.end(t, s.daemon.stop)
 	s.start(t)
 	s.advance()
+	if s.clock != "" {
+		s.recover(t)
+	}
 	var said string
 	for deadline := time.Now().Add(patience); ; time.Sleep(time.Second) {
 		var err error
@@ -375,6 +395,9 @@ func (s *soak) compareWithTruth(t *testing.T) (fields int) {
 			t.Errorf("%s: GitHub and PyPI say\n%v\nand served is\n%v", p.Slug, want, got)
 		}
 		fields += len(want)
+		if at, err := time.Parse(time.RFC3339, got["last_fetched"]); err == nil && at.After(time.Now()) {
+			t.Errorf("%s: fetched at %s, which is still ahead", p.Slug, at)
+		}
 	}
 	return fields
 }
