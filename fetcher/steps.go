@@ -109,7 +109,7 @@ func (p *pass) wantedOfHistory(j *job, now time.Time) (parts github.Parts) {
 	if r := j.answer.reading; r != nil && r.tooMany {
 		parts |= statistics
 	} else if p.asksStatistics(j, c, now) {
-		parts |= checkParts(&c)
+		parts |= checkParts(&c, j.prev.Key)
 	}
 	if a := j.answer.Repo; a != nil && !j.recounted && drifted(&j.prev, &j.answer, now) {
 		j.recounted = true
