@@ -152,6 +152,21 @@ func TestNodeIDs(t *testing.T) {
 	}
 }
 
+// A fragment applies to the types that its condition has, an interface's too, and what several
+// ask for under one name is answered once.
+func TestFragments(t *testing.T) {
+	w, r, _ := small(t, Options{})
+	got := graphql(t, w, `query($yes: Boolean!) {
+	  node(id: "`+r.NodeID+`") { ... on Node { id } ... on Commit { oid } ...f ... on Repository { defaultBranchRef { name } } ... @skip(if: $yes) { __typename } }
+	}
+	fragment f on Repository { defaultBranchRef { target { ... on GitObject { oid } ... on Commit @include(if: $yes) { committedDate } } } }`, map[string]any{"yes": true}).fine(t)
+	n, head := got.Data.Node, w.Commits(r)[0]
+	if n.ID != r.NodeID || n.TypeName != "" || n.DefaultBranchRef.Name != "main" || n.DefaultBranchRef.Target.OID != head.OID || !n.DefaultBranchRef.Target.CommittedDate.Equal(head.At) ||
+		strings.Count(got.body, "defaultBranchRef") != 1 {
+		t.Errorf("%s", got.body)
+	}
+}
+
 func TestMissingNodes(t *testing.T) {
 	w, r, _ := small(t, Options{})
 	gone := nextID(nodeRepository, 99, "")
