@@ -104,12 +104,12 @@ func newCredential(c Credential, o Options, client *Client) (*credential, error)
 	hc, base, err := upstream.NewClient(upstream.Options{
 		BaseURL:   o.BaseURL,
 		UserAgent: o.UserAgent,
-		Timeout:   o.Timeout,
-		Transport: &transport{wire: upstream.Gunzip(o.Transport), credential: cr, apiVersion: o.APIVersion},
+		Transport: &transport{wire: upstream.Gunzip(o.Transport), credential: cr, apiVersion: o.APIVersion, timeout: o.Timeout},
 	})
 	if err != nil {
 		return nil, err
 	}
+	hc.Timeout = 0 // it would begin before a request's turn comes
 	cr.gh = gh.NewClient(hc)
 	cr.gh.BaseURL = base
 	return cr, nil

@@ -43,7 +43,7 @@ type Options struct {
 	Token       string            // of a credential without a name; "" for none
 	Credentials []Credential      // further ones, with a name each; without any the client asks anonymously
 	UserAgent   string            // GitHub refuses requests without one; "" means "pkgmetad"
-	Timeout     time.Duration     // for one request, body included; 0 means 30 s
+	Timeout     time.Duration     // for one request, from when it is sent to the end of its answer; 0 means 30 s
 	Reserve     int               // requests, and points, of each primary budget that are never spent, at most a tenth of it
 	PerMinute   int               // requests of a credential, of REST and of GraphQL each; 0 means what GitHub's secondary limits allow
 	GraphQL     bool              // whether to ask many at once by GraphQL, which takes a token or an app

@@ -3,6 +3,7 @@ package github
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -37,7 +38,8 @@ type callKey struct{}
 type transport struct {
 	wire       http.RoundTripper
 	credential *credential
-	apiVersion string // sent as X-GitHub-Api-Version; "" leaves go-github's
+	apiVersion string        // sent as X-GitHub-Api-Version; "" leaves go-github's
+	timeout    time.Duration // for a request, from when it is sent to the end of its body
 }
 
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -65,7 +67,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, t.noToken(req, p, err)
 	}
 	c.sent = time.Now()
-	resp, err := t.wire.RoundTrip(req)
+	resp, err := t.exchange(req)
 	if err != nil {
 		sent := !neverSent(err)
 		if sent {
@@ -99,6 +101,29 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	// the reset, by its own clock. Without that header it leaves the budget to us.
 	resp.Header.Del("X-RateLimit-Reset")
 	return resp, nil
+}
+
+// exchange sends a request, which has t.timeout until its answer has been read.
+func (t *transport) exchange(req *http.Request) (*http.Response, error) {
+	ctx, cancel := context.WithTimeout(req.Context(), t.timeout)
+	resp, err := t.wire.RoundTrip(req.WithContext(ctx))
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	resp.Body = &timedBody{resp.Body, cancel}
+	return resp, nil
+}
+
+// timedBody ends the time for a request when its answer is closed.
+type timedBody struct {
+	io.ReadCloser
+	cancel func()
+}
+
+func (b *timedBody) Close() error {
+	defer b.cancel()
+	return b.ReadCloser.Close()
 }
 
 // dress returns a request with what go-github cannot give it.

@@ -114,7 +114,7 @@ type Credential struct {
 	App       App    `yaml:"app"`
 	OAuth     OAuth  `yaml:"oauth"`
 
-	Secret Secret // what the file holds: the token, the app's private key (PEM), or the OAuth app's secret
+	Secret Secret // what the file holds: the token, the app's private key (PEM), or the OAuth app's secret; empty for one to leave out
 }
 
 // App is an installation of a GitHub App.

@@ -199,6 +199,24 @@ func TestCredentialSource(t *testing.T) {
 	}
 }
 
+// TestCredentialFromSystemd: the folder is the service's alone, so that commands beside it
+// go without.
+func TestCredentialFromSystemd(t *testing.T) {
+	path := stricttest.WriteFile(t, "c.yaml", leastConfig+"github:\n  credentials: [{name: bot, token_file: $CREDENTIALS_DIRECTORY/bot}]\n")
+	cfg, err := Load(path, nil)
+	if err != nil || !cfg.GitHub.Credentials[0].Secret.Empty() || len(cfg.Warnings) != 1 || !strings.Contains(cfg.Warnings[0], "github.credentials[#1].token_file: there is no $CREDENTIALS_DIRECTORY") {
+		t.Errorf("%v, %+v", err, cfg)
+	}
+	folder := filepath.Dir(stricttest.WriteFile(t, "bot", "sesame"))
+	env := func(name string) string { return map[string]string{"CREDENTIALS_DIRECTORY": folder}[name] }
+	if cfg, err = Load(path, env); err != nil || cfg.GitHub.Credentials[0].Secret.Reveal() != "sesame" {
+		t.Errorf("%v, %+v", err, cfg)
+	}
+	if _, err = Load(path, func(string) string { return t.TempDir() }); err == nil || !strings.Contains(err.Error(), "no such file") {
+		t.Errorf("a credential that is not there: %v", err)
+	}
+}
+
 func TestConfigThatCannotBeRead(t *testing.T) {
 	folder := t.TempDir()
 	huge := filepath.Join(folder, "huge.yaml")

@@ -5,7 +5,9 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"path/filepath"
 	"regexp"
+	"strings"
 
 	"pkgmetad/internal/strict"
 )
@@ -81,6 +83,14 @@ func (c *check) credentialSecret(cr *Credential, file *string, noun, key string)
 		report("is a secret, not the name of a file; %s", noSecrets)
 		return
 	}
+	if name, ok := strings.CutPrefix(*file, credentialsFolder+"/"); ok {
+		folder := c.env("CREDENTIALS_DIRECTORY")
+		if folder == "" { // a command beside the service, which gets on without
+			c.cfg.Warnings = append(c.cfg.Warnings, key+": there is no "+credentialsFolder+" here, which systemd gives a unit with LoadCredential=; this credential is left out")
+			return
+		}
+		*file = filepath.Join(folder, name)
+	}
 	*file = c.absolute(*file)
 	text, message := c.readFile(*file, key, noun)
 	if message == "" {
@@ -96,6 +106,9 @@ func (c *check) credentialSecret(cr *Credential, file *string, noun, key string)
 	}
 	cr.Secret = NewSecret(text)
 }
+
+// credentialsFolder is how a file names the folder of the credentials that systemd provides.
+const credentialsFolder = "$CREDENTIALS_DIRECTORY"
 
 var pemBegin = regexp.MustCompile(`-----BEGIN`)
 

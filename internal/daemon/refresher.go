@@ -144,6 +144,9 @@ func credentials(cfg config.GitHub) (all []github.Credential) {
 		all = append(all, github.Credential{Name: "default", Source: cfg.TokenSource, Token: cfg.Token.Reveal()})
 	}
 	for _, c := range cfg.Credentials {
+		if c.Secret.Empty() {
+			continue // the configuration warns of it
+		}
 		next := github.Credential{Name: c.Name, Source: c.Source()}
 		switch {
 		case c.App != config.App{}:
