@@ -134,7 +134,7 @@ type api struct {
 	location     *time.Location
 	maxLimit     int
 	pagesChanged time.Time
-	log          zerolog.Logger
+	failures     failures
 	encoders     sync.Pool // of *render.Encoder
 	zippers      sync.Pool // of *zipper
 
@@ -166,7 +166,7 @@ func New(o Options) (http.Handler, error) {
 		location:     o.Location,
 		maxLimit:     o.MaxLimit,
 		pagesChanged: o.PagesChanged,
-		log:          o.Log,
+		failures:     failures{log: o.Log},
 		encoders:     sync.Pool{New: func() any { return new(render.Encoder) }},
 		zippers:      sync.Pool{New: func() any { return newZipper() }},
 

@@ -44,6 +44,12 @@ type rig struct {
 // bubble, make the world inside it too.
 func newRig(t *testing.T, world *sim.World, edit func(*fetcher.Options)) *rig {
 	t.Helper()
+	return newRigAt(t, filepath.Join(t.TempDir(), "test.db"), world, edit)
+}
+
+// newRigAt is newRig over the store at path.
+func newRigAt(t *testing.T, path string, world *sim.World, edit func(*fetcher.Options)) *rig {
+	t.Helper()
 	transport := world.Transport()
 	t.Cleanup(func() {
 		if err := world.Close(); err != nil {
@@ -51,14 +57,14 @@ func newRig(t *testing.T, world *sim.World, edit func(*fetcher.Options)) *rig {
 		}
 		transport.CloseIdleConnections()
 	})
-	r := newRigOver(t, transport, edit)
+	r := newRigOver(t, path, transport, edit)
 	r.world = world
 	r.sync()
 	return r
 }
 
-// newRigOver is a rig over any wire, with a store that holds nothing yet.
-func newRigOver(t *testing.T, wire http.RoundTripper, edit func(*fetcher.Options)) *rig {
+// newRigOver is a rig over any wire, which takes no catalogue over.
+func newRigOver(t *testing.T, path string, wire http.RoundTripper, edit func(*fetcher.Options)) *rig {
 	t.Helper()
 	gh, err := github.New(github.Options{BaseURL: "http://sim/", Token: "token", UserAgent: "pkgmetad/test (+test@example.org)", Reserve: 5, Transport: wire})
 	if err != nil {
@@ -68,7 +74,7 @@ func newRigOver(t *testing.T, wire http.RoundTripper, edit func(*fetcher.Options
 	if err != nil {
 		t.Fatal(err)
 	}
-	st, err := store.Open(filepath.Join(t.TempDir(), "test.db"), store.Options{Refer: fetcher.Refer("github.com")})
+	st, err := store.Open(path, store.Options{Refer: fetcher.Refer("github.com")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -472,6 +478,59 @@ func TestOutage(t *testing.T) {
 				time.Sleep(time.Until(report.Resume()))
 				if report = r.pass(); report.PyPI.Fault != "" || lines("PyPI answers again") != 1 {
 					t.Errorf("it is over: %+v\n%s", report, r.log)
+				}
+			})
+		})
+	}
+}
+
+// TestClockThatWasAhead: what was asked by a clock that has been set back since is not
+// fresh, is asked again at once, and is told of once.
+func TestClockThatWasAhead(t *testing.T) {
+	for _, ahead := range []time.Duration{time.Hour, 10 * 24 * time.Hour, 41 * 24 * time.Hour} {
+		t.Run(ahead.String(), func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "test.db")
+			run := func(use func(*testing.T, *rig)) {
+				synctest.Test(t, func(t *testing.T) { // in which the clock begins anew
+					world := sim.New(sim.Options{})
+					for _, name := range []string{"alpha", "beta", "gone"} {
+						pair(world, name, nil)
+					}
+					world.SetFault(world.Repo("acme/gone"), sim.All, sim.NotFound, 1<<30)
+					use(t, newRigAt(t, path, world, nil))
+				})
+			}
+			run(func(t *testing.T, r *rig) {
+				time.Sleep(ahead)
+				if report := r.pass(); report.Asked != 6 || report.Gone != 1 {
+					t.Fatalf("%+v", report)
+				}
+			})
+			run(func(t *testing.T, r *rig) {
+				now := time.Now()
+				sum, err := r.store.Summary(now, []time.Duration{1000 * time.Hour}, 0)
+				if err != nil || sum.GitHub.Ages[0] != 0 || sum.PyPI.Ages[0] != 0 {
+					t.Errorf("fresh before anything was asked: %+v, %v", sum, err)
+				}
+				if report := r.pass(); report.Asked != 6 || report.Failed != 0 {
+					t.Errorf("%+v", report)
+				}
+				for _, slug := range []string{"alpha", "gone"} {
+					p := r.get(slug)
+					for _, s := range []record.Status{p.GitHub, p.PyPI} {
+						if s.LastAttempt.After(time.Now()) || s.State == record.StateOK && s.NextDue.Sub(now) > 25*time.Hour {
+							t.Errorf("%s: %+v", slug, s)
+						}
+					}
+					if p.LastFetched.After(time.Now()) {
+						t.Errorf("%s is served as fetched at %s", slug, p.LastFetched)
+					}
+				}
+				if report := r.pass(); report.Asked != 0 {
+					t.Errorf("again: %+v", report)
+				}
+				if n := strings.Count(r.log.String(), "was the clock wrong"); n != 1 {
+					t.Errorf("told %d times:\n%s", n, r.log)
 				}
 			})
 		})

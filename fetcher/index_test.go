@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -78,7 +79,7 @@ func newIndexRig(t *testing.T, edit func(*fetcher.Options)) *indexRig {
 		transport.CloseIdleConnections()
 	})
 	wire := &indexWire{RoundTripper: transport, kept: map[string]*httptest.ResponseRecorder{}, keeping: map[string]int{}}
-	r := newRigOver(t, wire, func(o *fetcher.Options) {
+	r := newRigOver(t, filepath.Join(t.TempDir(), "test.db"), wire, func(o *fetcher.Options) {
 		o.IndexAbove = indexProjects - 1
 		if edit != nil {
 			edit(o)

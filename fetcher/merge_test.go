@@ -211,6 +211,21 @@ func TestStaleSince(t *testing.T) {
 	}
 }
 
+// TestFailingSince: the first failure of a row counts, unless the clock was ahead then.
+func TestFailingSince(t *testing.T) {
+	now := someDay.Truncate(time.Microsecond)
+	failed := pypi.Answer{Outcome: upstream.Failed, Err: &upstream.Error{Outcome: upstream.Failed}}
+	for _, tt := range []struct{ before, want time.Time }{
+		{time.Time{}, now}, {now.Add(-time.Hour), now.Add(-time.Hour)}, {now.AddDate(0, 0, 41), now},
+	} {
+		prev := knownProject()
+		prev.FailingSince = tt.before
+		if s := fetcher.Merge(prev, fetcher.Answer{Project: &failed}, someDay, policy); !s.FailingSince.Equal(tt.want) {
+			t.Errorf("since %s: since %s, want %s", tt.before, s.FailingSince, tt.want)
+		}
+	}
+}
+
 // TestSameRepositoryUnderAnotherURL: what was known under the former URL stays
 // where the first answer shows the same id, and is dropped where it does not.
 func TestSameRepositoryUnderAnotherURL(t *testing.T) {

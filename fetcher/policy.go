@@ -32,7 +32,7 @@ func (p Policy) attempt(s record.Status, key record.Key, outcome upstream.Outcom
 	s.LastAttempt, s.Imported = now, false
 	s.LastError = ""
 	random, fresh := fraction(key), p.fresh(key)
-	if s.FailingSince.IsZero() {
+	if s.FailingSince.IsZero() || s.FailingSince.After(now) { // after now: by a clock that was ahead
 		s.FailingSince = now // a success takes it back below
 	}
 	switch outcome {

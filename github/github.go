@@ -82,6 +82,9 @@ func (c *Client) Hold() upstream.Hold { return c.limits.hold() }
 // Lift ends a hold, but for that of a budget that is used up.
 func (c *Client) Lift() { c.limits.gate.Lift() }
 
+// CloseIdle closes the connections that no request uses. The client can still be used.
+func (c *Client) CloseIdle() { c.gh.Client().CloseIdleConnections() }
+
 // Fault returns what is wrong with GitHub as a whole, or with the credential, until it
 // answers again; "" where nothing is.
 func (c *Client) Fault() string { return c.limits.gate.Fault() }

@@ -173,10 +173,8 @@ func readRate(h http.Header) (r rate, ok bool) {
 	return r, sane && errs == [3]error{}
 }
 
+// resetTime returns when the budget is full again. Like now, it goes by the monotonic
+// clock: whoever sets the other one moves no hold.
 func (r rate) resetTime(now time.Time) time.Time {
-	t := time.Unix(r.reset, 0)
-	if latest := now.Add(window); t.After(latest) {
-		return latest
-	}
-	return t
+	return now.Add(min(time.Unix(r.reset, 0).Sub(now), window))
 }

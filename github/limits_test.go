@@ -217,6 +217,17 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
+// TestResetIsMonotonic: whoever sets the clock back while the budget is used up makes
+// nobody wait for longer.
+func TestResetIsMonotonic(t *testing.T) {
+	now := time.Now()
+	for _, reset := range []int64{0, now.Unix() + 60, now.Unix() + 10*24*3600} {
+		if at := (rate{reset: reset}).resetTime(now); at == at.Round(0) {
+			t.Errorf("%s goes by the clock on the wall", at)
+		}
+	}
+}
+
 func TestBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()

@@ -84,6 +84,8 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
+func (t *transport) CloseIdleConnections() { upstream.CloseIdle(t.wire) }
+
 // neverSent reports a failure to connect. Such a request costs nothing at
 // GitHub; if it counted, the budget would seem to shrink while the network is
 // down.

@@ -192,6 +192,9 @@ func (c *Client) Hold() upstream.Hold { return c.gate.Hold() }
 // Lift ends a hold.
 func (c *Client) Lift() { c.gate.Lift() }
 
+// CloseIdle closes the connections that no request uses. The client can still be used.
+func (c *Client) CloseIdle() { c.http.CloseIdleConnections() }
+
 // Fault returns what is wrong with PyPI as a whole, until it answers again; "" where
 // nothing is.
 func (c *Client) Fault() string { return c.gate.Fault() }

@@ -57,13 +57,12 @@ type Daemon struct {
 	snapshots *snapshot.Follower
 	index     *search.Index
 
-	grace      time.Duration                  // shutdownGrace; tests have less time
-	load       func() (*config.Config, error) // nil for none
-	logLevel   func(zerolog.Level)            // sets it; nil where it cannot be set
-	lastReload atomic.Pointer[status.Reload]
-	level      atomic.Value // the zerolog.Level that is logged
-	status     *status.Maker
-	started    time.Time
+	grace    time.Duration                  // shutdownGrace; tests have less time
+	load     func() (*config.Config, error) // nil for none
+	logLevel func(zerolog.Level)            // sets it; nil where it cannot be set
+	level    atomic.Value                   // the zerolog.Level that is logged
+	status   *status.Maker
+	started  time.Time
 
 	adminListener net.Listener // of metrics and profiles; nil for none, and so
 	admin         *api.Server
@@ -237,7 +236,9 @@ func (d *Daemon) Run() error {
 	d.log.Info().Str("listen", d.Address().String()).Msg("serving http://" + d.Address().String() + "/api/v4/")
 
 	others.Go(func() { d.pinger.run(d.running) })
-	others.Go(func() { d.snapshots.Run(d.running) })
+	others.Go(func() {
+		d.snapshots.Run(d.running, func(err error) { d.refresher.health.report(problemSnapshot, err) })
+	})
 	others.Go(func() {
 		if err := d.index.Run(d.running); err != nil {
 			d.log.Error().Err(err).Msg("the search finds what it found so far, and nothing newer")

@@ -190,7 +190,7 @@ var (
 	descProblem     = describe("pkgmetad_problem", "1 while that is wrong with the program itself, else 0; /status/ has the details.", "kind")
 	descWritesFail  = describe("pkgmetad_store_writes_failing", "1 while the latest write to the store failed, else 0.")
 	descWriteFailed = describe("pkgmetad_store_write_failures_total", "Writes to the store that failed.")
-	descReloaded    = describe("pkgmetad_last_reload_successful", "1 unless the catalogue file was bad when it was last read, and an earlier one goes on.")
+	descReloaded    = describe("pkgmetad_last_reload_successful", "1 unless the configuration or the catalogue was refused when it was last read, and an earlier one goes on.")
 	descPaused      = describe("pkgmetad_paused", "1 while passes on schedule are paused, else 0.")
 	descOpen        = describe("pkgmetad_connections", "Connections to the API, by what they are at: answering or idle.", "state")
 	descRefused     = describe("pkgmetad_connections_refused_total", "Connections to the API, or requests through a proxy, that were answered with 429 because their address had its share.")
@@ -227,7 +227,8 @@ func (c collector) activity(now time.Time, set setter) {
 	set(descRunning, number(c.d.refresher.passSince.Load() != nil))
 	set(descPaused, number(c.d.refresher.paused.Load() != nil))
 	set(descNext, seconds(c.d.scheduler.next(now)))
-	set(descReloaded, number(!c.d.refresher.outdated.Load()))
+	last := c.d.refresher.reloaded.Load()
+	set(descReloaded, number(last == nil || last.Error == ""))
 }
 
 // connections tells how busy the API's port is.
@@ -293,10 +294,10 @@ func (c collector) packages(out chan<- prometheus.Metric, now time.Time, set set
 // writes. It reports whether it could.
 func (c collector) store(out chan<- prometheus.Metric, now time.Time, set setter) (readable bool) {
 	wrong := map[string]bool{}
-	for _, p := range c.d.refresher.health.problems() {
+	for _, p := range c.d.problems() {
 		wrong[p.Kind] = true
 	}
-	for _, kind := range []string{store.ProblemWrites, store.ProblemFile, store.ProblemDamage, problemBackup} {
+	for _, kind := range []string{store.ProblemWrites, store.ProblemFile, store.ProblemDamage, problemBackup, problemSnapshot, problemSearch} {
 		set(descProblem, number(wrong[kind]), kind)
 	}
 	stats, err := c.d.refresher.store.Stats(now)

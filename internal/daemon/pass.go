@@ -97,7 +97,7 @@ func (r *refresher) tellPass(report record.Pass, passErr error, scheduled bool) 
 // and what the upstreams allow.
 func (d *Daemon) activity() status.Activity {
 	r := d.refresher
-	a := status.Activity{NextTick: d.scheduler.next(time.Now()), Reload: d.lastReload.Load(), Problems: r.health.problems()}
+	a := status.Activity{NextTick: d.scheduler.next(time.Now()), Reload: r.reloaded.Load(), Problems: d.problems()}
 	if size, free := r.store.Space(); size > 0 {
 		a.Database = &status.Database{Bytes: size, Free: free}
 	}

@@ -13,6 +13,7 @@ import (
 	"pkgmetad/internal/config"
 	"pkgmetad/internal/record"
 	"pkgmetad/internal/render"
+	"pkgmetad/internal/status"
 	"pkgmetad/internal/upstream"
 	"pkgmetad/pypi"
 	"pkgmetad/store"
@@ -32,7 +33,7 @@ type refresher struct {
 	compacted time.Time // when that was last tried; for the goroutine of passes
 
 	onPass   func(report *record.Pass, scheduled bool) // told of each pass that ended; nil for nobody
-	outdated atomic.Bool                               // what a reload, or the start, found was bad, and an earlier catalogue goes on
+	reloaded atomic.Pointer[status.Reload]             // the last reload, or a start that found the catalogue bad and goes on with an earlier one; nil for neither
 
 	passSince    atomic.Pointer[time.Time]        // when the pass on schedule that runs now began; nil for none
 	passProgress atomic.Pointer[fetcher.Progress] // how far it is; nil before its first source
@@ -133,7 +134,13 @@ func sameGitHub(a, b config.GitHub) bool {
 // apply puts settings in force, but for those of the fetcher, which it returns. A pass
 // that runs goes on with those that it began with.
 func (r *refresher) apply(next *settings) fetcher.Options {
-	r.settings.Store(next)
+	before := r.settings.Swap(next)
+	if before != nil && before.github != next.github {
+		before.github.CloseIdle()
+	}
+	if before != nil && before.pypi != next.pypi {
+		before.pypi.CloseIdle()
+	}
 	refresh := next.cfg.Refresh
 	return fetcher.Options{
 		Store: r.store, GitHub: next.github, PyPI: next.pypi, Log: r.fetchLog,

@@ -17,7 +17,7 @@ type Catalogue struct {
 	RunningSince time.Time     `json:"running_since,omitzero"` // start of the running pass
 	NextTick     time.Time     `json:"next_tick,omitzero"`     // of the schedule
 	PausedSince  time.Time     `json:"paused_since,omitzero"`  // when an operator stopped the schedule
-	Reload       *Reload       `json:"reload,omitempty"`       // the last one since the start; nil for none
+	Reload       *Reload       `json:"reload,omitempty"`       // the last one, or a start that refused the catalogue; nil for neither
 	Budgets      []Budget      `json:"budgets"`
 	Failing      []Failing     `json:"failing"`       // at most 200: failed before gone and blocked, then the most recent first
 	FailingTotal int           `json:"failing_total"` // how many there are in all
@@ -35,7 +35,7 @@ type Database struct {
 	Free  int64 `json:"free_bytes"` // of Bytes, which new data fills first
 }
 
-// Reload is the outcome of reading configuration and catalogue again.
+// Reload is the outcome of reading configuration and catalogue.
 type Reload struct {
 	At    time.Time `json:"at"`
 	Error string    `json:"error,omitempty"` // why nothing of it was put in force

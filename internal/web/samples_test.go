@@ -170,7 +170,7 @@ func catalogue() status.Catalogue {
 		FailingTotal: 57,
 		Snapshot:     &status.Snapshot{Sequence: 20417, Made: ago(4 * time.Minute), Bytes: 3_456_789},
 		Search:       &status.Search{State: status.SearchFailing, Since: ago(9 * time.Minute), Sequence: 20410, LastError: "write to the search index: no space left on device " + attack},
-		Problems:     []record.Problem{{Kind: "store_writes", Since: ago(3 * time.Hour), Detail: "no space left on device; make room on the disk"}, {Kind: "backup", Since: ago(time.Hour), Detail: attack}},
+		Problems:     []record.Problem{{Kind: "store_writes", Since: ago(3 * time.Hour), Detail: "no space left on device; make room on the disk"}, {Kind: "backup", Since: ago(time.Hour), Detail: attack}, {Kind: "search", Since: ago(9 * time.Minute), Detail: "write to the search index: no space left on device"}},
 		Database:     &status.Database{Bytes: 23_456_789, Free: 1 << 20},
 	}
 	s.GitHub = status.Totals{Ages: ages(540, 830, 1440, 1210, 1130, 117), Never: 18, States: []status.StateCount{
