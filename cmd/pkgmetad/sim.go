@@ -48,8 +48,8 @@ minute, or goes on after an hourly one, counts as a violation. Any token will do
 			if err := config.CheckListen(listen); err != nil {
 				return fmt.Errorf("--listen %w", err)
 			}
-			if packages < 1 || packages > 1_000_000 {
-				return errors.New("--packages takes a number from 1 to 1000000")
+			if packages < 1 || packages > sim.MaxPackages {
+				return fmt.Errorf("--packages takes a number from 1 to %d", sim.MaxPackages)
 			}
 			if o.Speed <= 0 || o.Speed > maxSpeed {
 				return fmt.Errorf("--speed takes a number greater than 0 and at most %d", maxSpeed)

@@ -49,7 +49,7 @@ func (w *World) renderRepo(k cacheKey, now time.Time) *rendered {
 		_, n := g.reachable(g.head)
 		from, to := window(k, n, out)
 		commits := g.walk(g.head)
-		for range from {
+		for range from { // at most n
 			commits.next()
 		}
 		var b object
@@ -57,7 +57,7 @@ func (w *World) renderRepo(k cacheKey, now time.Time) *rendered {
 		out.body = b.buf
 	case Participation:
 		out.until = earlier(out.until, midnight(now).Add(day))
-		all, owner := r.weeks(g, now, w.opt.Counting)
+		all, owner := r.weeks(g, now, w.counting)
 		out.body = marshal(struct {
 			All   [52]int `json:"all"`
 			Owner [52]int `json:"owner"`

@@ -10,8 +10,9 @@ import (
 	"time"
 )
 
-// Handler serves GitHub at /repos/, /repositories/ and /graphql, PyPI at /pypi/ and
-// /simple/, and the world's own controls at /_sim/.
+// Handler serves GitHub at /repos/, /repositories/ and /graphql, and as GitHub Enterprise Server
+// has them at /api/v3/ and /api/graphql; PyPI at /pypi/ and /simple/, and the world's own
+// controls at /_sim/.
 func (w *World) Handler() http.Handler { return w.handler }
 
 func (w *World) routes() http.Handler {
@@ -30,6 +31,7 @@ func (w *World) routes() http.Handler {
 	mux.HandleFunc("GET /simple/{name}", w.exchange(pyPI, Simple, (*exchange).simpleProject))
 	mux.HandleFunc("GET /simple/{name}/{$}", w.exchange(pyPI, Simple, (*exchange).simpleProject))
 	mux.HandleFunc("/_sim/", w.control)
+	mux.Handle(enterprise+"/", belowAPI(mux))
 	pypiNotFound := w.exchange(pyPI, "other", (*exchange).pypiNotFound)
 	mux.HandleFunc("/pypi/", pypiNotFound)
 	mux.HandleFunc("/simple/", pypiNotFound)
@@ -56,7 +58,7 @@ type exchange struct {
 	resource   resource
 	refusal    *refusal      // nil if no limit was met
 	took       time.Duration // of GitHub's processors
-	slow       time.Duration // that a fault adds to a query
+	slow       time.Duration // that faults add to a query
 	lag        time.Duration // that a fault has answers be behind
 	partial    bool          // a fault has GraphQL leave out half of the repositories
 	cut        cut           // how the body is cut short
@@ -124,12 +126,29 @@ func (x *exchange) foreign() {
 	x.send(http.StatusMisdirectedRequest, "text/plain; charset=utf-8", []byte("This host is not part of the world.\n"))
 }
 
-// base is the scheme and host by which the client knows this server.
+// enterprise is where GitHub Enterprise Server has its REST API.
+const enterprise = "/api/v3"
+
+// belowAPI serves there what h serves at the root, and marks the requests.
+func belowAPI(h http.Handler) http.Handler {
+	h = http.StripPrefix(enterprise, h)
+	return http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
+		h.ServeHTTP(rw, req.WithContext(context.WithValue(req.Context(), belowKey{}, true)))
+	})
+}
+
+type belowKey struct{}
+
+// base is the address by which the client knows this server.
 func (x *exchange) base() string {
+	base := "http://" + x.req.Host
 	if x.req.TLS != nil {
-		return "https://" + x.req.Host
+		base = "https://" + x.req.Host
 	}
-	return "http://" + x.req.Host
+	if x.req.Context().Value(belowKey{}) != nil {
+		base += enterprise
+	}
+	return base
 }
 
 // redirect answers with an absolute Location.

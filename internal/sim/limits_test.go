@@ -3,6 +3,8 @@ package sim
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -237,11 +239,11 @@ func TestSlowQueries(t *testing.T) {
 			t.Error(d, got.status)
 		}
 		w.SetFault(nil, GraphQL, Slow(3*time.Second), 1)
-		if d, got := took(); d < 3*time.Second || got.status != 200 {
+		if d, got := took(); d != timeBase+timeRepository+3*time.Second || got.status != 200 {
 			t.Error(d, got.status)
 		}
 		w.SetFault(nil, GraphQL, Slow(12*time.Second), 1)
-		if d, got := took(); d < queryLimit || got.status != 502 {
+		if d, got := took(); d != queryLimit || got.status != 502 {
 			t.Error(d, got.status)
 		}
 		w.SetFault(r, GraphQL, Slow(12*time.Second), 1)
@@ -276,4 +278,38 @@ func TestDirect(t *testing.T) {
 			t.Error("an answer that never ended")
 		}
 	})
+}
+
+func TestOthersShareACredential(t *testing.T) {
+	w, r, _ := small(t, Options{})
+	w.SpendElsewhere("one", 4990, 4998)
+	if a := asGitHub(t, w, "/repos/otter/kettle"); a.header.Get("X-RateLimit-Remaining") != "9" {
+		t.Error(a.header)
+	}
+	if got := graphql(t, w, sweep, map[string]any{"ids": []string{r.NodeID}}).fine(t); got.Data.RateLimit.Remaining != 1 {
+		t.Errorf("%+v", got.Data.RateLimit)
+	}
+	if c := w.Credential("one"); c.Charged != 1 || c.Points != 1 {
+		t.Errorf("%+v", c)
+	}
+}
+
+// GitHub Enterprise Server has the same below /api.
+func TestEnterprise(t *testing.T) {
+	w, r, _ := small(t, Options{})
+	w.Rename("otter/kettle", "otter/pot")
+	a := asGitHub(t, w, "/api/v3/repos/otter/kettle/commits?per_page=1")
+	if want := fmt.Sprintf("http://sim/api/v3/repositories/%d/commits?per_page=1", r.ID); a.status != 301 || a.header.Get("Location") != want {
+		t.Errorf("%d to %q", a.status, a.header.Get("Location"))
+	}
+	a = asGitHub(t, w, fmt.Sprintf("/api/v3/repositories/%d/commits?per_page=1", r.ID))
+	if want := fmt.Sprintf("<http://sim/api/v3/repositories/%d/commits?per_page=1&page=2>", r.ID); a.status != 200 || !strings.HasPrefix(a.header.Get("Link"), want) {
+		t.Errorf("%d, %s", a.status, a.header.Get("Link"))
+	}
+	req := httptest.NewRequest("POST", "/api/graphql", strings.NewReader(`{"query": "{ rateLimit { cost } }"}`))
+	req.Header.Set("Authorization", "Bearer one")
+	rec := httptest.NewRecorder()
+	if w.Handler().ServeHTTP(rec, req); rec.Code != 200 {
+		t.Error(rec.Code, rec.Body)
+	}
 }

@@ -97,13 +97,17 @@ func (h *repoHistory) nextPush(now time.Time) time.Time {
 		return never
 	}
 	today := now.Unix() / 86400
-	for _, p := range h.pushes(today) {
-		if p.at > now.Unix() {
-			return time.Unix(p.at, 0)
+	for unixDay := today; unixDay < today+lookAhead; unixDay++ {
+		for _, p := range h.pushes(unixDay) {
+			if p.at > now.Unix() {
+				return time.Unix(p.at, 0)
+			}
 		}
 	}
-	return time.Unix((today+1)*86400, 0)
+	return time.Unix((today+lookAhead)*86400, 0)
 }
+
+const lookAhead = 30 // days
 
 // tip is the newest commit of a generated repository, found without building its graph: from
 // the last push back.
