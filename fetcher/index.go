@@ -70,7 +70,7 @@ func (p *pass) readIndex() error {
 	})
 	p.report.PyPI.Requests += a.Requests
 	if a.Outcome != upstream.Fresh && a.Outcome != upstream.Unchanged {
-		p.noteIndexFailure(&a, now)
+		p.noteIndexFailure(&a)
 		return nil
 	}
 	p.fetcher.index = indexReader{}
@@ -82,17 +82,17 @@ func (p *pass) readIndex() error {
 func (p *pass) indexIsDue(read, now time.Time) bool {
 	age := now.Sub(read)
 	interval := max(time.Duration(freshLeast*float64(p.Policy.StaleAfter)), indexLeast)
-	return (age >= interval || age < 0) && !now.Before(p.fetcher.index.notBefore) // age < 0: by a clock that was ahead
+	return (age >= interval || age < 0) && !time.Now().Before(p.fetcher.index.notBefore) // age < 0: by a clock that was ahead
 }
 
 // noteIndexFailure has the index read again later, and logs the first failure in a row.
-func (p *pass) noteIndexFailure(a *pypi.IndexAnswer, now time.Time) {
+func (p *pass) noteIndexFailure(a *pypi.IndexAnswer) {
 	if !said(a.Outcome) {
 		return
 	}
 	r := &p.fetcher.index
 	r.failures++
-	r.notBefore = now.Add(p.Policy.backoff(r.failures, 0))
+	r.notBefore = time.Now().Add(p.Policy.backoff(r.failures, 0))
 	if r.failures == 1 {
 		p.Log.Warn().Str("error", a.Err.Error()).Time("again", r.notBefore).Msg("PyPI's index cannot be read; projects are asked one by one meanwhile")
 	}

@@ -60,7 +60,7 @@ func mergePage(s record.Source, page *pypi.PageAnswer, now time.Time, policy Pol
 		}
 	}
 	if s.State == record.StateOK {
-		if project.Standing.Due.IsZero() {
+		if due := project.Standing.Due; due.IsZero() || due.Sub(now) > 2*lookEvery { // so far ahead: by a clock that was ahead
 			project.Standing.Due = nextLook(s.Key, now)
 		}
 		s.NextDue = s.LastSuccess.Add(policy.fresh(&s, s.LastSuccess))

@@ -153,6 +153,27 @@ func TestIndexThatStandsStill(t *testing.T) {
 	})
 }
 
+// TestPageAfterAClockThatWasAhead: what it has put off for years comes in its month.
+func TestPageAfterAClockThatWasAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newIndexRig(t, nil)
+		r.settle()
+		sources, err := r.store.Sources("p03")
+		if err != nil {
+			t.Fatal(err)
+		}
+		sources[0].Project.Standing.Due = time.Now().AddDate(5, 0, 0)
+		if err := r.store.Put(sources); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Hour)
+		r.asks(1, 0, 0)
+		if due := time.Until(r.get("p03").Project.Standing.Due); due > 30*24*time.Hour {
+			t.Errorf("due in %s", due)
+		}
+	})
+}
+
 // TestPageFails: that says nothing of the data, and the page is asked for again a day
 // later.
 func TestPageFails(t *testing.T) {

@@ -85,10 +85,10 @@ func summary(r record.Pass) string {
 	if r.Asked == 0 {
 		return "Nothing to do: no package is due (--all asks for every one)."
 	}
-	s := fmt.Sprintf("%s and %s in %s: %d fresh, %d unchanged, %d pending, %d failed, %d gone, %d deferred.\nGitHub: %d requests, %d charged. PyPI: %d requests.",
+	s := fmt.Sprintf("%s and %s in %s: %d fresh, %d unchanged, %d pending, %d failed, %d gone, %d deferred.\nGitHub: %s, %d charged. PyPI: %s.",
 		counted(r.GitHub.Asked, "repository", "repositories"), counted(r.PyPI.Asked, "project", "projects"),
 		r.Duration().Round(100*time.Millisecond), r.Fresh, r.Unchanged, r.Pending, r.Failed, r.Gone, r.Deferred,
-		r.GitHub.Requests, r.GitHub.Charged, r.PyPI.Requests)
+		counted(r.GitHub.Requests, "request", "requests"), r.GitHub.Charged, counted(r.PyPI.Requests, "request", "requests"))
 	for _, use := range []record.Use{r.GitHub, r.PyPI} {
 		if !use.HeldUntil.IsZero() {
 			s += fmt.Sprintf("\nOn hold until %s: %s", use.HeldUntil.Local().Format(time.DateTime), use.Reason)
