@@ -138,8 +138,8 @@ type api struct {
 	location     *time.Location
 	maxLimit     int
 	pagesChanged time.Time
+	failures     failures
 	read         func(id int) // nil for nobody
-	log          zerolog.Logger
 	encoders     sync.Pool // of *render.Encoder
 	zippers      sync.Pool // of *zipper
 
@@ -172,7 +172,7 @@ func New(o Options) (http.Handler, error) {
 		maxLimit:     o.MaxLimit,
 		read:         o.Read,
 		pagesChanged: o.PagesChanged,
-		log:          o.Log,
+		failures:     failures{log: o.Log},
 		encoders:     sync.Pool{New: func() any { return new(render.Encoder) }},
 		zippers:      sync.Pool{New: func() any { return newZipper() }},
 

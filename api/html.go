@@ -56,7 +56,7 @@ func (a *api) answerPage(w http.ResponseWriter, rq *request, v view, status int,
 		err = v.writePage(&b, rq, status, f)
 	}
 	if err != nil { // not the store's: an error page shows no record
-		a.log.Error().Err(err).Str("path", rq.URL.Path).Msg("a page could not be written")
+		a.failures.note(rq.Request, err, "a page could not be written")
 	}
 	h := w.Header()
 	h["Content-Type"] = typeHTML

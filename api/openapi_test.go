@@ -95,6 +95,7 @@ func newWorld(t *testing.T) world {
 	released, err := s.Package(1609)
 	check(err)
 	released.Project.Versions = []record.Version{{Version: *released.Project.Version, Uploaded: &now}}
+	released.Project.Standing = record.Standing{Status: record.ProjectArchived, Reason: "see the other", Asked: now, Due: now}
 	check(s.Put(slices.Concat(failing.Sources(), gone.Sources(), released.Sources())))
 
 	since := strconv.FormatUint(s.Sequence(), 10)
@@ -110,14 +111,15 @@ func newWorld(t *testing.T) world {
 	passed := record.Pass{Started: now.Add(-time.Hour), DurationSeconds: 1.5, Tally: record.Tally{Asked: 3, Fresh: 2, Failed: 1}, Left: 4, More: true, Cancelled: true, Error: "no space left on device"}
 	passed.GitHub.Requests, passed.GitHub.Charged = 9, 4
 	passed.GitHub.HeldUntil, passed.GitHub.Reason = now, "the hourly limit is used up"
-	passed.PyPI.Waiting, passed.PyPI.Fault = 12, "PyPI fails: connection refused"
+	passed.PyPI.Waiting, passed.PyPI.Indexed, passed.PyPI.Fault = 12, 7, "PyPI fails: connection refused"
 	check(s.LogPass(passed, now.AddDate(0, 0, -1)))
 
 	o.Store = s
 	o.Activity = func() status.Activity {
 		return status.Activity{Problems: []record.Problem{{Kind: "store_writes", Since: now, Detail: "no space left"}}, Database: &status.Database{Bytes: 1 << 20},
 			PausedSince: now, Reload: &status.Reload{At: now, Error: "no such key"}, RunningSince: now, NextTick: now.Add(time.Minute), Budgets: []status.Budget{
-				{Name: "GitHub", Known: true, Limit: 5000, Remaining: 12, Reset: now.Add(time.Hour), HeldUntil: now.Add(time.Minute), Reason: "Retry-After", Fault: "GitHub refused the token"},
+				{Name: "GitHub", Credential: "default", Kind: "token", Expires: now.Add(time.Hour), Known: true, Limit: 5000, Remaining: 12, Reset: now.Add(time.Hour),
+					Points: &status.Points{Limit: 5000, Remaining: 4000, Reset: now.Add(time.Hour)}, HeldUntil: now.Add(time.Minute), Reason: "Retry-After", Fault: "GitHub refused the token"},
 				{Name: "PyPI"},
 			}}
 	}
@@ -420,8 +422,9 @@ func TestWhatIsServedIsDescribed(t *testing.T) {
 // optional are the members that an object of an answer may lack.
 var optional = []string{
 	"left", "more", "cancelled",
-	"age_under_seconds", "running_since", "next_tick", "limit_requests", "reset", "held_until", "reason", "waiting", "fault", "paused_since", "reload", "error",
+	"age_under_seconds", "running_since", "next_tick", "limit_requests", "reset", "held_until", "reason", "waiting", "fault", "credential", "kind", "expires", "graphql", "paused_since", "reload", "error",
 	"failing_since", "error", "last_attempt", "last_success", "next_due",
+	"project_status", "project_status_reason", "project_status_asked", "indexed",
 }
 
 // TestWrongAnswersAreNoticed: the document is so strict that an answer with any

@@ -64,7 +64,7 @@ func NewServer(o ServerOptions) *Server {
 		WriteTimeout:      cmp.Or(o.WriteTimeout, 30*time.Second),
 		IdleTimeout:       120 * time.Second,
 		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          stdlog.New(warnings{o.Log}, "", 0),
+		ErrorLog:          stdlog.New(&warnings{log: o.Log}, "", 0),
 		ConnState:         s.connections.follow,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, connKey{}, c)
@@ -79,11 +79,15 @@ func NewServer(o ServerOptions) *Server {
 // connKey is the key of a request's context that leads to its *conn.
 type connKey struct{}
 
-// warnings writes each line of a standard logger as a warning.
-type warnings struct{ log zerolog.Logger }
+// warnings writes lines of a standard logger as warnings: a few a minute, as clients can
+// bring some of them about at will.
+type warnings struct {
+	log  zerolog.Logger
+	told moderation
+}
 
-func (w warnings) Write(line []byte) (int, error) {
-	w.log.Warn().Msg(strings.TrimRight(string(line), "\n"))
+func (w *warnings) Write(line []byte) (int, error) {
+	w.told.of(w.log.Warn()).Msg(strings.TrimRight(string(line), "\n"))
 	return len(line), nil
 }
 

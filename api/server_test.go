@@ -192,8 +192,15 @@ func TestLongHeader(t *testing.T) {
 
 func TestServerLogs(t *testing.T) {
 	var log strings.Builder
-	NewServer(ServerOptions{Log: zerolog.New(&log)}).http.ErrorLog.Print("http: something odd")
+	errors := NewServer(ServerOptions{Log: zerolog.New(&log)}).http.ErrorLog
+	errors.Print("http: something odd")
 	if got, want := log.String(), `{"level":"warn","message":"http: something odd"}`+"\n"; got != want {
 		t.Errorf("logged %s, want %s", got, want)
+	}
+	for range 100 { // as many as a client likes
+		errors.Print("http: URL query contains semicolon")
+	}
+	if n := strings.Count(log.String(), "\n"); n != toldAMinute {
+		t.Errorf("%d lines", n)
 	}
 }

@@ -33,7 +33,7 @@ func (a *api) snapshot(w http.ResponseWriter, r *http.Request) {
 		h.Set("Retry-After", "5")
 		text := "the first snapshot is being made; try again in a few seconds\n"
 		if !errors.Is(err, snapshot.ErrNone) {
-			a.log.Error().Err(err).Msg("the snapshot cannot be served")
+			a.failures.note(r, err, "the snapshot cannot be served")
 			text = "the snapshot cannot be read\n"
 		}
 		sendText(w, r, http.StatusServiceUnavailable, text)

@@ -122,7 +122,7 @@ func (a *api) explain(r *http.Request, err error) *problem {
 	var p *problem
 	if !errors.As(err, &p) {
 		p = errServer
-		a.log.Error().Err(err).Str("method", r.Method).Str("path", r.URL.Path).Msg("an API request could not be answered")
+		a.failures.note(r, err, "an API request could not be answered")
 	}
 	return p
 }

@@ -125,11 +125,11 @@ func timed(wire *recorder, work func()) (time.Duration, map[string]int) {
 func benchFetcher(b *testing.B, c record.Catalogue, wire http.RoundTripper) *fetcher.Fetcher {
 	b.Helper()
 	const agent = "pkgmetad/test (+test@example.org)"
-	gh, err := github.New(github.Options{BaseURL: "http://sim/", Token: "token", UserAgent: agent, Transport: wire})
+	gh, err := github.New(github.Options{BaseURL: "http://sim/", Token: "token", UserAgent: agent, PerMinute: 1 << 30, Transport: wire})
 	if err != nil {
 		b.Fatal(err)
 	}
-	py, err := pypi.New(pypi.Options{BaseURL: "http://sim/", UserAgent: agent, Transport: wire})
+	py, err := pypi.New(pypi.Options{BaseURL: "http://sim/", UserAgent: agent, Transport: wire, Concurrency: benchWorkers})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func benchFetcher(b *testing.B, c record.Catalogue, wire http.RoundTripper) *fet
 		b.Fatal(err)
 	}
 	return fetcher.New(fetcher.Options{
-		Store: st, GitHub: gh, PyPI: py, Workers: benchWorkers,
+		Store: st, GitHub: gh, PyPI: py, Workers: benchWorkers, IndexAbove: 1 << 30,
 		Policy: fetcher.Policy{StaleAfter: 24 * time.Hour, RetryMin: 5 * time.Minute, RetryMax: 24 * time.Hour},
 		Log:    zerolog.New(io.Discard).Level(zerolog.InfoLevel),
 	})

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"pkgmetad/github"
 	"pkgmetad/internal/record"
 	"pkgmetad/internal/upstream"
 )
@@ -12,9 +13,10 @@ import (
 // How long the count of a repository's commits is trusted: it is checked within the
 // first time, then ever more rarely. One that did not hold is checked daily.
 const (
-	checkFirst = 7 * 24 * time.Hour
-	checkLast  = 30 * 24 * time.Hour
-	checkDrift = 20 * time.Hour // within each day, even if a pass comes a bit early
+	checkFirst   = 7 * 24 * time.Hour
+	checkLast    = 30 * 24 * time.Hour
+	checkTrusted = 3              // checks in a row that agreed
+	checkDrift   = 20 * time.Hour // within each day, even if a pass comes a bit early
 )
 
 // count brings the counts of a repository up to date with an answer: what was read of
@@ -41,7 +43,7 @@ func count(repo, known *record.Repo, a *Answer, key record.Key, now time.Time) {
 	if s.Head != headOf(known) {
 		c.Moved = true
 	}
-	if current && compared(a) {
+	if current && checked(a) {
 		c.Moved = false
 		judge(&c, known, a, now)
 		c.CheckDue = now.Add(checkAfter(&c, key))
@@ -111,9 +113,28 @@ func (a *Answer) contributors() upstream.Outcome {
 // compared reports whether GitHub's statistics came with the answer.
 func compared(a *Answer) bool { return a.Repo != nil && a.Repo.Participation.Outcome == upstream.Fresh }
 
+// checked reports whether the answer has what a count is checked with.
+func checked(a *Answer) bool {
+	anew := a.reading != nil && a.reading.walk == nil
+	return compared(a) || a.contributors() == upstream.Fresh && a.Repo.Participation.Outcome == upstream.NotAsked && !anew
+}
+
+// checkParts returns what to check a count with. The weekly commits cost most, since
+// GitHub computes them anew after each push and has to be asked twice. Once they have
+// agreed for long, they are left out of every other check.
+func checkParts(c *record.Counting) github.Parts {
+	if c.Statistics == "" && c.Agreed >= checkTrusted && c.Agreed%2 == 1 {
+		return github.PartContributors
+	}
+	return statistics
+}
+
 // judge compares a count with GitHub's statistics.
 func judge(c *record.Counting, known *record.Repo, a *Answer, now time.Time) {
 	r, weeks, today := a.reading, a.Repo.Participation.Value, record.DayOf(now)
+	if !compared(a) {
+		weeks = c.Days.Weeks(today)
+	}
 	switch {
 	case c.TooMany:
 		if sum(weeks) < logBound*3/4 {
@@ -175,7 +196,7 @@ func checkAfter(c *record.Counting, key record.Key) time.Duration {
 	if c.Statistics != "" {
 		return checkDrift
 	}
-	return min(doubled(checkFirst, c.Agreed, checkLast), checkLast-time.Duration(fraction(key)*float64(48*time.Hour)))
+	return doubled(checkFirst, c.Agreed, checkLast) - time.Duration(fraction(key)*float64(6*time.Hour))
 }
 
 func sum(list []int) (n int) {

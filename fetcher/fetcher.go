@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,6 +43,12 @@ type Store interface {
 	Sources(slug string) ([]record.Source, error)
 	// Put stores what was learnt of sources, all of it or nothing.
 	Put([]record.Source) error
+	// Projects returns the normalised names of up to limit projects, ascending.
+	Projects(limit int) ([]string, error)
+	// Index returns what was last stored by PutIndex, zero for nothing.
+	Index() (record.Index, error)
+	// PutIndex stores that PyPI's index was read.
+	PutIndex(record.Index) error
 }
 
 // Upstream tells how an upstream as a whole is.
@@ -55,7 +62,8 @@ type Upstream interface {
 
 // GitHub answers questions about repositories.
 type GitHub interface {
-	// Fetch asks for parts of a repository. It never sleeps.
+	// Fetch asks for parts of a repository. It waits for its turn, a minute at most, and
+	// for nothing else.
 	Fetch(context.Context, github.Question) github.Answer
 	// Sweeps reports whether many repositories can be asked about in one query.
 	Sweeps() bool
@@ -63,13 +71,22 @@ type GitHub interface {
 	Sweep(context.Context, []github.SweepItem) ([]github.Swept, github.Cost)
 	// Log asks for a page of each history; one answer a question.
 	Log(context.Context, []github.LogQuestion) ([]github.LogPage, github.Cost)
+	// Plan tells how many questions are about to be put, and returns how long they take
+	// where the budget does not suffice, 0 where it does.
+	Plan(questions int) time.Duration
 	Upstream
 }
 
-// PyPI answers questions about projects.
+// PyPI answers questions about projects. It waits for no more than its turn.
 type PyPI interface {
-	// Fetch asks for a project. It never sleeps.
+	// Fetch asks for a project.
 	Fetch(context.Context, pypi.Question) pypi.Answer
+	// Page asks for a project's page in the index; etag is that of the last answer, ""
+	// for none.
+	Page(ctx context.Context, name, etag string) pypi.PageAnswer
+	// Index reads the index of all projects, and calls project for each; etag is that of
+	// the last answer, "" for none.
+	Index(ctx context.Context, etag string, project func(name []byte, serial int64)) pypi.IndexAnswer
 	Upstream
 }
 
@@ -80,7 +97,9 @@ type Options struct {
 	PyPI        PyPI
 	Policy      Policy
 	Workers     int                   // requests of a pass in flight at once; 0 means 8
+	PyPIWorkers int                   // of these, requests to PyPI; 0 means as many
 	MaxSources  int                   // sources that one pass takes; 0 means 10,000
+	IndexAbove  int                   // with more projects than this, PyPI's index tells which of them to ask; 0 means 3,000
 	Reads       func() map[int]uint64 // how often packages were read lately, by id, for the order of a pass; nil if unknown
 	PendingWait time.Duration         // what a pass waits, when all else is done, for answers being computed; 0 means not at all
 	Log         zerolog.Logger
@@ -91,7 +110,8 @@ type Fetcher struct {
 	options atomic.Pointer[Options]
 	long    chan struct{} // holds a token while a pass over many sources runs
 
-	ways ways
+	ways  ways
+	index indexReader // for whoever holds that token
 
 	faultsMu sync.Mutex
 	faults   map[string]string // of the upstreams, as last logged
@@ -111,6 +131,9 @@ func (f *Fetcher) Configure(o Options) {
 	}
 	if o.MaxSources <= 0 {
 		o.MaxSources = 10_000
+	}
+	if o.IndexAbove <= 0 {
+		o.IndexAbove = 3_000
 	}
 	f.options.Store(&o)
 }
@@ -143,10 +166,12 @@ func (f *Fetcher) RefreshDue(ctx context.Context, progress func(Progress)) (reco
 	if err := p.reschedule(); err != nil {
 		return p.finish(err)
 	}
+	indexErr := p.readIndex()
 	sources, more, readErr := p.Store.Due(time.Now(), p.MaxSources, record.Order{StaleAfter: p.Policy.StaleAfter, Reads: p.Reads, Skip: p.mustWait()})
+	p.announce(sources)
 	err = p.run(jobsOf(sources))
 	p.report.More = more && !p.report.Cancelled
-	return p.finish(errors.Join(readErr, err))
+	return p.finish(errors.Join(indexErr, readErr, err))
 }
 
 // reschedule makes due what a clock that was ahead, or a policy or an interval that has
@@ -168,8 +193,9 @@ func (f *Fetcher) RefreshAll(ctx context.Context, progress func(Progress)) (reco
 	defer done()
 
 	p := f.newPass(ctx, progress)
+	p.everything = true
 	var last record.Key
-	var damaged error
+	damaged := p.readIndex()
 	for ctx.Err() == nil {
 		sources, err := p.Store.SourcesAfter(last, p.MaxSources)
 		damaged = errors.Join(damaged, err)
@@ -177,6 +203,8 @@ func (f *Fetcher) RefreshAll(ctx context.Context, progress func(Progress)) (reco
 			break
 		}
 		last = sources[len(sources)-1].Key
+		sources = slices.DeleteFunc(sources, p.isConfirmed)
+		p.announce(sources)
 		if err := p.run(jobsOf(alternate(sources))); err != nil {
 			return p.finish(errors.Join(damaged, err))
 		}
@@ -184,11 +212,28 @@ func (f *Fetcher) RefreshAll(ctx context.Context, progress func(Progress)) (reco
 	return p.finish(damaged)
 }
 
+// plan tells GitHub's client what it is going to be asked, and the log how long that takes.
+func (p *pass) announce(sources []record.Source) {
+	repos := 0
+	sweeps := p.GitHub.Sweeps()
+	for i := range sources {
+		known := sources[i].Repo
+		if _, project := sources[i].Key.Project(); !project && (!sweeps || known == nil || known.Counting == nil) {
+			repos++
+		}
+	}
+	if takes := p.GitHub.Plan(repos); takes > 0 {
+		p.Log.Info().Int("repositories", repos).Stringer("takes_about", takes.Round(time.Minute)).
+			Msg("GitHub's budget does not suffice for what is due: it is spread until its reset, and the rest waits for that")
+	}
+}
+
 // Refresh refreshes the sources of the named packages, due or not, beside any
 // other pass. A slug that the store does not know, or that has no source to ask,
 // is an error, and then nothing is asked.
 func (f *Fetcher) Refresh(ctx context.Context, slugs []string, progress func(Progress)) (record.Pass, error) {
-	p := f.newPass(upstream.Insist(ctx), progress) // a person asks
+	p := f.newPass(upstream.Insist(ctx), progress)
+	p.byHand, p.everything = true, true
 	var sources []record.Source
 	var problems []error
 	seen := map[record.Key]bool{}

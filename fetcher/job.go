@@ -11,7 +11,6 @@ import (
 	"pkgmetad/github"
 	"pkgmetad/internal/record"
 	"pkgmetad/internal/upstream"
-	"pkgmetad/pypi"
 )
 
 const (
@@ -32,6 +31,8 @@ type job struct {
 
 	retried bool      // the quick retry has been used
 	asks    int       // questions so far while something was being computed
+	stales  int       // questions so far that were answered with less than PyPI's index knows
+	order   int       // in the queue that it came with
 	at      time.Time // while delayed: when to go on
 	gaps    *backoff.ExponentialBackOff
 }
@@ -39,11 +40,7 @@ type job struct {
 // ask puts the job's question. beside is where further requests may run.
 func (p *pass) ask(ctx context.Context, j *job, beside func(func()) bool) {
 	if _, ok := j.prev.Key.Project(); ok {
-		a := p.askPyPI(ctx, j)
-		if before := j.answer.Project; before != nil {
-			a.Requests += before.Requests
-		}
-		j.answer.Project = &a
+		j.takeProject(p.askPyPI(ctx, j))
 		return
 	}
 	a := p.askGitHub(ctx, j, beside)
@@ -76,25 +73,6 @@ func (p *pass) askGitHub(ctx context.Context, j *job, beside func(func()) bool) 
 		}
 	}
 	return p.GitHub.Fetch(ctx, q)
-}
-
-// believeAgain is for how long answers that are older than what is known are taken
-// for those of a stale cache, from the first of them on. After that the server has
-// lost what it knew, or is another one.
-const believeAgain = 7 * 24 * time.Hour
-
-func (p *pass) askPyPI(ctx context.Context, j *job) (a pypi.Answer) {
-	defer func() {
-		if v := recover(); v != nil {
-			a = pypi.Answer{Outcome: upstream.Failed, Err: p.bug(j, v)}
-		}
-	}()
-	name, _ := j.prev.Key.Project()
-	q := pypi.Question{Name: name, ETag: j.prev.Tags[tagProject], Serial: j.prev.Serial}
-	if now := time.Now(); now.Sub(staleSince(j.prev.Tags, now)) >= believeAgain {
-		q.Serial = 0
-	}
-	return p.PyPI.Fetch(ctx, q)
 }
 
 // bug keeps a fault of this program that one source brings out from ending
@@ -163,13 +141,16 @@ func refused(parts github.Parts, err *upstream.Error) (a github.Answer) {
 	return a
 }
 
+// said reports whether an outcome says anything of what was asked about.
+func said(o upstream.Outcome) bool {
+	return o != upstream.NotAsked && o != upstream.Canceled && o != upstream.Limited
+}
+
 // arrived reports whether there is anything to store.
 func (j *job) arrived() bool {
-	said := func(o upstream.Outcome) bool {
-		return o != upstream.NotAsked && o != upstream.Canceled && o != upstream.Limited
-	}
 	if j.answer.Project != nil {
-		return said(j.answer.Project.Outcome)
+		outcome, _ := projectVerdict(j.answer.Project)
+		return said(outcome)
 	}
 	if j.answer.Repo != nil {
 		for _, part := range outcomes(j.answer.Repo) {
@@ -206,6 +187,9 @@ func (j *job) askAgain(now time.Time, patient bool) bool {
 		j.retried = true
 		j.parts = failed
 		j.at = now.Add(quickRetry)
+		return true
+	}
+	if patient && j.askStaleAgain(now) {
 		return true
 	}
 	if j.asks++; pending == 0 || !patient || j.asks >= pendingAsks {

@@ -3,7 +3,6 @@ package fetcher
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -12,12 +11,6 @@ import (
 	"pkgmetad/internal/record"
 	"pkgmetad/internal/upstream"
 	"pkgmetad/pypi"
-)
-
-// The keys of a project among its source's tags.
-const (
-	tagProject    = "project"             // the ETag
-	tagStaleSince = "project/stale-since" // while answers are older than what is known: when that began, RFC 3339
 )
 
 // Answer is what an upstream said of a source: of a repository what was asked of Repo
@@ -195,7 +188,7 @@ func split(people []record.Contribution) (logins []string, commits []int) {
 // after the day of the last push, each week that has passed since had no commit.
 func age(repo *record.Repo, today record.Day) {
 	weeks := int(today-repo.AsOf) / 7
-	if len(repo.Commits52) != record.Weeks || repo.AsOf == 0 || repo.AsOf <= repo.HeadSeen || weeks <= 0 {
+	if len(repo.Commits52) != record.Weeks || repo.AsOf == 0 || weeks <= 0 || statisticsDue(repo, repo.LastCommit, false, today.Start()) {
 		return
 	}
 	weeks = min(weeks, record.Weeks)
@@ -241,7 +234,11 @@ func verdict(prev *record.Source, a *Answer) (upstream.Outcome, *upstream.Error)
 		parts = all[:]
 	}
 	if s := a.Swept; s != nil && (a.Repo == nil || s.Outcome == upstream.Fresh) {
-		parts = append(parts, partOutcome{outcome: s.Outcome, err: s.Err})
+		outcome := s.Outcome
+		if outcome == upstream.Fresh && sameSwept(prev.Repo, s) {
+			outcome = upstream.Unchanged
+		}
+		parts = append(parts, partOutcome{outcome: outcome, err: s.Err})
 	}
 	if r := a.reading; r != nil && r.err != nil {
 		parts = append(parts, partOutcome{outcome: r.err.Outcome, err: r.err})
@@ -263,72 +260,19 @@ func verdict(prev *record.Source, a *Answer) (upstream.Outcome, *upstream.Error)
 	return worst.outcome, worst.err
 }
 
+// sameSwept reports whether a sweep says of a repository what is known.
+func sameSwept(known *record.Repo, s *github.Swept) bool {
+	if known == nil || known.Name != s.FullName || headOf(known) != s.Head {
+		return false
+	}
+	then := *known
+	takeNumbers(&then, s.Repository)
+	return then.ID == known.ID && then.Stars == known.Stars && then.Forks == known.Forks && then.Description == known.Description && then.Archived == known.Archived
+}
+
 // errAnother is the cause of an answer about another repository than the one known.
 var errAnother = errors.New("another repository")
 
 func another(o upstream.Outcome, err *upstream.Error) bool {
 	return o == upstream.Gone && errors.Is(err.Err, errAnother)
-}
-
-func mergeProject(s record.Source, a *pypi.Answer, now time.Time, policy Policy) record.Source {
-	switch a.Outcome {
-	case upstream.NotAsked, upstream.Canceled, upstream.Limited:
-		return s
-	case upstream.Fresh:
-		project := toProject(a.Project)
-		s.Project, s.Tags = &project, nil
-		if a.ETag != "" {
-			s.Tags = map[string]string{tagProject: a.ETag}
-		}
-		if a.Project.Serial != 0 {
-			s.Serial = a.Project.Serial
-		}
-	case upstream.Unchanged:
-		s.Tags = maps.Clone(s.Tags)
-		delete(s.Tags, tagStaleSince)
-	case upstream.Stale:
-		since := staleSince(s.Tags, now)
-		if s.Tags = maps.Clone(s.Tags); s.Tags == nil {
-			s.Tags = map[string]string{}
-		}
-		s.Tags[tagStaleSince] = since.Format(time.RFC3339)
-	}
-	s.Status = policy.attempt(&s, a.Outcome, a.Err, now)
-	s.Note = ""
-	switch {
-	case a.Outcome == upstream.Empty:
-		s.Note = "PyPI knows the project but no release of it"
-	case a.Outcome == upstream.Stale && a.Err != nil:
-		s.Note = a.Err.Message + "; what is known stays, and PyPI is asked again soon"
-	}
-	return s
-}
-
-// staleSince returns since when the answers about a project have been older than what
-// is known: now, unless the tags tell.
-func staleSince(tags map[string]string, now time.Time) time.Time {
-	since, err := time.Parse(time.RFC3339, tags[tagStaleSince])
-	if err != nil || since.After(now) { // after now: from a clock that was wrong
-		return now
-	}
-	return since
-}
-
-func toProject(p pypi.Project) record.Project {
-	r := record.Project{
-		Name: p.Name, Licence: p.Licence, Status: p.DevelopmentStatus,
-		RequiresPython: p.RequiresPython, Python3: p.Python3, DocumentationURL: p.DocumentationURL,
-	}
-	if p.Latest != "" {
-		r.Version = &p.Latest
-	}
-	for _, v := range p.Versions {
-		version := record.Version{Version: v.Version, Yanked: v.Yanked}
-		if !v.Uploaded.IsZero() {
-			uploaded := v.Uploaded.UTC()
-			version.Uploaded = &uploaded
-		}
-		r.Versions = append(r.Versions, version)
-	}
-	return r
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"pkgmetad/fetcher"
 	"pkgmetad/github"
@@ -114,7 +115,16 @@ func check(t *testing.T, prev record.Source, a fetcher.Answer) {
 			t.Fatalf("%s: counts overwritten: %v", name, s.Repo.Commits52)
 		}
 	}
-	if a.Project != nil && a.Project.Outcome != upstream.Fresh && !reflect.DeepEqual(s.Project, prev.Project) {
+	if a.Project != nil {
+		switch a.Project.Outcome {
+		case upstream.NotAsked, upstream.Canceled, upstream.Limited:
+			if diff := cmp.Diff(prev, s); diff != "" {
+				t.Fatalf("%s: that says nothing:\n%s", name, diff)
+			}
+		}
+	}
+	ignoreStanding := cmpopts.IgnoreFields(record.Project{}, "Standing")
+	if a.Project != nil && a.Project.Outcome != upstream.Fresh && !cmp.Equal(s.Project, prev.Project, ignoreStanding) {
 		t.Fatalf("%s: release overwritten: %+v", name, s.Project)
 	}
 	if s.Failures > 0 == s.LastSuccess.After(prev.LastSuccess) && s.LastAttempt.After(prev.LastAttempt) && s.State != record.StatePending {
@@ -197,6 +207,21 @@ func TestStaleSince(t *testing.T) {
 		s := fetcher.Merge(prev, fetcher.Answer{Project: &a}, someDay, policy)
 		if s.Tags[key] != tt.want || prev.Tags[key] != tt.before {
 			t.Errorf("%s, since %q: %q, want %q; the argument has %q", tt.outcome, tt.before, s.Tags[key], tt.want, prev.Tags[key])
+		}
+	}
+}
+
+// TestFailingSince: the first failure of a row counts, unless the clock was ahead then.
+func TestFailingSince(t *testing.T) {
+	now := someDay.Truncate(time.Microsecond)
+	failed := pypi.Answer{Outcome: upstream.Failed, Err: &upstream.Error{Outcome: upstream.Failed}}
+	for _, tt := range []struct{ before, want time.Time }{
+		{time.Time{}, now}, {now.Add(-time.Hour), now.Add(-time.Hour)}, {now.AddDate(0, 0, 41), now},
+	} {
+		prev := knownProject()
+		prev.FailingSince = tt.before
+		if s := fetcher.Merge(prev, fetcher.Answer{Project: &failed}, someDay, policy); !s.FailingSince.Equal(tt.want) {
+			t.Errorf("since %s: since %s, want %s", tt.before, s.FailingSince, tt.want)
 		}
 	}
 }

@@ -3,9 +3,9 @@ package fetcher
 import (
 	"container/heap"
 	"context"
+	"sync"
 	"time"
 
-	"pkgmetad/github"
 	"pkgmetad/internal/record"
 
 	"golang.org/x/sync/semaphore"
@@ -23,17 +23,17 @@ type pass struct {
 	fetcher  *Fetcher
 	ctx      context.Context
 	progress func(Progress)
+	byHand   bool // a person asks, and waits
 	report   record.Pass
 	total    int           // sources taken so far
 	patience time.Duration // left for waiting for delayed jobs alone
 	room     *semaphore.Weighted
 
-	queue   []*job     // to be asked about one by one
-	sweeps  []*job     // repositories to be swept, many at once
-	logs    []*job     // repositories whose history is to be read, likewise
-	again   []*job     // to be asked about once more by now; before all others
-	delayed delayQueue // to be asked about once more later
-	busy    [3]int     // units that workers have, by step
+	everything bool      // of each source is asked for, due or not
+	indexRead  time.Time // when it read PyPI's index; zero for not at all
+
+	lanes   lanes
+	delayed delayQueue // jobs to be asked once more later
 
 	batch   []record.Source // what came in and is not being written yet
 	batchAt time.Time       // when the oldest source of the batch came in
@@ -50,28 +50,20 @@ func (f *Fetcher) newPass(ctx context.Context, progress func(Progress)) *pass {
 	}
 }
 
-// A unit is what a worker takes at a time: one job, or some whose step asks about many
-// at once. All have the same step.
-type unit struct {
-	jobs []*job
-	step step
-	cost github.Cost // of a question about all of them
-}
-
-// maxUnit is how many jobs a unit may have.
-const maxUnit = github.MaxSweep
-
 // run asks about every job of the queue and stores what comes of it.
 func (p *pass) run(queue []*job) error {
 	ctx, cancel := context.WithCancel(p.ctx)
 	defer cancel()
+	p.lanes = newLanes(p.Workers, p.PyPIWorkers)
 	p.total += len(queue)
-	for _, j := range queue {
+	for i, j := range queue {
+		j.order = i
 		p.fetcher.ways.note(j.prev.Key, j.known().Counting, p.Log)
 	}
 	for _, j := range queue {
-		p.next(j, time.Now())
-		p.place(j)
+		if p.plan(j, time.Now()) {
+			p.lanes.of(j).put(j)
+		}
 	}
 	units, answers := make(chan *unit), make(chan *unit)
 	wait := workers(min(p.Workers, len(queue)), func() {
@@ -87,22 +79,10 @@ func (p *pass) run(queue []*job) error {
 	for _, j := range p.delayed { // what they have so far is stored
 		p.count(j)
 	}
-	p.report.Left += len(p.again) + len(p.queue) + len(p.sweeps) + len(p.logs)
+	p.report.Left += p.lanes.left()
 	p.report.Cancelled = p.ctx.Err() != nil
-	p.queue, p.sweeps, p.logs, p.again, p.delayed = nil, nil, nil, nil, nil
+	p.lanes, p.delayed = lanes{}, nil
 	return p.err
-}
-
-// place puts a job where its step is waited for.
-func (p *pass) place(j *job) {
-	switch j.step {
-	case stepSweep:
-		p.sweeps = append(p.sweeps, j)
-	case stepLog:
-		p.logs = append(p.logs, j)
-	default:
-		p.queue = append(p.queue, j)
-	}
 }
 
 // work asks about one unit. It counts as one request in flight; where the pass has
@@ -111,24 +91,33 @@ func (p *pass) work(ctx context.Context, u *unit) {
 	if p.room.Acquire(context.Background(), 1) == nil { // it fails under a context that ends, which this one does not
 		defer p.room.Release(1)
 	}
-	switch u.step {
+	switch u.lane.step {
 	case stepSweep:
 		u.cost = p.sweep(ctx, u.jobs)
 		return
 	case stepLog:
+		if len(u.jobs) == 1 && u.jobs[0].parts != 0 { // nobody waits for it with others: so that it is soon done
+			var contributors sync.WaitGroup
+			contributors.Go(func() { p.ask(ctx, u.jobs[0], p.beside) })
+			defer contributors.Wait()
+		}
 		u.cost = p.readLogs(ctx, u.jobs)
 		return
 	}
-	p.ask(ctx, u.jobs[0], func(f func()) bool {
-		if !p.room.TryAcquire(1) {
-			return false
-		}
-		go func() {
-			defer p.room.Release(1)
-			f()
-		}()
-		return true
-	})
+	p.ask(ctx, u.jobs[0], p.beside)
+}
+
+// beside runs f on another goroutine if the pass has room for one more request in
+// flight, and reports whether it has.
+func (p *pass) beside(f func()) bool {
+	if !p.room.TryAcquire(1) {
+		return false
+	}
+	go func() {
+		defer p.room.Release(1)
+		f()
+	}()
+	return true
 }
 
 // serve hands jobs out and takes answers in until there is nothing left to do.
@@ -139,11 +128,14 @@ func (p *pass) serve(ctx context.Context, cancel func(), units chan<- *unit, ans
 	for {
 		p.wake()
 		stopped := ctx.Err() != nil
-		next, hand := p.nextUnit(stopped), units
+		next, hand := p.lanes.next(), units
+		if stopped {
+			next = nil
+		}
 		if next == nil || len(p.batch) >= 2*batchSize {
 			hand = nil // nothing is handed out
 		}
-		alone := next == nil && p.busy == [3]int{}
+		alone := next == nil && p.lanes.idle()
 		if alone && (stopped || len(p.delayed) == 0 || p.patience <= 0) {
 			return
 		}
@@ -151,9 +143,9 @@ func (p *pass) serve(ctx context.Context, cancel func(), units chan<- *unit, ans
 		timer.Reset(p.pause(now, alone))
 		select {
 		case hand <- next:
-			p.handedOut(next)
+			next.handedOut()
 		case u := <-answers:
-			p.busy[u.step]--
+			u.lane.busy--
 			p.takeUnit(u)
 		case err := <-p.written:
 			p.noteWritten(err)
@@ -176,36 +168,8 @@ func (p *pass) serve(ctx context.Context, cancel func(), units chan<- *unit, ans
 // wake moves on the jobs whose delay is over.
 func (p *pass) wake() {
 	for len(p.delayed) > 0 && !p.delayed[0].at.After(time.Now()) {
-		p.again = append(p.again, heap.Pop(&p.delayed).(*job))
-	}
-}
-
-// nextUnit returns what to hand out next, nil for nothing. Histories wait until there
-// are many, or until no sweep can bring more.
-func (p *pass) nextUnit(stopped bool) *unit {
-	switch {
-	case stopped:
-		return nil
-	case len(p.again) > 0:
-		return &unit{jobs: p.again[:1], step: p.again[0].step}
-	case len(p.logs) >= maxUnit || len(p.logs) > 0 && len(p.sweeps) == 0 && p.busy[stepSweep] == 0:
-		return &unit{jobs: p.logs[:min(len(p.logs), maxUnit)], step: stepLog}
-	case len(p.sweeps) > 0 && (p.busy[stepSweep] == 0 || len(p.queue) == 0):
-		return &unit{jobs: p.sweeps[:min(len(p.sweeps), maxUnit)], step: stepSweep}
-	case len(p.queue) > 0:
-		return &unit{jobs: p.queue[:1], step: stepREST}
-	}
-	return nil
-}
-
-// handedOut notes that a worker has taken what nextUnit returned.
-func (p *pass) handedOut(u *unit) {
-	p.busy[u.step]++
-	for _, q := range []*[]*job{&p.again, &p.logs, &p.sweeps, &p.queue} {
-		if len(*q) > 0 && (*q)[0] == u.jobs[0] {
-			*q = (*q)[len(u.jobs):]
-			return
-		}
+		j := heap.Pop(&p.delayed).(*job)
+		p.lanes.of(j).putAgain(j)
 	}
 }
 
@@ -215,8 +179,8 @@ func (p *pass) takeUnit(u *unit) {
 	p.report.GitHub.Points += u.cost.Points
 	for _, j := range u.jobs {
 		switch {
-		case p.ctx.Err() == nil && p.err == nil && p.next(j, time.Now()):
-			p.place(j)
+		case p.ctx.Err() == nil && p.err == nil && p.plan(j, time.Now()):
+			p.lanes.of(j).put(j)
 		case p.take(j):
 			heap.Push(&p.delayed, j)
 		}

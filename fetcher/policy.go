@@ -25,6 +25,9 @@ type Policy struct {
 	RetryMin, RetryMax time.Duration
 }
 
+// freshLeast is the least part of its interval for which a source is not due.
+const freshLeast = 0.8
+
 // How old the last commit is of a repository that is active, and of one that is dormant.
 const (
 	activeFor    = 7 * 24 * time.Hour
@@ -34,7 +37,7 @@ const (
 // fresh returns how long after its success at that time a source is due again. The result
 // is a function of the arguments: what spreads the due times is computed from the key.
 func (p Policy) fresh(s *record.Source, success time.Time) time.Duration {
-	age, spread := s.Interval.Or(p.StaleAfter), 0.2
+	age, spread := s.Interval.Or(p.StaleAfter), 1-freshLeast
 	if s.Repo != nil && s.Repo.LastCommit != nil {
 		switch silence := success.Sub(*s.Repo.LastCommit); {
 		case p.ActiveAfter > 0 && silence >= 0 && silence <= activeFor: // a date to come says nothing
@@ -57,7 +60,7 @@ func (p Policy) attempt(source *record.Source, outcome upstream.Outcome, err *up
 	s.LastAttempt, s.Imported = now, false
 	s.LastError = ""
 	random, fresh := fraction(source.Key), p.fresh(source, now)
-	if s.FailingSince.IsZero() {
+	if s.FailingSince.IsZero() || s.FailingSince.After(now) { // after now: by a clock that was ahead
 		s.FailingSince = now // a success takes it back below
 	}
 	switch outcome {

@@ -102,7 +102,15 @@ func contributionsOf(commits []record.Commit) map[string]int {
 }
 
 // sweep asks about the jobs of a unit in one go.
-func (p *pass) sweep(ctx context.Context, jobs []*job) github.Cost {
+func (p *pass) sweep(ctx context.Context, jobs []*job) (cost github.Cost) {
+	defer func() {
+		if v := recover(); v != nil {
+			err := p.bug(jobs[0], v)
+			for _, j := range jobs { // then each by REST
+				j.answer.Swept = &github.Swept{Outcome: err.Outcome, Err: err}
+			}
+		}
+	}()
 	items := make([]github.SweepItem, len(jobs))
 	for i, j := range jobs {
 		items[i].Ref = reference(&j.prev)
@@ -118,7 +126,15 @@ func (p *pass) sweep(ctx context.Context, jobs []*job) github.Cost {
 }
 
 // readLogs asks for the next page of each job's history in one go.
-func (p *pass) readLogs(ctx context.Context, jobs []*job) github.Cost {
+func (p *pass) readLogs(ctx context.Context, jobs []*job) (cost github.Cost) {
+	defer func() {
+		if v := recover(); v != nil {
+			err := p.bug(jobs[0], v)
+			for _, j := range jobs {
+				j.answer.reading.err = err
+			}
+		}
+	}()
 	questions := make([]github.LogQuestion, len(jobs))
 	for i, j := range jobs {
 		questions[i] = j.answer.reading.question(j.answer.Swept)

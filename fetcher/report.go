@@ -63,7 +63,7 @@ func addTo(t *record.Tally, word string) {
 func (p *pass) count(j *job) {
 	use, outcome, err := &p.report.PyPI, upstream.NotAsked, (*upstream.Error)(nil)
 	if a := j.answer.Project; a != nil {
-		outcome, err = a.Outcome, a.Err
+		outcome, err = projectVerdict(a)
 		use.Requests += a.Requests
 	}
 	if _, project := j.prev.Key.Project(); !project {

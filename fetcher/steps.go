@@ -28,9 +28,9 @@ const (
 
 const statistics = github.PartContributors | github.PartParticipation
 
-// next decides what is to be asked about the source of a job, after what has been
+// plan decides what is to be asked about the source of a job, after what has been
 // answered, and reports whether that is anything. It prepares the job for it.
-func (p *pass) next(j *job, now time.Time) bool {
+func (p *pass) plan(j *job, now time.Time) bool {
 	if _, project := j.prev.Key.Project(); project {
 		j.step = stepREST
 		return j.answer.Project == nil
@@ -66,13 +66,13 @@ func (p *pass) wanted(j *job, now time.Time) github.Parts {
 	}
 	switch {
 	case s == nil:
-		return restParts(&j.prev, j.answer.Repo, now)
+		return p.restParts(j, now)
 	case s.Outcome == upstream.Limited || s.Outcome == upstream.Canceled:
 		return 0
 	case s.Outcome == upstream.Gone: // a node that is missing says so only if REST agrees
 		return github.PartRepository
 	case s.Outcome != upstream.Fresh: // GraphQL does not answer: REST may
-		return restParts(&j.prev, j.answer.Repo, now)
+		return p.restParts(j, now)
 	case isOther(&j.prev, s.ID):
 		return 0
 	case s.Head == "":
@@ -98,19 +98,24 @@ func (p *pass) wantedOfHistory(j *job, now time.Time) (parts github.Parts) {
 		j.answer.reading = newReading(j.answer.Swept, p.fetcher.ways.current(), true, false, now)
 		return p.wantedOfHistory(j, now)
 	case !r.done && !r.tooMany:
-		j.step = stepLog
+		j.step, j.parts = stepLog, 0
+		if r.contributors && j.answer.Repo == nil {
+			j.parts = github.PartContributors
+		}
 		return 0
 	case r.contributors:
 		parts |= github.PartContributors
 	}
-	if r := j.answer.reading; r != nil && r.tooMany || p.asksStatistics(j, c, now) {
+	if r := j.answer.reading; r != nil && r.tooMany {
 		parts |= statistics
+	} else if p.asksStatistics(j, c, now) {
+		parts |= checkParts(&c)
 	}
 	if a := j.answer.Repo; a != nil && !j.recounted && drifted(&j.prev, &j.answer, now) {
 		j.recounted = true
 		j.answer.reading = newReading(j.answer.Swept, p.fetcher.ways.current(), false, true, now)
 		if !j.answer.reading.done {
-			j.step = stepLog
+			j.step, j.parts = stepLog, 0
 			return 0
 		}
 	}
@@ -138,21 +143,29 @@ func (p *pass) asksStatistics(j *job, c record.Counting, now time.Time) bool {
 	case c.Head == "":
 		return false // counting begins
 	case c.Statistics != "":
-		moved := c.Head != j.answer.Swept.Head
-		return moved || statisticsDue(known, now)
+		s := j.answer.Swept
+		return statisticsDue(known, &s.HeadDate, c.Head != s.Head, now) || !c.TooMany && !now.Before(c.CheckDue)
 	case c.Head == j.answer.Swept.Head && (!c.Moved || len(c.Days) == 0):
 		return false // the count is as it was when it was checked, or of a year of silence
 	}
 	return !now.Before(c.CheckDue)
 }
 
-// statisticsDue reports whether the statistics of a repository whose head has not
-// moved are to be asked again. Those that were asked on the day of a push do not hold
-// that day; later ones hold for good, and only the weeks move on. A week later they
-// move by one.
-func statisticsDue(known *record.Repo, now time.Time) bool {
+// statisticsDue reports whether the statistics of a repository are to be asked, whose
+// newest commit is of the time last, and is a new one if moved is set. On the day of a
+// push they do not hold that day, so they are asked after it; then they hold for good, and
+// only the weeks move on.
+func statisticsDue(known *record.Repo, last *time.Time, moved bool, now time.Time) bool {
 	today := record.DayOf(now)
-	return known == nil || known.AsOf <= known.HeadSeen || today-known.AsOf >= 7
+	if known == nil || known.AsOf == 0 || last == nil || last.IsZero() {
+		return true
+	}
+	seen := known.HeadSeen
+	if moved {
+		seen = today
+	}
+	pushed := min(record.DayOf(*last), seen) // a clock may have been ahead
+	return pushed < today && (moved || known.AsOf <= pushed)
 }
 
 // known returns what is known of a job's repository.
@@ -172,25 +185,27 @@ func (j *job) counting() record.Counting {
 }
 
 // restParts returns what to ask where REST alone is asked: first whether anything has
-// been pushed, and the rest where that is so.
-func restParts(prev *record.Source, a *github.Answer, now time.Time) github.Parts {
-	known := prev.Repo
-	if prev.State != record.StateOK || known == nil || known.LastCommit == nil || known.AsOf == 0 {
+// been pushed, and the rest where that is so. A person does not wait for that.
+func (p *pass) restParts(j *job, now time.Time) github.Parts {
+	known, a := j.prev.Repo, j.answer.Repo
+	if p.byHand || j.prev.State != record.StateOK || known == nil || known.LastCommit == nil || known.AsOf == 0 {
 		return github.AllParts
 	}
 	const first = github.PartRepository | github.PartCommits
 	if a == nil || a.Commits.Outcome == upstream.NotAsked {
 		return first
 	}
+	last, moved := known.LastCommit, false
 	switch a.Commits.Outcome {
 	case upstream.Unchanged:
-		if !statisticsDue(known, now) {
-			return first
-		}
 	case upstream.Fresh:
-		if a.Commits.Value.Last.Equal(*known.LastCommit) && a.Commits.Value.Count == known.Commits && !statisticsDue(known, now) {
-			return first
-		}
+		moved = !a.Commits.Value.Last.Equal(*last) || a.Commits.Value.Count != known.Commits
+		last = &a.Commits.Value.Last
+	default:
+		return github.AllParts
+	}
+	if !statisticsDue(known, last, moved, now) {
+		return first
 	}
 	return github.AllParts
 }

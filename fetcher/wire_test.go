@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -100,7 +101,7 @@ func (w *wire) flight(n int) {
 // newWired returns a rig over w that knows the package kit and has fetched it.
 func newWired(t *testing.T, w *wire) *rig {
 	t.Helper()
-	r := newRigOver(t, w, nil)
+	r := newRigOver(t, filepath.Join(t.TempDir(), "test.db"), w, nil)
 	repo, project := "https://github.com/acme/kit", "https://pypi.org/project/kit/"
 	c := record.Catalogue{Packages: []record.Entry{{ID: 1, Slug: "kit", RepoURL: &repo, PyPIURL: &project}}}
 	if _, err := r.store.SyncCatalogue(c, time.Now()); err != nil {
@@ -252,7 +253,7 @@ func TestPartsSideBySide(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWire()
 			w.latency = time.Second
-			r := newRigOver(t, w, func(o *fetcher.Options) { o.Workers = workers })
+			r := newRigOver(t, filepath.Join(t.TempDir(), "test.db"), w, func(o *fetcher.Options) { o.Workers = workers })
 			repo := "https://github.com/acme/kit"
 			c := record.Catalogue{Packages: []record.Entry{{ID: 1, Slug: "kit", RepoURL: &repo}}}
 			if _, err := r.store.SyncCatalogue(c, time.Now()); err != nil {

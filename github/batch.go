@@ -130,9 +130,19 @@ func (a *graphAnswer) errorAt(name string) *upstream.Error {
 }
 
 // Sweeps reports whether repositories can be asked about many at once: GraphQL is
-// wanted, there is a credential, and GraphQL does not fail at present. Where it has no
-// points left it still is the way to ask.
-func (c *Client) Sweeps() bool { return c.graphQL && !c.credentials[0].graphQL.Hold().Fault }
+// wanted, and there is a credential that it is there for, and does not fail with at
+// present. Where there are no points left it still is the way to ask.
+func (c *Client) Sweeps() bool {
+	for _, cr := range c.credentials {
+		if !c.graphQL || cr.graph() == nil {
+			continue
+		}
+		if hold := cr.points.gate.Hold(); hold.Until.IsZero() || !hold.Fault && !cr.noGraphQL.Load() {
+			return true
+		}
+	}
+	return false
+}
 
 // byREST makes an error of GraphQL as a whole into one that REST can stand in for.
 func (c *Client) byREST(e *upstream.Error) *upstream.Error {

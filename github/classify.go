@@ -15,7 +15,7 @@ import (
 // classify turns an answer without a value into an error, and tells the gate of it:
 // an answer that concerns every request closes that.
 func (t *transport) classify(resp *http.Response, c *call, p permit) *upstream.Error {
-	b := t.readProblem(resp)
+	b := t.credential.readProblem(resp)
 	e := &upstream.Error{
 		Method:  resp.Request.Method,
 		URL:     upstream.Redact(resp.Request.URL),
@@ -25,11 +25,11 @@ func (t *transport) classify(resp *http.Response, c *call, p permit) *upstream.E
 	e.Outcome, e.Message = t.meaning(resp, c, b)
 	gate := t.credential.gate
 	switch {
-	case e.Outcome == upstream.Limited && e.Status == http.StatusUnauthorized:
-		e.RetryAt = gate.Refused(p.gate, time.Now().Add(badTokenDelay), e.Message, true)
+	case e.Outcome == upstream.Limited && (e.Status == http.StatusUnauthorized || b.suspended()):
+		e.RetryAt = t.credential.refuse(p, e.Message)
 	case e.Outcome == upstream.Limited:
 		gate.Refused(p.gate, p.limits.until(resp.Header), e.Message, false)
-		e.RetryAt = t.credential.hold(p.limits).Until
+		e.RetryAt = t.credential.hold(p.limits, 1).Until
 	case c.query: // what GraphQL alone says concerns GraphQL alone
 		gate.Release(p.gate)
 	case e.Status >= 500:
@@ -54,10 +54,10 @@ func (t *transport) meaning(resp *http.Response, c *call, b *problem) (upstream.
 		return upstream.Unchanged, "unchanged"
 	case s == http.StatusNotModified:
 		return upstream.Failed, `broken answer: "not modified" to a request that was not conditional`
-	case s == http.StatusUnauthorized && c.query && t.credential.kind == KindAnonymous:
-		return upstream.Gone, "GraphQL wants a token"
-	case s == http.StatusUnauthorized:
-		return upstream.Limited, t.credential.refused()
+	case s == http.StatusUnauthorized && t.credential.kind == KindAnonymous:
+		return upstream.Limited, "GitHub wants a token (401); set github.token_file"
+	case s == http.StatusUnauthorized, s == http.StatusForbidden && b.suspended():
+		return upstream.Limited, fmt.Sprintf("GitHub refused the %s (%d, %s); check %s", t.credential.kind, s, b.text(), t.credential.source)
 
 	// A 403 can mean four things. The two that concern one repository are tried
 	// first: such an answer can also be the last that the budget allowed, and
@@ -103,12 +103,12 @@ type problem struct {
 
 // readProblem reads the start of the body. A body that cannot be read or decoded
 // is no fault: in most cases the status alone decides.
-func (t *transport) readProblem(resp *http.Response) *problem {
+func (cr *credential) readProblem(resp *http.Response) *problem {
 	var b problem
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	_ = json.Unmarshal(body, &b)
 	b.webPage = isWebPage(resp.Header) || bytes.HasPrefix(bytes.TrimSpace(body), []byte("<"))
-	b.Message, b.Block.Reason = t.credential.redact(b.Message), t.credential.redact(b.Block.Reason)
+	b.Message, b.Block.Reason = cr.redact(b.Message), cr.redact(b.Block.Reason)
 	return &b
 }
 
@@ -138,6 +138,13 @@ func (b *problem) tooLarge() bool {
 
 func (b *problem) blocked() bool {
 	return b.Block.Reason != "" || strings.Contains(strings.ToLower(b.Message), "access blocked")
+}
+
+// suspended reports whether the credential's account, or installation, is: that of a
+// repository makes it a 404.
+func (b *problem) suspended() bool {
+	m := strings.ToLower(b.Message)
+	return strings.Contains(m, "account was suspended") || strings.Contains(m, "has been suspended") || strings.Contains(m, "is suspended")
 }
 
 // limited tells a limit from a plain refusal. No single sign of it is always

@@ -19,8 +19,9 @@ import (
 
 // Fetch asks for the wanted parts of one repository: first the repository
 // itself, which tells its current name, then the others, side by side as far as
-// [Question.Beside] allows and otherwise one after the other. It never waits
-// for a limit to pass.
+// [Question.Beside] allows and otherwise one after the other. Each request waits for its
+// turn, for a minute at most, but not for a limit to pass. Where GitHub refuses the
+// credential, or it has nothing left, another one goes on.
 //
 // A part that fails does not spoil the others, unless its failure concerns them
 // all: then the parts not yet begun get the same outcome and error. That is so
@@ -45,10 +46,8 @@ import (
 //     be said for a day.
 //   - So has a list of contributors with an empty page where more were to follow.
 func (c *Client) Fetch(ctx context.Context, q Question) Answer {
-	f := &fetch{credential: c.credentials[0], ctx: ctx, question: q, ref: q.Ref}
-	if _, err := ParseRef(q.Ref.String()); err != nil {
-		f.over = &upstream.Error{Outcome: upstream.Failed, Message: err.Error(), Err: err}
-	}
+	f := c.begin(ctx, q)
+	defer f.end()
 	var repository result[Repository]
 	if q.Parts&PartRepository != 0 {
 		repository = run(f, f.repository, q.Known)
@@ -75,18 +74,23 @@ func (c *Client) Fetch(ctx context.Context, q Question) Answer {
 	a.Validators.settle("contributors", h.contributors.outcome, h.contributors.tags)
 	a.Validators.settle("commits", h.commits.outcome, h.commits.tags)
 	a.Validators.settle("participation", h.participation.outcome, h.participation.tags)
+	a.Validators.sign(f.taken, len(c.credentials) > 1)
 	return a
 }
 
 // fetch is one Fetch in progress.
 type fetch struct {
-	credential *credential
-	ctx        context.Context
-	question   Question
-	ref        Ref // the name to ask by; set before any part is asked side by side
-	learnt     Ref // Answer.Ref
+	client   *Client
+	ctx      context.Context
+	question Question
+	ref      Ref // the name to ask by; set before any part is asked side by side
+	learnt   Ref // Answer.Ref
 
 	mu                sync.Mutex
+	credential        *credential     // to ask with
+	taken             string          // name of the one that the latest answer was for; "" for no answer
+	units             int             // of the budget that have to be left for the next request: see credential.admit
+	promised          int             // units, to requests that are not made yet
 	over              *upstream.Error // why nothing more is to be asked; nil while asking goes on
 	requests, charged int
 }
@@ -201,14 +205,24 @@ type answered struct {
 	call *call
 }
 
-// get asks for a path below the base URL, conditionally if tag is not "", and
-// decodes the body into v, which declares only what is used. Through go-github's
-// own methods a single field that nobody reads would fail the whole answer.
+// get asks for a path below the base URL, conditionally if tag is not "", and decodes
+// the body into v. Where GitHub refuses the credential, or it has nothing left, another
+// one goes on.
 func (f *fetch) get(path, tag string, v any) (a answered, e *upstream.Error) {
-	c := &call{tag: tag}
-	a.call = c
-	a.Response, e = f.credential.ask(f.ctx, c, http.MethodGet, path, nil, v)
-	f.count(c)
+	for range f.client.credentials {
+		cr, units := f.next()
+		c := &call{tag: tag, units: units}
+		a.call = c
+		a.Response, e = cr.ask(f.ctx, c, http.MethodGet, path, nil, v)
+		f.count(c)
+		f.keepPromise(units, c.admitted)
+		if e == nil || e.Outcome == upstream.Unchanged {
+			f.took(cr)
+		}
+		if e == nil || e.Outcome != upstream.Limited || !f.change(cr) {
+			break
+		}
+	}
 	return a, e
 }
 

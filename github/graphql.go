@@ -42,54 +42,78 @@ const (
 // it, into data, a pointer to a struct that declares only what is used; null leaves a
 // member as it is. variables is the struct or map that holds the query's; nil for none.
 //
-// Like [Client.Fetch] it does not wait for a limit to pass: it keeps the credential's
-// budget of points and its reserve, puts queries one at a time (GitHub allows GraphQL 60
-// seconds of its servers' time a minute), and returns Limited with the time at which to
-// come back. Answers that arrive in part are no error: see [graphAnswer]. The outcome of
-// an error says what to do:
+// Like [Client.Fetch] it waits for its turn, a minute at most, and not for a limit to pass,
+// and goes on with another credential where GitHub refuses one. It keeps to each one's
+// budget of points and its reserve, and has one query of each in flight, with a pause
+// after it, since GitHub allows GraphQL 60 seconds of its servers' time a minute. Answers
+// that arrive in part are no error: see [graphAnswer]. The outcome of an error says what
+// to do:
 //
 //   - Limited: come back at RetryAt. A budget that is used up, a secondary limit, a
 //     refused token; or GraphQL has failed so often that it is left alone for a while.
 //   - TooLarge: the query took too long, or asked for too much (502, 504,
 //     RESOURCE_LIMITS_EXCEEDED without data). Halve the batch.
-//   - Gone: GraphQL is not there (404), or not for this credential (403, and 401 without
-//     a token). Ask by REST; it is not tried again for an hour, and until then Limited.
+//   - Gone: GraphQL is not there (404), or not for any of the credentials (403, or they
+//     are anonymous or OAuth apps). Ask by REST. It is tried again after an hour; until
+//     then the outcome is the same, at once.
 //   - Failed: any other failure, such as a broken answer or a query that is not valid.
 //   - Canceled: ctx ended.
 func (c *Client) query(ctx context.Context, query string, variables, data any) (a graphAnswer, e *upstream.Error) {
-	cr := c.credentials[0]
-	p, hold, err := cr.graphQL.Admit(ctx)
+	c.queries.begin(c.outlook((*credential).graph).units)
+	cr := c.choose((*credential).graph, "", 1)
+	if cr == nil {
+		return a, c.credentials[0].graphFailure(upstream.Gone, 0, "not sent: GraphQL takes a token or a GitHub App, and there is none")
+	}
+	for range c.credentials {
+		before := a.Requests
+		a, e = cr.query(ctx, query, variables, data)
+		a.Requests += before
+		if e == nil {
+			c.queries.learn(a.Cost)
+			return a, nil
+		}
+		next := c.choose((*credential).graph, "", 1)
+		if e.Outcome != upstream.Limited && e.Outcome != upstream.Gone || !next.standing(next.points, 1).held.IsZero() {
+			return a, e
+		}
+		cr = next
+	}
+	return a, e
+}
+
+// query puts a query with the credential, unless GraphQL is left alone.
+func (cr *credential) query(ctx context.Context, query string, variables, data any) (a graphAnswer, e *upstream.Error) {
+	gate := cr.points.gate
+	p, hold, err := gate.Admit(ctx)
 	if err != nil {
 		return a, upstream.Classify(ctx, cr.graphURL(), err)
 	}
 	if !hold.Until.IsZero() {
-		return a, &upstream.Error{
-			Outcome: upstream.Limited, Method: http.MethodPost, URL: upstream.Redact(cr.graphURL()),
-			Message: "not sent: " + hold.Reason, RetryAt: hold.Until,
+		e = notSent(http.MethodPost, cr.graphURL(), cr.label(hold.Reason), hold.Until)
+		if cr.noGraphQL.Load() {
+			e.Outcome = upstream.Gone
 		}
+		return a, e
 	}
-	defer func() { cr.settleGraph(p, e) }()
-	return cr.query(ctx, query, variables, data)
+	a, e = cr.sendQuery(ctx, query, variables, data)
+	cr.noGraphQL.Store(e != nil && e.Outcome == upstream.Gone)
+	switch {
+	case e == nil:
+		gate.Answered(p)
+	case e.Outcome == upstream.Gone:
+		e.RetryAt = gate.Refused(p, time.Now().Add(graphAgain), e.Message, false)
+	case e.Outcome == upstream.Limited && e.RetryAt.IsZero():
+		e.RetryAt = gate.Refused(p, time.Time{}, e.Message, false)
+	case e.Outcome == upstream.TooLarge && e.Status != http.StatusOK, e.Outcome == upstream.Failed:
+		gate.Failed(p, e.Status, e.Message)
+	default:
+		gate.Release(p)
+	}
+	return a, e
 }
 
 // graphAgain is how long GraphQL is not asked where it is not there.
 const graphAgain = time.Hour
-
-// settleGraph notes what became of a query that was admitted.
-func (cr *credential) settleGraph(p upstream.Permit, e *upstream.Error) {
-	switch {
-	case e == nil:
-		cr.graphQL.Answered(p)
-	case e.Outcome == upstream.Gone:
-		cr.graphQL.Refused(p, time.Now().Add(graphAgain), e.Message, true)
-	case e.Outcome == upstream.Limited && e.Status == http.StatusOK && e.RetryAt.IsZero():
-		e.RetryAt = cr.graphQL.Refused(p, time.Time{}, e.Message, false)
-	case e.Outcome == upstream.TooLarge && e.Status != http.StatusOK, e.Outcome == upstream.Failed:
-		cr.graphQL.Failed(p, e.Status, e.Message)
-	default:
-		cr.graphQL.Release(p)
-	}
-}
 
 // graphBody is the body of every answer of GraphQL.
 type graphBody struct {
@@ -101,16 +125,17 @@ type graphBody struct {
 	}] `json:"errors"`
 }
 
-func (cr *credential) query(ctx context.Context, query string, variables, data any) (a graphAnswer, e *upstream.Error) {
+func (cr *credential) sendQuery(ctx context.Context, query string, variables, data any) (a graphAnswer, e *upstream.Error) {
 	request := struct {
 		Query     string `json:"query"`
 		Variables any    `json:"variables,omitempty"`
 	}{query, variables}
 	var body graphBody
-	c := &call{query: true}
-	begun := time.Now()
+	c := &call{query: true, units: 1}
 	_, e = cr.ask(ctx, c, http.MethodPost, cr.graphURL().String(), request, &body)
-	a.Requests, a.Took = c.requests, time.Since(begun)
+	if a.Requests = c.requests; a.Requests > 0 {
+		a.Took = time.Since(c.sent)
+	}
 	if e != nil {
 		return a, e
 	}
@@ -123,7 +148,7 @@ func (cr *credential) query(ctx context.Context, query string, variables, data a
 	}
 	a.Cost = graphCost(body.Data)
 	if err := json.Unmarshal(body.Data, data, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)); err != nil {
-		return a, cr.graphFailure(upstream.Failed, "broken answer: "+clip(explain(err, err.Error())))
+		return a, cr.graphFailure(upstream.Failed, http.StatusOK, "broken answer: "+clip(explain(err, err.Error())))
 	}
 	return a, nil
 }
@@ -133,7 +158,7 @@ func (cr *credential) query(ctx context.Context, query string, variables, data a
 func (cr *credential) refusal(c *call, data jsontext.Value, errors []graphError) *upstream.Error {
 	for _, x := range errors {
 		if x.Type == "RATE_LIMITED" || x.Type == "RATE_LIMIT" {
-			e := cr.graphFailure(upstream.Limited, "GitHub's budget of GraphQL points is used up: "+x.Message)
+			e := cr.graphFailure(upstream.Limited, http.StatusOK, "GitHub's budget of GraphQL points is used up: "+x.Message)
 			e.RetryAt = cr.points.exhaust(c.rate).Until
 			return e
 		}
@@ -142,16 +167,16 @@ func (cr *credential) refusal(c *call, data jsontext.Value, errors []graphError)
 	case data.Kind() == '{':
 		return nil
 	case len(errors) == 0:
-		return cr.graphFailure(upstream.Failed, "broken answer: neither data nor errors")
+		return cr.graphFailure(upstream.Failed, http.StatusOK, "broken answer: neither data nor errors")
 	case errors[0].Type == graphTooMuch || strings.Contains(errors[0].Message, "may be the result of a timeout"):
-		return cr.graphFailure(upstream.TooLarge, "GraphQL gave up on the query: "+errors[0].Message)
+		return cr.graphFailure(upstream.TooLarge, http.StatusOK, "GraphQL gave up on the query: "+errors[0].Message)
 	}
-	return cr.graphFailure(upstream.Failed, "GraphQL refused the query: "+errors[0].Message)
+	return cr.graphFailure(upstream.Failed, http.StatusOK, "GraphQL refused the query: "+errors[0].Message)
 }
 
-// graphFailure is an answer with status 200 that is of no use.
-func (cr *credential) graphFailure(o upstream.Outcome, message string) *upstream.Error {
-	return &upstream.Error{Outcome: o, Method: http.MethodPost, URL: upstream.Redact(cr.graphURL()), Status: http.StatusOK, Message: message}
+// graphFailure is the error of a query; status is 0 where no answer came.
+func (cr *credential) graphFailure(o upstream.Outcome, status int, message string) *upstream.Error {
+	return &upstream.Error{Outcome: o, Method: http.MethodPost, URL: upstream.Redact(cr.graphURL()), Status: status, Message: message}
 }
 
 // graphURL returns the address of GraphQL: beside the REST API of a GitHub Enterprise

@@ -100,8 +100,8 @@ func TestQueryOutcomes(t *testing.T) {
 		{"wrong type", func() reply { return ok(`{"data":{"nodes":7}}`) }, failed, "broken answer: nodes is of the wrong type", 0, 0, false},
 		{"web page", func() reply { return ok(`<html>`).with("Content-Type", "text/html") }, failed, "a web page", 0, 0, false},
 		{"moved", func() reply { return moved(301, "https://api.test/elsewhere") }, failed, "unexpected answer", 0, 0, false},
-		{"not there", func() reply { return refuse(404, `{"message":"Not Found"}`) }, gone, "GraphQL is not there", 0, time.Hour, false},
-		{"not for this one", func() reply { return refuse(403, `{"message":"Resource not accessible by integration"}`) }, gone, "not accessible", 0, time.Hour, false},
+		{"not there", func() reply { return refuse(404, `{"message":"Not Found"}`) }, gone, "GraphQL is not there", time.Hour, time.Hour, false},
+		{"not for this one", func() reply { return refuse(403, `{"message":"Resource not accessible by integration"}`) }, gone, "not accessible", time.Hour, time.Hour, false},
 		{"bad token", func() reply { return refuse(401, `{"message":"Bad credentials"}`) }, limited, "check github.token_file", 5 * time.Minute, 5 * time.Minute, true},
 		{"points used up", func() reply {
 			return ok(`{"errors":[{"type":"RATE_LIMITED","message":"API rate limit exceeded"}]}`).points(5000, 0, in(20*time.Minute))
@@ -133,7 +133,7 @@ func TestQueryOutcomes(t *testing.T) {
 				}
 				if tt.hold > 0 {
 					time.Sleep(tt.hold - time.Nanosecond)
-					if _, a, e := ask(t, c); e == nil || e.Outcome != limited || a.Requests != 0 || time.Until(e.RetryAt) != time.Nanosecond {
+					if _, a, e := ask(t, c); e == nil || e.Outcome != tt.want || a.Requests != 0 || time.Until(e.RetryAt) != time.Nanosecond {
 						t.Errorf("a moment too early: %+v, %v", a, e)
 					}
 					time.Sleep(time.Nanosecond)
@@ -150,9 +150,10 @@ func TestQueryOutcomes(t *testing.T) {
 }
 
 func TestQueryAnonymously(t *testing.T) {
-	c := newClient(t, newFake().set(graphURI, refuse(401, `{"message":"This endpoint requires you to be authenticated."}`)), anonymous)
-	if _, _, e := ask(t, c); e == nil || e.Outcome != gone || c.Fault() != "" {
-		t.Errorf("%v; fault %q", e, c.Fault())
+	f := newFake()
+	c := newClient(t, f, anonymous)
+	if _, a, e := ask(t, c); e == nil || e.Outcome != gone || a.Requests+len(f.asked) != 0 {
+		t.Errorf("%v, asked %q", e, f.asked)
 	}
 }
 
@@ -178,7 +179,7 @@ func TestQueryOutage(t *testing.T) {
 	})
 }
 
-// TestQueriesOneAtATime, and beside REST, each with a budget of its own.
+// TestQueriesOneAtATime, with pauses, and beside REST, each with a budget of its own.
 func TestQueriesOneAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reset := time.Now().Add(time.Hour)
@@ -192,10 +193,10 @@ func TestQueriesOneAtATime(t *testing.T) {
 		}
 		wg.Go(func() { c.Fetch(t.Context(), Question{Ref: ref, Parts: PartRepository}) })
 		wg.Wait()
-		if d := time.Since(start); d != 5*time.Second || wire.most.Load() != 2 {
+		if d := time.Since(start); d != 5*time.Second+4*200*time.Millisecond || wire.most.Load() != 2 {
 			t.Errorf("took %v, %d in flight at most", d, wire.most.Load())
 		}
-		if got := c.Budget(); got.Remaining != 501 {
+		if got := c.Credentials()[0].Requests; got.Remaining != 501 {
 			t.Errorf("the budget of requests is %+v", got)
 		}
 	})

@@ -3,6 +3,7 @@ package github
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/http"
 	"strconv"
 	"sync"
@@ -17,16 +18,24 @@ import (
 // off than that, a clock is wrong, ours or theirs.
 const window = time.Hour
 
-// limits decides whether a request may be sent, as far as the primary limit of one
-// resource goes. It learns from every answer.
+// limits decides when a request of one credential may be sent, as far as the limits of
+// one resource go: REST, or GraphQL. It learns from every answer.
 type limits struct {
-	resource string // as x-ratelimit-resource names it: core or graphql
-	unit     string // what its budget counts: requests or points
-	reserve  int
-	turns    *semaphore.Weighted // one for each request that may be in flight
+	resource  string // as x-ratelimit-resource names it: core or graphql
+	unit      string // what its primary budget counts: requests or points
+	usual     int    // what GitHub grants an hour, for as long as it has not told
+	perMinute int    // what its secondary limit leaves, at one for each request
+	reserve   int
+	plan      *plan               // of all credentials
+	gate      *upstream.Gate      // of this resource, beside the credential's; nil for none
+	turns     *semaphore.Weighted // for one request at a time; nil for any number
 
 	mu       sync.Mutex
-	inFlight int // sent, no answer yet
+	pace     pace
+	rest     time.Time // before this no request begins, where they go one at a time
+	queued   int       // admitted, or waiting for that
+	promised int       // units, to questions that have begun
+	inFlight int       // sent, no answer yet
 
 	// The primary budget, unknown unless now is before reset.
 	limit, remaining int
@@ -41,10 +50,6 @@ type limits struct {
 	freeUntil time.Time
 }
 
-func newLimits(resource, unit string, inFlight, reserve int) *limits {
-	return &limits{resource: resource, unit: unit, turns: semaphore.NewWeighted(int64(inFlight)), reserve: reserve}
-}
-
 // probeAgain is how long requests go unprobed after an answer without a budget.
 const probeAgain = time.Minute
 
@@ -54,26 +59,24 @@ type permit struct {
 	credential *credential
 	limits     *limits
 	gate       upstream.Permit
-	probe      bool // of the budget
+	probe      bool      // of the budget
+	begun      time.Time // when it was given
 }
 
-// admit returns a permit for one request, or the hold that forbids it. While too many
-// are in flight, and while another request finds out whether GitHub answers again, or
-// what is left of the budget, it waits, at most until ctx ends.
-func (cr *credential) admit(ctx context.Context, l *limits) (p permit, hold upstream.Hold, err error) {
-	if hold = cr.hold(l); !hold.Until.IsZero() && !upstream.Insists(ctx) {
-		return p, hold, nil
-	}
+// admit returns a permit for one request, or the hold that forbids it. Until it is the
+// request's turn, and while another one finds out whether GitHub answers again, or what
+// is left of the budget, it waits, at most until ctx ends. n units have to be left, of which
+// the request takes one and the others are promised; 0 is for a request that was promised.
+func (cr *credential) admit(ctx context.Context, l *limits, n int) (p permit, hold upstream.Hold, err error) {
+	l.queue(1)
 	p = permit{credential: cr, limits: l}
-	if err = l.turns.Acquire(ctx, 1); err != nil {
+	if hold, err = cr.wait(ctx, l, n); err != nil || !hold.Until.IsZero() {
+		l.queue(-1)
 		return p, hold, err
 	}
-	if err = cr.inFlight.Acquire(ctx, 1); err != nil {
-		l.turns.Release(1)
-		return p, hold, err
-	}
+	p.begun = time.Now()
 	if p.gate, hold, err = cr.gate.Admit(ctx); err == nil && hold.Until.IsZero() {
-		if p.probe, hold, err = l.take(ctx); err == nil && hold.Until.IsZero() {
+		if p.probe, hold, err = l.take(ctx, n); err == nil && hold.Until.IsZero() {
 			return p, hold, nil
 		}
 		cr.gate.Release(p.gate)
@@ -82,24 +85,116 @@ func (cr *credential) admit(ctx context.Context, l *limits) (p permit, hold upst
 	return p, hold, err
 }
 
+// wait returns when it is the turn of a request and it has a place among those in flight,
+// or with what forbids it.
+func (cr *credential) wait(ctx context.Context, l *limits, n int) (hold upstream.Hold, err error) {
+	if hold = cr.gate.Hold(); !hold.Until.IsZero() && !upstream.Insists(ctx) {
+		return hold, nil
+	}
+	if hold, err = l.turn(ctx, n); err != nil || !hold.Until.IsZero() {
+		return hold, err
+	}
+	if err = l.next(ctx); err != nil {
+		return hold, err
+	}
+	if err = cr.inFlight.Acquire(ctx, 1); err != nil && l.turns != nil {
+		l.turns.Release(1)
+	}
+	return hold, err
+}
+
+// next waits until the request before this one has ended, where they go one at a time, and
+// for a pause after that.
+func (l *limits) next(ctx context.Context) error {
+	if l.turns == nil {
+		return nil
+	}
+	if err := l.turns.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	rest := l.rest
+	l.mu.Unlock()
+	if err := sleep(ctx, time.Until(rest)); err != nil {
+		l.turns.Release(1)
+		return err
+	}
+	return nil
+}
+
+// sleep returns after d, or earlier with ctx's error.
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// pause is what part of the time that a query took is waited for before the next one.
+// GitHub allows GraphQL 60 seconds of its servers' time a minute; so it takes 50 at most.
+const pause = 5
+
 // leave makes room for another request.
 func (p permit) leave() {
 	p.credential.inFlight.Release(1)
-	p.limits.turns.Release(1)
+	if l := p.limits; l.turns != nil {
+		l.mu.Lock()
+		l.rest = time.Now().Add(time.Since(p.begun) / pause)
+		l.mu.Unlock()
+		l.turns.Release(1)
+	}
+	p.limits.queue(-1)
 }
 
 // end gives p back when all is known of the answer; e is nil where it was of use.
 func (p permit) end(e *upstream.Error) {
 	p.credential.gate.Settle(p.gate, e)
+	p.credential.noteUse()
 	p.leave()
 }
 
-// take takes one request out of the budget, or returns the hold that forbids it.
-func (l *limits) take(ctx context.Context) (probe bool, hold upstream.Hold, err error) {
+func (l *limits) queue(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.queued += n
+}
+
+// turn waits for the moment at which a request may be sent, which is at once where a
+// person asks. It returns the hold where the budget is used up, or the wait too long.
+func (l *limits) turn(ctx context.Context, n int) (hold upstream.Hold, err error) {
+	l.mu.Lock()
+	now := time.Now()
+	if hold = l.usedUp(now, n); !hold.Until.IsZero() {
+		l.mu.Unlock()
+		return hold, nil
+	}
+	at, pace := l.pace.next(now, l.mostPerMinute(now), l.gap(now))
+	if upstream.Insists(ctx) {
+		at = now
+	}
+	wait := at.Sub(now)
+	if wait > longestWait {
+		l.mu.Unlock()
+		return upstream.Hold{Until: at, Reason: fmt.Sprintf("so many GitHub %s are waiting for their turn that this one would have to wait for more than %s", l.unit, longestWait)}, nil
+	}
+	l.pace = pace
+	l.mu.Unlock()
+	return hold, sleep(ctx, wait)
+}
+
+// take takes n units out of the budget, as admit says, or returns the hold that forbids it.
+func (l *limits) take(ctx context.Context, n int) (probe bool, hold upstream.Hold, err error) {
 	for {
 		l.mu.Lock()
 		now := time.Now()
-		hold = l.usedUp(now)
+		hold = l.usedUp(now, n)
 		unknown := hold.Until.IsZero() && !now.Before(l.reset) && !now.Before(l.freeUntil)
 		if waitFor := l.probe; unknown && waitFor != nil {
 			l.mu.Unlock()
@@ -112,6 +207,7 @@ func (l *limits) take(ctx context.Context) (probe bool, hold upstream.Hold, err 
 		}
 		if hold.Until.IsZero() {
 			l.inFlight++
+			l.promised += n - 1
 			if unknown {
 				l.probe = make(chan struct{})
 			}
@@ -121,24 +217,96 @@ func (l *limits) take(ctx context.Context) (probe bool, hold upstream.Hold, err 
 	}
 }
 
-// hold returns the hold of a budget that is used up.
-func (l *limits) hold() upstream.Hold {
+// unpromise takes back what was promised and not used.
+func (l *limits) unpromise(n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.usedUp(time.Now())
+	l.promised -= n
 }
 
-// usedUp returns the hold of a budget that is used up down to the reserve.
-func (l *limits) usedUp(now time.Time) upstream.Hold {
-	// The anonymous budget of 60 must stay usable under a reserve meant for 5,000.
-	reserve := min(l.reserve, l.limit/10)
+// hold returns what forbids a question that takes n units now.
+func (l *limits) hold(n int) (hold upstream.Hold) {
+	if l.gate != nil {
+		hold = l.gate.Hold()
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if used := l.usedUp(time.Now(), n); used.Until.After(hold.Until) {
+		return used
+	}
+	return hold
+}
+
+// usedUp returns the hold of a budget that has no n units left above the reserve.
+func (l *limits) usedUp(now time.Time, n int) upstream.Hold {
+	reserve := l.reserved()
 	switch {
-	case !now.Before(l.reset) || l.remaining-l.inFlight-1 >= reserve:
+	case !now.Before(l.reset) || l.left()-n >= reserve:
 		return upstream.Hold{}
 	case reserve == 0:
 		return upstream.Hold{Until: l.reset, Reason: fmt.Sprintf("the hourly budget of %d GitHub %s is used up", l.limit, l.unit)}
 	}
 	return upstream.Hold{Until: l.reset, Reason: fmt.Sprintf("%d of the hourly %d GitHub %s are left and %d are kept in reserve", l.remaining, l.limit, l.unit, reserve)}
+}
+
+// left is what is left of the budget and promised to nobody.
+func (l *limits) left() int { return l.remaining - l.inFlight - l.promised }
+
+// reserved is what of the budget is never spent. The anonymous one of 60 must stay usable
+// under a reserve meant for 5,000.
+func (l *limits) reserved() int { return min(l.reserve, l.limit/10) }
+
+// unlimited reports whether GitHub answers without telling a budget, as an Enterprise
+// Server does that has no limits.
+func (l *limits) unlimited(now time.Time) bool {
+	return !now.Before(l.reset) && now.Before(l.freeUntil)
+}
+
+// mostPerMinute is how many requests are sent a minute at most; 0 for any number. A server
+// that grants more in an hour than GitHub's secondary limit allows does not have that.
+func (l *limits) mostPerMinute(now time.Time) int {
+	if l.unlimited(now) {
+		return 0
+	}
+	if perMinute := l.limit / 60; now.Before(l.reset) && perMinute > l.perMinute {
+		return perMinute
+	}
+	return l.perMinute
+}
+
+// gap is how far apart requests are to be sent, for the budget to last until its reset; 0
+// where there is enough of it, or so little that it is no use.
+func (l *limits) gap(now time.Time) time.Duration {
+	left := l.left() - l.reserved()
+	if !l.plan.crowded.Load() || !now.Before(l.reset) || left <= 0 {
+		return 0
+	}
+	gap := l.reset.Sub(now) / time.Duration(left)
+	if gap > longestGap {
+		return 0
+	}
+	return gap
+}
+
+// outlook is what a budget allows from now on: so many units until the reset, which is
+// ahead by that much, and so many in a full hour.
+type outlook struct {
+	units   float64
+	within  time.Duration
+	perHour float64
+}
+
+func (l *limits) outlook(now time.Time) outlook {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case now.Before(l.reset):
+		return outlook{float64(max(l.left()-l.reserved(), 0)), l.reset.Sub(now), float64(l.limit - l.reserved())}
+	case l.unlimited(now):
+		return outlook{math.Inf(1), window, math.Inf(1)}
+	}
+	usual := float64(max(l.usual-min(l.reserve, l.usual/10), 0))
+	return outlook{usual, window, usual}
 }
 
 func (l *limits) budget() Budget {
@@ -158,6 +326,9 @@ func (p permit) settle(h http.Header, charged bool) (r rate) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.inFlight--
+	if !charged {
+		l.pace.refund()
+	}
 	if p.probe {
 		close(l.probe)
 		l.probe = nil
@@ -188,7 +359,7 @@ func (l *limits) exhaust(told rate) upstream.Hold {
 	if reset := told.resetTime(now); reset.After(now) {
 		l.limit, l.remaining, l.resetUnix, l.reset = told.limit, 0, told.reset, reset
 	}
-	return l.usedUp(now)
+	return l.usedUp(now, 1)
 }
 
 // until returns until when an answer with these headers forbids requests; zero where
@@ -224,10 +395,8 @@ func (l *limits) readRate(h http.Header) (r rate, ok bool) {
 	return r, true
 }
 
+// resetTime returns when the budget is full again. Like now, it goes by the monotonic
+// clock: whoever sets the other one moves no hold.
 func (r rate) resetTime(now time.Time) time.Time {
-	t := time.Unix(r.reset, 0)
-	if latest := now.Add(window); t.After(latest) {
-		return latest
-	}
-	return t
+	return now.Add(min(time.Unix(r.reset, 0).Sub(now), window))
 }

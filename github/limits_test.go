@@ -217,6 +217,17 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
+// TestResetIsMonotonic: whoever sets the clock back while the budget is used up makes
+// nobody wait for longer.
+func TestResetIsMonotonic(t *testing.T) {
+	now := time.Now()
+	for _, reset := range []int64{0, now.Unix() + 60, now.Unix() + 10*24*3600} {
+		if at := (rate{reset: reset}).resetTime(now); at == at.Round(0) {
+			t.Errorf("%s goes by the clock on the wall", at)
+		}
+	}
+}
+
 func TestBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -228,11 +239,11 @@ func TestBudget(t *testing.T) {
 			t.Helper()
 			f.set(repoURI, r)
 			c.Fetch(t.Context(), Question{Ref: ref, Parts: PartRepository})
-			if got := c.Budget(); got != want {
+			if got := c.Credentials()[0].Requests; got != want {
 				t.Errorf("budget %+v, want %+v", got, want)
 			}
 		}
-		if got := c.Budget(); got != (Budget{}) {
+		if got := c.Credentials()[0].Requests; got != (Budget{}) {
 			t.Errorf("budget %+v before the first answer", got)
 		}
 		ask(value, Budget{})
@@ -252,7 +263,7 @@ func TestBudget(t *testing.T) {
 		holds(t, c, f, 30*time.Minute, "500 are kept in reserve")
 		time.Sleep(30 * time.Minute)
 		open(t, c)
-		if got := c.Budget(); got != (Budget{}) {
+		if got := c.Credentials()[0].Requests; got != (Budget{}) {
 			t.Errorf("budget %+v after its reset", got)
 		}
 		ask(value.rate(5000, 400, reset), Budget{}) // late

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"pkgmetad/internal/upstream"
 )
@@ -20,9 +21,12 @@ type call struct {
 	url               *url.URL // the last one asked
 	more              bool     // the last answer links to a next page
 	requests, charged int
-	query             bool    // to GraphQL
-	rate              rate    // as the last answer tells; zero where it does not
-	permit            *permit // of an answer with a value, whose use is not known yet
+	units             int       // of the budget that have to be left: see credential.admit
+	admitted          bool      // its first request
+	sent              time.Time // the latest one
+	query             bool      // to GraphQL
+	rate              rate      // as the last answer tells; zero where it does not
+	permit            *permit   // of an answer with a value, whose use is not known yet
 }
 
 type callKey struct{}
@@ -46,14 +50,22 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if c.query {
 		l = t.credential.points
 	}
-	p, hold, err := t.credential.admit(req.Context(), l)
+	p, hold, err := t.credential.admit(req.Context(), l, c.units)
 	if err != nil {
 		return nil, err
 	}
 	if !hold.Until.IsZero() {
-		return nil, notSent(req, hold)
+		return nil, notSent(req.Method, req.URL, t.credential.label(hold.Reason), hold.Until)
 	}
-	resp, err := t.send(req, c)
+	c.admitted, c.units = true, 1 // which a redirect needs
+	req = t.dress(req, c)
+	if err := t.credential.authorize(req); err != nil {
+		defer p.leave()
+		p.settle(nil, false)
+		return nil, t.noToken(req, p, err)
+	}
+	c.sent = time.Now()
+	resp, err := t.wire.RoundTrip(req)
 	if err != nil {
 		sent := !neverSent(err)
 		if sent {
@@ -71,6 +83,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		c.charged++
 	}
 	c.rate = p.settle(resp.Header, charged)
+	t.credential.noteExpiry(resp.Header)
 	c.more = strings.Contains(resp.Header.Get("Link"), `rel="next"`)
 	if !hasValue(resp, c) {
 		defer upstream.DrainAndClose(resp.Body)
@@ -88,8 +101,8 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// send sends a request with all that its answer depends on.
-func (t *transport) send(req *http.Request, c *call) (*http.Response, error) {
+// dress returns a request with what go-github cannot give it.
+func (t *transport) dress(req *http.Request, c *call) *http.Request {
 	req = req.Clone(req.Context())
 	if c.tag != "" {
 		req.Header.Set("If-None-Match", c.tag)
@@ -97,19 +110,15 @@ func (t *transport) send(req *http.Request, c *call) (*http.Response, error) {
 	if t.apiVersion != "" {
 		req.Header.Set("X-GitHub-Api-Version", t.apiVersion)
 	}
-	if err := t.credential.authorize(req); err != nil {
-		return nil, err
-	}
-	return t.wire.RoundTrip(req)
+	return req
 }
 
-// notSent says that a request was not made.
-func notSent(req *http.Request, hold upstream.Hold) *upstream.Error {
-	return &upstream.Error{
-		Outcome: upstream.Limited, Method: req.Method, URL: upstream.Redact(req.URL),
-		Message: "not sent: " + hold.Reason, RetryAt: hold.Until,
-	}
+// notSent says that a request was not made, and until when.
+func notSent(method string, u *url.URL, reason string, until time.Time) *upstream.Error {
+	return &upstream.Error{Outcome: upstream.Limited, Method: method, URL: upstream.Redact(u), Message: "not sent: " + reason, RetryAt: until}
 }
+
+func (t *transport) CloseIdleConnections() { upstream.CloseIdle(t.wire) }
 
 // neverSent reports a failure to connect. Such a request costs nothing at
 // GitHub; if it counted, the budget would seem to shrink while the network is

@@ -6,9 +6,14 @@
 // [ParseURL] turns what people paste into a project's name. [Client.Fetch] asks
 // for one project and says with an [upstream.Outcome] what became of it; it
 // makes one conditional request, and a second one only where PyPI says "not
-// found", because that may also mean "quarantined" or "without releases". The
-// client never sleeps and never repeats a question: who waits, and whether to
-// ask again, is for the caller to decide, who reads [Client.Hold].
+// found", because that may also mean "quarantined" or "without releases".
+// [Client.Index] reads the list of all projects with the serial of each, which tells
+// what has changed since, and [Client.Page] a project's page in it, which alone tells
+// whether the project is archived.
+//
+// The client waits only for its turn, as [Options] has it, and never repeats a
+// question: whether to ask again, and when, is for the caller to decide, who reads
+// [Client.Hold].
 //
 // The rest of the package is pure: names (PEP 503), the order of versions
 // (PEP 440), and the reading of requires_python as intervals of versions.
@@ -32,40 +37,56 @@ const maxBody = 32 << 20
 type Options struct {
 	BaseURL   string            // where PyPI lives, as in https://pypi.org/
 	UserAgent string            // names the program, its version and a contact; PyPI refuses Go's default
-	Timeout   time.Duration     // for one request, body included; 0 means 30 s
+	Timeout   time.Duration     // for one request, body included, but ten times that for the index; 0 means 30 s
 	Transport http.RoundTripper // the wire; nil means upstream.NewTransport()
+
+	// PyPI asks for requests one after the other, and not for thousands within
+	// minutes. Whoever comes under [upstream.Insist] goes before all others.
+	Concurrency int // requests in flight at once, bodies included; 0 means 1
+	Rate        int // requests a second, once those of a second have been made at once; 0 means any number
 }
 
 // Client asks one PyPI. It is safe for concurrent use.
 type Client struct {
 	http      *http.Client
+	large     *http.Client // for the index, which is larger and takes longer than all else
 	base      *url.URL
 	userAgent string
 	gate      *upstream.Gate
+	turnstile *turnstile
 }
 
 // New returns a client for the PyPI at o.BaseURL. It fails where that is not
 // an http or https URL.
 func New(o Options) (*Client, error) {
-	hc, base, err := upstream.NewClient(upstream.Options{
-		BaseURL:   o.BaseURL,
-		UserAgent: o.UserAgent,
-		Timeout:   o.Timeout,
-		MaxBody:   maxBody,
-		Transport: o.Transport,
-	})
+	if o.Transport == nil {
+		o.Transport = upstream.NewTransport()
+	}
+	if o.Timeout == 0 {
+		o.Timeout = 30 * time.Second
+	}
+	c := &Client{userAgent: o.UserAgent, gate: upstream.NewGate("PyPI"), turnstile: newTurnstile(max(o.Concurrency, 1), o.Rate)}
+	general := upstream.Options{BaseURL: o.BaseURL, UserAgent: o.UserAgent, Timeout: o.Timeout, MaxBody: maxBody, Transport: o.Transport}
+	index := general
+	index.Timeout, index.MaxBody = indexTimeouts*o.Timeout, maxIndex
+	var err error
+	if c.http, c.base, err = upstream.NewClient(general); err == nil {
+		c.large, _, err = upstream.NewClient(index)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("PyPI's base URL: %w", err)
 	}
-	return &Client{http: hc, base: base, userAgent: o.UserAgent, gate: upstream.NewGate("PyPI")}, nil
+	return c, nil
 }
 
 // Answer is what became of a question about one project.
 type Answer struct {
 	Outcome  upstream.Outcome
-	Project  Project         // for Fresh
-	ETag     string          // validator for the next Fetch; for Fresh and Unchanged
-	Requests int             // HTTP requests made, followed redirects included
+	Project  Project         // for Fresh; for Stale where it is newer than what is known, if not as new as the index
+	ETag     string          // validator for the next Fetch; for Fresh and Unchanged, and beside the Project of Stale
+	Serial   int64           // of the project, as of the answer; for Fresh, Unchanged and Empty; 0 unknown
+	Page     *PageAnswer     // of the project's page, where that was asked for as well
+	Requests int             // HTTP requests made, followed redirects and those for Page included
 	Err      *upstream.Error // set unless Fresh, Unchanged or Empty
 }
 
@@ -79,21 +100,22 @@ type Question struct {
 	Name   string // of the project, in any spelling
 	ETag   string // of the last answer; "" asks unconditionally
 	Serial int64  // of the last answer that was believed; 0 believes any
+	Index  int64  // that the index gives the project; 0 for none
 }
 
 // Fetch asks for one project: GET pypi/{name}/json, with If-None-Match where
 // q.ETag is not empty. "Not found" there is checked against GET simple/{name}/
-// before it is believed. An answer with a serial below q.Serial comes from a
-// cache that has not caught up, and is Stale. While the gate is closed
+// before it is believed. An answer with a serial below q.Serial or q.Index comes from
+// a cache that has not caught up, and is Stale. While the gate is closed
 // ([Client.Hold]) Fetch answers Limited without a request.
 func (c *Client) Fetch(ctx context.Context, q Question) Answer {
 	var a Answer
 	if !ValidName(q.Name) {
-		return a.failed(&upstream.Error{Outcome: upstream.Failed, Message: fmt.Sprintf("%q cannot be the name of a PyPI project; not asked", oneLine(q.Name, 100))})
+		return a.failed(noName(q.Name))
 	}
 	normal := Normalize(q.Name)
 
-	resp, permit, sent, err := c.ask(ctx, "pypi/"+normal+"/json", "application/json", q.ETag)
+	resp, permit, sent, err := c.ask(ctx, c.http, "pypi/"+normal+"/json", "application/json", q.ETag)
 	a.Requests += sent
 	if err != nil {
 		return a.failed(err)
@@ -103,43 +125,64 @@ func (c *Client) Fetch(ctx context.Context, q Question) Answer {
 	case http.StatusNotFound, http.StatusGone:
 		c.gate.Answered(permit)
 		upstream.DrainAndClose(resp.Body)
-		return c.askIndex(ctx, a, normal, resp.Request.URL)
+		return c.explainMissing(ctx, a, normal, resp.Request.URL)
 	case http.StatusNotModified:
 		if q.ETag == "" {
 			err = broken(ctx, resp, needlessNotModified)
-		} else {
-			a.Outcome, a.ETag = upstream.Unchanged, q.ETag
+		} else { // what is known has the serial that is known
+			a.Outcome, a.ETag, a.Serial = upstream.Unchanged, q.ETag, max(q.Serial, lastSerial(resp.Header))
 		}
 	default:
-		a.Project, err = readProject(ctx, resp, q)
-		a.Outcome, a.ETag = upstream.Fresh, resp.Header.Get("ETag")
+		a.Project, err = readProject(ctx, resp, normal)
+		a.Outcome, a.ETag, a.Serial = upstream.Fresh, resp.Header.Get("ETag"), a.Project.Serial
+	}
+	if err == nil {
+		err = q.stale(resp, a.Serial)
 	}
 	c.gate.Settle(permit, err)
-	if err != nil {
-		return Answer{Requests: a.Requests}.failed(err)
+	switch {
+	case err == nil:
+		return a
+	case err.Outcome == upstream.Stale && a.Outcome == upstream.Fresh && a.Serial >= q.Serial:
+		return a.failed(err)
 	}
-	return a
+	return Answer{Requests: a.Requests}.failed(err)
 }
 
-// readProject reads the project that the answer to q holds.
-func readProject(ctx context.Context, resp *http.Response, q Question) (Project, *upstream.Error) {
+func noName(name string) *upstream.Error {
+	return &upstream.Error{Outcome: upstream.Failed, Message: fmt.Sprintf("%q cannot be the name of a PyPI project; not asked", oneLine(name, 100))}
+}
+
+// readProject reads the project of that normalised name from an answer.
+func readProject(ctx context.Context, resp *http.Response, normal string) (Project, *upstream.Error) {
 	p, err := decodeProject(resp.Body)
 	if err != nil {
 		return Project{}, broken(ctx, resp, err)
 	}
-	if normal := Normalize(q.Name); Normalize(p.Name) != normal {
+	if Normalize(p.Name) != normal {
 		return Project{}, broken(ctx, resp, malformed(fmt.Sprintf("asked for %q, the answer is about %q", normal, oneLine(p.Name, 100))))
 	}
 	if p.Serial == 0 {
 		p.Serial = lastSerial(resp.Header)
 	}
-	if 0 < p.Serial && p.Serial < q.Serial {
-		return Project{}, &upstream.Error{
-			Outcome: upstream.Stale, URL: upstream.Redact(resp.Request.URL), Status: resp.StatusCode,
-			Message: fmt.Sprintf("an answer older than one before it: its serial is %d, the last one known is %d", p.Serial, q.Serial),
-		}
-	}
 	return p, nil
+}
+
+// stale returns why an answer of that serial comes from a cache that has not caught up;
+// nil where it does not.
+func (q Question) stale(resp *http.Response, serial int64) *upstream.Error {
+	e := &upstream.Error{Outcome: upstream.Stale, URL: upstream.Redact(resp.Request.URL), Status: resp.StatusCode}
+	switch {
+	case serial == 0:
+		return nil
+	case serial < q.Serial:
+		e.Message = fmt.Sprintf("an answer older than one before it: its serial is %d, the last one known is %d", serial, q.Serial)
+	case serial < q.Index:
+		e.Message = fmt.Sprintf("an answer older than PyPI's index: its serial is %d, in the index it is %d", serial, q.Index)
+	default:
+		return nil
+	}
+	return e
 }
 
 // Hold returns why PyPI is not asked now, and until when; its Until is zero where it
@@ -149,18 +192,19 @@ func (c *Client) Hold() upstream.Hold { return c.gate.Hold() }
 // Lift ends a hold.
 func (c *Client) Lift() { c.gate.Lift() }
 
+// CloseIdle closes the connections that no request uses. The client can still be used.
+func (c *Client) CloseIdle() { c.http.CloseIdleConnections() }
+
 // Fault returns what is wrong with PyPI as a whole, until it answers again; "" where
 // nothing is.
 func (c *Client) Fault() string { return c.gate.Fault() }
 
-// ask sends one GET, unless the gate is closed, and returns an answer with
-// status 200, 304, 404 or 410, whose body the caller closes and whose permit it gives
-// back. Every other answer, and none, is an error. sent counts the requests made.
-func (c *Client) ask(ctx context.Context, ref, accept, etag string) (resp *http.Response, permit upstream.Permit, sent int, failure *upstream.Error) {
+// ask sends one GET when its turn has come, unless the gate is closed, and returns an
+// answer with status 200, 304, 404 or 410, whose body the caller closes, which ends
+// the turn, and whose permit it gives back. Every other answer, and none, is an error.
+// sent counts the requests made.
+func (c *Client) ask(ctx context.Context, hc *http.Client, ref, accept, etag string) (resp *http.Response, permit upstream.Permit, sent int, failure *upstream.Error) {
 	u := c.base.JoinPath(ref)
-	if ctx.Err() != nil {
-		return nil, permit, 0, upstream.Classify(ctx, u, ctx.Err())
-	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return nil, permit, 0, upstream.Classify(ctx, u, err)
@@ -169,25 +213,43 @@ func (c *Client) ask(ctx context.Context, ref, accept, etag string) (resp *http.
 	if etag != "" {
 		req.Header.Set("If-None-Match", etag)
 	}
-	permit, hold, err := c.gate.Admit(ctx)
-	if err != nil {
-		return nil, permit, 0, upstream.Classify(ctx, u, err)
+	permit, failure = c.admit(ctx, u)
+	if failure != nil {
+		return nil, permit, 0, failure
 	}
-	if !hold.Until.IsZero() {
-		return nil, permit, 0, &upstream.Error{Outcome: upstream.Limited, URL: upstream.Redact(u), Message: "not asked: " + hold.Reason, RetryAt: hold.Until}
-	}
-	resp, err = c.http.Do(req)
+	resp, err = hc.Do(req)
 	sent = max(1, hops(resp))
 	if err != nil {
+		c.turnstile.leave()
 		c.gate.Unanswered(ctx, permit, err)
 		return nil, permit, sent, upstream.Classify(ctx, u, err)
 	}
+	resp.Body = &turn{ReadCloser: resp.Body, leave: c.turnstile.leave}
 	switch resp.StatusCode {
 	case http.StatusOK, http.StatusNotModified, http.StatusNotFound, http.StatusGone:
 		return resp, permit, sent, nil
 	}
 	defer resp.Body.Close()
 	return nil, permit, sent, c.refusal(resp, permit)
+}
+
+// admit waits for a turn to ask for u. While the gate is closed it takes none.
+func (c *Client) admit(ctx context.Context, u *url.URL) (permit upstream.Permit, failure *upstream.Error) {
+	if err := c.turnstile.enter(ctx); err != nil {
+		return permit, upstream.Classify(ctx, u, err)
+	}
+	permit, hold, err := c.gate.Admit(ctx)
+	if err == nil && hold.Until.IsZero() {
+		if err = c.turnstile.pace(ctx); err == nil {
+			return permit, nil
+		}
+		c.gate.Release(permit)
+	}
+	c.turnstile.leave()
+	if err != nil {
+		return permit, upstream.Classify(ctx, u, err)
+	}
+	return permit, &upstream.Error{Outcome: upstream.Limited, URL: upstream.Redact(u), Message: "not asked: " + hold.Reason, RetryAt: hold.Until}
 }
 
 // hops counts the requests that led to resp: redirects link back to the

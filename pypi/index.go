@@ -1,99 +1,122 @@
 package pypi
 
 import (
-	"cmp"
 	"context"
-	"fmt"
 	"io"
 	"net/http"
-	"net/url"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"pkgmetad/internal/upstream"
 )
 
-// askIndex finds out what a "not found" of the JSON API at asked means: GET
-// simple/{name}/ in its JSON form (PEP 691). It completes a, which holds the
-// count of requests so far.
-func (c *Client) askIndex(ctx context.Context, a Answer, normal string, asked *url.URL) Answer {
-	resp, permit, sent, err := c.ask(ctx, "simple/"+normal+"/", "application/vnd.pypi.simple.v1+json", "")
-	a.Requests += sent
+// The index had 44 MB, 10 MB compressed, at 890,000 projects. It is read as it
+// arrives, so that its size is no matter of memory.
+const (
+	maxIndex      = 512 << 20
+	indexTimeouts = 10 // as long as this many other requests
+)
+
+// IndexAnswer is what became of a question about the index.
+type IndexAnswer struct {
+	Outcome  upstream.Outcome // Fresh, Unchanged, Gone, Limited, Failed or Canceled
+	Projects int              // in the index; for Fresh
+	ETag     string           // validator for the next question; for Fresh and Unchanged
+	Requests int              // HTTP requests made, followed redirects included
+	Err      *upstream.Error  // set unless Fresh or Unchanged
+}
+
+func (a IndexAnswer) failed(err *upstream.Error) IndexAnswer {
+	return IndexAnswer{Outcome: err.Outcome, Err: err, Requests: a.Requests}
+}
+
+// Index reads the list of all projects: GET simple/ in its JSON form, with
+// If-None-Match where etag is not empty. It calls project for each as it arrives, with
+// its normalised name, which is valid only during the call, and its serial, 0 where the
+// index has none. PyPI leaves out the projects in quarantine.
+//
+// What was passed to project counts only where the Outcome is Fresh. An index without
+// any serial, such as a mirror's, is Failed: it does not tell what has changed. While
+// the gate is closed ([Client.Hold]) Index answers Limited without a request.
+func (c *Client) Index(ctx context.Context, etag string, project func(name []byte, serial int64)) (a IndexAnswer) {
+	resp, permit, sent, err := c.ask(ctx, c.large, "simple/", simpleJSON, etag)
+	a.Requests = sent
 	if err != nil {
 		return a.failed(err)
 	}
 	defer resp.Body.Close()
-	c.gate.Answered(permit)
-	notFound := &upstream.Error{URL: upstream.Redact(asked), Status: http.StatusNotFound}
 	switch resp.StatusCode {
 	case http.StatusNotFound, http.StatusGone:
-		notFound.Outcome = upstream.Gone
-		notFound.Message = "PyPI has no project of this name, neither in its JSON API nor in its index"
-		return a.failed(notFound)
+		err = &upstream.Error{Outcome: upstream.Gone, URL: upstream.Redact(resp.Request.URL), Status: resp.StatusCode, Message: "there is no index"}
 	case http.StatusNotModified:
-		return a.failed(broken(ctx, resp, needlessNotModified))
-	}
-	page, derr := decodeIndexPage(resp.Body)
-	switch {
-	case derr != nil:
-		return a.failed(broken(ctx, resp, derr))
-	case page.status == "quarantined":
-		notFound.Outcome, notFound.Message = upstream.Blocked, "PyPI has quarantined the project"
-		if page.reason != "" {
-			notFound.Message += ": " + page.reason
+		if a.Outcome, a.ETag = upstream.Unchanged, etag; etag == "" {
+			err = broken(ctx, resp, needlessNotModified)
 		}
-		return a.failed(notFound)
-	case page.files > 0:
-		notFound.Outcome = upstream.Failed
-		notFound.Message = fmt.Sprintf("PyPI's JSON API says not found while its index lists %d files; asked again later", page.files)
-		return a.failed(notFound)
+	default:
+		var bad error
+		if a.Projects, bad = decodeIndex(resp.Body, project); bad != nil {
+			err = broken(ctx, resp, bad)
+		}
+		a.Outcome, a.ETag = upstream.Fresh, resp.Header.Get("ETag")
 	}
-	a.Outcome = upstream.Empty
+	c.gate.Settle(permit, err)
+	if err != nil {
+		return a.failed(err)
+	}
 	return a
 }
 
-// indexPage is what matters of a project's page in the index.
-type indexPage struct {
-	files          int
-	status, reason string // PEP 792; "" where the page says nothing
-}
-
-// decodeIndexPage reads a project's page. PyPI states the status as the object
-// project-status; the specification shows it as two keys of meta as well.
-func decodeIndexPage(body io.Reader) (indexPage, error) {
-	var page indexPage
-	known := false
+// decodeIndex passes each project of the index on, and returns how many there are.
+func decodeIndex(body io.Reader, project func(name []byte, serial int64)) (projects int, err error) {
+	var name, normal []byte
+	dated := false // some project has a serial
 	r := newReader(body)
-	err := r.document(func(name []byte) error {
-		switch string(name) {
-		case "files":
-			known = true
-			return r.array("files", func() error {
-				page.files++
-				return r.SkipValue()
-			})
-		case "meta":
-			known = true
-			return page.read(r, "project-status", "project-status-reason")
-		case "project-status":
-			return page.read(r, "status", "reason")
+	err = r.document(func(member []byte) error {
+		if string(member) != "projects" {
+			return r.SkipValue()
 		}
-		return r.SkipValue()
+		return r.array("projects", func() error {
+			var serial int64
+			name = name[:0]
+			if _, err := r.object("projects", func(member []byte) error {
+				switch string(member) {
+				case "name":
+					return r.bytes(&name)
+				case "_last-serial":
+					return r.number(&serial)
+				}
+				return r.SkipValue()
+			}); err != nil {
+				return err
+			}
+			if len(name) > 0 {
+				projects++
+				dated = dated || serial > 0
+				normal = appendNormal(normal[:0], name)
+				project(normal, serial)
+			}
+			return nil
+		})
 	})
-	if err == nil && !known {
-		err = malformed("not a page of the index: it has neither files nor meta")
+	switch {
+	case err != nil:
+		return 0, err
+	case projects == 0:
+		return 0, malformed("not an index: it lists no projects")
+	case !dated:
+		return 0, malformed("the index gives no serials, which would tell what has changed")
 	}
-	return page, err
+	return projects, nil
 }
 
-// read keeps the status and its reason from the object that is the next value, where
-// they have these names. It skips any other value.
-func (p *indexPage) read(r *reader, status, reason string) error {
-	var members map[string]string
-	if err := r.labels(&members); err != nil {
-		return err
+// bytes reads the next value into b where it is a string, and skips any other.
+func (r *reader) bytes(b *[]byte) error {
+	if r.PeekKind() != '"' {
+		return r.SkipValue()
 	}
-	p.status = cmp.Or(members[status], p.status)
-	if s := members[reason]; s != "" {
-		p.reason = oneLine(s, 200)
+	quoted, err := r.ReadValue()
+	if err == nil {
+		*b, _ = jsontext.AppendUnquote((*b)[:0], quoted) // its one error is about UTF-8
 	}
-	return nil
+	return err
 }

@@ -196,7 +196,7 @@ func FuzzDecodeProject(f *testing.F) {
 	f.Add([]byte(`{"releases":{"1":[{}],"1":[{}]},"info":[`))
 	f.Add([]byte(`<html>`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		_, _ = decodeIndexPage(bytes.NewReader(body))
+		_, _ = decodePage(bytes.NewReader(body))
 		p, err := decodeProject(bytes.NewReader(body))
 		if err != nil {
 			if diff := cmp.Diff(Project{}, p); diff != "" {

@@ -1,10 +1,12 @@
 package store_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -296,9 +298,16 @@ func TestDated(t *testing.T) {
 			value string
 			want  time.Duration // after the begin
 		}{{"1000", 0}, {"1000", 0}, {"999", 2 * time.Second}, {"999", 2 * time.Second}, {"1000", 4 * time.Second}} {
+			before, err := os.ReadFile(s.Path())
+			must(t, err)
 			since, err := s.Dated("pages", test.value)
 			if err != nil || !since.Equal(began.Add(test.want)) {
 				t.Errorf("%s since %v, %v; want %v", test.value, since, err, test.want)
+			}
+			after, err := os.ReadFile(s.Path())
+			must(t, err)
+			if wrote := !bytes.Equal(before, after); wrote != since.Equal(time.Now()) { // else a full disk would keep a daemon from starting
+				t.Errorf("%s at %v: written %t", test.value, time.Now(), wrote)
 			}
 			time.Sleep(time.Second)
 		}

@@ -247,7 +247,11 @@ func TestCompact(t *testing.T) {
 		t.Error("the new file is not locked")
 	}
 	want := served(t, s)
+	must(t, os.WriteFile(s.Path()+".compact", []byte("left by a kill"), 0o600))
 	s = reopen(t, s)
+	if _, err := os.Stat(s.Path() + ".compact"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("what a kill has left is still there: %v", err)
+	}
 	diff(t, "reopened", want, served(t, s))
 	checkFile(t, s)
 }

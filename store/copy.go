@@ -48,6 +48,30 @@ func BackupFile(path string, o Options, w io.Writer) error {
 	return nil
 }
 
+// MayReplace fails unless a copy may take the place of what is at path: nothing, an empty
+// file, or a database. Whoever mistypes a name loses no configuration, and no device.
+func MayReplace(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is not a regular file; name another one", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if info.Size() > 0 && bytesInUse(f) == 0 {
+		return fmt.Errorf("%s is there and no database; name another file, or move that one away", path)
+	}
+	return nil
+}
+
 // MarkCopy writes into a copy of a store that it is one. Whoever followed the feed of
 // the store has then heard of changes that the copy lacks: once the copy is opened as a
 // store, its feed begins anew, and they are told to do so as well.

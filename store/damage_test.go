@@ -3,6 +3,7 @@ package store_test
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -122,15 +123,17 @@ func TestListedButMissing(t *testing.T) {
 		must(t, tx.Bucket([]byte("served")).Delete(be(2)))
 		return tx.Bucket([]byte("packages")).Delete(be(2))
 	})
-	s = open(t, s.Path(), store.Options{})
-	_, _, err := s.Packages(0, 9)
-	advised(t, "packages", err)
-	advised(t, "page", s.ServedPage(0, 9, func(int) {}, func(store.Served) {}))
-	advised(t, "ready", s.Ready())
-	sync(t, s, entries("a", "b"), day(1))
-	must(t, s.Ready())
-	if _, total, err := s.Packages(0, 9); err != nil || total != 2 {
-		t.Errorf("%d packages, %v", total, err)
-	}
-	checkFile(t, s)
+	synctest.Test(t, func(t *testing.T) { // it is read again and again for seconds
+		s := open(t, s.Path(), store.Options{})
+		_, _, err := s.Packages(0, 9)
+		advised(t, "packages", err)
+		advised(t, "page", s.ServedPage(0, 9, func(int) {}, func(store.Served) {}))
+		advised(t, "ready", s.Ready())
+		sync(t, s, entries("a", "b"), day(1))
+		must(t, s.Ready())
+		if _, total, err := s.Packages(0, 9); err != nil || total != 2 {
+			t.Errorf("%d packages, %v", total, err)
+		}
+		checkFile(t, s)
+	})
 }

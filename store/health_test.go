@@ -251,7 +251,7 @@ func TestTruncatedWhileRead(t *testing.T) {
 // writing to it either work or say what to do, and never hang.
 func TestGarbagePages(t *testing.T) {
 	s := open(t, dbPath(t), store.Options{})
-	sync(t, s, many(30), t0)
+	sync(t, s, many(60), t0) // so many that the feed has pages of its own
 	put(t, s, fetchedAll(t, s, 3)...)
 	must(t, s.Close())
 	whole := inUse(t, s.Path())

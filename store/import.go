@@ -45,6 +45,7 @@ func (w *writer) overlay(r *row, from *record.Package, now time.Time) (changed b
 	repo, project := p.Repo, p.Project
 	repo.Stars, repo.Forks, repo.Description = from.Repo.Stars, from.Repo.Forks, from.Repo.Description
 	repo.Participants, repo.Commits52, repo.LastCommit = from.Repo.Participants, from.Repo.Commits52, from.Repo.LastCommit
+	repo.ForgetCounts()
 	project.Version = from.Project.Version
 
 	switch {

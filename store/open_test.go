@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -152,6 +153,43 @@ func TestOpenNamesHolderOfLock(t *testing.T) {
 			t.Errorf("%q is not in: %v", want, err)
 		}
 	}
+}
+
+// TestReplacedWhileWaiting: whoever waits for a file that is replaced meanwhile, as by a
+// compaction, does not go on with the old one, which nobody sees any more.
+func TestReplacedWhileWaiting(t *testing.T) {
+	s := open(t, dbPath(t), store.Options{})
+	sync(t, s, entries("a"), t0)
+	descriptors := func() (n int) {
+		links, err := filepath.Glob("/proc/self/fd/*")
+		must(t, err)
+		for _, link := range links {
+			if path, _ := os.Readlink(link); path == s.Path() {
+				n++
+			}
+		}
+		return n
+	}
+	if descriptors() != 1 {
+		t.Skip("this system does not tell which files are open")
+	}
+	opened := make(chan error, 1)
+	go func() {
+		again, err := store.Open(s.Path(), store.Options{LockWait: time.Minute})
+		if err == nil {
+			err = errors.Join(errors.New("it was opened"), again.Close())
+		}
+		opened <- err
+	}()
+	for descriptors() < 2 {
+		runtime.Gosched()
+	}
+	_, _, err := s.Compact()
+	must(t, err)
+	if err := <-opened; err == nil || !strings.Contains(err.Error(), "is not the one that is open") {
+		t.Errorf("open: %v", err)
+	}
+	must(t, s.Ready())
 }
 
 func TestReadyNoticesFileMovedAway(t *testing.T) {

@@ -12,20 +12,24 @@ import (
 )
 
 // LogPass stores the report of a pass, and deletes those of passes that began before
-// since.
+// since, or after now, by a clock that was ahead: they would pass for the latest until
+// their time has come.
 func (s *Store) LogPass(pass record.Pass, since time.Time) error {
 	value, err := json.Marshal(pass)
 	if err != nil {
 		return fmt.Errorf("log the pass: %w", err)
 	}
 	err = s.update(func(tx *bolt.Tx) error {
-		passes := tx.Bucket(bucketPasses)
-		var old [][]byte
+		passes, now := tx.Bucket(bucketPasses), time.Now()
+		var wrong [][]byte
 		c := passes.Cursor()
 		for k, _ := c.First(); k != nil && timeOf(k).Before(since); k, _ = c.Next() {
-			old = append(old, bytes.Clone(k))
+			wrong = append(wrong, bytes.Clone(k))
 		}
-		if err := deleteKeys(passes, old); err != nil {
+		for k, _ := c.Last(); k != nil && timeOf(k).After(now); k, _ = c.Prev() {
+			wrong = append(wrong, bytes.Clone(k))
+		}
+		if err := deleteKeys(passes, wrong); err != nil {
 			return err
 		}
 		return passes.Put(timeKey(pass.Started), value)

@@ -293,15 +293,16 @@ func (s *Store) rerender() error {
 // it has had this value: now, if it had another one at the last call.
 func (s *Store) Dated(name, value string) (since time.Time, err error) {
 	at := datedKey(name)
-	err = s.update(func(tx *bolt.Tx) error {
-		meta := tx.Bucket(bucketMeta)
-		if known := meta.Get(at); len(known) >= 8 && string(known[8:]) == value {
+	err = s.view(func(tx *bolt.Tx) error { // first: a disk that is full keeps no daemon from starting
+		if known := tx.Bucket(bucketMeta).Get(at); len(known) >= 8 && string(known[8:]) == value {
 			since = timeOf(known[:8])
-			return nil
 		}
-		since = time.Now().UTC().Truncate(time.Microsecond)
-		return meta.Put(at, append(timeKey(since), value...))
+		return nil
 	})
+	if err == nil && since.IsZero() {
+		since = time.Now().UTC().Truncate(time.Microsecond)
+		err = s.update(func(tx *bolt.Tx) error { return tx.Bucket(bucketMeta).Put(at, append(timeKey(since), value...)) })
+	}
 	if err != nil {
 		return since, fmt.Errorf("date the setting %s: %w", name, err)
 	}

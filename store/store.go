@@ -28,6 +28,7 @@
 //	            "attempted"   -> time of the latest attempt, at least
 //	            "limits"      -> name of the limits that due times keep to  (see Reschedule)
 //	            "damaged"     -> nothing, once damage was met that no sync has repaired yet
+//	            "index"       -> time ‖ ETag                 (of PyPI's index, when it was last read)
 //	            "copy"        -> nothing, in a copy that nobody has opened as a store yet
 //	            "dated NAME"  -> time ‖ value                (see Dated)
 //	sources     Key           -> record.Source               (that a live package refers to)
@@ -100,6 +101,7 @@ var (
 	keyAttempted = []byte("attempted")
 	keyLimits    = []byte("limits")
 	keyDamaged   = []byte("damaged")
+	keyIndex     = []byte("index")
 	keyCopy      = []byte("copy")
 )
 

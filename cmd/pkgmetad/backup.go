@@ -16,15 +16,15 @@ func newBackupCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "backup --config FILE COPY",
 		Short: "Write a copy of the database to a file, and check it",
-		Long: `Write a copy of the database, of one moment, to the file COPY, in place of any
-that is there. Where a daemon serves the store it goes on meanwhile; otherwise the
-copy is made of the file. The copy is read back and checked before it takes its
-place, so one that is there stays until a good one is.
+		Long: `Write a copy of the database, as of one moment, to the file COPY, replacing an earlier
+one; a file that is no database is not replaced. It does not matter whether a daemon
+serves the store, which keeps running. The copy is read back and checked before it
+takes its place, so an earlier one is only ever replaced by a good one.
 
-To restore, stop the daemon, put the copy in the place of store.path, and start the
-daemon again. It may also make copies by itself: see store.backup.
+To restore, stop the daemon, copy the backup to store.path, and start the daemon. The
+daemon can also make backups by itself: see store.backup.
 
-Exit codes: 0 there is a good copy, 1 there is none.`,
+Exit codes: 0 a good copy was made, 1 none was.`,
 		Example: "  pkgmetad backup -c /etc/pkgmetad/config.yaml /var/backups/pkgmetad.db",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {

@@ -16,22 +16,22 @@ func newCheckCommand() *cobra.Command {
 	var path string
 	cmd := &cobra.Command{
 		Use:   "check --config FILE [COPY]",
-		Short: "Read all of the database, or of a copy, and list what is damaged",
-		Long: `Read all of the database, or of the file COPY that backup made, and list what is
-wrong: pages that do not fit together, values whose checksum does not match, and
-indexes that do not say what the records say. Nothing is changed. Where a daemon
-serves the store, what is checked is a copy that it makes.
+		Short: "Read the entire database, or a copy, and list what is damaged",
+		Long: `Read the entire database, or the file COPY that backup made, and list what is wrong:
+pages that do not fit together, values whose checksums do not match, and indexes that
+disagree with the records. Nothing is changed. If a daemon serves the store, a copy
+that it makes is checked.
 
-What is damaged: values are written again when the daemon reads its catalogue again
-(SIGHUP) and when they are next fetched. Where pages are damaged, put a copy in the
-file's place, or move it away and import a snapshot.
+Damaged values are written again when the daemon next reads its catalogue (SIGHUP)
+and when they are next fetched. If pages are damaged, put a backup in the file's
+place, or move the file away and import a snapshot.
 
-Exit codes: 0 nothing is wrong, 1 something is, or it cannot be read.`,
+Exit codes: 0 nothing is wrong, 1 something is, or the file cannot be read.`,
 		Example: `  pkgmetad check -c /etc/pkgmetad/config.yaml
   pkgmetad check -c /etc/pkgmetad/config.yaml /var/backups/pkgmetad.db`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return errors.New("check takes one copy at most")
+				return errors.New("check takes at most one copy")
 			}
 			return nil
 		},
@@ -62,12 +62,12 @@ Exit codes: 0 nothing is wrong, 1 something is, or it cannot be read.`,
 	return cmd
 }
 
-// contents tells a person what a database holds.
+// contents describes to a person what a database holds.
 func contents(r store.Report) string {
 	if r.Packages == 0 && r.Sources == 0 {
 		return fmt.Sprintf("schema %d, %s", r.Schema, mebibytes(r.Bytes))
 	}
-	return fmt.Sprintf("%s, %s, schema %d, %s of which %s are free", counted(r.Packages, "package", "packages"),
+	return fmt.Sprintf("%s, %s, schema %d, %s of which %s is free", counted(r.Packages, "package", "packages"),
 		counted(r.Sources, "repository or project", "repositories and projects"), r.Schema, mebibytes(r.Bytes), mebibytes(r.Free))
 }
 

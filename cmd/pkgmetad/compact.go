@@ -14,14 +14,13 @@ func newCompactCommand() *cobra.Command {
 	var path string
 	cmd := &cobra.Command{
 		Use:   "compact --config FILE",
-		Short: "Give the database's free space back to the disk",
-		Long: `Write the database into a new file without its free pages, and put that in the
-place of the old one, which until then stays as it is. Where a daemon serves the
-store, the daemon does it: readers go on, and what is to be written waits. The disk
-has to have room for both.
+		Short: "Return the database's free space to the disk",
+		Long: `Write the database to a new file without its free pages, and replace the old file
+with it, which stays as it is until then. If a daemon serves the store, the daemon
+does this: it keeps serving, and writes wait. The disk needs room for both files.
 
-A daemon does so by itself after a pass, at most once a day, if more than half of a
-file of at least 16 MiB is free.
+The daemon also does this by itself after a pass, at most once a day, if the file has
+16 MiB or more and more than half of it is free.
 
 Exit codes: 0 done, 1 it failed and the old file is still there.`,
 		Args: cobra.NoArgs,

@@ -50,7 +50,8 @@ func demo(ctx context.Context, listen, admin string, stdout, stderr io.Writer) (
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 
-	world := sim.Generate(3, demoPackages, sim.Options{Latency: 50 * time.Millisecond})
+	// Nobody wants to watch the pace that GitHub asks for.
+	world := sim.Generate(3, demoPackages, sim.Options{Latency: 50 * time.Millisecond, NoSecondary: true})
 	defer world.Close()
 	sim.Documented(world)
 	upstreams, err := startSim("127.0.0.1:0", world)
@@ -65,12 +66,12 @@ func demo(ctx context.Context, listen, admin string, stdout, stderr io.Writer) (
 	cfg.HTTP.Listen, cfg.HTTP.AdminListen = listen, admin
 	cfg.GitHub.BaseURL, cfg.PyPI.BaseURL = upstreams.url, upstreams.url
 	cfg.GitHub.Token, cfg.GitHub.TokenSource = config.NewSecret("demo"), "the demo"
-	cfg.PyPI.Contact = "demo@localhost"
+	cfg.PyPI.Contact, cfg.PyPI.Concurrency, cfg.PyPI.Rate = "demo@localhost", 8, 0 // nobody has to be spared
 	cfg.Refresh.StaleAfter, cfg.Refresh.RetryMin, cfg.Refresh.RetryMax = 30*time.Second, 10*time.Second, time.Minute
 	if cfg.Schedule.Cron, err = config.ParseSchedule("@every 10s", time.UTC); err != nil {
 		return err
 	}
-	if err := writeCatalogue(cfg.Catalogue.Path, world.Catalogue()); err != nil {
+	if err := writeCatalogue(cfg.Catalogue.Path, world); err != nil {
 		return err
 	}
 	cfg.Log = config.Log{Level: "info", Format: "console"}

@@ -18,27 +18,26 @@ func newReloadCommand() *cobra.Command {
 	var allowRemovals bool
 	cmd := operatorCommand(&cobra.Command{
 		Use:   "reload --config FILE",
-		Short: "Have the daemon read configuration and catalogue again",
-		Long: `Have the daemon read configuration and catalogue again, as SIGHUP does, and tell
-what became of it. Both are checked whole, then put in force together; where one of
-them is bad, nothing changes.
+		Short: "Have the daemon read the configuration and the catalogue again",
+		Long: `Have the daemon read the configuration and the catalogue again, as SIGHUP does, and
+report the result. Both are checked completely and then take effect together; if
+either is bad, nothing changes.
 
-Exit codes: 0 they are in force, 1 they are refused, or no daemon runs.`,
+Exit codes: 0 they took effect, 1 they were refused, or no daemon is running.`,
 		Args: cobra.NoArgs,
 	}, func(ctx context.Context, c *daemon.Client, _ []string) (string, error) {
 		return "reloaded", c.Reload(ctx, allowRemovals)
 	})
-	cmd.Flags().BoolVar(&allowRemovals, "allow-removals", false, "let the catalogue lack more packages than catalogue.max_removed allows")
+	cmd.Flags().BoolVar(&allowRemovals, "allow-removals", false, "accept a catalogue that lacks more packages than catalogue.max_removed allows")
 	return cmd
 }
 
 func newPauseCommand() *cobra.Command {
 	return operatorCommand(&cobra.Command{
 		Use:   "pause --config FILE",
-		Short: "Keep the daemon from beginning passes",
-		Long: `Keep the daemon from beginning passes on schedule, until resume or a restart. The
-pass that runs goes on. The records are served all the same, and refresh still
-fetches what it is told to.`,
+		Short: "Stop the daemon from starting passes on schedule",
+		Long: `Stop the daemon from starting passes on schedule, until resume or a restart. A pass
+that is running continues. Records are still served, and refresh still works.`,
 		Args: cobra.NoArgs,
 	}, func(ctx context.Context, c *daemon.Client, _ []string) (string, error) {
 		return "paused; pkgmetad resume, or a restart, ends it", c.Pause(ctx)
@@ -48,7 +47,7 @@ fetches what it is told to.`,
 func newResumeCommand() *cobra.Command {
 	return operatorCommand(&cobra.Command{
 		Use:   "resume --config FILE",
-		Short: "Have a paused daemon begin passes again",
+		Short: "Let a paused daemon start passes again",
 		Args:  cobra.NoArgs,
 	}, func(ctx context.Context, c *daemon.Client, _ []string) (string, error) {
 		return "resumed; what is due is fetched within a minute", c.Resume(ctx)
@@ -67,14 +66,14 @@ func newLogLevelCommand() *cobra.Command {
 			return nil
 		},
 	}, func(ctx context.Context, c *daemon.Client, args []string) (string, error) {
-		return "the daemon logs from the level " + args[0] + " on", c.SetLogLevel(ctx, args[0])
+		return "the daemon now logs what is of level " + args[0] + " or above", c.SetLogLevel(ctx, args[0])
 	})
 }
 
 func newHoldCommand() *cobra.Command {
 	group := &cobra.Command{
 		Use:   "hold",
-		Short: "End what keeps the daemon from asking GitHub or PyPI",
+		Short: "End the waits that the daemon keeps to before it asks GitHub or PyPI again",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return fmt.Errorf("unknown command %q", args[0])
@@ -84,10 +83,10 @@ func newHoldCommand() *cobra.Command {
 	}
 	group.AddCommand(operatorCommand(&cobra.Command{
 		Use:   "lift --config FILE",
-		Short: "Have the daemon ask GitHub and PyPI again, whatever holds",
-		Long: `Have the daemon ask GitHub and PyPI again at once, although one of them asked it to
-wait, refused the token or did not answer. What is still wrong it finds out anew. An
-hourly budget that is used up stays so.`,
+		Short: "Have the daemon ask GitHub and PyPI again at once",
+		Long: `Have the daemon ask GitHub and PyPI again at once, even if one of them asked it to
+wait, refused the token or did not answer. If that has not changed, the daemon waits
+again. An hourly budget that is used up stays used up.`,
 		Args: cobra.NoArgs,
 	}, func(ctx context.Context, c *daemon.Client, _ []string) (string, error) {
 		return "holds lifted; what is due is fetched within a minute", c.Lift(ctx)

@@ -55,7 +55,7 @@ var readmeExamples = []struct {
 	{begins: "# how many sources ", run: prints(
 		`^\d+$`,
 		`^\S+ \S+ github gone: GET .+$`,
-		`^GitHub: \d+ of 5000 until \S+$`,
+		`^GitHub default: \d+ of \d+ until \S+$`,
 		`^  "state": "ok",$`,
 	)},
 	{begins: "curl -s $api/openapi.json ", run: prints(`^last_fetched: .+$`, `^repo_watchers: .+$`)},

@@ -34,7 +34,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
-			world := sim.Generate(108, 12, sim.Options{})
+			world := sim.Generate(83, 12, sim.Options{})
 			sim.Documented(world)
 			s, err := startSim("127.0.0.1:0", world)
 			if err != nil {
@@ -55,7 +55,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("SIM", s.url)
 			e.Setenv("LISTEN", listen)
 			e.Setenv("GITHUB_TOKEN", "canary-5f1d")
-			if err := writeCatalogue(e.WorkDir+"/world.yaml", world.Catalogue()); err != nil {
+			if err := writeCatalogue(e.WorkDir+"/world.yaml", world); err != nil {
 				return err
 			}
 			for name, files := range map[string]string{"config": "store: {path: test.db, lock_wait: 1s}\ncatalogue: {path: world.yaml}\n", "second": "store: {path: second.db}\ncatalogue: {path: second.ndjson}\n"} {

@@ -21,12 +21,13 @@ func newServeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve --config FILE",
 		Short: "Run the daemon: refresh on schedule, serve the records",
-		Long: `Run the daemon. It takes the catalogue over, serves the records, starts a first
-pass at once and further ones on schedule. What is not due is not fetched, so a
-restart costs nothing.
+		Long: `Run the daemon. It loads the catalogue, serves the records, and starts a first pass
+at once and further ones on schedule. Only what is due is fetched, so a restart costs
+nothing.
 
-SIGHUP reads configuration and catalogue again. SIGTERM or SIGINT stops in order: what has
-arrived is stored, answers being sent are finished; a second one kills.
+SIGHUP has it read the configuration and the catalogue again. SIGTERM or SIGINT stops
+it in order: what has arrived is stored, and answers being sent are finished. A second
+signal kills it.
 
 Exit codes: 0 stopped in order, 1 it failed, 78 the configuration is bad.`,
 		Example: "  pkgmetad serve --config /etc/pkgmetad/config.yaml",

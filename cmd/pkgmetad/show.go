@@ -100,7 +100,20 @@ func show(w io.Writer, rendering render.Rendering, rec record.Package, now time.
 			}
 		}
 	}
-	return nil
+	return showStanding(w, rec.Project.Standing, now)
+}
+
+// showStanding writes what PyPI says of the project as a whole.
+func showStanding(w io.Writer, s record.Standing, now time.Time) error {
+	if s.Status == "" {
+		return nil
+	}
+	reason := ""
+	if s.Reason != "" {
+		reason = ": " + s.Reason
+	}
+	_, err := fmt.Fprintf(w, "pypi: the project is %s%s; as of %s\n", s.Status, reason, moment(s.Asked, now, "an unknown time"))
+	return err
 }
 
 // moment writes a time and how far it is from now.

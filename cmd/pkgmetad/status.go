@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -19,11 +20,12 @@ func newStatusCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "status --config FILE [--json]",
-		Short: "Tell what the daemon does, and how fresh its records are",
-		Long: `Tell what the daemon does now and when it goes on, its last pass, how old its
-records are, what GitHub and PyPI still allow, what fails, and how its store is.
+		Short: "Print what the daemon is doing, and how fresh its records are",
+		Long: `Print what the daemon is doing and when its next pass is due, its last pass, how old
+its records are, what GitHub and PyPI still allow, what fails, and the state of its
+store.
 
-Exit codes: 0 all is well, 1 something is wrong, or no daemon runs.`,
+Exit codes: 0 all is well, 1 something is wrong, or no daemon is running.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			running, err := dialDaemon(cmd.Context(), path)
@@ -48,11 +50,11 @@ Exit codes: 0 all is well, 1 something is wrong, or no daemon runs.`,
 		},
 	}
 	addConfigFlag(cmd, &path)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 
-// wrong lists what an operator should see to.
+// wrong lists what needs an operator.
 func wrong(r *daemon.Report) (all []string) {
 	for _, p := range r.Status.Problems {
 		all = append(all, p.Kind+": "+p.Detail)
@@ -61,15 +63,12 @@ func wrong(r *daemon.Report) (all []string) {
 		all = append(all, "not ready: "+r.Store.Ready)
 	}
 	for _, b := range r.Status.Budgets {
-		if b.Fault != "" {
+		if b.Fault != "" && !slices.Contains(all, b.Fault) { // it may be the same for all credentials
 			all = append(all, b.Fault)
 		}
 	}
 	if reload := r.Status.Reload; reload != nil && reload.Error != "" {
-		all = append(all, "the last reload was refused: "+reload.Error)
-	}
-	if s := r.Status.Search; s != nil && s.LastError != "" {
-		all = append(all, "the search: "+s.LastError)
+		all = append(all, "configuration and catalogue are not those of the files: "+reload.Error)
 	}
 	return all
 }
@@ -92,11 +91,15 @@ func printReport(w io.Writer, r *daemon.Report, now time.Time) error {
 	}
 	line("packages", "%d; fetched within a day: %s from GitHub, %s from PyPI; %d sources fail", s.Packages, fresh(s.GitHub), fresh(s.PyPI), s.FailingTotal)
 	for _, b := range s.Budgets {
-		line(b.Name, "%s", allowance(b, now))
+		name := b.Name
+		if b.Credential != "" {
+			name += " " + b.Credential
+		}
+		line(name, "%s", allowance(b, now))
 	}
 	line("store", "%s, %s, change %d", r.Store.Path, mebibytes(r.Store.Bytes), r.Store.Sequence)
 	if d := s.Database; d != nil {
-		line("", "%s of it are free for new data", mebibytes(d.Free))
+		line("", "%s of it is free for new data", mebibytes(d.Free))
 	}
 	if s.Snapshot != nil {
 		line("snapshot", "of change %d, %s, made %s", s.Snapshot.Sequence, mebibytes(s.Snapshot.Bytes), moment(s.Snapshot.Made, now, "at an unknown time"))
@@ -110,19 +113,19 @@ func printReport(w io.Writer, r *daemon.Report, now time.Time) error {
 	return t.Flush()
 }
 
-// doing says what the daemon does now and when it goes on.
+// doing says what the daemon is doing and when its next pass is due.
 func doing(s *status.Catalogue, now time.Time) string {
 	text := "idle"
 	switch {
 	case !s.RunningSince.IsZero():
-		text = "a pass runs since " + moment(s.RunningSince, now, "")
+		text = "a pass has been running since " + moment(s.RunningSince, now, "")
 	case !s.PausedSince.IsZero():
 		return "paused since " + moment(s.PausedSince, now, "")
 	}
-	return text + "; the next one is due " + moment(s.NextTick, now, "at an unknown time")
+	return text + "; the next pass is due " + moment(s.NextTick, now, "at an unknown time")
 }
 
-// fresh says how many of the packages that should have an answer have one of the last day.
+// fresh says how many of the packages that can be fetched were fetched within a day.
 func fresh(t status.Totals) string {
 	young, all := 0, t.Never
 	for _, a := range t.Ages {
@@ -134,11 +137,20 @@ func fresh(t status.Totals) string {
 	return fmt.Sprintf("%d of %d", young, all)
 }
 
-// allowance says what an upstream still allows.
+// allowance says what an upstream still allows, for one credential.
 func allowance(b status.Budget, now time.Time) string {
 	text := "no limit is known"
 	if b.Known {
 		text = fmt.Sprintf("%d of %d requests left until %s", b.Remaining, b.Limit, moment(b.Reset, now, "an unknown time"))
+	}
+	if p := b.Points; p != nil {
+		text += fmt.Sprintf("; %d of %d GraphQL points until %s", p.Remaining, p.Limit, moment(p.Reset, now, "an unknown time"))
+	}
+	if b.Kind != "" {
+		text = b.Kind + ", " + text
+	}
+	if !b.Expires.IsZero() {
+		text += "; it expires " + moment(b.Expires, now, "")
 	}
 	if !b.HeldUntil.IsZero() {
 		text += fmt.Sprintf("; not asked until %s: %s", moment(b.HeldUntil, now, ""), b.Reason)

@@ -10,7 +10,9 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"text/tabwriter"
@@ -30,6 +32,7 @@ var (
 	economyPackages = flag.Int("economy.packages", 150, "packages of the world that TestEconomy asks about")
 	economyDays     = flag.Int("economy.days", 12, "days for which it refreshes them")
 	economySteady   = flag.Int("economy.steady", 8, "the day from which on it counts as steady")
+	economyOnly     = flag.String("economy.only", "", "naive, conditional, rest or pkgmetad: measure only that client")
 )
 
 const economyAgent = "pkgmetad/bench (+bench@example.org)"
@@ -37,7 +40,17 @@ const economyAgent = "pkgmetad/bench (+bench@example.org)"
 // spent is what was asked of the upstreams.
 type spent struct {
 	charged, free, points, pypi int64
-	took                        time.Duration
+	took                        time.Duration // of the longest round
+	cpu                         time.Duration // of this process, the simulator included
+}
+
+func (s *spent) add(round spent) {
+	s.charged += round.charged
+	s.free += round.free
+	s.points += round.points
+	s.pypi += round.pypi
+	s.took = max(s.took, round.took)
+	s.cpu += round.cpu
 }
 
 // meter tells what was spent since it was read last.
@@ -45,16 +58,37 @@ type meter struct {
 	world *sim.World
 	last  sim.Stats
 	at    time.Time
+	cpu   time.Duration
+	heap  uint64 // the most, in bytes, the simulator included
+}
+
+func newMeter(world *sim.World) *meter {
+	m := &meter{world: world}
+	m.read()
+	return m
 }
 
 func (m *meter) read() spent {
 	now, at := m.world.Stats(), time.Now()
 	s := spent{
 		now.GitHub.Charged - m.last.GitHub.Charged, now.GitHub.Free - m.last.GitHub.Free, now.GitHub.Points - m.last.GitHub.Points,
-		now.PyPI.Requests - m.last.PyPI.Requests, at.Sub(m.at),
+		now.PyPI.Requests - m.last.PyPI.Requests, at.Sub(m.at), cpuTime() - m.cpu,
 	}
-	m.last, m.at = now, at
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	m.heap = max(m.heap, memory.HeapAlloc)
+	m.last, m.at, m.cpu = now, at, cpuTime()
 	return s
+}
+
+// cpuTime returns what this process has used of the CPU, by the kernel's count, which a
+// synctest bubble does not touch.
+func cpuTime() time.Duration {
+	var usage syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {
+		return 0
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 // TestEconomy refreshes a simulated world daily, in three ways, and prints what each
@@ -63,12 +97,16 @@ func (m *meter) read() spent {
 // GitHub; the time is simulated.
 func TestEconomy(t *testing.T) {
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(table, "%d packages, a package and day\tREST, charged\tREST, free\tpoints\tPyPI\tlongest round\n", *economyPackages)
+	fmt.Fprintf(table, "%d packages, a package and day\tREST, charged\tREST, free\tpoints\tPyPI\tlongest round\tCPU, µs\n", *economyPackages)
 	row := func(name string, s spent, days int) {
 		n := float64(*economyPackages * days)
-		fmt.Fprintf(table, "%s\t%.4f\t%.4f\t%.4f\t%.4f\t%s\n", name, float64(s.charged)/n, float64(s.free)/n, float64(s.points)/n, float64(s.pypi)/n, s.took.Round(time.Second))
+		fmt.Fprintf(table, "%s\t%.4f\t%.4f\t%.4f\t%.4f\t%s\t%.0f\n", name, float64(s.charged)/n, float64(s.free)/n, float64(s.points)/n, float64(s.pypi)/n, s.took.Round(time.Second), float64(s.cpu.Microseconds())/n)
 	}
-	for _, conditional := range []bool{false, true} {
+	wanted := func(name string) bool { return *economyOnly == "" || *economyOnly == name }
+	for name, conditional := range map[string]bool{"naive": false, "conditional": true} {
+		if !wanted(name) {
+			continue
+		}
 		synctest.Test(t, func(t *testing.T) {
 			cold, daily := simpleClient(t, conditional, 3)
 			name := "naive"
@@ -79,15 +117,19 @@ func TestEconomy(t *testing.T) {
 			row(name+", daily", daily, 2)
 		})
 	}
-	for _, graphQL := range []bool{false, true} {
+	for name, graphQL := range map[string]bool{"rest": false, "pkgmetad": true} {
+		if !wanted(name) {
+			continue
+		}
 		synctest.Test(t, func(t *testing.T) {
-			cold, steady, violations := ours(t, graphQL)
+			cold, steady, heap, violations := ours(t, graphQL)
 			name := "pkgmetad by REST alone"
 			if graphQL {
 				name = "pkgmetad"
 			}
 			row(name+", first day", cold, 1)
 			row(name+", daily", steady, *economyDays-*economySteady)
+			fmt.Fprintf(table, "%s: at most %d MiB of Go heap, the simulator's included\n", name, heap>>20)
 			if violations > 0 {
 				t.Errorf("%s: %d violations of the limits", name, violations)
 			}
@@ -101,14 +143,14 @@ func TestEconomy(t *testing.T) {
 func economyWorld() *sim.World { return sim.Generate(1, *economyPackages, sim.Options{}) }
 
 // ours runs pkgmetad's fetcher over a world, a round a day, each until nothing is due.
-func ours(t *testing.T, graphQL bool) (cold, steady spent, violations int64) {
+func ours(t *testing.T, graphQL bool) (cold, steady spent, heap uint64, violations int64) {
 	world := economyWorld()
 	defer world.Close()
 	gh, err := github.New(github.Options{BaseURL: "http://sim/", Token: "ours", UserAgent: economyAgent, GraphQL: graphQL, Transport: world.Direct()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	py, err := pypi.New(pypi.Options{BaseURL: "http://sim/", UserAgent: economyAgent, Transport: world.Direct()})
+	py, err := pypi.New(pypi.Options{BaseURL: "http://sim/", UserAgent: economyAgent, Concurrency: 1, Rate: 5, Transport: world.Direct()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,10 +167,10 @@ func ours(t *testing.T, graphQL bool) (cold, steady spent, violations int64) {
 		t.Fatal(err)
 	}
 	f := fetcher.New(fetcher.Options{
-		Store: st, GitHub: gh, PyPI: py, PendingWait: 10 * time.Second, MaxSources: 100_000, Log: zerolog.Nop(),
+		Store: st, GitHub: gh, PyPI: py, PendingWait: 10 * time.Second, MaxSources: 10_000, PyPIWorkers: 1, Log: zerolog.Nop(),
 		Policy: fetcher.Policy{StaleAfter: 24 * time.Hour, RetryMin: 5 * time.Minute, RetryMax: 24 * time.Hour},
 	})
-	m := &meter{world: world, last: world.Stats(), at: time.Now()}
+	m := newMeter(world)
 	began := time.Now()
 	for day := range *economyDays {
 		round := untilNothingIsDue(t, f, m)
@@ -136,16 +178,12 @@ func ours(t *testing.T, graphQL bool) (cold, steady spent, violations int64) {
 		case day == 0:
 			cold = round
 		case day >= *economySteady:
-			steady.charged += round.charged
-			steady.free += round.free
-			steady.points += round.points
-			steady.pypi += round.pypi
-			steady.took = max(steady.took, round.took)
+			steady.add(round)
 		}
-		time.Sleep(time.Until(began.Add(time.Duration(day+1) * 24 * time.Hour)))
+		time.Sleep(max(0, time.Until(began.Add(time.Duration(day+1)*24*time.Hour))))
 		m.read()
 	}
-	return cold, steady, world.Stats().Violations
+	return cold, steady, m.heap, world.Stats().Violations
 }
 
 // untilNothingIsDue runs passes as the daemon does: the next one when the last one says
@@ -209,7 +247,7 @@ func simpleClient(t *testing.T, conditional bool, days int) (cold, daily spent) 
 			return resp.StatusCode, resp.Header, body
 		}
 	}
-	m := &meter{world: world, last: world.Stats(), at: time.Now()}
+	m := newMeter(world)
 	began := time.Now()
 	for day := range days {
 		m.at = time.Now()
@@ -246,10 +284,7 @@ func simpleClient(t *testing.T, conditional bool, days int) (cold, daily spent) 
 		if day == 0 {
 			cold = round
 		} else {
-			daily.charged += round.charged
-			daily.free += round.free
-			daily.pypi += round.pypi
-			daily.took = max(daily.took, round.took)
+			daily.add(round)
 		}
 		time.Sleep(max(0, time.Until(began.Add(time.Duration(day+1)*24*time.Hour))))
 	}

@@ -39,9 +39,12 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var err error
-	if len(os.Args) == 4 && os.Args[1] == bareCommand {
+	switch {
+	case len(os.Args) == 4 && os.Args[1] == bareCommand:
 		err = serveBare(ctx, os.Args[2], os.Args[3])
-	} else {
+	case len(os.Args) > 1 && os.Args[1] == economyCommand:
+		err = economy(ctx, os.Args[2:])
+	default:
 		err = run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	}
 	switch {

@@ -4,34 +4,19 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
-	"hash/fnv"
-	"io"
-	"log"
-	"net"
-	"net/http"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"strconv"
 	"strings"
 	"time"
 )
 
-const (
-	token       = "bench" // of the daemons, for the simulated GitHub
-	credentials = 64      // that the proxy divides the requests among
-)
+const token = "bench" // of the daemons, for the simulated GitHub
 
-// simulator is the simulated GitHub and PyPI, behind a proxy. Like the real one, its
-// GitHub allows each credential 5,000 requests an hour, conditional ones excluded
-// if nothing changed; but ETags depend on the credential. A pass over all packages
-// needs five times as many requests, so the proxy divides them among many
-// credentials by path.
+// simulator is the simulated GitHub and PyPI. It has no limits, as a GitHub Enterprise Server
+// may: a pass over all packages needs several hours' worth of requests.
 type simulator struct {
 	*process
 	catalogue string // path of its catalogue, NDJSON
-	proxy     string // host:port
 }
 
 func (b *bench) startSimulator(ctx context.Context) (*simulator, error) {
@@ -39,31 +24,13 @@ func (b *bench) startSimulator(ctx context.Context) (*simulator, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	s := &simulator{catalogue: b.path("world.ndjson"), proxy: l.Addr().String()}
+	s := &simulator{catalogue: b.path("world.ndjson")}
 	s.process, err = b.start(ctx, "the simulator", address, b.path("sim.log"), nil,
-		b.program, "sim", "--listen", address, "--packages", strconv.Itoa(b.worldSize()-1), "--catalogue", s.catalogue, "--latency", b.latency.String()) // it adds one
+		b.program, "sim", "--listen", address, "--packages", strconv.Itoa(b.worldSize()-1), // it adds one
+		"--catalogue", s.catalogue, "--latency", b.latency.String(), "--no-limits")
 	if err != nil {
 		return nil, err
 	}
-	server := &http.Server{Handler: &httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(&url.URL{Scheme: "http", Host: address})
-			r.Out.Host = r.In.Host // so that links in the answers lead to the proxy
-			if r.In.Header.Get("Authorization") != "" {
-				sum := fnv.New32a()
-				_, _ = sum.Write([]byte(r.In.URL.Path))
-				r.Out.Header.Set("Authorization", fmt.Sprintf("Bearer %s-%d", token, sum.Sum32()%credentials))
-			}
-		},
-		Transport: &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true},
-		ErrorLog:  log.New(io.Discard, "", 0), // it would report cancelled passes
-	}}
-	context.AfterFunc(ctx, func() { _ = server.Close() })
-	go func() { _ = server.Serve(l) }()
 	return s, s.waitFor(ctx, "/_sim/stats")
 }
 

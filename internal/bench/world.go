@@ -49,14 +49,14 @@ func (s *site) configure() (err error) {
 	if s.listen, err = freeAddress(); err != nil {
 		return err
 	}
-	upstream := "http://" + s.simulator.proxy + "/"
+	upstream := "http://" + s.simulator.address + "/"
 	return os.WriteFile(s.path("config.yaml"), fmt.Appendf(nil, `store: {path: pkgmetad.db}
 http: {listen: %q, public_url: %q, max_limit: %d}
 catalogue: {path: catalogue.ndjson}
 schedule: {refresh: "0 4 1 1 *"}
 refresh: {stale_after: %s}
 github: {base_url: %q}
-pypi: {base_url: %q, contact: bench@example.org}
+pypi: {base_url: %q, contact: bench@example.org, concurrency: 8, rate: 0}
 log: {level: error}
 `, s.listen, publicURL, maxLimit, stale, upstream, upstream), 0o600)
 }

@@ -152,12 +152,16 @@ func (c *check) github() {
 	between(c, &g.Timeout, "github.timeout", time.Millisecond, 10*time.Minute)
 	c.oneOf(&g.Strategy, "github.strategy", "auto", "rest")
 	c.token()
+	c.credentials()
 }
 
 func (c *check) pypi() {
 	p := &c.cfg.PyPI
 	c.url(&p.BaseURL, "pypi.base_url", "https://pypi.org/")
 	between(c, &p.Timeout, "pypi.timeout", time.Millisecond, 10*time.Minute)
+	between(c, &p.Concurrency, "pypi.concurrency", 1, 64)
+	between(c, &p.Rate, "pypi.rate", 0, 1000)
+	between(c, &p.IndexAbove, "pypi.index_above", 1, 10_000_000)
 	if !isContact(p.Contact) {
 		c.problem(&p.Contact, nil, "pypi.contact", "is neither a mail address nor a URL; write ops@example.org or https://example.org/about")
 	}

@@ -92,22 +92,68 @@ type Refresh struct {
 
 // GitHub is the upstream for repositories.
 type GitHub struct {
-	BaseURL   string        `yaml:"base_url" reload:"restart"` // ends in a slash once loaded
-	URLHost   string        `yaml:"url_host" reload:"restart"` // host, optionally with a port, of the repository URLs that this API is asked about; lower case and never "" once loaded
-	TokenFile string        `yaml:"token_file"`                // absolute once loaded; "" for none
-	Reserve   int           `yaml:"reserve"`                   // requests of the hourly limit that are left to others
-	Timeout   time.Duration `yaml:"timeout"`                   // for one request
-	Strategy  string        `yaml:"strategy"`                  // auto or rest
+	BaseURL   string `yaml:"base_url" reload:"restart"` // ends in a slash once loaded
+	URLHost   string `yaml:"url_host" reload:"restart"` // host, optionally with a port, of the repository URLs that this API is asked about; lower case and never "" once loaded
+	TokenFile string `yaml:"token_file"`                // absolute once loaded; "" for none
 
-	Token       Secret // empty: anonymous
+	Credentials []Credential  `yaml:"credentials"` // further ones
+	Reserve     int           `yaml:"reserve"`     // requests, and points, of each hourly limit that are left to others
+	Timeout     time.Duration `yaml:"timeout"`     // for one request
+	Strategy    string        `yaml:"strategy"`    // auto or rest
+	APIVersion  APIVersion    `yaml:"api_version"` // sent as X-GitHub-Api-Version
+
+	Token       Secret // empty: none; without any of Credentials requests are anonymous
 	TokenSource string // where Token is from, for the log; "" if there is none
+}
+
+// Credential is one of several that GitHub is asked with. One of TokenFile, App and OAuth
+// is set.
+type Credential struct {
+	Name      string `yaml:"name"`       // for the log, status and metrics
+	TokenFile string `yaml:"token_file"` // absolute once loaded
+	App       App    `yaml:"app"`
+	OAuth     OAuth  `yaml:"oauth"`
+
+	Secret Secret // what the file holds: the token, the app's private key (PEM), or the OAuth app's secret
+}
+
+// App is an installation of a GitHub App.
+type App struct {
+	ID           int    `yaml:"id"`
+	Installation int    `yaml:"installation"`
+	KeyFile      string `yaml:"key_file"` // absolute once loaded
+}
+
+// OAuth is an OAuth app.
+type OAuth struct {
+	ID         string `yaml:"id"`
+	SecretFile string `yaml:"secret_file"` // absolute once loaded
+}
+
+// Source is the key whose file holds the secret.
+func (c Credential) Source() string {
+	return "github.credentials[" + c.Name + "]." + c.secretKey()
+}
+
+func (c Credential) secretKey() string {
+	switch {
+	case c.App != App{}:
+		return "app.key_file"
+	case c.OAuth != OAuth{}:
+		return "oauth.secret_file"
+	}
+	return "token_file"
 }
 
 // PyPI is the upstream for projects.
 type PyPI struct {
 	BaseURL string        `yaml:"base_url" reload:"restart"` // ends in a slash once loaded
 	Contact string        `yaml:"contact"`                   // mail address or URL for the User-Agent of both clients; "" for none
-	Timeout time.Duration `yaml:"timeout"`                   // for one request
+	Timeout time.Duration `yaml:"timeout"`                   // for one request; the index gets ten times as long
+
+	Concurrency int `yaml:"concurrency"` // requests in flight at once
+	Rate        int `yaml:"rate"`        // requests a second; 0 for no limit
+	IndexAbove  int `yaml:"index_above"` // projects above which the index tells which of them have changed
 }
 
 // Notify says who is told how each pass on schedule ended.
@@ -149,9 +195,12 @@ func Default() *Config {
 			RetryMax:    24 * time.Hour,
 			PendingWait: 10 * time.Second,
 		},
-		GitHub: GitHub{BaseURL: "https://api.github.com/", URLHost: publicGitHub, Reserve: 100, Timeout: 30 * time.Second, Strategy: "auto"},
-		PyPI:   PyPI{BaseURL: "https://pypi.org/", Timeout: 30 * time.Second},
-		Log:    Log{Level: "info", Format: "auto"},
+		GitHub: GitHub{BaseURL: "https://api.github.com/", URLHost: publicGitHub, Reserve: 100, Timeout: 30 * time.Second, APIVersion: "2022-11-28", Strategy: "auto"},
+		PyPI: PyPI{
+			BaseURL: "https://pypi.org/", Timeout: 30 * time.Second,
+			Concurrency: 1, Rate: 5, IndexAbove: 3000,
+		},
+		Log: Log{Level: "info", Format: "auto"},
 	}
 }
 

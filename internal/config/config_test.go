@@ -1,6 +1,10 @@
 package config
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"net/netip"
 	"os"
@@ -92,6 +96,8 @@ func TestLeastConfigHasTheDefaults(t *testing.T) {
 
 func TestConfigWithEveryKeySet(t *testing.T) {
 	token := stricttest.WriteFile(t, "token", "  sesame\n")
+	pemKey := privateKey(t)
+	key := stricttest.WriteFile(t, "key.pem", pemKey)
 	ping := stricttest.WriteFile(t, "ping", "https://hc.example.org/uuid?x=1\n")
 	got, err := Load(stricttest.WriteFile(t, "config.yaml", `
 store: {path: /var/lib/p.db, lock_wait: 1s, max_size: 2GiB, keep_deletions: 48h, backup: {folder: /var/backups/pkgmetad, cron: "@weekly", keep: 3}}
@@ -117,7 +123,12 @@ github:
   reserve: 0
   timeout: 2s
   strategy: rest
-pypi: {base_url: http://127.0.0.1:9, contact: ops@example.org, timeout: 3s}
+  api_version: 2026-03-10
+  credentials:
+  - {name: bot, token_file: `+token+`}
+  - {name: app, app: {id: 7, installation: 42, key_file: `+key+`}}
+  - {name: public, oauth: {id: Iv1.abc, secret_file: `+token+`}}
+pypi: {base_url: http://127.0.0.1:9, contact: ops@example.org, timeout: 3s, concurrency: 2, rate: 7, index_above: 9}
 notify: {ping_url_file: `+ping+`}
 log: {level: trace, format: json}
 `), func(string) string { return "ignored" })
@@ -143,9 +154,14 @@ log: {level: trace, format: json}
 		Refresh:   Refresh{ActiveAfter: 6 * time.Hour, Workers: 256, MaxPackages: 1, RetryMin: time.Second, RetryMax: 2 * time.Second},
 		GitHub: GitHub{
 			BaseURL: "http://127.0.0.1:9/api/v3/", URLHost: "github.example.org:8443", TokenFile: token, Timeout: 2 * time.Second, Strategy: "rest",
-			Token: NewSecret("sesame"), TokenSource: "github.token_file",
+			APIVersion: "2026-03-10", Token: NewSecret("sesame"), TokenSource: "github.token_file",
+			Credentials: []Credential{
+				{Name: "bot", TokenFile: token, Secret: NewSecret("sesame")},
+				{Name: "app", App: App{7, 42, key}, Secret: NewSecret(pemKey)},
+				{Name: "public", OAuth: OAuth{"Iv1.abc", token}, Secret: NewSecret("sesame")},
+			},
 		},
-		PyPI:   PyPI{BaseURL: "http://127.0.0.1:9/", Contact: "ops@example.org", Timeout: 3 * time.Second},
+		PyPI:   PyPI{BaseURL: "http://127.0.0.1:9/", Contact: "ops@example.org", Timeout: 3 * time.Second, Concurrency: 2, Rate: 7, IndexAbove: 9},
 		Notify: Notify{PingURLFile: ping, PingURL: NewSecret("https://hc.example.org/uuid?x=1")},
 		Log:    Log{Level: "trace", Format: "json"},
 	}
@@ -159,6 +175,27 @@ log: {level: trace, format: json}
 	start := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 	if next := got.Schedule.Cron.Next(start); next.Sub(start) != 90*time.Second {
 		t.Errorf("next = %s", next)
+	}
+}
+
+// privateKey returns a key as GitHub makes them for an app.
+func privateKey(t *testing.T) string {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
+}
+
+func TestCredentialSource(t *testing.T) {
+	for want, c := range map[string]Credential{
+		"github.credentials[a].token_file":        {Name: "a", TokenFile: "x"},
+		"github.credentials[a].app.key_file":      {Name: "a", App: App{ID: 1}},
+		"github.credentials[a].oauth.secret_file": {Name: "a", OAuth: OAuth{ID: "x"}},
+	} {
+		if got := c.Source(); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
 	}
 }
 

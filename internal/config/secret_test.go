@@ -18,7 +18,7 @@ func TestSecretIsNeverPrinted(t *testing.T) {
 	const canary = "ghp_CANARY"
 	secret := NewSecret(canary)
 	cfg := Default()
-	cfg.GitHub.Token = secret
+	cfg.GitHub.Token, cfg.GitHub.Credentials = secret, []Credential{{Name: "a", Secret: secret}}
 	nested := struct{ hidden Secret }{secret} // fmt cannot call its methods
 
 	shown := map[string]string{}

@@ -107,7 +107,10 @@ func (c *check) secret(at place) (secret Secret, source string) {
 			return Secret{}, ""
 		}
 	}
-	text, message := c.readSecret(path, name, at.noun)
+	text, message := c.readFile(path, name, at.noun)
+	if message == "" {
+		text, message = cleanSecret(text, at.noun)
+	}
 	if message != "" {
 		report("%s %s", strict.Quote(path), message)
 		return Secret{}, ""
@@ -115,8 +118,8 @@ func (c *check) secret(at place) (secret Secret, source string) {
 	return NewSecret(text), name
 }
 
-// readSecret returns the secret in a file, or what is wrong with the file.
-func (c *check) readSecret(path, source, noun string) (text, message string) {
+// readFile returns what is in the file of a secret, or what is wrong with the file.
+func (c *check) readFile(path, source, noun string) (text, message string) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", "cannot be opened: " + strict.Cause(err).Error() + "; check the path and its permissions"
@@ -136,7 +139,7 @@ func (c *check) readSecret(path, source, noun string) (text, message string) {
 	if info != nil && info.Mode().IsRegular() && info.Mode().Perm()&0o004 != 0 {
 		c.cfg.Warnings = append(c.cfg.Warnings, source+": "+strict.Quote(path)+" can be read by everybody on this machine; chmod 600 it")
 	}
-	return cleanSecret(string(data), noun)
+	return string(data), ""
 }
 
 // cleanSecret trims a secret, or says what is wrong with it without repeating it.

@@ -20,14 +20,14 @@ import (
 	"pkgmetad/store"
 )
 
-const problemBackup = "backup" // the kind of a backup that failed
-
-// Backup puts a copy of cfg's store at path, in place of any file there: from the
-// daemon where one runs, else from the file. The copy is checked before it takes its
-// place.
+// Backup puts a copy of cfg's store at path, in place of an earlier one: from the daemon
+// where one runs, else from the file. The copy is checked before it takes its place.
 func Backup(ctx context.Context, cfg *config.Config, path string) (store.Report, error) {
 	if isFile(path, cfg.Store.Path) {
 		return store.Report{}, fmt.Errorf("%s is the store itself; name another file", path)
+	}
+	if err := store.MayReplace(path); err != nil {
+		return store.Report{}, fmt.Errorf("no backup is made: %w", err)
 	}
 	running := Dial(ctx, cfg)
 	return keepCopy(cfg, path, func(w io.Writer) error {
@@ -58,7 +58,7 @@ func keepCopy(cfg *config.Config, path string, write func(io.Writer) error) (rep
 		report, err = store.CheckFile(temporary, storeOptions(cfg, openAsIs))
 	}
 	if err == nil && len(report.Findings) > 0 {
-		err = fmt.Errorf("the copy is damaged, and so the store: %s (findings: %d); pkgmetad check lists them", report.Findings[0], len(report.Findings)+report.More)
+		err = fmt.Errorf("the copy is damaged, and so is the store: %s (findings: %d); pkgmetad check lists them", report.Findings[0], len(report.Findings)+report.More)
 	}
 	if err == nil {
 		err = durable.Rename(temporary, path)
@@ -69,8 +69,9 @@ func keepCopy(cfg *config.Config, path string, write func(io.Writer) error) (rep
 	return report, nil
 }
 
-// Check checks the file, or where it is "", cfg's store: a copy of it where a daemon
-// runs, since a check needs a file that stands still. name says what was checked.
+// Check checks the file or, where it is "", cfg's store. Where a daemon runs, it checks a
+// copy of the store, since a check needs a file that stands still. name says what was
+// checked.
 func Check(ctx context.Context, cfg *config.Config, file string) (report store.Report, name string, err error) {
 	if file == "" {
 		file = cfg.Store.Path
@@ -207,13 +208,25 @@ func (b *backups) make(now time.Time) error {
 		return err
 	}
 	b.log.Info().Str("file", path).Int("packages", report.Packages).Int64("size_bytes", report.Bytes).Msg("backup made and checked")
-	names := b.list()
-	for _, name := range slices.Clip(names[:max(0, len(names)-b.cfg.Store.Backup.Keep)]) {
+	names := b.oldestFirst(now)
+	for _, name := range names[:max(0, len(names)-b.cfg.Store.Backup.Keep)] {
 		if err := os.Remove(filepath.Join(folder, name)); err != nil {
 			return fmt.Errorf("remove a backup that is too old: %w", err)
 		}
 	}
 	return nil
+}
+
+// oldestFirst returns the names of the backups, the first to be removed first. Those dated
+// after now are among the oldest: the clock was ahead when they were made, and they would
+// outlive all later ones.
+func (b *backups) oldestFirst(now time.Time) []string {
+	names := b.list()
+	ahead := slices.IndexFunc(names, func(name string) bool { return b.at(name).After(now) })
+	if ahead < 0 {
+		return names
+	}
+	return slices.Concat(names[ahead:], names[:ahead])
 }
 
 const compactAgain = 24 * time.Hour // after an attempt
@@ -231,8 +244,8 @@ func (r *refresher) compactIfWorth() {
 	r.compacted = time.Now()
 	before, after, err := r.store.Compact()
 	if err != nil {
-		r.log.Warn().Err(err).Msg("more than half of the store's file is free, and it could not be compacted; it is tried again in a day")
+		r.log.Warn().Err(err).Msg("more than half of the store's file is free, but it could not be compacted; another attempt is made in a day")
 		return
 	}
-	r.log.Info().Int64("before_bytes", before).Int64("after_bytes", after).Msg("the store's file was more than half free, and is compacted")
+	r.log.Info().Int64("before_bytes", before).Int64("after_bytes", after).Msg("the store's file was more than half free, and has been compacted")
 }

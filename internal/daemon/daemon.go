@@ -57,13 +57,12 @@ type Daemon struct {
 	snapshots *snapshot.Follower
 	index     *search.Index
 
-	grace      time.Duration                  // shutdownGrace; tests have less time
-	load       func() (*config.Config, error) // nil for none
-	logLevel   func(zerolog.Level)            // sets it; nil where it cannot be set
-	lastReload atomic.Pointer[status.Reload]
-	level      atomic.Value // the zerolog.Level that is logged
-	status     *status.Maker
-	started    time.Time
+	grace    time.Duration                  // shutdownGrace; tests have less time
+	load     func() (*config.Config, error) // nil for none
+	logLevel func(zerolog.Level)            // sets it; nil where it cannot be set
+	level    atomic.Value                   // the zerolog.Level that is logged
+	status   *status.Maker
+	started  time.Time
 
 	adminListener net.Listener // of metrics and profiles; nil for none, and so
 	admin         *api.Server
@@ -112,6 +111,7 @@ func New(o Options) (_ *Daemon, err error) {
 	if err := d.refresher.startCatalogue(); err != nil {
 		return nil, err
 	}
+	d.refresher.tellCredentials()
 	if d.listener, err = d.listen(); err != nil {
 		return nil, err
 	}
@@ -237,7 +237,9 @@ func (d *Daemon) Run() error {
 	d.log.Info().Str("listen", d.Address().String()).Msg("serving http://" + d.Address().String() + "/api/v4/")
 
 	others.Go(func() { d.pinger.run(d.running) })
-	others.Go(func() { d.snapshots.Run(d.running) })
+	others.Go(func() {
+		d.snapshots.Run(d.running, func(err error) { d.refresher.health.report(problemSnapshot, err) })
+	})
 	others.Go(func() {
 		if err := d.index.Run(d.running); err != nil {
 			d.log.Error().Err(err).Msg("the search finds what it found so far, and nothing newer")
@@ -315,11 +317,6 @@ func (d *Daemon) backups() *backups {
 func (d *Daemon) warn() {
 	for _, w := range d.cfg.Warnings {
 		d.log.Warn().Msg(w)
-	}
-	if d.cfg.GitHub.Token.Empty() {
-		d.log.Warn().Msg("no GitHub token: GitHub answers 60 requests an hour, about 15 packages; with one (github.token_file or GITHUB_TOKEN) it answers 5000")
-	} else {
-		d.log.Info().Msg("GitHub token from " + d.cfg.GitHub.TokenSource)
 	}
 	if d.cfg.PyPI.Contact == "" {
 		d.log.Warn().Msg("pypi.contact is empty: GitHub and PyPI ask for a contact in the User-Agent, and block who has none first")

@@ -30,6 +30,40 @@ type trial struct {
 	world *sim.World
 	cfg   *config.Config
 	log   *lines
+
+	connections connections // to the simulated upstreams
+}
+
+// connections are the open ones of a server.
+type connections struct {
+	mu   sync.Mutex
+	open map[net.Conn]chan struct{} // guarded by mu; each is closed when the connection is
+}
+
+func (c *connections) follow(conn net.Conn, state http.ConnState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch state {
+	case http.StateNew:
+		if c.open == nil {
+			c.open = map[net.Conn]chan struct{}{}
+		}
+		c.open[conn] = make(chan struct{})
+	case http.StateClosed:
+		close(c.open[conn])
+		delete(c.open, conn)
+	}
+}
+
+// closed returns a channel for each connection that is open now, which is closed when
+// the connection is.
+func (c *connections) closed() (all []<-chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, closed := range c.open {
+		all = append(all, closed)
+	}
+	return all
 }
 
 // lines collects a log.
@@ -50,12 +84,17 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
-func newTrial(t *testing.T) *trial {
-	world := sim.New(sim.Options{NoSecondary: true})
+func newTrial(t *testing.T) *trial { return newTrialOver(t, sim.New(sim.Options{NoSecondary: true})) }
+
+// newTrialOver is a trial over a world that is empty yet.
+func newTrialOver(t *testing.T, world *sim.World) *trial {
 	for _, name := range []string{"one", "two"} {
 		world.AddRepo(&sim.Repo{FullName: "acme/" + name, Stars: 5, Commits: []sim.Commit{{At: time.Now().Add(-time.Hour), Author: "ada"}}})
 	}
-	server := httptest.NewServer(world.Handler())
+	x := &trial{t: t, world: world, log: new(lines)}
+	server := httptest.NewUnstartedServer(world.Handler())
+	server.Config.ConnState = x.connections.follow
+	server.Start()
 	t.Cleanup(func() {
 		server.Close()
 		_ = world.Close()
@@ -72,7 +111,7 @@ func newTrial(t *testing.T) *trial {
 	if cfg.Schedule.Cron, err = config.ParseSchedule("@yearly", time.UTC); err != nil {
 		t.Fatal(err)
 	}
-	x := &trial{t: t, world: world, cfg: cfg, log: new(lines)}
+	x.cfg = cfg
 	x.catalogue("packages: [{slug: one, repo_url: https://github.com/acme/one}]\n")
 	return x
 }
@@ -131,12 +170,30 @@ func (x *trial) get(d *Daemon, path string) (status int, body map[string]any) {
 func (x *trial) until(d *Daemon, path string, holds func(map[string]any) bool) {
 	x.t.Helper()
 	var body map[string]any
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		if _, body = x.get(d, path); body != nil && holds(body) {
-			return
+	x.waitFor("what "+path+" should answer", func() bool {
+		_, body = x.get(d, path)
+		return body != nil && holds(body)
+	})
+}
+
+// passed waits until so many passes have ended. The status, which is made anew every two
+// seconds, may have fewer.
+func (x *trial) passed(d *Daemon, n int) {
+	x.t.Helper()
+	x.waitFor(fmt.Sprint(n, " passes"), func() bool {
+		passes, err := d.refresher.store.Passes(time.Time{})
+		return err == nil && len(passes) == n
+	})
+}
+
+// waitFor waits until something is there, of which nothing tells.
+func (x *trial) waitFor(what string, there func() bool) {
+	x.t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !there(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			x.t.Fatalf("waited for %s in vain; the log:\n%s", what, x.log)
 		}
 	}
-	x.t.Fatalf("%s never held; it answered %v", path, body)
 }
 
 func stars(n float64) func(map[string]any) bool {
@@ -149,7 +206,7 @@ func TestLife(t *testing.T) {
 	x := newTrial(t)
 	d, ended := x.start()
 	x.until(d, "/api/v4/packages/one/", stars(5))
-	x.until(d, "/status/", func(body map[string]any) bool { return len(body["passes"].([]any)) == 1 })
+	x.passed(d, 1)
 	if _, err := New(x.options()); err == nil || !strings.Contains(err.Error(), "test.db") {
 		t.Errorf("a second daemon on the same store: %v", err)
 	}
@@ -343,7 +400,7 @@ func TestEnterpriseServer(t *testing.T) {
 		x.cfg = cfg
 		x.catalogue("packages: [{slug: web, repo_url: \"https://" + host + "/acme/one\"}, {slug: ssh, repo_url: \"git@" + name + ":acme/one.git\"}, {slug: public, repo_url: \"https://github.com/acme/one\"}]\n")
 		d, ended := x.start()
-		x.until(d, "/status/", func(body map[string]any) bool { return len(body["passes"].([]any)) == 1 })
+		x.passed(d, 1)
 		for slug, n := range want {
 			if _, body := x.get(d, "/api/v4/packages/"+slug+"/"); !stars(n)(body) {
 				t.Errorf("%s: %s has %v stars, not %v", file, slug, body["repo_watchers"], n)
@@ -387,7 +444,7 @@ func TestReloadConfiguration(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- d.Run() }()
 	x.until(d, "/api/v4/packages/one/", stars(5))
-	client := d.refresher.settings.Load().github
+	client, index := d.refresher.settings.Load().github, d.refresher.settings.Load().pypi
 
 	if err := d.Reload(false); !errors.Is(err, bad) {
 		t.Errorf("a bad configuration: %v", err)
@@ -415,8 +472,25 @@ func TestReloadConfiguration(t *testing.T) {
 		t.Error("the client of GitHub has forgotten what it knew, and none of its settings has changed")
 	}
 	next.GitHub.Token = config.NewSecret("canary-two")
-	if err := d.Reload(false); err != nil || d.refresher.settings.Load().github == client {
-		t.Errorf("another token: %v", err)
+	x.passed(d, 1)
+	before := x.connections.closed()
+	if err := d.Reload(false); err != nil || d.refresher.settings.Load().github == client || len(before) == 0 {
+		t.Errorf("another token: %v; %d connections before it", err, len(before))
+	}
+	for _, closed := range before {
+		select {
+		case <-closed:
+		case <-time.After(10 * time.Second):
+			t.Fatal("a connection of the client that was replaced stays open")
+		}
+	}
+	next.PyPI.IndexAbove = 7
+	if err := d.Reload(false); err != nil || d.refresher.settings.Load().pypi != index {
+		t.Errorf("the client of PyPI is another one, and none of its settings has changed: %v", err)
+	}
+	next.PyPI.Rate = 7
+	if err := d.Reload(false); err != nil || d.refresher.settings.Load().pypi == index {
+		t.Errorf("another rate: %v", err)
 	}
 	x.stop(d, ended)
 	if strings.Contains(x.log.String(), "canary") {
@@ -478,8 +552,17 @@ func TestRemovals(t *testing.T) {
 			t.Errorf("%v packages are served, not %v", body["count"], want)
 		}
 	}
-	catalogue(60)
+	catalogue(75)
 	d, ended := x.start()
+	catalogue(60) // a fifth may go
+	if err := d.Reload(false); err != nil {
+		t.Fatal(err)
+	}
+	catalogue(47)
+	if err := d.Reload(false); err == nil || !strings.Contains(err.Error(), "lacks 13 of the 60 packages") {
+		t.Errorf("thirteen of sixty go: %v", err)
+	}
+	served(d, 60)
 	catalogue(50) // ten may always go
 	if err := d.Reload(false); err != nil {
 		t.Fatal(err)
@@ -493,6 +576,11 @@ func TestRemovals(t *testing.T) {
 	x.stop(d, ended)
 	d, ended = x.start()
 	served(d, 50)
+	x.until(d, "/status/", func(body map[string]any) bool { // a start tells of it as a reload does
+		reload, _ := body["reload"].(map[string]any)
+		refused, _ := reload["error"].(string)
+		return strings.Contains(refused, "lacks 11 of the 50 packages")
+	})
 	if err := d.Reload(true); err != nil {
 		t.Fatal(err)
 	}

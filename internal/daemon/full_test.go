@@ -19,7 +19,7 @@ import (
 // TestFullDisk: with no room left, one batch is lost at most. From then on nothing is
 // asked, and what is there is served, until there is room again.
 func TestFullDisk(t *testing.T) {
-	x := newTrial(t)
+	x := newTrialOver(t, sim.New(sim.Options{Limit: 1 << 30, NoSecondary: true}))
 	folder := filepath.Join(t.TempDir(), "small")
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		t.Fatal(err)

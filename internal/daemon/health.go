@@ -18,14 +18,21 @@ import (
 	"pkgmetad/store"
 )
 
+// Kinds of [record.Problem] that the daemon has, beside those of the store.
+const (
+	problemBackup   = "backup"   // no backup could be made
+	problemSnapshot = "snapshot" // nor a snapshot
+	problemSearch   = "search"   // the search index cannot be opened, or not follow the store
+)
+
 const (
 	lookEvery  = 10 * time.Second // at what the store says of itself
 	probeEvery = time.Minute      // of writes that fail
 )
 
-// health knows what is wrong with the program itself: with its store, and with what
-// else was reported to it. Each problem is logged once when it begins and once when it
-// is over; readers of the status and of /readyz see it as long as it lasts.
+// health knows what is wrong with the program itself: with its store, and whatever else
+// was reported to it. Each problem is logged once when it begins and once when it is
+// over; the status and /readyz show it for as long as it lasts.
 type health struct {
 	store *store.Store
 	log   zerolog.Logger
@@ -39,7 +46,7 @@ func newHealth(s *store.Store, log zerolog.Logger) *health {
 	return &health{store: s, log: log, reported: map[string]record.Problem{}, told: map[string]bool{}}
 }
 
-// report takes in how something went that is not the store's affair: an error is a
+// report is told how something went that the store does not know of: an error is a
 // problem of that kind until nil is reported.
 func (h *health) report(kind string, err error) {
 	h.mu.Lock()
@@ -57,12 +64,12 @@ func (h *health) report(kind string, err error) {
 	h.tell()
 }
 
-// problems returns all that is wrong now.
+// problems returns all that is wrong now and that h knows of.
 func (h *health) problems() []record.Problem {
 	all := h.store.Problems()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, kind := range []string{problemBackup} {
+	for _, kind := range []string{problemBackup, problemSnapshot} {
 		if p, ok := h.reported[kind]; ok {
 			all = append(all, p)
 		}
@@ -70,7 +77,16 @@ func (h *health) problems() []record.Problem {
 	return all
 }
 
-// tell logs what has begun or ended since it was last called.
+// problems returns all that is wrong with the program itself now.
+func (d *Daemon) problems() []record.Problem {
+	all := d.refresher.health.problems()
+	if s := d.index.State(); s.Err != nil { // the index logs by itself
+		all = append(all, record.Problem{Kind: problemSearch, Since: s.Since.UTC(), Detail: s.Err.Error()})
+	}
+	return all
+}
+
+// tell logs what has begun or ended since the last call.
 func (h *health) tell() {
 	now := map[string]bool{}
 	problems := h.problems()
@@ -91,17 +107,19 @@ func (h *health) tell() {
 	}
 }
 
-// meaning says what follows from a problem.
+// meaning says what a problem means for what the daemon does.
 func meaning(kind string) string {
 	switch kind {
 	case store.ProblemFile:
-		return "the store's file is gone; nothing is fetched until it is back, and what is served is what was"
+		return "the store's file is gone: nothing is fetched until it is back, and the records are served as they were"
 	case store.ProblemDamage:
-		return "the store is damaged; /readyz says so until a reload or a restart has repaired it"
+		return "the store is damaged: /readyz says so until a reload or a restart has repaired it"
 	case store.ProblemWrites:
-		return "nothing can be written to the store; nothing is fetched until a trial write works"
+		return "nothing can be written to the store: nothing is fetched until a trial write works"
 	case problemBackup:
-		return "no backup could be made; it is tried again within the hour"
+		return "no backup could be made; another attempt is made within the hour"
+	case problemSnapshot:
+		return "no new snapshot could be made, so the old one is still served; another attempt is made every minute"
 	}
 	return "something is wrong"
 }

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,6 +20,7 @@ import (
 
 	"pkgmetad/fetcher"
 	"pkgmetad/internal/config"
+	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
 
@@ -66,6 +70,11 @@ func TestNothingIsFetchedWhileNothingCanBeStored(t *testing.T) {
 	}
 	if now := x.world.Stats().Requests; now != asked {
 		t.Errorf("%d requests were made for nothing", now-asked)
+	}
+	w := httptest.NewRecorder()
+	d.metrics.handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	if got := value(t, w.Body.String(), `pkgmetad_passes_total{result="error"}`); got != 3 { // those on schedule
+		t.Errorf("%v passes are counted as failed", got)
 	}
 	if status, _ := x.get(d, "/readyz"); status != 503 {
 		t.Errorf("readyz: %d", status)
@@ -190,11 +199,7 @@ func TestBackups(t *testing.T) {
 		}
 		return strings.Join(names, " ")
 	}
-	for deadline := time.Now().Add(10 * time.Second); !strings.HasSuffix(files(), "Z.db"); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("no first backup: %s", files())
-		}
-	}
+	x.waitFor("a first backup", func() bool { return strings.HasSuffix(files(), "Z.db") })
 	x.stop(d, ended)
 	if err := os.RemoveAll(x.cfg.Store.Backup.Folder); err != nil {
 		t.Fatal(err)
@@ -224,6 +229,8 @@ func TestBackups(t *testing.T) {
 		{"2026-03-02 03:01:00", false, "test-20260301T120000Z.db test-20260302T030001Z.db"},
 		{"2026-03-09 11:00:00", true, "test-20260302T030001Z.db test-20260309T110000Z.db"},
 		{"2026-03-03 02:00:00", false, "test-20260302T030001Z.db test-20260309T110000Z.db"}, // the clock was ahead
+		{"2026-03-03 03:00:01", true, "test-20260302T030001Z.db test-20260303T030001Z.db"},
+		{"2026-03-03 03:01:00", false, "test-20260302T030001Z.db test-20260303T030001Z.db"},
 	} {
 		now := at(step.now)
 		if due := b.due(now); due != step.due {
@@ -237,7 +244,7 @@ func TestBackups(t *testing.T) {
 			t.Errorf("%s: %s, want %s", step.now, got, step.files)
 		}
 	}
-	if report, err := store.CheckFile(filepath.Join(x.cfg.Store.Backup.Folder, "test-20260309T110000Z.db"), storeOptions(x.cfg, openAsIs)); err != nil || len(report.Findings) > 0 || report.Packages != 1 {
+	if report, err := store.CheckFile(filepath.Join(x.cfg.Store.Backup.Folder, "test-20260303T030001Z.db"), storeOptions(x.cfg, openAsIs)); err != nil || len(report.Findings) > 0 || report.Packages != 1 {
 		t.Errorf("the backup: %+v, %v", report, err)
 	}
 
@@ -377,6 +384,97 @@ func TestHealthLooksByItself(t *testing.T) {
 	})
 }
 
+// TestProbe: a minute after writes began to fail it is tried whether they work again, and
+// what waited for that is woken.
+func TestProbe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st, err := store.Open(filepath.Join(t.TempDir(), "test.db"), store.Options{MaxSize: 4 << 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer st.Close()
+		x := &trial{t: t, log: new(lines)}
+		h := newHealth(st, zerolog.New(x.log))
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		var recovered atomic.Int64
+		running.Go(func() { h.run(ctx, func() { recovered.Add(1) }) })
+		if err := st.LogPass(record.Pass{Started: time.Now(), Error: strings.Repeat("x", 8<<20)}, time.Time{}); err == nil {
+			t.Fatal("there was room for it")
+		}
+		for _, step := range []struct {
+			wait         time.Duration
+			errors, over int
+		}{{lookEvery + time.Second, 1, 0}, {probeEvery - lookEvery, 1, 0}, {2 * lookEvery, 1, 1}, {time.Hour, 1, 1}} {
+			time.Sleep(step.wait)
+			synctest.Wait()
+			if x.logged(store.ProblemWrites, "error") != step.errors || x.logged(store.ProblemWrites, "works again") != step.over || int(recovered.Load()) != step.over {
+				t.Errorf("after %s more: woken %d times; the log:\n%s", step.wait, recovered.Load(), x.log)
+			}
+		}
+		cancel()
+		running.Wait()
+	})
+}
+
+// TestFreeSpaceIsGivenBack after a pass, once most of the file is free, and nothing is
+// wrong with it.
+func TestFreeSpaceIsGivenBack(t *testing.T) {
+	x := newTrial(t)
+	r, err := newRefresher(x.options(), x.options().Log, openAndRender)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.store.Close()
+	if err := r.startCatalogue(); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	for _, size := range []int{20 << 20, 1} { // the second takes the first one's place
+		if err := r.store.LogPass(record.Pass{Started: now.Add(-time.Hour), Error: strings.Repeat("x", size)}, time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before, free := r.store.Space()
+	if !worthCompacting(before, free) {
+		t.Fatalf("%d bytes, of which %d are free", before, free)
+	}
+	moved := x.cfg.Store.Path + ".moved"
+	if err := os.Rename(x.cfg.Store.Path, moved); err != nil {
+		t.Fatal(err)
+	}
+	r.passes(t.Context())
+	if x.logged("compacted") != 0 || !r.compacted.IsZero() {
+		t.Errorf("compacted although the file is gone:\n%s", x.log)
+	}
+	if err := os.Rename(moved, x.cfg.Store.Path); err != nil {
+		t.Fatal(err)
+	}
+	r.passes(t.Context())
+	if after, _ := r.store.Space(); after > before/2 || x.logged("has been compacted") != 1 {
+		t.Errorf("%d bytes of %d; the log:\n%s", after, before, x.log)
+	}
+}
+
+// TestMemoryLimit: the program has one of its own, unless the environment says otherwise.
+func TestMemoryLimit(t *testing.T) {
+	limit := func() int64 { return debug.SetMemoryLimit(-1) }
+	before := limit()
+	for _, environment := range []string{"", "700MiB"} {
+		t.Setenv("GOMEMLIMIT", environment)
+		x := newTrial(t)
+		d, ended := x.start()
+		x.until(d, "/status/", func(map[string]any) bool { return true })
+		if got := limit(); (got != before) != (environment == "") || got <= 0 {
+			t.Errorf("GOMEMLIMIT=%s: the limit is %d bytes, and was %d", environment, got, before)
+		}
+		x.stop(d, ended)
+		if got := limit(); got != before {
+			t.Errorf("it has left a limit of %d bytes", got)
+		}
+	}
+}
+
 // TestBackupThatFails is a problem until one is made, and is tried again each hour.
 func TestBackupThatFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -400,6 +498,9 @@ func TestBackupThatFails(t *testing.T) {
 		synctest.Wait()
 		if p := b.health.problems(); len(p) != 1 || p[0].Kind != problemBackup || x.logged("backup", "not yet", "error") != 1 {
 			t.Errorf("problems %+v; the log:\n%s", p, x.log)
+		}
+		if b.due(time.Now()) {
+			t.Error("it is tried again within the hour")
 		}
 		if err := os.Mkdir(filepath.Dir(cfg.Store.Backup.Folder), 0o700); err != nil {
 			t.Fatal(err)

@@ -168,35 +168,41 @@ func (m *metrics) countRequest(route string, status int, took time.Duration) {
 type collector struct{ d *Daemon }
 
 var (
-	descReady       = describe("pkgmetad_ready", "1 while the store can be read and holds a catalogue, else 0.")
-	descPackages    = describe("pkgmetad_packages", "Packages, by the state of their repository or project.", "upstream", "state")
-	descNever       = describe("pkgmetad_packages_never_fetched", "Packages whose repository or project can be fetched and never was.", "upstream")
-	descAges        = describe("pkgmetad_record_age_seconds", "Age of the last success of each package's repository or project now; what is gone or blocked is left out.", "upstream")
-	descDue         = describe("pkgmetad_due_sources", "Repositories and projects that are due, and wait for a pass.", "upstream")
-	descRunning     = describe("pkgmetad_pass_running", "1 while a pass on schedule runs, else 0.")
-	descNext        = describe("pkgmetad_next_pass_timestamp_seconds", "When the next pass is to begin.")
-	descLimit       = describe("pkgmetad_budget_limit_requests", "Requests that a credential allows in the present window.", "upstream", "credential")
-	descRemaining   = describe("pkgmetad_budget_remaining_requests", "Requests of the present window that are left, those that the configuration reserves included.", "upstream", "credential")
-	descReset       = describe("pkgmetad_budget_reset_timestamp_seconds", "When the present window ends.", "upstream", "credential")
-	descReserve     = describe("pkgmetad_budget_reserve_requests", "Requests of each window that github.reserve leaves to others.", "upstream", "credential")
-	descHold        = describe("pkgmetad_upstream_hold", "1 while nothing may be asked, for a limit or a fault, else 0.", "upstream")
-	descHoldUntil   = describe("pkgmetad_upstream_hold_until_timestamp_seconds", "Until when nothing may be asked; 0 for no hold.", "upstream")
-	descFault       = describe("pkgmetad_upstream_fault", "1 while an upstream as a whole fails or refuses the credential, else 0.", "upstream")
-	descStoreSize   = describe("pkgmetad_store_size_bytes", "Bytes that the database uses, free pages included.")
-	descStoreMax    = describe("pkgmetad_store_max_size_bytes", "What the database may grow to, by store.max_size; absent for no limit.")
-	descFreePages   = describe("pkgmetad_store_free_pages", "Pages of the database that are used before it grows.")
-	descFreeBytes   = describe("pkgmetad_store_free_bytes", "Bytes of the pages of the database that are used before it grows.")
-	descDiskFree    = describe("pkgmetad_store_disk_free_bytes", "Bytes that are free where the database is.")
-	descProblem     = describe("pkgmetad_problem", "1 while that is wrong with the program itself, else 0; /status/ has the details.", "kind")
-	descWritesFail  = describe("pkgmetad_store_writes_failing", "1 while the latest write to the store failed, else 0.")
-	descWriteFailed = describe("pkgmetad_store_write_failures_total", "Writes to the store that failed.")
-	descReloaded    = describe("pkgmetad_last_reload_successful", "1 unless the catalogue file was bad when it was last read, and an earlier one goes on.")
-	descPaused      = describe("pkgmetad_paused", "1 while passes on schedule are paused, else 0.")
-	descOpen        = describe("pkgmetad_connections", "Connections to the API, by what they are at: answering or idle.", "state")
-	descRefused     = describe("pkgmetad_connections_refused_total", "Connections to the API, or requests through a proxy, that were answered with 429 because their address had its share.")
-	descEvicted     = describe("pkgmetad_connections_evicted_total", "Idle connections to the API that were closed for a new one.")
-	descWaited      = describe("pkgmetad_connections_waited_total", "Connections to the API that had to wait because all others were busy.")
-	descClock       = describe("pkgmetad_time_seconds", "The time by this machine's clock.")
+	descReady           = describe("pkgmetad_ready", "1 while the store can be read and holds a catalogue, else 0.")
+	descPackages        = describe("pkgmetad_packages", "Packages, by the state of their repository or project.", "upstream", "state")
+	descNever           = describe("pkgmetad_packages_never_fetched", "Packages whose repository or project can be fetched and never was.", "upstream")
+	descAges            = describe("pkgmetad_record_age_seconds", "Age of the last success of each package's repository or project now; what is gone or blocked is left out.", "upstream")
+	descDue             = describe("pkgmetad_due_sources", "Repositories and projects that are due, and wait for a pass.", "upstream")
+	descRunning         = describe("pkgmetad_pass_running", "1 while a pass on schedule runs, else 0.")
+	descNext            = describe("pkgmetad_next_pass_timestamp_seconds", "When the next pass is to begin.")
+	descLimit           = describe("pkgmetad_budget_limit_requests", "Requests that a credential allows in the present window.", "upstream", "credential")
+	descRemaining       = describe("pkgmetad_budget_remaining_requests", "Requests of the present window that are left, those that the configuration reserves included.", "upstream", "credential")
+	descReset           = describe("pkgmetad_budget_reset_timestamp_seconds", "When the present window ends.", "upstream", "credential")
+	descReserve         = describe("pkgmetad_budget_reserve_requests", "Requests, and points, of each window that github.reserve leaves to others.", "upstream", "credential")
+	descPointLimit      = describe("pkgmetad_budget_limit_points", "Points of GraphQL that a credential allows in the present window.", "upstream", "credential")
+	descPointsRemaining = describe("pkgmetad_budget_remaining_points", "Points of the present window that are left, those that the configuration reserves included.", "upstream", "credential")
+	descPointReset      = describe("pkgmetad_budget_points_reset_timestamp_seconds", "When the present window of points ends.", "upstream", "credential")
+	descCredentialHold  = describe("pkgmetad_credential_hold", "1 while nothing may be asked with a credential, for a limit or a fault, else 0.", "upstream", "credential")
+	descCredentialFault = describe("pkgmetad_credential_fault", "1 while GitHub refuses a credential, or fails for it, else 0.", "upstream", "credential")
+	descExpiry          = describe("pkgmetad_credential_expiry_timestamp_seconds", "When a credential expires; absent where GitHub does not tell.", "upstream", "credential")
+	descHold            = describe("pkgmetad_upstream_hold", "1 while nothing may be asked, for a limit or a fault, else 0.", "upstream")
+	descHoldUntil       = describe("pkgmetad_upstream_hold_until_timestamp_seconds", "Until when nothing may be asked; 0 for no hold.", "upstream")
+	descFault           = describe("pkgmetad_upstream_fault", "1 while an upstream as a whole fails or refuses the credential, else 0.", "upstream")
+	descStoreSize       = describe("pkgmetad_store_size_bytes", "Bytes that the database uses, free pages included.")
+	descStoreMax        = describe("pkgmetad_store_max_size_bytes", "What the database may grow to, by store.max_size; absent for no limit.")
+	descFreePages       = describe("pkgmetad_store_free_pages", "Pages of the database that are used before it grows.")
+	descFreeBytes       = describe("pkgmetad_store_free_bytes", "Bytes of the pages of the database that are used before it grows.")
+	descDiskFree        = describe("pkgmetad_store_disk_free_bytes", "Bytes that are free where the database is.")
+	descProblem         = describe("pkgmetad_problem", "1 while that is wrong with the program itself, else 0; /status/ has the details.", "kind")
+	descWritesFail      = describe("pkgmetad_store_writes_failing", "1 while the latest write to the store failed, else 0.")
+	descWriteFailed     = describe("pkgmetad_store_write_failures_total", "Writes to the store that failed.")
+	descReloaded        = describe("pkgmetad_last_reload_successful", "1 unless the configuration or the catalogue was refused when it was last read, and an earlier one goes on.")
+	descPaused          = describe("pkgmetad_paused", "1 while passes on schedule are paused, else 0.")
+	descOpen            = describe("pkgmetad_connections", "Connections to the API, by what they are at: answering or idle.", "state")
+	descRefused         = describe("pkgmetad_connections_refused_total", "Connections to the API, or requests through a proxy, that were answered with 429 because their address had its share.")
+	descEvicted         = describe("pkgmetad_connections_evicted_total", "Idle connections to the API that were closed for a new one.")
+	descWaited          = describe("pkgmetad_connections_waited_total", "Connections to the API that had to wait because all others were busy.")
+	descClock           = describe("pkgmetad_time_seconds", "The time by this machine's clock.")
 )
 
 func describe(name, help string, labels ...string) *prometheus.Desc {
@@ -227,7 +233,8 @@ func (c collector) activity(now time.Time, set setter) {
 	set(descRunning, number(c.d.refresher.passSince.Load() != nil))
 	set(descPaused, number(c.d.refresher.paused.Load() != nil))
 	set(descNext, seconds(c.d.scheduler.next(now)))
-	set(descReloaded, number(!c.d.refresher.outdated.Load()))
+	last := c.d.refresher.reloaded.Load()
+	set(descReloaded, number(last == nil || last.Error == ""))
 }
 
 // connections tells how busy the API's port is.
@@ -243,15 +250,23 @@ func (c collector) connections(out chan<- prometheus.Metric, set setter) {
 // limits tells what the upstreams allow.
 func (c collector) limits(set setter) {
 	now := c.d.refresher.settings.Load()
-	credential := now.cfg.GitHub.TokenSource // its name, not itself
-	if credential == "" {
-		credential = "anonymous"
-	}
-	set(descReserve, float64(now.cfg.GitHub.Reserve), gitHubLabel, credential)
-	if b := now.github.Budget(); b.Known {
-		set(descLimit, float64(b.Limit), gitHubLabel, credential)
-		set(descRemaining, float64(b.Remaining), gitHubLabel, credential)
-		set(descReset, seconds(b.Reset), gitHubLabel, credential)
+	for _, c := range now.github.Credentials() {
+		set(descReserve, float64(now.cfg.GitHub.Reserve), gitHubLabel, c.Name)
+		set(descCredentialHold, number(!c.Hold.Until.IsZero()), gitHubLabel, c.Name)
+		set(descCredentialFault, number(c.Fault != ""), gitHubLabel, c.Name)
+		if !c.Expires.IsZero() {
+			set(descExpiry, seconds(c.Expires), gitHubLabel, c.Name)
+		}
+		if b := c.Requests; b.Known {
+			set(descLimit, float64(b.Limit), gitHubLabel, c.Name)
+			set(descRemaining, float64(b.Remaining), gitHubLabel, c.Name)
+			set(descReset, seconds(b.Reset), gitHubLabel, c.Name)
+		}
+		if b := c.Points; b.Known {
+			set(descPointLimit, float64(b.Limit), gitHubLabel, c.Name)
+			set(descPointsRemaining, float64(b.Remaining), gitHubLabel, c.Name)
+			set(descPointReset, seconds(b.Reset), gitHubLabel, c.Name)
+		}
 	}
 	hold := now.github.Hold()
 	set(descHold, number(!hold.Until.IsZero()), gitHubLabel)
@@ -293,10 +308,10 @@ func (c collector) packages(out chan<- prometheus.Metric, now time.Time, set set
 // writes. It reports whether it could.
 func (c collector) store(out chan<- prometheus.Metric, now time.Time, set setter) (readable bool) {
 	wrong := map[string]bool{}
-	for _, p := range c.d.refresher.health.problems() {
+	for _, p := range c.d.problems() {
 		wrong[p.Kind] = true
 	}
-	for _, kind := range []string{store.ProblemWrites, store.ProblemFile, store.ProblemDamage, problemBackup} {
+	for _, kind := range []string{store.ProblemWrites, store.ProblemFile, store.ProblemDamage, problemBackup, problemSnapshot, problemSearch} {
 		set(descProblem, number(wrong[kind]), kind)
 	}
 	stats, err := c.d.refresher.store.Stats(now)

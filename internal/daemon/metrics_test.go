@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,6 +23,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	"github.com/rs/zerolog"
 
+	"pkgmetad/fetcher"
 	"pkgmetad/internal/config"
 	"pkgmetad/internal/record"
 	"pkgmetad/internal/sim"
@@ -69,7 +72,7 @@ func TestMetrics(t *testing.T) {
 	x.cfg.Notify.PingURL = config.NewSecret(hook.URL + "/canary")
 	x.catalogue("packages: [{slug: pkg-one, repo_url: https://github.com/acme/one}, {slug: pkg-two, repo_url: https://github.com/acme/two}, {slug: pkg-none}]\n")
 	d, ended := x.start()
-	x.until(d, "/status/", func(body map[string]any) bool { return len(body["passes"].([]any)) == 1 })
+	x.passed(d, 1)
 	x.get(d, "/api/v4/packages/pkg-one/")
 	x.get(d, "/api/v4/packages/canary/")
 	x.get(d, "/canary")
@@ -78,70 +81,68 @@ func TestMetrics(t *testing.T) {
 		t.Error("nonsense was taken over")
 	}
 	var text string
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	x.waitFor("it to be quiet", func() bool {
 		text = x.scrape(d)
-		quiet := value(t, text, `pkgmetad_pass_running`) == 0 && value(t, text, `pkgmetad_connections{state="answering"}`) == 0
-		if quiet && value(t, text, `pkgmetad_pings_total{result="ok"}`) == 1 || time.Now().After(deadline) {
-			break
-		}
-	}
+		return value(t, text, `pkgmetad_pass_running`) == 0 && value(t, text, `pkgmetad_connections{state="answering"}`) == 0 &&
+			value(t, text, `pkgmetad_pings_total{result="ok"}`) == 1
+	})
 	now := float64(time.Now().Unix())
 	for series, want := range map[string]float64{
-		`pkgmetad_ready`:                                                                  1,
-		`pkgmetad_passes_total{result="ok"}`:                                              1,
-		`pkgmetad_passes_total{result="error"}`:                                           0,
-		`pkgmetad_pass_duration_seconds_count`:                                            1,
-		`pkgmetad_sources_total{outcome="fresh",upstream="github"}`:                       2,
-		`pkgmetad_sources_total{outcome="failed",upstream="github"}`:                      0,
-		`pkgmetad_sources_total{outcome="fresh",upstream="pypi"}`:                         0,
-		`pkgmetad_upstream_requests_total{upstream="github"}`:                             float64(x.world.Stats().Requests),
-		`pkgmetad_upstream_charged_requests_total{upstream="github"}`:                     float64(x.world.Stats().GitHub.Charged),
-		`pkgmetad_budget_limit_requests{credential="GITHUB_TOKEN",upstream="github"}`:     5000,
-		`pkgmetad_budget_remaining_requests{credential="GITHUB_TOKEN",upstream="github"}`: float64(5000 - x.world.Stats().GitHub.Charged),
-		`pkgmetad_budget_reserve_requests{credential="GITHUB_TOKEN",upstream="github"}`:   100,
-		`pkgmetad_upstream_hold{upstream="github"}`:                                       0,
-		`pkgmetad_upstream_hold_until_timestamp_seconds{upstream="github"}`:               0,
-		`pkgmetad_upstream_fault{upstream="pypi"}`:                                        0,
-		`pkgmetad_record_age_seconds_bucket{upstream="github",le="3600"}`:                 2,
-		`pkgmetad_record_age_seconds_bucket{upstream="github",le="+Inf"}`:                 2,
-		`pkgmetad_record_age_seconds_count{upstream="pypi"}`:                              0,
-		`pkgmetad_packages{state="ok",upstream="github"}`:                                 2,
-		`pkgmetad_packages{state="none",upstream="pypi"}`:                                 3,
-		`pkgmetad_packages_never_fetched{upstream="github"}`:                              0,
-		`pkgmetad_due_sources{upstream="github"}`:                                         0,
-		`pkgmetad_pass_running`:                                                           0,
-		`pkgmetad_store_max_size_bytes`:                                                   64 << 20,
-		`pkgmetad_store_writes_failing`:                                                   0,
-		`pkgmetad_store_write_failures_total`:                                             0,
-		`pkgmetad_reloads_total{result="failed"}`:                                         1,
-		`pkgmetad_reloads_total{result="ok"}`:                                             0,
-		`pkgmetad_last_reload_successful`:                                                 0,
-		`pkgmetad_pings_total{result="ok"}`:                                               float64(pings.Load()),
-		`pkgmetad_paused`:                                                                 0,
-		`pkgmetad_connections{state="answering"}`:                                         0,
-		`pkgmetad_connections_evicted_total`:                                              0,
-		`pkgmetad_connections_waited_total`:                                               0,
-		`pkgmetad_connections_refused_total`:                                              0,
-		`pkgmetad_http_requests_total{route="/api/v4/packages/{key}/",status="200"}`:      1,
-		`pkgmetad_http_requests_total{route="/api/v4/packages/{key}/",status="404"}`:      1,
-		`pkgmetad_http_requests_total{route="unknown",status="404"}`:                      1,
-		`pkgmetad_http_request_duration_seconds_count{route="/api/v4/packages/{key}/"}`:   2,
+		`pkgmetad_ready`:                                                                1,
+		`pkgmetad_passes_total{result="ok"}`:                                            1,
+		`pkgmetad_passes_total{result="error"}`:                                         0,
+		`pkgmetad_pass_duration_seconds_count`:                                          1,
+		`pkgmetad_sources_total{outcome="fresh",upstream="github"}`:                     2,
+		`pkgmetad_sources_total{outcome="failed",upstream="github"}`:                    0,
+		`pkgmetad_sources_total{outcome="fresh",upstream="pypi"}`:                       0,
+		`pkgmetad_upstream_requests_total{upstream="github"}`:                           float64(x.world.Stats().Requests),
+		`pkgmetad_upstream_charged_requests_total{upstream="github"}`:                   float64(x.world.Stats().GitHub.Charged),
+		`pkgmetad_budget_limit_requests{credential="default",upstream="github"}`:        5000,
+		`pkgmetad_budget_remaining_requests{credential="default",upstream="github"}`:    float64(5000 - x.world.Stats().GitHub.Charged),
+		`pkgmetad_budget_reserve_requests{credential="default",upstream="github"}`:      100,
+		`pkgmetad_upstream_hold{upstream="github"}`:                                     0,
+		`pkgmetad_upstream_hold_until_timestamp_seconds{upstream="github"}`:             0,
+		`pkgmetad_upstream_fault{upstream="pypi"}`:                                      0,
+		`pkgmetad_record_age_seconds_bucket{upstream="github",le="3600"}`:               2,
+		`pkgmetad_record_age_seconds_bucket{upstream="github",le="+Inf"}`:               2,
+		`pkgmetad_record_age_seconds_count{upstream="pypi"}`:                            0,
+		`pkgmetad_packages{state="ok",upstream="github"}`:                               2,
+		`pkgmetad_packages{state="none",upstream="pypi"}`:                               3,
+		`pkgmetad_packages_never_fetched{upstream="github"}`:                            0,
+		`pkgmetad_due_sources{upstream="github"}`:                                       0,
+		`pkgmetad_pass_running`:                                                         0,
+		`pkgmetad_store_max_size_bytes`:                                                 64 << 20,
+		`pkgmetad_store_writes_failing`:                                                 0,
+		`pkgmetad_store_write_failures_total`:                                           0,
+		`pkgmetad_reloads_total{result="failed"}`:                                       1,
+		`pkgmetad_reloads_total{result="ok"}`:                                           0,
+		`pkgmetad_last_reload_successful`:                                               0,
+		`pkgmetad_pings_total{result="ok"}`:                                             float64(pings.Load()),
+		`pkgmetad_paused`:                                                               0,
+		`pkgmetad_connections{state="answering"}`:                                       0,
+		`pkgmetad_connections_evicted_total`:                                            0,
+		`pkgmetad_connections_waited_total`:                                             0,
+		`pkgmetad_connections_refused_total`:                                            0,
+		`pkgmetad_http_requests_total{route="/api/v4/packages/{key}/",status="200"}`:    1,
+		`pkgmetad_http_requests_total{route="/api/v4/packages/{key}/",status="404"}`:    1,
+		`pkgmetad_http_requests_total{route="unknown",status="404"}`:                    1,
+		`pkgmetad_http_request_duration_seconds_count{route="/api/v4/packages/{key}/"}`: 2,
 	} {
 		if got := value(t, text, series); got != want {
 			t.Errorf("%s is %v, not %v", series, got, want)
 		}
 	}
 	for series, between := range map[string][2]float64{
-		`pkgmetad_last_success_timestamp_seconds`: {now - 60, now + 1},
-		`pkgmetad_time_seconds`:                   {now - 60, now + 1},
-		`pkgmetad_next_pass_timestamp_seconds`:    {now, now + 367*86400},
-		`pkgmetad_budget_reset_timestamp_seconds{credential="GITHUB_TOKEN",upstream="github"}`: {now, now + 3601},
-		`pkgmetad_store_size_bytes`:      {4096, 64 << 20},
-		`pkgmetad_store_free_pages`:      {1, 1 << 14},
-		`pkgmetad_store_free_bytes`:      {4096, 64 << 20},
-		`pkgmetad_store_disk_free_bytes`: {0, 1 << 60},
-		`process_resident_memory_bytes`:  {1, 1 << 40},
-		`go_goroutines`:                  {1, 1000},
+		`pkgmetad_last_success_timestamp_seconds`:                                         {now - 60, now + 1},
+		`pkgmetad_time_seconds`:                                                           {now - 60, now + 1},
+		`pkgmetad_next_pass_timestamp_seconds`:                                            {now, now + 367*86400},
+		`pkgmetad_budget_reset_timestamp_seconds{credential="default",upstream="github"}`: {now, now + 3601},
+		`pkgmetad_store_size_bytes`:                                                       {4096, 64 << 20},
+		`pkgmetad_store_free_pages`:                                                       {1, 1 << 14},
+		`pkgmetad_store_free_bytes`:                                                       {4096, 64 << 20},
+		`pkgmetad_store_disk_free_bytes`:                                                  {0, 1 << 60},
+		`process_resident_memory_bytes`:                                                   {1, 1 << 40},
+		`go_goroutines`:                                                                   {1, 1000},
 	} {
 		if got := value(t, text, series); got < between[0] || got > between[1] {
 			t.Errorf("%s is %v, not between %v", series, got, between)
@@ -170,7 +171,8 @@ func TestMetrics(t *testing.T) {
 	for _, f := range families {
 		names = append(names, f.GetName())
 	}
-	namesAreKnown(t, names)
+	namesAreKnown(t, append(names, // and those that are told once GitHub has told them
+		"pkgmetad_budget_limit_points", "pkgmetad_budget_remaining_points", "pkgmetad_budget_points_reset_timestamp_seconds", "pkgmetad_credential_expiry_timestamp_seconds"))
 	x.stop(d, ended)
 
 	x.catalogue("packages: [{slug: pkg-one, repo_url: https://github.com/acme/one}]\n")
@@ -257,11 +259,10 @@ func TestMetricsOfFault(t *testing.T) {
 	x.world.SetFault(nil, "", sim.Unauthorized, 0)
 	d, ended := x.start()
 	var text string
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		if text = x.scrape(d); value(t, text, `pkgmetad_passes_total{result="fault"}`) > 0 {
-			break
-		}
-	}
+	x.waitFor("a pass", func() bool {
+		text = x.scrape(d)
+		return value(t, text, `pkgmetad_passes_total{result="fault"}`) > 0
+	})
 	for series, want := range map[string]float64{
 		`pkgmetad_passes_total{result="ok"}`:         0,
 		`pkgmetad_upstream_fault{upstream="github"}`: 1,
@@ -277,6 +278,70 @@ func TestMetricsOfFault(t *testing.T) {
 		t.Errorf("held until %v", until)
 	}
 	x.stop(d, ended)
+}
+
+// TestMetricsOfProblems: each problem of the program itself turns its series to 1, and
+// /status/ and /readyz have it too.
+func TestMetricsOfProblems(t *testing.T) {
+	x := newTrial(t)
+	x.cfg.HTTP.AdminListen = "127.0.0.1:0"
+	x.cfg.Store.Backup = config.Backup{Folder: filepath.Join(filepath.Dir(x.cfg.Store.Path), "backups"), Keep: 1}
+	x.cfg.Schedule.TimeZone = time.UTC
+	var err error
+	if x.cfg.Store.Backup.Schedule, err = config.ParseSchedule("@daily", time.UTC); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("nowhere", x.cfg.Store.Backup.Folder); err != nil {
+		t.Fatal(err)
+	}
+	for _, folder := range []string{x.cfg.Store.Path + snapshotSuffix, x.cfg.Store.Path + searchSuffix} {
+		if err := os.WriteFile(folder, nil, 0o600); err != nil { // where a folder has to be
+			t.Fatal(err)
+		}
+	}
+	d, _ := x.start()
+	told := func(kinds ...string) {
+		t.Helper()
+		var got []string
+		x.waitFor(fmt.Sprint("the problems ", kinds), func() bool {
+			got = nil
+			text := x.scrape(d)
+			for _, kind := range []string{"backup", "search", "snapshot", "store_damage", "store_file", "store_writes"} {
+				if value(t, text, `pkgmetad_problem{kind="`+kind+`"}`) == 1 {
+					got = append(got, kind)
+				}
+			}
+			return slices.Equal(got, kinds)
+		})
+	}
+	told("backup", "search", "snapshot")
+	for _, kind := range []string{"backup", "search", "snapshot"} {
+		x.until(d, "/status/", problem(kind))
+	}
+	resp, err := http.Get("http://" + d.Address().String() + "/readyz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if text, _ := io.ReadAll(resp.Body); resp.StatusCode != 200 || !strings.Contains(string(text), "\nsnapshot: ") || !strings.Contains(string(text), "\nsearch: ") {
+		t.Errorf("readyz: %d %s", resp.StatusCode, text)
+	}
+	for _, kind := range []string{"backup", "snapshot"} {
+		if n := x.logged(`"problem":"` + kind + `"`); n != 1 {
+			t.Errorf("the log has %d lines about %s:\n%s", n, kind, x.log)
+		}
+	}
+	if err := os.Rename(x.cfg.Store.Path, x.cfg.Store.Path+".moved"); err != nil {
+		t.Fatal(err)
+	}
+	told("backup", "search", "snapshot", "store_file")
+	if err := errors.Join(os.Rename(x.cfg.Store.Path+".moved", x.cfg.Store.Path), os.Truncate(x.cfg.Store.Path, 2*4096)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.refresher.refresh(t.Context(), Selection{All: true}, func(fetcher.Progress) {}); err == nil {
+		t.Error("a store that was cut short was refreshed")
+	}
+	told("backup", "search", "snapshot", "store_damage", "store_writes")
 }
 
 // TestMetricsOfErrors: a pass on schedule that could not begin is told, a mistake in

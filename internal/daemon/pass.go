@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"pkgmetad/fetcher"
+	"pkgmetad/github"
 	"pkgmetad/internal/record"
 	"pkgmetad/internal/status"
 )
@@ -97,7 +98,7 @@ func (r *refresher) tellPass(report record.Pass, passErr error, scheduled bool) 
 // and what the upstreams allow.
 func (d *Daemon) activity() status.Activity {
 	r := d.refresher
-	a := status.Activity{NextTick: d.scheduler.next(time.Now()), Reload: d.lastReload.Load(), Problems: r.health.problems()}
+	a := status.Activity{NextTick: d.scheduler.next(time.Now()), Reload: r.reloaded.Load(), Problems: d.problems()}
 	if size, free := r.store.Space(); size > 0 {
 		a.Database = &status.Database{Bytes: size, Free: free}
 	}
@@ -108,13 +109,26 @@ func (d *Daemon) activity() status.Activity {
 		a.PausedSince = *since
 	}
 	now := r.settings.Load()
-	b := now.github.Budget()
-	gitHub := status.Budget{Name: "GitHub", Known: b.Known, Limit: b.Limit, Remaining: b.Remaining, Reset: b.Reset, Fault: now.github.Fault()}
-	hold := now.github.Hold()
-	gitHub.HeldUntil, gitHub.Reason = hold.Until, hold.Reason
+	a.Budgets = gitHubBudgets(now.github)
 	pyPI := status.Budget{Name: "PyPI", Fault: now.pypi.Fault()} // which tells of no limit until one is met
-	hold = now.pypi.Hold()
+	hold := now.pypi.Hold()
 	pyPI.HeldUntil, pyPI.Reason = hold.Until, hold.Reason
-	a.Budgets = []status.Budget{gitHub, pyPI}
+	a.Budgets = append(a.Budgets, pyPI)
 	return a
+}
+
+// gitHubBudgets tells what each credential may still ask.
+func gitHubBudgets(client *github.Client) (all []status.Budget) {
+	for _, c := range client.Credentials() {
+		b := status.Budget{
+			Name: "GitHub", Credential: c.Name, Kind: string(c.Kind), Expires: c.Expires,
+			Known: c.Requests.Known, Limit: c.Requests.Limit, Remaining: c.Requests.Remaining, Reset: c.Requests.Reset,
+			HeldUntil: c.Hold.Until, Reason: c.Hold.Reason, Fault: c.Fault,
+		}
+		if p := c.Points; p.Known {
+			b.Points = &status.Points{Limit: p.Limit, Remaining: p.Remaining, Reset: p.Reset}
+		}
+		all = append(all, b)
+	}
+	return all
 }

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"reflect"
 	"sync/atomic"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"pkgmetad/internal/reads"
 	"pkgmetad/internal/record"
 	"pkgmetad/internal/render"
+	"pkgmetad/internal/status"
 	"pkgmetad/internal/upstream"
 	"pkgmetad/pypi"
 	"pkgmetad/store"
@@ -34,7 +36,7 @@ type refresher struct {
 	compacted time.Time      // when that was last tried; for the goroutine of passes
 
 	onPass   func(report *record.Pass, scheduled bool) // told of each pass that ended; nil for nobody
-	outdated atomic.Bool                               // what a reload, or the start, found was bad, and an earlier catalogue goes on
+	reloaded atomic.Pointer[status.Reload]             // the last reload, or a start that found the catalogue bad and goes on with an earlier one; nil for neither
 
 	passSince    atomic.Pointer[time.Time]        // when the pass on schedule that runs now began; nil for none
 	passProgress atomic.Pointer[fetcher.Progress] // how far it is; nil before its first source
@@ -102,37 +104,64 @@ func (r *refresher) newSettings(cfg *config.Config) (next *settings, err error) 
 	next = &settings{cfg: cfg}
 	userAgent := upstream.UserAgent(r.version, cfg.PyPI.Contact)
 	before := r.settings.Load()
-	if before != nil && sameGitHub(before.cfg.GitHub, cfg.GitHub) && before.cfg.PyPI.Contact == cfg.PyPI.Contact {
+	if before != nil && reflect.DeepEqual(before.cfg.GitHub, cfg.GitHub) && before.cfg.PyPI.Contact == cfg.PyPI.Contact {
 		next.github = before.github
 	} else if next.github, err = github.New(github.Options{
-		BaseURL: cfg.GitHub.BaseURL, Token: cfg.GitHub.Token.Reveal(), UserAgent: userAgent,
-		Timeout: cfg.GitHub.Timeout, Reserve: cfg.GitHub.Reserve, GraphQL: cfg.GitHub.Strategy == "auto",
+		BaseURL: cfg.GitHub.BaseURL, Credentials: credentials(cfg.GitHub), UserAgent: userAgent, Log: r.log,
+		Timeout: cfg.GitHub.Timeout, Reserve: cfg.GitHub.Reserve, APIVersion: string(cfg.GitHub.APIVersion), GraphQL: cfg.GitHub.Strategy == "auto",
 	}); err != nil {
 		return nil, err
 	}
-	if before != nil && before.cfg.PyPI == cfg.PyPI {
+	if before != nil && r.pypiOptions(before.cfg) == r.pypiOptions(cfg) {
 		next.pypi = before.pypi
-	} else if next.pypi, err = pypi.New(pypi.Options{BaseURL: cfg.PyPI.BaseURL, UserAgent: userAgent, Timeout: cfg.PyPI.Timeout}); err != nil {
+	} else if next.pypi, err = pypi.New(r.pypiOptions(cfg)); err != nil {
 		return nil, err
 	}
 	return next, nil
 }
 
-// sameGitHub reports whether a and b are the same settings, by the text of their tokens.
-func sameGitHub(a, b config.GitHub) bool {
-	same := a.Token.Reveal() == b.Token.Reveal()
-	a.Token, b.Token = config.Secret{}, config.Secret{}
-	return same && a == b
+func (r *refresher) pypiOptions(cfg *config.Config) pypi.Options {
+	return pypi.Options{
+		BaseURL: cfg.PyPI.BaseURL, UserAgent: upstream.UserAgent(r.version, cfg.PyPI.Contact), Timeout: cfg.PyPI.Timeout,
+		Concurrency: cfg.PyPI.Concurrency, Rate: cfg.PyPI.Rate,
+	}
+}
+
+// credentials returns what GitHub is asked with; none is anonymous.
+func credentials(cfg config.GitHub) (all []github.Credential) {
+	if !cfg.Token.Empty() {
+		all = append(all, github.Credential{Name: "default", Source: cfg.TokenSource, Token: cfg.Token.Reveal()})
+	}
+	for _, c := range cfg.Credentials {
+		next := github.Credential{Name: c.Name, Source: c.Source()}
+		switch {
+		case c.App != config.App{}:
+			next.App = &github.AppKey{ID: int64(c.App.ID), Installation: int64(c.App.Installation), Key: []byte(c.Secret.Reveal())}
+		case c.OAuth != config.OAuth{}:
+			next.OAuth = &github.OAuthApp{ID: c.OAuth.ID, Secret: c.Secret.Reveal()}
+		default:
+			next.Token = c.Secret.Reveal()
+		}
+		all = append(all, next)
+	}
+	return all
 }
 
 // apply puts settings in force, but for those of the fetcher, which it returns. A pass
 // that runs goes on with those that it began with.
 func (r *refresher) apply(next *settings) fetcher.Options {
-	r.settings.Store(next)
+	before := r.settings.Swap(next)
+	if before != nil && before.github != next.github {
+		before.github.CloseIdle()
+	}
+	if before != nil && before.pypi != next.pypi {
+		before.pypi.CloseIdle()
+	}
 	refresh := next.cfg.Refresh
 	return fetcher.Options{
 		Store: r.store, GitHub: next.github, PyPI: next.pypi, Log: r.fetchLog,
 		Workers: refresh.Workers, MaxSources: refresh.MaxPackages, PendingWait: refresh.PendingWait, Reads: r.reads.All,
+		PyPIWorkers: next.cfg.PyPI.Concurrency, IndexAbove: next.cfg.PyPI.IndexAbove,
 		Policy: fetcher.Policy{StaleAfter: refresh.StaleAfter, ActiveAfter: refresh.ActiveAfter, RetryMin: refresh.RetryMin, RetryMax: refresh.RetryMax},
 	}
 }

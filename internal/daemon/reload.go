@@ -35,13 +35,10 @@ func (d *Daemon) Reload(allowRemovals bool) (err error) {
 	r.health.tell() // it may be repaired now
 	defer r.health.tell()
 	defer func() {
-		last := &status.Reload{At: time.Now()}
 		if err != nil {
-			last.Error = err.Error()
 			d.log.Error().Msg("reload refused: " + err.Error())
 		}
-		d.lastReload.Store(last)
-		d.refresher.outdated.Store(err != nil)
+		r.noteReload(err)
 		d.metrics.countReload(err)
 	}()
 
@@ -67,9 +64,19 @@ func (d *Daemon) Reload(allowRemovals bool) (err error) {
 	if len(waiting) > 0 {
 		d.log.Warn().Msg("changed, and in force after a restart: " + strings.Join(waiting, ", "))
 	}
+	r.tellCredentials()
 	d.log.Info().Msg("configuration and catalogue reloaded")
 	d.scheduler.runSoon()
 	return nil
+}
+
+// noteReload notes how it went to take the files over.
+func (r *refresher) noteReload(err error) {
+	last := &status.Reload{At: time.Now()}
+	if err != nil {
+		last.Error = err.Error()
+	}
+	r.reloaded.Store(last)
 }
 
 // loadConfig returns the configuration to go by, and the keys of it that have changed
@@ -95,7 +102,7 @@ func (r *refresher) startCatalogue() error {
 	}
 	err := r.takeOverCatalogue(cfg, false)
 	if err != nil && r.store.Synced() {
-		r.outdated.Store(true)
+		r.noteReload(err)
 		r.log.Error().Msg(err.Error())
 		return nil
 	}
@@ -149,7 +156,7 @@ func (r *refresher) guardRemovals(cfg *config.Config, next record.Catalogue) err
 		return err
 	}
 	return fmt.Errorf("the catalogue %s lacks %d of the %d packages that are served, more than catalogue.max_removed (%d %%) allows; it stays as it was. "+
-		"If they are meant to go, let this pass once with: pkgmetad reload --allow-removals",
+		"If they are meant to go, accept it once with: pkgmetad reload --allow-removals",
 		cfg.Catalogue.Path, removed, live, cfg.Catalogue.MaxRemoved)
 }
 

@@ -59,6 +59,30 @@ func TestScheduleNeverOverlaps(t *testing.T) {
 	})
 }
 
+// TestScheduleTellsOnce that a pass takes longer than the schedule leaves it.
+func TestScheduleTellsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		schedule, err := config.ParseSchedule("* * * * *", time.UTC)
+		if err != nil {
+			t.Fatal(err)
+		}
+		log, runs := new(lines), 0
+		s := newScheduler(plan{schedule, time.UTC}, zerolog.New(log), func(ctx context.Context) time.Time {
+			runs++
+			time.Sleep(330 * time.Second)
+			return time.Time{}
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		s.run(ctx)
+		x := &trial{t: t, log: log}
+		told, all := x.logged(`"level":"info"`, "still running"), x.logged("still running")
+		if told < runs-1 || told > runs || runs < 9 || all < 4*(runs-1) { // the last run may have met no tick
+			t.Errorf("told %d times of %d ticks that were left out in %d runs", told, all, runs)
+		}
+	})
+}
+
 func TestScheduleSurvivesAPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		runs := scheduled(t, "@hourly", 5*time.Hour+time.Minute, func(_ context.Context, run int) time.Time {

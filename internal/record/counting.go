@@ -126,6 +126,12 @@ type Counting struct {
 	Drifts   int       `json:"drifts,omitempty"`   // how often they did not, in all
 }
 
+// ForgetCounts forgets all that follows from counting here, but for what is served: that
+// has come from elsewhere.
+func (r *Repo) ForgetCounts() {
+	r.Contributions, r.CountsFrom, r.AsOf, r.HeadSeen, r.Counting = nil, "", 0, 0, nil
+}
+
 // Where the weekly commits of a repository come from.
 const (
 	FromStatistics = "participation" // GitHub's stats/participation

@@ -20,6 +20,7 @@ type Use struct {
 	Requests  int       `json:"requests"`            // HTTP requests, redirects included
 	Charged   int       `json:"charged_requests"`    // of these, those that count against a budget
 	Points    int       `json:"points,omitempty"`    // GitHub's price of GraphQL queries
+	Indexed   int       `json:"indexed,omitempty"`   // of the unchanged sources, those that PyPI's index showed to be so, without a request for each
 	HeldUntil time.Time `json:"held_until,omitzero"` // no requests are made until then
 	Reason    string    `json:"reason,omitempty"`    // why
 	Waiting   int       `json:"waiting,omitempty"`   // sources that were due then, and were left for later

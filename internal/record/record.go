@@ -121,6 +121,30 @@ type Project struct {
 	RequiresPython   string    `json:"requires_python,omitempty"`
 	Python3          *bool     `json:"python3,omitempty"` // supports Python 3; nil while unknown
 	DocumentationURL string    `json:"documentation_url,omitempty"`
+	Standing         Standing  `json:"standing,omitzero"`
+}
+
+// Standing is what PyPI says of a project as a whole, on its page in the index (PEP
+// 792). Its releases can be as they were while the project is archived.
+type Standing struct {
+	Status string    `json:"status,omitempty"` // active, archived, deprecated or quarantined; "" until PyPI was asked
+	Reason string    `json:"reason,omitempty"` // given by the project or by PyPI; "" for none
+	Asked  time.Time `json:"asked,omitzero"`   // when PyPI last answered, UTC
+	Due    time.Time `json:"due,omitzero"`     // when it is asked next, UTC; zero before the first answer about the project
+}
+
+// The words of Standing.Status.
+const (
+	ProjectActive      = "active"
+	ProjectArchived    = "archived"    // no further releases are expected
+	ProjectDeprecated  = "deprecated"  // another project should be used
+	ProjectQuarantined = "quarantined" // PyPI withholds it as unsafe
+)
+
+// Index is PyPI's list of all projects, as far as it matters after it was read.
+type Index struct {
+	Read time.Time // when it was last asked for, with success; zero for never
+	ETag string    // validator of that answer
 }
 
 // Version is one release of a project.

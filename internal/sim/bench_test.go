@@ -1,11 +1,13 @@
 package sim
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 )
 
 func BenchmarkGenerate(b *testing.B) {
@@ -89,3 +91,58 @@ type discard struct{ header http.Header }
 func (d *discard) Header() http.Header         { return d.header }
 func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
 func (d *discard) WriteHeader(int)             {}
+
+// BenchmarkMillion measures requests to a world of a million packages, each of them about
+// another repository than the last.
+func BenchmarkMillion(b *testing.B) {
+	now := noon()
+	w := Generate(1, 1_000_000, Options{Now: func() time.Time { return now }, Limit: 1 << 40, PointLimit: 1 << 40, NoSecondary: true, NoPending: true})
+	g := w.generated
+	var repos []*Repo
+	for i := 0; len(repos) < 20_000; i += 37 {
+		if r := g.repo(i); r != nil && r.Blocked == "" {
+			repos = append(repos, r)
+		}
+	}
+	now = now.Add(300 * day)
+	rec := &discard{header: http.Header{}}
+	serve := func(req *http.Request) {
+		req.Header.Set("Authorization", "Bearer one")
+		clear(rec.header)
+		w.Handler().ServeHTTP(rec, req)
+	}
+	for _, part := range []string{"", "/contributors?per_page=100", "/commits?per_page=1", "/stats/participation"} {
+		b.Run("repository"+part, func(b *testing.B) {
+			for i := 0; b.Loop(); i++ {
+				serve(httptest.NewRequest("GET", "/repos/"+repos[i%len(repos)].FullName+part, nil))
+			}
+		})
+	}
+	for name, query := range map[string]string{"sweep": sweep, "counting": counting} {
+		b.Run(name, func(b *testing.B) {
+			for i := 0; b.Loop(); i++ {
+				vars := map[string]any{"first": 10}
+				if query == sweep {
+					delete(vars, "first")
+				}
+				var ids []string
+				for k := range 100 {
+					ids = append(ids, repos[(i*100+k)%len(repos)].NodeID)
+				}
+				vars["ids"] = ids
+				serve(httptest.NewRequest("POST", "/graphql", bytes.NewReader(marshal(map[string]any{"query": query, "variables": vars}))))
+			}
+		})
+	}
+	b.Run("index", func(b *testing.B) {
+		for b.Loop() {
+			req := httptest.NewRequest("GET", "/simple/", nil)
+			req.Header.Set("Accept", simpleType)
+			req.Header.Set("Accept-Encoding", "gzip")
+			req.Header.Set("User-Agent", agent)
+			clear(rec.header)
+			w.Handler().ServeHTTP(rec, req)
+			now = now.Add(time.Minute)
+		}
+	})
+}

@@ -3,6 +3,7 @@ package sim
 import (
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,6 +20,8 @@ const maxDays = 3650 // of one /_sim/advance
 //	/_sim/fault?repo=O/N&fault=NAME[&endpoint=E][&times=N]
 //	/_sim/fault?project=NAME&fault=NAME[&endpoint=E][&times=N]
 //	/_sim/faults                                the names of faults
+//	/_sim/batches?heavy=N&limit=N               SetBatchLimits
+//	/_sim/credential?secret=S[&kind=K][&account=A][&limit=N][&points=N][&revoked=true][&blocked=true]
 //
 // repo=* and project=* mean all of them.
 func (w *World) control(rw http.ResponseWriter, req *http.Request) {
@@ -39,10 +42,14 @@ func (w *World) control(rw http.ResponseWriter, req *http.Request) {
 		w.controlAdvance(rw, req)
 	case "fault":
 		w.controlFault(rw, req)
+	case "batches":
+		w.controlBatches(rw, req)
+	case "credential":
+		w.controlCredential(rw, req)
 	case "faults":
 		plain(rw, http.StatusOK, "%s", strings.Join(FaultNames(), "\n"))
 	default:
-		plain(rw, http.StatusNotFound, "the paths are /_sim/stats, /_sim/paths, /_sim/reset, /_sim/advance?days=N, /_sim/fault?repo=O/N&fault=NAME and /_sim/faults")
+		plain(rw, http.StatusNotFound, "the paths are /_sim/stats, /_sim/paths, /_sim/reset, /_sim/advance?days=N, /_sim/fault?repo=O/N&fault=NAME, /_sim/faults, /_sim/batches?heavy=N&limit=N and /_sim/credential?secret=S&revoked=true")
 	}
 }
 
@@ -69,12 +76,9 @@ func (w *World) controlFault(rw http.ResponseWriter, req *http.Request) {
 		plain(rw, http.StatusBadRequest, "%s", err)
 		return
 	}
-	times := 0
-	if v := req.FormValue("times"); v != "" {
-		if times, err = strconv.Atoi(v); err != nil || times < 0 {
-			plain(rw, http.StatusBadRequest, "times=%q is not a whole number; 0 means for ever", v)
-			return
-		}
+	times, ok := formNumber(rw, req, "times") // 0 means for ever
+	if !ok {
+		return
 	}
 	repo, project := req.FormValue("repo"), req.FormValue("project")
 	if (repo == "") == (project == "") {
@@ -82,11 +86,11 @@ func (w *World) controlFault(rw http.ResponseWriter, req *http.Request) {
 		return
 	}
 	endpoint := Endpoint(req.FormValue("endpoint"))
-	known := []Endpoint{All, Repository, Contributors, CommitList, Participation, GraphQL}
+	known := []Endpoint{All, Repository, Contributors, CommitList, Participation, GraphQL, AccessToken}
 	if project != "" {
 		known = []Endpoint{All, ProjectJSON, Simple, Index}
 	}
-	if !acceptable(endpoint, known) {
+	if endpoint != "" && !slices.Contains(known, endpoint) {
 		plain(rw, http.StatusBadRequest, "endpoint=%q is not one of %v", string(endpoint), known)
 		return
 	}
@@ -112,11 +116,51 @@ func (w *World) controlFault(rw http.ResponseWriter, req *http.Request) {
 	sendJSON(rw, map[string]any{"fault": f, "repo": repo, "project": project, "endpoint": endpoint, "times": times})
 }
 
-func acceptable(e Endpoint, known []Endpoint) bool {
-	for _, k := range known {
-		if e == k || e == "" {
-			return true
-		}
+func (w *World) controlBatches(rw http.ResponseWriter, req *http.Request) {
+	heavy, ok := formNumber(rw, req, "heavy")
+	if !ok {
+		return
 	}
-	return false
+	limit, ok := formNumber(rw, req, "limit")
+	if !ok {
+		return
+	}
+	w.SetBatchLimits(heavy, limit)
+	sendJSON(rw, map[string]int{"heavy": heavy, "limit": limit})
+}
+
+func (w *World) controlCredential(rw http.ResponseWriter, req *http.Request) {
+	secret := req.FormValue("secret")
+	if secret == "" {
+		plain(rw, http.StatusBadRequest, "name the credential: secret=TOKEN, or secret=ID:SECRET of an OAuth app")
+		return
+	}
+	c := Credential{Kind: Kind(req.FormValue("kind")), Account: req.FormValue("account"), Revoked: req.FormValue("revoked") == "true", Blocked: req.FormValue("blocked") == "true"}
+	if known := []Kind{"", Token, Installation, OAuthApp, Actions}; !slices.Contains(known, c.Kind) {
+		plain(rw, http.StatusBadRequest, "kind=%q is not one of %q", string(c.Kind), known[1:])
+		return
+	}
+	var ok bool
+	if c.Limit, ok = formNumber(rw, req, "limit"); !ok {
+		return
+	}
+	if c.Points, ok = formNumber(rw, req, "points"); !ok {
+		return
+	}
+	w.SetCredential(secret, c)
+	sendJSON(rw, w.Credential(secret))
+}
+
+// formNumber reads a number, 0 if it is not given. If it is none, it answers and ok is false.
+func formNumber(rw http.ResponseWriter, req *http.Request, name string) (n int, ok bool) {
+	text := req.FormValue(name)
+	if text == "" {
+		return 0, true
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		plain(rw, http.StatusBadRequest, "%s=%q is not a whole number", name, text)
+		return 0, false
+	}
+	return n, true
 }

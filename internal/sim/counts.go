@@ -47,6 +47,14 @@ type Counting struct {
 	ByCommitDate  bool // on the committer's day
 }
 
+// SetCounting changes how participation counts, as GitHub may at any time.
+func (w *World) SetCounting(how Counting) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.counting = how
+	w.edition.Add(1)
+}
+
 // weeks counts the commits in the 52 periods of seven days before today's UTC midnight,
 // oldest first: those of all authors, and the owner's. The day of now is in none of them.
 func (r *Repo) weeks(g *graph, now time.Time, how Counting) (all, owner [52]int) {

@@ -18,6 +18,7 @@ const (
 	Installation Kind = "installation" // of a GitHub App
 	OAuthApp     Kind = "oauth"        // an OAuth app's id and secret, as Basic authentication; REST alone
 	Actions      Kind = "actions"      // the token of a workflow
+	App          Kind = "app"          // a GitHub App itself, which asks for tokens of its installations
 )
 
 // A Credential says what GitHub knows of one, for [World.SetCredential].

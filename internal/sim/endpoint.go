@@ -11,14 +11,17 @@ const (
 	CommitList    Endpoint = "commits"
 	Participation Endpoint = "participation"
 	GraphQL       Endpoint = "graphql"
+	AccessToken   Endpoint = "token"   // of an installation
 	ProjectJSON   Endpoint = "project" // /pypi/<name>/json
 	Simple        Endpoint = "simple"  // /simple/<name>/
 	Index         Endpoint = "index"   // /simple/
 	All           Endpoint = "all"     // every one of them
+
+	rateLimitPath Endpoint = "rate_limit"
 )
 
 // endpointNames has "other" for requests that the clients never make.
-var endpointNames = [...]Endpoint{Repository, Contributors, CommitList, Participation, GraphQL, ProjectJSON, Simple, Index, "other"}
+var endpointNames = [...]Endpoint{Repository, Contributors, CommitList, Participation, GraphQL, AccessToken, ProjectJSON, Simple, Index, rateLimitPath, "other"}
 
 func (e Endpoint) index() int {
 	if i := slices.Index(endpointNames[:], e); i >= 0 {

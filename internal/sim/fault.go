@@ -51,11 +51,16 @@ const (
 	EndlessHeaders    Fault = "endless-headers"
 	ResourceLimits    Fault = "resource-limits"
 
-	slow Fault = "slow" // with a duration, as Slow writes it
+	slow  Fault = "slow"  // with a duration, as Slow writes it
+	stale Fault = "stale" // likewise, as Stale does
 )
 
 // Slow delays answers by d and leaves them as they are.
 func Slow(d time.Duration) Fault { return slow + Fault(":"+d.String()) }
+
+// Stale has answers be as they were d before, with the serial of then: a cache that lags
+// behind. What an Edit changed is as it is now all the same.
+func Stale(d time.Duration) Fault { return stale + Fault(":"+d.String()) }
 
 // table says what each fault does. A strike answers in place of the regular answer, or
 // returns false to let that follow, possibly cut short.
@@ -104,22 +109,33 @@ var table = []struct {
 
 // FaultNames returns the names that ParseFault accepts, each with what it does.
 func FaultNames() []string {
-	list := []string{"none: clears a fault", "slow: answers after 2 seconds; slow:500ms after 500 ms"}
+	list := []string{"none: clears a fault", "slow: answers after 2 seconds; slow:500ms after 500 ms", "stale: answers as of an hour before; stale:30s as of 30 seconds before"}
 	for _, t := range table {
 		list = append(list, string(t.fault)+": "+t.what)
 	}
 	return list
 }
 
-const maxSlow = time.Hour
+const (
+	maxSlow  = time.Hour
+	maxStale = 365 * day
+)
 
 // ParseFault reads the name of a fault. Its error lists the names.
 func ParseFault(name string) (Fault, error) {
 	f := Fault(name)
-	if f == slow {
+	switch f {
+	case slow:
 		return Slow(2 * time.Second), nil
+	case stale:
+		return Stale(time.Hour), nil
+	case NoFault:
+		return f, nil
 	}
-	if _, ok := f.delay(); ok || f == NoFault {
+	if _, ok := f.delay(); ok {
+		return f, nil
+	}
+	if _, ok := f.lag(); ok {
 		return f, nil
 	}
 	for _, t := range table {
@@ -131,13 +147,18 @@ func ParseFault(name string) (Fault, error) {
 }
 
 // delay of a slow fault.
-func (f Fault) delay() (time.Duration, bool) {
-	s, ok := strings.CutPrefix(string(f), string(slow)+":")
+func (f Fault) delay() (time.Duration, bool) { return f.duration(slow, maxSlow) }
+
+// lag of a stale one.
+func (f Fault) lag() (time.Duration, bool) { return f.duration(stale, maxStale) }
+
+func (f Fault) duration(kind Fault, longest time.Duration) (time.Duration, bool) {
+	s, ok := strings.CutPrefix(string(f), string(kind)+":")
 	if !ok {
 		return 0, false
 	}
 	d, err := time.ParseDuration(s)
-	return d, err == nil && d >= 0 && d <= maxSlow
+	return d, err == nil && d >= 0 && d <= longest
 }
 
 // faults are those that are set.

@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -63,6 +64,13 @@ func (x *exchange) github(moved int) {
 // admitted answers a request whose credential or a limit refuses it.
 func (x *exchange) admitted() bool {
 	x.gitHubHeader()
+	if v := x.req.Header.Get("X-Github-Api-Version"); v != "" {
+		if !slices.Contains(apiVersions, v) {
+			x.gitHubError(http.StatusBadRequest, "The version "+v+" of the API is not supported.", "https://docs.github.com/rest/about-the-rest-api/api-versions", nil)
+			return false
+		}
+		x.rw.Header()["X-Github-Api-Version-Selected"] = []string{v}
+	}
 	switch expires := x.credential.Expires; {
 	case x.credential.Revoked, !expires.IsZero() && !x.w.opt.Now().Before(expires), !x.credentialOK():
 		x.gitHubError(http.StatusUnauthorized, "Bad credentials", "", nil)
@@ -233,7 +241,8 @@ var (
 	varyGitHub   = []string{"Accept, Authorization, Cookie, X-GitHub-OTP", "Accept-Encoding, Accept, X-Requested-With"}
 	serverGitHub = []string{"github.com"}
 	mediaType    = []string{"github.v3; format=json"}
-	apiVersion   = []string{"2022-11-28"}
+	apiVersion   = []string{"2022-11-28"} // where a request names none
+	apiVersions  = []string{"2022-11-28", "2026-03-10"}
 	noSniff      = []string{"nosniff"}
 )
 

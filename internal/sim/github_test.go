@@ -337,3 +337,13 @@ func TestMoves(t *testing.T) {
 		}
 	}
 }
+
+func TestAPIVersion(t *testing.T) {
+	w, _, _ := small(t, Options{})
+	for version, want := range map[string]int{"": 200, "2022-11-28": 200, "2026-03-10": 200, "2019-01-01": 400} {
+		a := asGitHub(t, w, "/repos/otter/kettle", "X-GitHub-Api-Version", version)
+		if got := a.header.Get("X-GitHub-Api-Version-Selected"); a.status != want || version != "" && want == 200 && got != version {
+			t.Errorf("%q: %d, %q", version, a.status, got)
+		}
+	}
+}

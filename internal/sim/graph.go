@@ -136,6 +136,26 @@ func (l *walk) next() int32 {
 	return i
 }
 
+// before marks the commits that git leaves out for a date to begin from: those that were made
+// before it, and whatever can be reached from one of them, though it may be dated later.
+func (g *graph) before(from int32, date int64) []bool {
+	out := make([]bool, len(g.nodes))
+	marks, _ := g.reachable(from)
+	// Parents have lower indexes than their children.
+	for i := len(g.nodes) - 1; i >= 0; i-- {
+		if !marks[i] || !out[i] && g.nodes[i].committed >= date {
+			continue
+		}
+		out[i] = true
+		for _, p := range g.nodes[i].parents {
+			if p != none {
+				out[p] = true
+			}
+		}
+	}
+	return out
+}
+
 // commits lists what is reachable from the head, in the order of git log.
 func (g *graph) commits() (list []Commit) {
 	l := g.walk(g.head)

@@ -145,9 +145,21 @@ func TestOrderIsGits(t *testing.T) {
 		return string(out)
 	}
 	git("", "init", "--quiet", "--bare")
+	const open = 0 // no date to begin from
 	b := newBuilder(lively())
-	b.advance(noon().Add(200 * day))
+	b.advance(noon().Add(70 * day))
 	var in strings.Builder
+	dates := []int64{open}
+	for i := range b.nodes {
+		n := &b.nodes[i]
+		n.committed -= n.committed % 7200 // so that some are the same
+		if i%29 == 0 {
+			n.committed -= 86400 // and some are before their parents
+		}
+		if i%(len(b.nodes)/30) == 0 {
+			dates = append(dates, n.committed+1)
+		}
+	}
 	for i, n := range b.nodes {
 		fmt.Fprintf(&in, "commit refs/heads/n%d\nmark :%d\nauthor A <a@b> %d +0000\ncommitter A <a@b> %d +0000\ndata %d\n%d\n", i, i+1, n.authored, n.committed, len(fmt.Sprint(i)), i)
 		for k, p := range n.parents {
@@ -157,14 +169,24 @@ func TestOrderIsGits(t *testing.T) {
 		}
 	}
 	git(in.String(), "fast-import", "--quiet")
-	var want []string
-	w := b.walk(b.head)
-	for i := w.next(); i != none; i = w.next() {
-		want = append(want, fmt.Sprint(i))
-	}
-	got := strings.Fields(git("", "log", "--format=%B", fmt.Sprintf("n%d", b.head)))
-	if len(want) < 300 || !slices.Equal(got, want) {
-		t.Errorf("git lists %d commits, the simulator %d: %s", len(got), len(want), cmp.Diff(got, want))
+	for _, since := range dates {
+		args := []string{"log", "--format=%B"}
+		listed := func(int32) bool { return true }
+		if since != open {
+			args = append(args, fmt.Sprintf("--since=@%d", since))
+			listed = b.between(b.head, time.Unix(since, 0), time.Time{})
+		}
+		var want []string
+		w := b.walk(b.head)
+		for i := w.next(); i != none; i = w.next() {
+			if listed(i) {
+				want = append(want, fmt.Sprint(i))
+			}
+		}
+		got := strings.Fields(git("", append(args, fmt.Sprintf("n%d", b.head))...))
+		if since == open && len(want) < 100 || !slices.Equal(got, want) {
+			t.Errorf("since %d git lists %d commits, the simulator %d: %s", since, len(got), len(want), cmp.Diff(got, want))
+		}
 	}
 }
 
@@ -178,6 +200,8 @@ func TestCounting(t *testing.T) {
 		{At: end.Add(-1 * day), Authored: end.Add(2 * time.Hour)}, // today, when it was written
 		{At: end.Add(-10 * day), Authored: end.Add(-400 * day)},   // too old
 	}
+	switched := New(Options{Now: noon, NoPending: true})
+	switched.AddRepo(&Repo{FullName: "o/n", Commits: commits})
 	for _, tt := range []struct {
 		how  Counting
 		want [2]int // of the last two weeks
@@ -195,6 +219,10 @@ func TestCounting(t *testing.T) {
 		}
 		if truth, _ := w.RepoTruth(r.ID, w.Now()); !slices.Equal(truth.Weeks[:], got) {
 			t.Errorf("%+v: the truth says %v", tt.how, truth.Weeks)
+		}
+		switched.SetCounting(tt.how)
+		if again := decode[weeks](t, asGitHub(t, switched, "/repos/o/n/stats/participation")).All; !slices.Equal(again, got) {
+			t.Errorf("%+v: switched to, it is %v", tt.how, again[50:])
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/parser"
 	"github.com/vektah/gqlparser/v2/validator"
 	"github.com/vektah/gqlparser/v2/validator/rules"
 )
@@ -27,7 +28,8 @@ var schema = sync.OnceValue(func() *ast.Schema {
 
 const (
 	maxQuery    = 1 << 20 // bytes of a request
-	maxDocument = 64 << 10
+	maxTokens   = 20_000
+	maxDocument = 64 << 10 // bytes of a query that is kept
 )
 
 // graphQL answers POST /graphql.
@@ -106,8 +108,11 @@ func (w *World) document(text string) (*ast.QueryDocument, []graphQLError) {
 	if doc, ok := w.documents.get(text); ok {
 		return doc, nil
 	}
-	doc, list := gqlparser.LoadQueryWithRules(schema(), text, rules.NewDefaultRules())
-	if len(list) > 0 {
+	doc, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: text}, maxTokens)
+	if err != nil {
+		return nil, invalid(gqlerror.List{gqlerror.WrapIfUnwrapped(err)})
+	}
+	if list := validator.ValidateWithRules(schema(), doc, rules.NewDefaultRules()); len(list) > 0 {
 		return nil, invalid(list)
 	}
 	if len(text) <= maxDocument {
@@ -133,21 +138,27 @@ const queryLimit = 10 * time.Second // GitHub gives up on a query after that
 // run executes a query and answers.
 func (x *exchange) run(q *query) {
 	q.x, q.now, q.next = x, x.now(), x.req.Header.Get("X-Github-Next-Global-ID") == "1"
-	rate, ok := x.w.spend(x.account, graphQL, q.cost)
+	cost := q.cost
+	if q.dryRun {
+		cost = 1 // as the least that any query costs: GitHub does not say
+	}
+	rate, ok := x.w.spend(x.account, graphQL, cost)
 	if !ok {
 		x.primaryLimit(rate)
 		return
 	}
 	q.rate = rate
-	x.count(false, q.cost)
+	x.count(false, cost)
 	x.rateHeader(rate)
-	data := x.w.execute(q)
+	data, tooHeavy := x.w.execute(q)
 	q.spent += x.slow
 	x.took = min(q.spent, queryLimit)
 	if x.w.opt.TakeTime {
 		x.wait(x.took)
+	} else {
+		x.wait(min(x.slow, queryLimit))
 	}
-	if q.spent > queryLimit || x.w.batch.tooHeavy(q.repositories) {
+	if q.spent > queryLimit || tooHeavy {
 		// "Additional points are deducted for the next hour": GitHub does not say how many.
 		excess := max(int((q.spent-queryLimit)/time.Second), 1)
 		x.w.owe(x.account, graphQL, excess)

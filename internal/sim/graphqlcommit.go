@@ -2,7 +2,6 @@ package sim
 
 import (
 	"errors"
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -176,20 +175,13 @@ func (c *commitValue) parents(q *query, f *field) connection {
 // history is the connection of that name. A cursor goes on in the history that it is from,
 // whatever was pushed since.
 func (c *commitValue) history(q *query, f *field) (connection, error) {
-	since, _, err := date(f.args["since"])
+	since, sinceGiven, err := date(f.args["since"])
 	if err != nil {
 		return connection{}, err
 	}
-	until, given, err := date(f.args["until"])
+	until, untilGiven, err := date(f.args["until"])
 	if err != nil {
 		return connection{}, err
-	}
-	from, to := int64(math.MinInt64), int64(math.MaxInt64)
-	if !since.IsZero() {
-		from = since.Unix()
-	}
-	if given {
-		to = until.Unix()
 	}
 	p := connection{kind: "CommitHistoryConnection", r: c.r, g: c.g}
 	begin := c.i
@@ -202,44 +194,51 @@ func (c *commitValue) history(q *query, f *field) (connection, error) {
 		p.first = position + 1
 	}
 	p.cursor = c.g.nodes[begin].oid.String() + " "
+	listed := func(int32) bool { return true }
+	if sinceGiven || untilGiven {
+		listed = c.g.between(begin, since, until)
+	}
 	commits := c.g.walk(begin)
 	next := func() int32 {
-		for {
-			i := commits.next()
-			if i == none || c.g.nodes[i].committed >= from && c.g.nodes[i].committed <= to {
-				return i
-			}
+		i := commits.next()
+		for i != none && !listed(i) {
+			i = commits.next()
 		}
+		return i
 	}
-	for range p.first {
-		next()
+	i := next()
+	for skipped := 0; skipped < p.first && i != none; skipped++ {
+		i = next()
 	}
 	first, _ := integer(f.args["first"])
-	i := next()
 	for ; i != none && len(p.commits) < int(first); i = next() {
 		p.commits = append(p.commits, i)
 	}
 	p.more = i != none
 	q.spent += timeHistory + time.Duration(len(p.commits))*timeCommit
-	p.total = func() int {
-		_, n := c.g.reachable(begin)
-		q.spent += time.Duration(n) * timeCounted
-		if from == math.MinInt64 && to == math.MaxInt64 {
-			return n
+	p.total = func() (n int) {
+		marks, all := c.g.reachable(begin)
+		q.spent += time.Duration(all) * timeCounted
+		for i, reached := range marks {
+			if reached && listed(int32(i)) {
+				n++
+			}
 		}
-		return countBetween(c.g, begin, from, to)
+		return n
 	}
 	return p, nil
 }
 
-func countBetween(g *graph, begin int32, from, to int64) (n int) {
-	marks, _ := g.reachable(begin)
-	for i, ok := range marks {
-		if ok && g.nodes[i].committed >= from && g.nodes[i].committed <= to {
-			n++
-		}
+// between returns which commits of a history are listed for a range of dates; a zero one is
+// open.
+func (g *graph) between(begin int32, since, until time.Time) func(int32) bool {
+	var out []bool
+	if !since.IsZero() {
+		out = g.before(begin, since.Unix())
 	}
-	return n
+	return func(i int32) bool {
+		return (out == nil || !out[i]) && (until.IsZero() || g.nodes[i].committed <= until.Unix())
+	}
 }
 
 // signature is the name and the address of an author.

@@ -79,11 +79,13 @@ func (q *query) weighField(f *ast.Field, times int64) (requests int64) {
 		switch {
 		case !given:
 			q.refused = append(q.refused, failed("MISSING_PAGINATION_BOUNDARIES", "You must provide a `first` or `last` value to properly paginate the `%s` connection.", f.Name)...)
+		case first < 0:
+			q.refused = append(q.refused, failed("", "`first` on the `%s` connection cannot be less than zero.", f.Name)...)
 		case first > maxPage:
 			q.refused = append(q.refused, failed("EXCESSIVE_PAGINATION", "Requesting %d records on the `%s` connection exceeds the `first` limit of %d records.", first, f.Name, maxPage)...)
 		}
 		requests = times
-		times *= max(first, 0)
+		times *= min(max(first, 0), maxPage)
 		q.nodes += times
 	}
 	if times > maxNodes {

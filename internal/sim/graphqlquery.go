@@ -52,14 +52,14 @@ type selection struct {
 	typeName string
 }
 
-// execute returns the data.
-func (w *World) execute(q *query) []byte {
+// execute returns the data, and whether there is too much of it.
+func (w *World) execute(q *query) (data []byte, tooHeavy bool) {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	q.spent = timeBase
 	var b object
 	q.object(&b, root{}, []ast.SelectionSet{q.op.SelectionSet})
-	return b.buf
+	return b.buf, w.batch.tooHeavy(q.repositories)
 }
 
 // object writes what was selected of v.

@@ -14,6 +14,8 @@ func (root) typeName() string { return "Query" }
 
 func (root) field(q *query, b *object, f *field) {
 	switch {
+	case f.name == "rateLimit" && q.w.opt.NoLimits:
+		b.null()
 	case f.name == "rateLimit":
 		q.object(b, rateLimit{}, f.sets)
 	case q.dryRun:
@@ -80,7 +82,7 @@ func (q *query) read(r *Repo, f *field) value {
 	q.spent += timeRepository
 	fault := q.w.faults.takeNode(r)
 	if d, ok := fault.delay(); ok {
-		q.spent += d
+		q.x.slow += d
 		fault = ""
 	}
 	switch {
@@ -242,7 +244,7 @@ func cursor(v any) (from oid, position int, given bool, err error) {
 	from, ok := parseOID(first)
 	position, err = strconv.Atoi(second)
 	if !ok || err != nil || position < 0 {
-		return from, 0, true, fmt.Errorf("`%s` does not appear to be a valid cursor.", text)
+		return from, 0, true, fmt.Errorf("`%s` does not appear to be a valid cursor", text)
 	}
 	return from, position, true, nil
 }

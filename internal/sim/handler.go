@@ -10,8 +10,9 @@ import (
 	"time"
 )
 
-// Handler serves GitHub at /repos/, /repositories/ and /graphql, PyPI at /pypi/ and
-// /simple/, and the world's own controls at /_sim/.
+// Handler serves GitHub at /repos/, /repositories/ and /graphql, and as GitHub Enterprise Server
+// has them at /api/v3/ and /api/graphql; PyPI at /pypi/ and /simple/, and the world's own
+// controls at /_sim/.
 func (w *World) Handler() http.Handler { return w.handler }
 
 func (w *World) routes() http.Handler {
@@ -22,12 +23,15 @@ func (w *World) routes() http.Handler {
 	}
 	mux.HandleFunc("POST /graphql", w.exchange(gitHub, GraphQL, (*exchange).graphQL))
 	mux.HandleFunc("POST /api/graphql", w.exchange(gitHub, GraphQL, (*exchange).graphQL))
+	mux.HandleFunc("GET /rate_limit", w.exchange(gitHub, rateLimitPath, (*exchange).rateLimits))
+	mux.HandleFunc("POST /app/installations/{id}/access_tokens", w.exchange(gitHub, AccessToken, (*exchange).accessToken))
 	mux.HandleFunc("GET /pypi/{name}/json", w.exchange(pyPI, ProjectJSON, (*exchange).projectJSON))
 	mux.HandleFunc("GET /pypi/{name}/json/{$}", w.exchange(pyPI, ProjectJSON, (*exchange).withoutSlash))
 	mux.HandleFunc("GET /simple/{$}", w.exchange(pyPI, Index, (*exchange).simpleIndex))
 	mux.HandleFunc("GET /simple/{name}", w.exchange(pyPI, Simple, (*exchange).simpleProject))
 	mux.HandleFunc("GET /simple/{name}/{$}", w.exchange(pyPI, Simple, (*exchange).simpleProject))
 	mux.HandleFunc("/_sim/", w.control)
+	mux.Handle(enterprise+"/", belowAPI(mux))
 	pypiNotFound := w.exchange(pyPI, "other", (*exchange).pypiNotFound)
 	mux.HandleFunc("/pypi/", pypiNotFound)
 	mux.HandleFunc("/simple/", pypiNotFound)
@@ -54,7 +58,8 @@ type exchange struct {
 	resource   resource
 	refusal    *refusal      // nil if no limit was met
 	took       time.Duration // of GitHub's processors
-	slow       time.Duration // that a fault adds to a query
+	slow       time.Duration // that faults add to a query
+	lag        time.Duration // that a fault has answers be behind
 	partial    bool          // a fault has GraphQL leave out half of the repositories
 	cut        cut           // how the body is cut short
 }
@@ -85,7 +90,7 @@ func (x *exchange) arrive() {
 		x.resource = graphQL
 	}
 	x.account, x.credential = x.w.account(x.req)
-	if r, ok := x.w.enter(x.account, x.resource); !ok {
+	if r, ok := x.w.enter(x.account, x.resource, x.endpoint == rateLimitPath || x.endpoint == AccessToken); !ok {
 		x.refusal = &r
 	}
 }
@@ -121,12 +126,29 @@ func (x *exchange) foreign() {
 	x.send(http.StatusMisdirectedRequest, "text/plain; charset=utf-8", []byte("This host is not part of the world.\n"))
 }
 
-// base is the scheme and host by which the client knows this server.
+// enterprise is where GitHub Enterprise Server has its REST API.
+const enterprise = "/api/v3"
+
+// belowAPI serves there what h serves at the root, and marks the requests.
+func belowAPI(h http.Handler) http.Handler {
+	h = http.StripPrefix(enterprise, h)
+	return http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
+		h.ServeHTTP(rw, req.WithContext(context.WithValue(req.Context(), belowKey{}, true)))
+	})
+}
+
+type belowKey struct{}
+
+// base is the address by which the client knows this server.
 func (x *exchange) base() string {
+	base := "http://" + x.req.Host
 	if x.req.TLS != nil {
-		return "https://" + x.req.Host
+		base = "https://" + x.req.Host
 	}
-	return "http://" + x.req.Host
+	if x.req.Context().Value(belowKey{}) != nil {
+		base += enterprise
+	}
+	return base
 }
 
 // redirect answers with an absolute Location.
@@ -152,7 +174,7 @@ func (x *exchange) page() (perPage, page int) {
 }
 
 // now is the world's time for the request.
-func (x *exchange) now() time.Time { return x.w.Now() }
+func (x *exchange) now() time.Time { return x.w.Now().Add(-x.lag) }
 
 // matches reports whether If-None-Match names the tag (RFC 9110, weakly compared).
 func (x *exchange) matches(tag string) bool {

@@ -21,11 +21,7 @@ type life struct {
 
 // once returns when something happens that happens to a share of all on each day.
 func (d *dice) once(from time.Time, share float64) time.Time {
-	if share <= 0 {
-		_ = d.next()
-		return never
-	}
-	days := d.exp(1 / share)
+	days := d.exp(1) / share // without an event it is infinite; the dice roll all the same
 	if days > 100*365 {
 		return never
 	}

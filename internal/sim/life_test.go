@@ -93,6 +93,7 @@ func look(t *testing.T, w *World, repo, project string) (s served) {
 			}
 		}
 	}
+	sameByGraphQL(t, w, s)
 	if a := ask(t, w, "/pypi/"+project+"/json"); a.status == http.StatusOK {
 		about := decode[projectBody](t, a)
 		s.Version, s.Serial = about.Info.Version, about.LastSerial
@@ -103,6 +104,24 @@ func look(t *testing.T, w *World, repo, project string) (s served) {
 		}](t, a).Status.Status
 	}
 	return s
+}
+
+// sameByGraphQL compares with what a sweep tells of a repository.
+func sameByGraphQL(t *testing.T, w *World, s served) {
+	t.Helper()
+	if s.ID == 0 {
+		return
+	}
+	n := graphql(t, w, sweep, map[string]any{"ids": []string{nextID(nodeRepository, s.ID, "")}}).fine(t).Data.Nodes[0]
+	got := served{ID: n.DatabaseID, Name: n.NameWithOwner, Stars: n.StargazerCount, Forks: n.ForkCount, Description: n.Description, Archived: n.IsArchived}
+	if n.DefaultBranchRef != nil {
+		got.Head = n.DefaultBranchRef.Target.OID
+	}
+	want := s
+	want.Weeks, want.People = nil, nil
+	if !cmp.Equal(got, want) {
+		t.Fatalf("REST and GraphQL differ: %s", cmp.Diff(want, got))
+	}
 }
 
 // truthOf is the same as the world tells it.
@@ -133,11 +152,11 @@ func TestTruth(t *testing.T) {
 		*r *= 10
 	}
 	rates.Pushes, rates.Odd, rates.Releases = 0.15, 0.3, 0.03
-	w := Generate(11, 40, Options{Now: func() time.Time { return clock }, NoPending: true, Limit: 1 << 30, NoSecondary: true, Rates: rates})
+	w := Generate(11, 24, Options{Now: func() time.Time { return clock }, NoPending: true, Limit: 1 << 30, PointLimit: 1 << 30, NoSecondary: true, Rates: rates})
 	var repos, projects []string
 	for i := range w.generated.n {
 		b := w.generated.base(i)
-		repos, projects = append(repos, b.owner+"/"+b.name), append(projects, b.name)
+		repos, projects = append(repos, b.owner()+"/"+b.name), append(projects, b.name)
 	}
 	type moment struct {
 		at   time.Time
@@ -146,7 +165,7 @@ func TestTruth(t *testing.T) {
 	var told []moment
 	d := roll(5)
 	changes := map[string]int{}
-	for range 60 {
+	for range 36 {
 		m := moment{at: clock}
 		for i := range repos {
 			s := look(t, w, repos[i], projects[i])
@@ -175,7 +194,7 @@ func TestTruth(t *testing.T) {
 			}
 		}
 		told = append(told, m)
-		clock = clock.Add(time.Duration(d.below(10*86400)) * time.Second)
+		clock = clock.Add(time.Duration(d.below(17*86400)) * time.Second)
 	}
 	for _, m := range told {
 		for i := range repos {

@@ -2,11 +2,9 @@ package sim
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"net/http"
-	"slices"
+	"net/url"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
@@ -37,6 +35,8 @@ type limits struct {
 	mu       sync.Mutex
 	accounts map[[sha256.Size]byte]*account
 	declared map[[sha256.Size]byte]Credential
+
+	installations map[int64]Credential
 }
 
 // account is what limits apply to: a user with all tokens, an installation, or an address. Its
@@ -100,58 +100,11 @@ func (m *minute) add(n int64) {
 
 // hour is how long a primary limit holds, and second a sixtieth of the time that a secondary
 // limit does, for the clients.
-func (w *World) hour() time.Duration   { return time.Duration(float64(time.Hour) / w.opt.Speed) }
-func (w *World) second() time.Duration { return time.Duration(float64(time.Second) / w.opt.Speed) }
+func (w *World) hour() time.Duration   { return w.scaled(time.Hour) }
+func (w *World) second() time.Duration { return w.scaled(time.Second) }
 
-// account returns the account that a request is charged to, and what was declared of its
-// credential.
-func (w *World) account(req *http.Request) (*account, Credential) {
-	l := &w.limits
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	secret, kind := presented(req)
-	id := secretID(secret)
-	c, declared := l.declared[id]
-	if !declared || c.Kind == "" {
-		c.Kind = kind
-	}
-	if kind == Anonymous {
-		id = sha256.Sum256([]byte("a:" + address(req)))
-	}
-	if c.Account != "" {
-		id = sha256.Sum256([]byte("u:" + c.Account))
-	}
-	a := l.accounts[id]
-	if a == nil {
-		if l.accounts == nil || len(l.accounts) >= maxAccounts {
-			l.accounts = map[[sha256.Size]byte]*account{}
-		}
-		a = &account{id: id, kind: c.Kind}
-		l.accounts[id] = a
-	}
-	a.primary[core].limit, a.primary[graphQL].limit = w.hourly(c)
-	return a, c
-}
-
-// hourly returns the primary limits.
-func (w *World) hourly(c Credential) (requests, points int) {
-	switch c.Kind {
-	case Anonymous:
-		return w.opt.AnonymousLimit, 0
-	case OAuthApp:
-		requests = w.opt.Limit
-	case Actions:
-		requests, points = 1000, 1000
-	default:
-		requests, points = w.opt.Limit, w.opt.PointLimit
-	}
-	if c.Limit > 0 {
-		requests = c.Limit
-	}
-	if c.Points > 0 {
-		points = c.Points
-	}
-	return requests, points
+func (w *World) scaled(d time.Duration) time.Duration {
+	return max(time.Duration(float64(d)/w.opt.Speed), 1)
 }
 
 // roll begins a new hour when the last has passed.
@@ -174,8 +127,9 @@ type refusal struct {
 
 // enter counts the arrival of a request to GitHub, and tells whether a limit refuses it. The
 // first hundred requests after the primary limit was reached may have been in flight by then;
-// those after them, and all that meet a secondary limit, are violations.
-func (w *World) enter(a *account, r resource) (refusal, bool) {
+// those after them, and all that meet a secondary limit, are violations. A free request does not
+// meet the primary limit.
+func (w *World) enter(a *account, r resource, free bool) (refusal, bool) {
 	l := &w.limits
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -195,7 +149,7 @@ func (w *World) enter(a *account, r resource) (refusal, bool) {
 		}
 		a.points[r].add(1)
 	}
-	if b.used >= b.limit {
+	if b.used >= b.limit && !free {
 		a.counted.OverBudget++
 		if b.over++; b.over > maxInFlight {
 			x.kind = OverBudget
@@ -265,6 +219,19 @@ func (w *World) owe(a *account, r resource, n int) {
 	a.counted.Points += int64(n)
 }
 
+// SpendElsewhere charges requests and points to a credential, as others do who share it.
+func (w *World) SpendElsewhere(secret string, requests, points int) {
+	req := &http.Request{URL: &url.URL{}, Header: http.Header{"Authorization": {"Bearer " + secret}}}
+	a, _ := w.account(req)
+	w.limits.mu.Lock()
+	defer w.limits.mu.Unlock()
+	for r, n := range [...]int{core: requests, graphQL: points} {
+		b := &a.primary[r]
+		b.roll(w.opt.Now(), w.hour())
+		b.used = min(b.used+n, b.limit)
+	}
+}
+
 // violate is called with mu held.
 func (a *account) violate(kind string) {
 	if a.violation == nil {
@@ -272,75 +239,4 @@ func (a *account) violate(kind string) {
 	}
 	a.violation[kind]++
 	a.counted.Violations++
-}
-
-// CredentialStats is what one account has asked of GitHub.
-type CredentialStats struct {
-	ID             string           `json:"id"` // of the account, from a hash of the credential
-	Kind           Kind             `json:"kind"`
-	Requests       int64            `json:"requests"`
-	Charged        int64            `json:"charged"` // REST requests, at what they cost
-	Free           int64            `json:"free"`
-	Points         int64            `json:"points"` // of GraphQL
-	OverBudget     int64            `json:"over_budget"`
-	Violations     int64            `json:"violations"`
-	ViolationKinds map[string]int64 `json:"violation_kinds"`
-	REST           BudgetStats      `json:"rest"`
-	GraphQL        BudgetStats      `json:"graphql"`
-}
-
-// BudgetStats is the state of a primary limit.
-type BudgetStats struct {
-	Limit int       `json:"limit"`
-	Used  int       `json:"used"`
-	Reset time.Time `json:"reset"`
-}
-
-// stats is called with mu held.
-func (a *account) stats() CredentialStats {
-	s := a.counted
-	s.ID, s.Kind = hex.EncodeToString(a.id[:6]), a.kind
-	s.ViolationKinds = map[string]int64{}
-	for kind, n := range a.violation {
-		s.ViolationKinds[kind] = n
-	}
-	for r, to := range []*BudgetStats{&s.REST, &s.GraphQL} {
-		b := a.primary[r]
-		*to = BudgetStats{b.limit, min(b.used, b.limit), b.reset.UTC()}
-	}
-	return s
-}
-
-// Credential returns what was asked with a credential: a token, or "id:secret" of an OAuth app.
-// If it shares an account, it is what was asked with any of them.
-func (w *World) Credential(secret string) CredentialStats {
-	w.limits.mu.Lock()
-	defer w.limits.mu.Unlock()
-	id := secretID(secret)
-	if c := w.limits.declared[id]; c.Account != "" {
-		id = sha256.Sum256([]byte("u:" + c.Account))
-	}
-	if a := w.limits.accounts[id]; a != nil {
-		return a.stats()
-	}
-	return CredentialStats{ViolationKinds: map[string]int64{}}
-}
-
-func (l *limits) stats() []CredentialStats {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	list := make([]CredentialStats, 0, len(l.accounts))
-	for _, a := range l.accounts {
-		list = append(list, a.stats())
-	}
-	slices.SortFunc(list, func(a, b CredentialStats) int { return strings.Compare(a.ID, b.ID) })
-	return list
-}
-
-func (l *limits) resetStats() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, a := range l.accounts {
-		a.counted, a.violation = CredentialStats{}, nil
-	}
 }

@@ -97,13 +97,17 @@ func (h *repoHistory) nextPush(now time.Time) time.Time {
 		return never
 	}
 	today := now.Unix() / 86400
-	for _, p := range h.pushes(today) {
-		if p.at > now.Unix() {
-			return time.Unix(p.at, 0)
+	for unixDay := today; unixDay < today+lookAhead; unixDay++ {
+		for _, p := range h.pushes(unixDay) {
+			if p.at > now.Unix() {
+				return time.Unix(p.at, 0)
+			}
 		}
 	}
-	return time.Unix((today+1)*86400, 0)
+	return time.Unix((today+lookAhead)*86400, 0)
 }
+
+const lookAhead = 30 // days
 
 // tip is the newest commit of a generated repository, found without building its graph: from
 // the last push back.
@@ -215,7 +219,7 @@ func (b *builder) line(p push) {
 	d := roll(b.history.seed, 9, p.id)
 	for i, x := range b.history.line(p) {
 		b.head = b.add(node{oid: b.history.commitOID(p.id, i), authored: x.authored, committed: x.committed,
-			parents: [2]int32{b.head, none}, author: b.author(b.history.pusher(&d))})
+			parents: [2]int32{b.head, none}, author: b.authorNumber(b.history.pusher(&d))})
 	}
 }
 
@@ -229,16 +233,16 @@ func (b *builder) mergeBranch(p push) {
 	for i := range n {
 		at := start + (end-start)*int64(i+1)/int64(n+2)
 		tip = b.add(node{oid: b.history.commitOID(p.id, i+1), authored: at, committed: at,
-			parents: [2]int32{tip, none}, author: b.author(b.history.pusher(&d))})
+			parents: [2]int32{tip, none}, author: b.authorNumber(b.history.pusher(&d))})
 	}
 	b.head = b.add(node{oid: b.history.commitOID(p.id, 0), authored: p.at, committed: p.at,
-		parents: [2]int32{b.head, tip}, author: b.author(b.history.pusher(&d))})
+		parents: [2]int32{b.head, tip}, author: b.authorNumber(b.history.pusher(&d))})
 }
 
-// pusher is the author of a commit of a push: now and then somebody new.
-func (h *repoHistory) pusher(d *dice) string {
+// pusher is the number of the author of a commit of a push: now and then somebody new.
+func (h *repoHistory) pusher(d *dice) int {
 	if d.chance(0.04) {
-		return h.login(h.people + d.below(20))
+		return h.people + d.below(20)
 	}
 	return h.anyone(d)
 }

@@ -122,6 +122,9 @@ func (x *exchange) pypiPage(k cacheKey, contentType string, cacheControl []strin
 		return
 	}
 	now := x.now()
+	if age := x.w.opt.IndexAge; k.endpoint == Index && age > 0 {
+		now = now.Truncate(age)
+	}
 	r := x.w.render(k, now, func() *rendered {
 		if k.endpoint == Index {
 			return x.w.renderIndex(k, now)

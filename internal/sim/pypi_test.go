@@ -175,6 +175,85 @@ func TestSerials(t *testing.T) {
 	grows("summary, after it was set", true)
 }
 
+// A release in quarantine is in neither API, and the serial grows when it goes and when it comes
+// back. With all of them gone the project is still active, without files.
+func TestQuarantinedReleases(t *testing.T) {
+	w, _, p := small(t, Options{})
+	before := decode[projectBody](t, ask(t, w, "/pypi/kettle-lib/json"))
+	w.Edit(func() { p.Releases[1].Quarantined = true })
+	one := decode[projectBody](t, ask(t, w, "/pypi/kettle-lib/json"))
+	if _, there := one.Releases["0.10"]; there || one.Info.Version != "0.9" || one.LastSerial <= before.LastSerial {
+		t.Errorf("one: %+v", one)
+	}
+	w.Edit(func() {
+		for i := range p.Releases {
+			p.Releases[i].Quarantined = true
+		}
+	})
+	if a := ask(t, w, "/pypi/kettle-lib/json"); a.status != 404 {
+		t.Error("all:", a.status)
+	}
+	page := ask(t, w, "/simple/kettle-lib/", "Accept", simpleType)
+	if page.status != 200 || !strings.Contains(page.body, `"files":[]`) || !strings.Contains(page.body, `"project-status":{"status":"active"}`) {
+		t.Error("all:", page)
+	}
+	if index := decode[indexBody](t, ask(t, w, "/simple/", "Accept", simpleType)); len(index.Projects) != 1 {
+		t.Errorf("all: %+v", index)
+	}
+	w.Edit(func() {
+		for i := range p.Releases {
+			p.Releases[i].Quarantined = false
+		}
+	})
+	if back := decode[projectBody](t, ask(t, w, "/pypi/kettle-lib/json")); back.Info.Version != "0.10" || back.LastSerial <= one.LastSerial {
+		t.Errorf("back: %+v", back)
+	}
+}
+
+// A cache that lags behind gives an older release, with an older serial than the index has.
+func TestStaleAnswers(t *testing.T) {
+	clock := noon()
+	w, r, p := small(t, Options{Now: func() time.Time { return clock }})
+	w.Edit(func() { p.Releases = append(p.Releases, Release{Version: "2", Files: []File{{Uploaded: at(-1)}}}) })
+	clock = clock.Add(day + time.Minute)
+	w.SetProjectFault(p, ProjectJSON, Stale(time.Hour), 2)
+	index := decode[indexBody](t, ask(t, w, "/simple/", "Accept", simpleType)).Projects[0].Serial
+	for i, want := range []string{"0.10", "0.10", "2"} {
+		got := decode[projectBody](t, ask(t, w, "/pypi/kettle-lib/json"))
+		if got.Info.Version != want || (got.LastSerial < index) != (want != "2") {
+			t.Errorf("answer %d: %s, serial %d, the index has %d", i, got.Info.Version, got.LastSerial, index)
+		}
+	}
+	w.Edit(func() { r.Commits = append(r.Commits, Commit{At: clock.Add(-time.Minute), Author: "new"}) })
+	w.SetFault(r, Contributors, Stale(time.Hour), 1)
+	for i, want := range []int{2, 3} {
+		if got := decode[[]person](t, asGitHub(t, w, "/repos/otter/kettle/contributors")); len(got) != want {
+			t.Errorf("answer %d: %+v", i, got)
+		}
+	}
+}
+
+// The index may be made anew only now and then.
+func TestIndexAge(t *testing.T) {
+	clock := noon()
+	w, _, p := small(t, Options{IndexAge: 30 * time.Minute, Now: func() time.Time { return clock }})
+	serial := func() int64 {
+		return decode[indexBody](t, ask(t, w, "/simple/", "Accept", simpleType)).Projects[0].Serial
+	}
+	w.Edit(func() {
+		p.Releases = append(p.Releases, Release{Version: "2", Files: []File{{Uploaded: noon().Add(time.Minute)}}})
+	})
+	before := serial()
+	clock = clock.Add(29 * time.Minute)
+	if got := serial(); got != before {
+		t.Error("within the half hour:", got)
+	}
+	clock = clock.Add(time.Minute)
+	if got := serial(); got <= before {
+		t.Error("after it:", got)
+	}
+}
+
 func TestPyPIRedirects(t *testing.T) {
 	w, _, _ := small(t, Options{})
 	for path, want := range map[string]string{

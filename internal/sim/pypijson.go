@@ -313,7 +313,11 @@ func (w *World) listed(now time.Time, out *rendered) iter.Seq[*Project] {
 			return c.Status == Quarantined || c.Status == Deleted || yield(c)
 		}
 		for i := range w.generated.len() {
-			if !visit(w.generated.knownProject(i)) {
+			p, held := w.generated.projects[i]
+			if !held {
+				p = w.generated.listed(i)
+			}
+			if !visit(p) {
 				return
 			}
 		}

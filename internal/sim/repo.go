@@ -168,7 +168,7 @@ func (b *builder) declared(r *Repo, c Commit) {
 // tip is the newest commit: its hash, and its commit date as Unix seconds. ok is false in an
 // empty repository.
 func (w *World) tip(r *Repo, now time.Time) (o oid, committed int64, ok bool) {
-	if r.gen != nil && len(r.Commits) == 0 && r.Head == "" {
+	if r.pristine() {
 		o, committed = r.gen.tip(now)
 		return o, committed, true
 	}
@@ -178,6 +178,24 @@ func (w *World) tip(r *Repo, now time.Time) (o oid, committed int64, ok bool) {
 	}
 	return g.nodes[g.head].oid, g.nodes[g.head].committed, true
 }
+
+// pushed is when the default branch was pushed to, or the repository created, and until when
+// that stays so.
+func (w *World) pushed(r *Repo, now time.Time) (at, until time.Time) {
+	_, committed, ok := w.tip(r, now)
+	if r.pristine() {
+		until = r.gen.nextPush(now)
+	} else {
+		until = w.graph(r, now).until
+	}
+	if !ok {
+		return r.Created, until
+	}
+	return time.Unix(committed, 0), until
+}
+
+// pristine reports whether a repository has its generated commits alone.
+func (r *Repo) pristine() bool { return r.gen != nil && len(r.Commits) == 0 && r.Head == "" }
 
 func earlier(a, b time.Time) time.Time {
 	if b.Before(a) {

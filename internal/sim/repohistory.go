@@ -2,7 +2,6 @@ package sim
 
 import (
 	"encoding/binary"
-	"math"
 	"time"
 )
 
@@ -49,6 +48,7 @@ type builder struct {
 	*graph
 	history *repoHistory     // nil in a declared repository
 	who     map[string]int32 // login -> its index
+	numbers []int32          // number of a generated author -> its index; 0 for one that is not there yet, else one more
 	heads   []int32          // after each push so far
 	day     int64            // Unix seconds / 86400; the pushes of the days before are applied
 	last    uint64           // the id of the last push that is
@@ -77,6 +77,20 @@ func (b *builder) author(login string) int32 {
 	return i
 }
 
+// authorNumber returns the index of the author that has a number in the history.
+func (b *builder) authorNumber(n int) int32 {
+	if n < 0 {
+		return none
+	}
+	for len(b.numbers) <= n {
+		b.numbers = append(b.numbers, 0)
+	}
+	if b.numbers[n] == 0 {
+		b.numbers[n] = b.author(b.history.login(n)) + 1
+	}
+	return b.numbers[n] - 1
+}
+
 // past adds the commits before the anchor.
 func (b *builder) past() {
 	h := b.history
@@ -97,7 +111,7 @@ func (b *builder) past() {
 	lastMerge := 0
 	for i := range list {
 		c := list[len(list)-1-i]
-		n := node{oid: h.commitOID(0, len(list)-1-i), committed: c.at, authored: c.at, parents: [2]int32{int32(i) - 1, none}, author: b.author(h.pastAuthor(i, len(list)))}
+		n := node{oid: h.commitOID(0, len(list)-1-i), committed: c.at, authored: c.at, parents: [2]int32{int32(i) - 1, none}, author: b.authorNumber(h.pastAuthor(i, len(list)))}
 		dates := roll(h.seed, 7, uint64(len(list)-1-i))
 		if dates.chance(h.odd / 2) { // applied from a mail, or rebased
 			n.authored -= int64(dates.exp(5 * 86400))
@@ -114,25 +128,27 @@ func (b *builder) past() {
 	b.day = h.anchor.Unix() / 86400
 }
 
-// pastAuthor returns the author of the i-th commit of the past, counted from the oldest of
-// n. Everybody has at least one commit in the past; most are the owner's.
-func (h *repoHistory) pastAuthor(i, n int) string {
+// pastAuthor returns the number of the author of the i-th commit of the past, counted from the
+// oldest of n. Everybody has at least one commit in the past; most are the owner's.
+func (h *repoHistory) pastAuthor(i, n int) int {
 	stride := max(n/h.people, 1)
 	if i%stride == 0 && i/stride < h.people {
-		return h.login(i / stride)
+		return i / stride
 	}
 	d := roll(h.seed, 3, uint64(i))
 	return h.anyone(&d)
 }
 
-// anyone is the author of a commit: "" for an address that GitHub does not know.
-func (h *repoHistory) anyone(d *dice) string {
+// anyone is the number of an author: -1 for an address that GitHub does not know.
+func (h *repoHistory) anyone(d *dice) int {
 	if d.chance(0.03) {
-		return ""
+		return -1
 	}
-	return h.login(int(float64(h.people) * math.Pow(d.float(), 3)))
+	x := d.float()
+	return int(float64(h.people) * x * x * x)
 }
 
+// login is the author with a number; 0 is the owner.
 func (h *repoHistory) login(i int) string {
 	if i == 0 {
 		return h.owner

@@ -69,7 +69,7 @@ type serviceCounters struct {
 // inFlight outlives ResetStats.
 type inFlight [2]atomic.Int64
 
-const maxPaths = 1 << 20 // distinct paths counted
+const maxPaths = 1 << 14 // distinct paths counted, each on its own
 
 func newCounters() *counters { return &counters{kinds: map[string]int64{}} }
 

@@ -24,10 +24,15 @@ func (x *exchange) faulted() bool {
 		return false
 	}
 	if d, ok := f.delay(); ok {
-		if x.endpoint == GraphQL {
-			x.slow, d = d, min(d, queryLimit)
+		if x.endpoint == GraphQL { // which waits when it knows how long the query takes without
+			x.slow = d
+		} else {
+			x.wait(d)
 		}
-		x.wait(d)
+		return false
+	}
+	if d, ok := f.lag(); ok {
+		x.lag = d
 		return false
 	}
 	for _, t := range table {

@@ -40,7 +40,7 @@ func (w *World) RepoTruth(id int64, at time.Time) (t RepoTruth, ok bool) {
 	if r == nil {
 		return RepoTruth{ID: base.ID, NodeID: base.NodeID, FullName: base.FullName, Gone: true}, true
 	}
-	g := r.graph(at)
+	g := w.graph(r, at)
 	t = RepoTruth{ID: r.ID, NodeID: r.NodeID, FullName: r.FullName, Blocked: r.Blocked, Stars: r.Stars, Forks: r.Forks,
 		Description: r.Description, Archived: r.Archived, Disabled: r.Disabled, TooLarge: r.TooLarge, Contributors: r.contributors(g)}
 	if g.head != none {
@@ -48,7 +48,7 @@ func (w *World) RepoTruth(id int64, at time.Time) (t RepoTruth, ok bool) {
 		t.Head, t.LastCommit = n.oid.String(), time.Unix(n.committed, 0).UTC()
 	}
 	_, t.Commits = g.reachable(g.head)
-	t.Weeks, _ = r.weeks(g, at, w.opt.Counting)
+	t.Weeks, _ = r.weeks(g, at, w.counting)
 	return t, true
 }
 

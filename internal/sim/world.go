@@ -7,8 +7,12 @@
 // function of what was declared, the seed and the world's clock. [World.Advance]
 // moves the clock: commits, stars and releases appear when their time has come.
 // Whatever GitHub derives from commits is consistent, because it is all derived
-// from one list. The only state is the budgets, the participation that is "still
-// being computed", and the counters of [World.Stats].
+// from one graph. The only state is the budgets, the participation that is "still
+// being computed", and the counters of [World.Stats]. What is true at any moment
+// [World.RepoTruth] and [World.ProjectTruth] tell.
+//
+// GitHub's limits are enforced for each credential. What must not happen with the
+// real services counts as a violation, in [World.Stats] and [World.Credential].
 //
 // [Fault] lists what can be made to go wrong, for a repository, a project or all
 // of them, while the world is in use.
@@ -44,10 +48,11 @@ type Options struct {
 	TooManyStatus  int              // of a secondary limit; 0 means 403
 	Costs          map[Endpoint]int // requests that one to a dearer endpoint of GitHub's costs; others cost one
 	Speed          float64          // how many times faster than the clients' clock the world's time and the hours and minutes of limits pass; 0 means 1
+	IndexAge       time.Duration    // PyPI's index is made anew so often; 0 means for each request
 	TakeTime       bool             // answers of GraphQL take as long as they are assumed to take GitHub
 	NoPending      bool             // participation is never "being computed" (202)
 	Rates          Rates            // of what happens in a generated world
-	Counting       Counting         // how participation counts commits
+	Counting       Counting         // how participation counts commits; see SetCounting
 }
 
 // A World is a simulated GitHub and PyPI. It is safe for concurrent use. To be used
@@ -79,6 +84,7 @@ type World struct {
 	repoByID   map[int64]*Repo
 	repoByNode map[string]*Repo // by the id that GraphQL and REST call node_id
 	batch      batch
+	counting   Counting
 	projects   []*Project
 	projByName map[string]*Project // by normalised name
 	watched    map[*Project]uint64 // projects that a caller may edit -> fingerprint of their content
@@ -109,6 +115,7 @@ func New(o Options) *World {
 	w := &World{
 		opt:        o,
 		start:      o.Now(),
+		counting:   o.Counting,
 		anchor:     midnight(o.Now()),
 		repoByName: map[string]*Repo{},
 		repoByID:   map[int64]*Repo{},

@@ -149,14 +149,18 @@ const (
 )
 
 // Run makes a snapshot at once where there is none, and then after the store
-// changed, until ctx ends. At most a tenth of the time goes into making them.
-func (f *Follower) Run(ctx context.Context) {
+// changed, until ctx ends. At most a tenth of the time goes into making them. It tells
+// ended how each attempt went; where one failed the old snapshot stays, and another
+// attempt follows in a minute.
+func (f *Follower) Run(ctx context.Context, ended func(error)) {
 	for f.awaitChange(ctx) == nil && f.awaitStillness(ctx) == nil {
 		started := time.Now()
 		err := f.Make(ctx)
 		pause := 9 * time.Since(started)
-		if err != nil && ctx.Err() == nil {
-			f.log.Error().Err(err).Msg("no new snapshot could be made, so the old one stays; trying again in a minute")
+		if ctx.Err() == nil {
+			ended(err)
+		}
+		if err != nil {
 			pause = max(pause, retryAfter)
 		}
 		select {

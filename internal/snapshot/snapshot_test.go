@@ -32,6 +32,14 @@ type fakeStore struct {
 	packages []record.Package
 	reads    int
 	err      error // what EachServed fails with, at its end
+
+	ended []error // what Run has told of its attempts
+}
+
+func (s *fakeStore) end(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = append(s.ended, err)
 }
 
 // changed is when anything in a fakeStore last changed.
@@ -258,7 +266,7 @@ func run(t *testing.T, test func(s *fakeStore, f *Follower, latest func() uint64
 		f := follow(t, dir, s)
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
-		running.Go(func() { f.Run(ctx) })
+		running.Go(func() { f.Run(ctx, s.end) })
 		test(s, f, func() uint64 {
 			synctest.Wait()
 			info, _ := f.Latest()
@@ -313,7 +321,8 @@ func TestFollowsABusyStore(t *testing.T) {
 	})
 }
 
-// TestRetries: after a failure it is tried again in a minute, not at once.
+// TestRetries: after a failure it is tried again in a minute, not at once, and whoever
+// runs it is told of both.
 func TestRetries(t *testing.T) {
 	run(t, func(s *fakeStore, f *Follower, latest func() uint64) {
 		latest()
@@ -327,6 +336,9 @@ func TestRetries(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		if got := latest(); got != 102 {
 			t.Errorf("a minute after the failure the snapshot is of %d", got)
+		}
+		if len(s.ended) != 3 || s.ended[0] != nil || s.ended[1] == nil || s.ended[2] != nil {
+			t.Errorf("told of %v", s.ended)
 		}
 	})
 }
@@ -348,7 +360,7 @@ func TestRests(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		var running sync.WaitGroup
-		running.Go(func() { f.Run(ctx) })
+		running.Go(func() { f.Run(ctx, func(error) {}) })
 		for ctx.Err() == nil { // a store that stands still for just long enough
 			s.change()
 			time.Sleep(stillness + time.Millisecond)
@@ -356,6 +368,20 @@ func TestRests(t *testing.T) {
 		running.Wait()
 		if s.timesRead() < 200 || s.timesRead() > 360 {
 			t.Errorf("%d snapshots of a second each in an hour", s.timesRead())
+		}
+	})
+}
+
+// TestStoppedWhileMaking: that is no failure.
+func TestStoppedWhileMaking(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		f := follow(t, dir, slowStore{newStore(1)})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
+		defer cancel()
+		f.Run(ctx, func(err error) { t.Errorf("it is told: %v", err) })
+		if _, made := f.Latest(); made {
+			t.Error("it was made")
 		}
 	})
 }

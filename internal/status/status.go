@@ -105,7 +105,10 @@ func (m *Maker) catalogue(now time.Time) (c Catalogue, err error) {
 			c.Reload = &Reload{m.moment(a.Reload.At), a.Reload.Error}
 		}
 		for _, b := range a.Budgets {
-			b.Reset, b.HeldUntil = m.moment(b.Reset), m.moment(b.HeldUntil)
+			b.Reset, b.HeldUntil, b.Expires = m.moment(b.Reset), m.moment(b.HeldUntil), m.moment(b.Expires)
+			if b.Points != nil {
+				b.Points = &Points{b.Points.Limit, b.Points.Remaining, m.moment(b.Points.Reset)}
+			}
 			c.Budgets = append(c.Budgets, b)
 		}
 	}
@@ -181,6 +184,6 @@ func (m *Maker) moment(t time.Time) time.Time { return t.Truncate(time.Microseco
 func (m *Maker) Package(p *record.Package) Package {
 	return Package{
 		Slug: p.Slug, ID: p.ID, Title: p.Title,
-		GitHub: source(p.GitHub, m.o.Zone), PyPI: source(p.PyPI, m.o.Zone),
+		GitHub: repoSource(p, m.o.Zone), PyPI: projectSource(p, m.o.Zone),
 	}
 }

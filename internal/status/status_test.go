@@ -73,9 +73,11 @@ func TestCatalogue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &fakeStore{}
 		m := New(Options{
-			Store:    s,
-			Zone:     berlin,
-			Activity: func() Activity { return Activity{NextTick: now, Budgets: []Budget{{Name: "GitHub", Reset: now}}} },
+			Store: s,
+			Zone:  berlin,
+			Activity: func() Activity {
+				return Activity{NextTick: now, Budgets: []Budget{{Name: "GitHub", Reset: now, Expires: now, Points: &Points{Reset: now}}}}
+			},
 			Snapshot: func() (Snapshot, bool) { return Snapshot{Sequence: 7, Made: now}, true },
 			Search:   func() Search { return Search{State: SearchFailing, Since: now, LastError: "no space left on device"} },
 		})
@@ -87,7 +89,7 @@ func TestCatalogue(t *testing.T) {
 			t.Errorf("failing %+v of %d", c.Failing, c.FailingTotal)
 		}
 		for name, at := range map[string]time.Time{
-			"next tick": c.NextTick, "reset": c.Budgets[0].Reset, "snapshot": c.Snapshot.Made, "search": c.Search.Since, "pass": c.Passes[0].Started, "hold": c.Passes[0].GitHub.HeldUntil,
+			"next tick": c.NextTick, "reset": c.Budgets[0].Reset, "expiry": c.Budgets[0].Expires, "points": c.Budgets[0].Points.Reset, "snapshot": c.Snapshot.Made, "search": c.Search.Since, "pass": c.Passes[0].Started, "hold": c.Passes[0].GitHub.HeldUntil,
 		} {
 			if at.Format(time.RFC3339Nano) != "2026-02-16T14:45:10+01:00" {
 				t.Errorf("%s: %s", name, at)

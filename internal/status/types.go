@@ -17,7 +17,7 @@ type Catalogue struct {
 	RunningSince time.Time     `json:"running_since,omitzero"` // start of the running pass
 	NextTick     time.Time     `json:"next_tick,omitzero"`     // of the schedule
 	PausedSince  time.Time     `json:"paused_since,omitzero"`  // when an operator stopped the schedule
-	Reload       *Reload       `json:"reload,omitempty"`       // the last one since the start; nil for none
+	Reload       *Reload       `json:"reload,omitempty"`       // the last one, or a start that refused the catalogue; nil for neither
 	Budgets      []Budget      `json:"budgets"`
 	Failing      []Failing     `json:"failing"`       // at most 200: failed before gone and blocked, then the most recent first
 	FailingTotal int           `json:"failing_total"` // how many there are in all
@@ -35,7 +35,7 @@ type Database struct {
 	Free  int64 `json:"free_bytes"` // of Bytes, which new data fills first
 }
 
-// Reload is the outcome of reading configuration and catalogue again.
+// Reload is the outcome of reading configuration and catalogue.
 type Reload struct {
 	At    time.Time `json:"at"`
 	Error string    `json:"error,omitempty"` // why nothing of it was put in force
@@ -61,17 +61,28 @@ type StateCount struct {
 	Packages int          `json:"packages"`
 }
 
-// Budget is the state of a rate limit of an upstream. While it is not Known, such
-// as before the first answer, Limit, Remaining and Reset mean nothing.
+// Budget is what an upstream allows, for one of its credentials. While it is not Known,
+// such as before the first answer, Limit, Remaining and Reset mean nothing.
 type Budget struct {
-	Name      string    `json:"name"`
-	Known     bool      `json:"known"`
-	Limit     int       `json:"limit_requests,omitempty"`
-	Remaining int       `json:"remaining_requests"`
-	Reset     time.Time `json:"reset,omitzero"`
-	HeldUntil time.Time `json:"held_until,omitzero"` // no requests are made until then
-	Reason    string    `json:"reason,omitempty"`    // for HeldUntil
-	Fault     string    `json:"fault,omitempty"`     // what is wrong with the upstream or the credential; "" where nothing is
+	Name       string    `json:"name"`                 // of the upstream
+	Credential string    `json:"credential,omitempty"` // its name, never a secret; "" where there are none
+	Kind       string    `json:"kind,omitempty"`       // of the credential: anonymous, token, app or oauth
+	Expires    time.Time `json:"expires,omitzero"`     // when the credential does, if the upstream tells
+	Known      bool      `json:"known"`
+	Limit      int       `json:"limit_requests,omitempty"`
+	Remaining  int       `json:"remaining_requests"`
+	Reset      time.Time `json:"reset,omitzero"`
+	Points     *Points   `json:"graphql,omitempty"`   // nil before the first query
+	HeldUntil  time.Time `json:"held_until,omitzero"` // no requests are made until then
+	Reason     string    `json:"reason,omitempty"`    // for HeldUntil
+	Fault      string    `json:"fault,omitempty"`     // what is wrong with the upstream or the credential; "" where nothing is
+}
+
+// Points are the budget of GraphQL queries.
+type Points struct {
+	Limit     int       `json:"limit_points"`
+	Remaining int       `json:"remaining_points"`
+	Reset     time.Time `json:"reset"`
 }
 
 // Failing is a source of a package that failed, is gone or is blocked.
@@ -128,6 +139,17 @@ type Source struct {
 	FailingSince time.Time    `json:"failing_since,omitzero"`
 	LastError    string       `json:"last_error"`
 	Note         string       `json:"note"`
+
+	// Of a repository: where its weekly commits come from (participation or counted), the
+	// last day that is in them (YYYY-MM-DD, UTC), and that in a sentence; "" while unknown.
+	CountsFrom  string `json:"counts_from,omitempty"`
+	CountsUntil string `json:"counts_until,omitempty"`
+	Counts      string `json:"counts,omitempty"`
+
+	// Of a project, what PyPI says of it as a whole; "" and zero until it was asked.
+	ProjectStatus       string    `json:"project_status,omitempty"` // active, archived, deprecated or quarantined
+	ProjectStatusReason string    `json:"project_status_reason,omitempty"`
+	ProjectStatusAsked  time.Time `json:"project_status_asked,omitzero"`
 }
 
 func source(s record.Status, zone *time.Location) Source {
@@ -135,6 +157,22 @@ func source(s record.Status, zone *time.Location) Source {
 		State: s.State, LastAttempt: s.LastAttempt.In(zone), LastSuccess: s.LastSuccess.In(zone), NextDue: s.NextDue.In(zone),
 		Failures: s.Failures, FailingSince: s.FailingSince.In(zone), LastError: s.LastError, Note: s.Note,
 	}
+}
+
+// repoSource is the source of a package's repository.
+func repoSource(p *record.Package, zone *time.Location) Source {
+	s := source(p.GitHub, zone)
+	if s.Counts = p.Repo.CountsText(); s.Counts != "" {
+		s.CountsFrom, s.CountsUntil = p.Repo.CountsFrom, (p.Repo.AsOf - 1).Start().Format(time.DateOnly)
+	}
+	return s
+}
+
+// projectSource is the source of a package's project.
+func projectSource(p *record.Package, zone *time.Location) Source {
+	s, standing := source(p.PyPI, zone), p.Project.Standing
+	s.ProjectStatus, s.ProjectStatusReason, s.ProjectStatusAsked = standing.Status, standing.Reason, standing.Asked.In(zone)
+	return s
 }
 
 // AgeBounds returns the upper bounds of the classes of ages, ascending; a last class

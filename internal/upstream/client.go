@@ -79,7 +79,7 @@ func NewClient(o Options) (*http.Client, *url.URL, error) {
 	}
 	o.Transport = Gunzip(o.Transport)
 	c := &http.Client{
-		Transport: &outgoing{o, base, semaphore.NewWeighted(largeBodies)},
+		Transport: &outgoing{o, base, newRooms()},
 		Timeout:   o.Timeout,
 		CheckRedirect: func(req *http.Request, via []*http.Request) error {
 			switch {
@@ -100,17 +100,26 @@ func sameOrigin(a, b *url.URL) bool {
 }
 
 // What bodies may take of memory, whatever peers send and however many requests are in
-// flight: only so many may be large at once, the others wait until one has been read.
-const (
-	largeBody   = 1 << 20 // bytes
-	largeBodies = 2
-)
+// flight: only so many may be beyond a size at once, the others wait until one has been
+// read. Whoever has room for a large one has it for a smaller one as well, and waits for
+// nothing but the next size: so none of them waits for another in a circle.
+var roomBeyond = [...]struct{ size, bodies int64 }{{128 << 10, 32}, {1 << 20, 2}} // bytes
+
+// rooms has a unit for each body beyond each of those sizes that is being read.
+type rooms [len(roomBeyond)]*semaphore.Weighted
+
+func newRooms() (r rooms) {
+	for i, beyond := range roomBeyond {
+		r[i] = semaphore.NewWeighted(beyond.bodies)
+	}
+	return r
+}
 
 // outgoing applies the rules that hold for every request of a client.
 type outgoing struct {
 	Options
 	origin *url.URL
-	large  *semaphore.Weighted // a unit for each large body that is being read
+	rooms  rooms
 }
 
 func (t *outgoing) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -124,9 +133,16 @@ func (t *outgoing) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	noteMove(req.Context(), resp.StatusCode)
-	resp.Body = &boundedBody{ReadCloser: resp.Body, left: t.MaxBody, max: t.MaxBody, url: req.URL, ctx: req.Context(), large: t.large}
+	resp.Body = &boundedBody{ReadCloser: resp.Body, left: t.MaxBody, max: t.MaxBody, url: req.URL, ctx: req.Context(), rooms: t.rooms}
 	return resp, nil
 }
+
+// CloseIdleConnections is what [http.Client.CloseIdleConnections] calls: it reaches the
+// wire through all that is above it.
+func (t *outgoing) CloseIdleConnections() { CloseIdle(t.Transport) }
+
+// CloseIdle closes the connections of a round tripper that no request uses, if it has any.
+func CloseIdle(t http.RoundTripper) { (&http.Client{Transport: t}).CloseIdleConnections() }
 
 // boundedBody fails at its bound. It does not just end there, or a body that was
 // cut would look whole. One that turns out to be large waits for its turn.
@@ -136,16 +152,19 @@ type boundedBody struct {
 	url       *url.URL
 
 	ctx   context.Context // of the request
-	large *semaphore.Weighted
-	holds bool // a unit of large
+	rooms rooms
+	held  int // the first so many of rooms
 }
 
 func (b *boundedBody) Read(p []byte) (int, error) {
-	if b.max-b.left >= largeBody && !b.holds {
-		if err := b.large.Acquire(b.ctx, 1); err != nil {
+	for read := b.max - b.left; b.held < len(b.rooms); b.held++ {
+		if upTo := roomBeyond[b.held].size - read; upTo > 0 {
+			p = p[:min(int64(len(p)), upTo)]
+			break
+		}
+		if err := b.rooms[b.held].Acquire(b.ctx, 1); err != nil {
 			return 0, err
 		}
-		b.holds = true
 	}
 	if int64(len(p)) > b.left+1 {
 		p = p[:b.left+1]
@@ -159,9 +178,8 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 }
 
 func (b *boundedBody) Close() error {
-	if b.holds {
-		b.holds = false
-		b.large.Release(1)
+	for ; b.held > 0; b.held-- {
+		b.rooms[b.held-1].Release(1)
 	}
 	return b.ReadCloser.Close()
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 )
 
 const (
@@ -19,7 +20,7 @@ const (
 	// longestHold caps what an upstream can make us wait by naming a time.
 	longestHold = time.Hour
 
-	// So many equal failures in a row, each within a minute of the one before it,
+	// So many failures of one kind in a row, each within a minute of the one before it,
 	// mean that the upstream as a whole does not answer. Statuses need more of them:
 	// a server may fail on some things alone.
 	outageFailures = 5
@@ -40,7 +41,7 @@ type Gate struct {
 	wait     time.Duration // of the last closing that the upstream named no time for
 	probe    chan struct{} // closed when the probe has ended; nil while there is none
 
-	failure  string // the latest failure to answer
+	failure  string // the kind of the latest failure to answer
 	failures int    // how often it came in a row
 	failedAt time.Time
 }
@@ -69,7 +70,7 @@ type insistKey struct{}
 // through, as a probe.
 func Insist(ctx context.Context) context.Context { return context.WithValue(ctx, insistKey{}, true) }
 
-// Insists reports whether ctx is one of [Insist].
+// Insists reports whether ctx comes from Insist: a person waits for the answer.
 func Insists(ctx context.Context) bool { return ctx.Value(insistKey{}) != nil }
 
 // Admit returns a permit for one request, or the hold that forbids it. While another
@@ -115,31 +116,50 @@ func (g *Gate) Answered(p Permit) {
 }
 
 // Failed notes that the request of p brought no answer, then status is 0, or one that
-// is of no use. failure says why, the same in the same words. Enough of them in a row
-// close the gate.
+// is of no use. failure says why. Enough of one kind in a row close the gate.
 func (g *Gate) Failed(p Permit, status int, failure string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	now := time.Now()
-	if failure != g.failure || now.Sub(g.failedAt) > outageSpan {
+	now, kind := time.Now(), kindOf(status, failure)
+	goesOn := kind == g.failure
+	if !goesOn || now.Sub(g.failedAt) > outageSpan {
 		g.failures = 0
 	}
 	g.failures++
-	g.failure, g.failedAt = failure, now
+	g.failure, g.failedAt = kind, now
 	enough := outageFailures
 	if status != 0 {
 		enough = outageStatuses
 	}
 	if p.closings == g.closings && (p.probe || g.failures >= enough) {
-		g.close(p, time.Time{}, g.name+" fails: "+failure, true)
+		reason := g.name + " fails: " + failure
+		if goesOn && g.hold.Fault {
+			reason = g.hold.Reason // in the same words, or it would seem to be news
+		}
+		g.close(p, time.Time{}, reason, true)
 	}
 	g.endProbe(p)
+}
+
+// kindOf returns what failures of one cause have in common: the status of a server that
+// fails, whose words may be of the request, or else the words without their numbers, which
+// may be of a port, a stream or a moment.
+func kindOf(status int, failure string) string {
+	if status >= 500 {
+		return strconv.Itoa(status)
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsDigit(r) {
+			return -1
+		}
+		return r
+	}, failure)
 }
 
 // Unanswered notes that the round trip of p under ctx ended with err instead of an
 // answer: a failure, unless it was given up.
 func (g *Gate) Unanswered(ctx context.Context, p Permit, err error) {
-	if errors.Is(context.Cause(ctx), context.Canceled) {
+	if errors.Is(ctx.Err(), context.Canceled) {
 		g.Release(p)
 		return
 	}
@@ -152,7 +172,7 @@ func (g *Gate) Unanswered(ctx context.Context, p Permit, err error) {
 func (g *Gate) Refused(p Permit, until time.Time, reason string, fault bool) time.Time {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.failures = 0
+	g.failures, g.failure = 0, ""
 	g.close(p, until, reason, fault)
 	g.endProbe(p)
 	return g.hold.Until

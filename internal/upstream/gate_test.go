@@ -3,6 +3,7 @@ package upstream_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -152,6 +153,63 @@ func TestGateOutage(t *testing.T) {
 			t.Errorf("it answered: %q, %+v", g.Fault(), g.Hold())
 		}
 	})
+}
+
+// TestGateOutageInOtherWords: failures of one kind count together although each has other
+// numbers in it, or other words of the server's, and go on being told in the same words.
+func TestGateOutageInOtherWords(t *testing.T) {
+	for _, test := range []struct {
+		status, enough int
+		words          string
+	}{{0, 5, "read tcp 127.0.0.1:%d: no route to host"}, {503, 10, "request %x failed (HTTP 503)"}} {
+		gates(t, func(t *testing.T, g gate) {
+			for n := range test.enough {
+				g.Failed(g.admit(), test.status, fmt.Sprintf(test.words, 2730+n))
+			}
+			why := "Sim fails: " + fmt.Sprintf(test.words, 2730+test.enough-1)
+			g.held(time.Minute, why)
+			time.Sleep(time.Minute)
+			g.Failed(g.admit(), test.status, fmt.Sprintf(test.words, 1))
+			g.held(2*time.Minute, why)
+			time.Sleep(2 * time.Minute)
+			g.Refused(g.admit(), time.Time{}, "the token was refused", true)
+			time.Sleep(time.Hour)
+			g.Failed(g.admit(), test.status, fmt.Sprintf(test.words, 2))
+			if want := "Sim fails: " + fmt.Sprintf(test.words, 2); g.Fault() != want {
+				t.Errorf("after another fault: %q, want %q", g.Fault(), want)
+			}
+		})
+	}
+}
+
+// TestGateUnanswered: what was given up, for whatever cause, says nothing of the upstream;
+// what took too long does.
+func TestGateUnanswered(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		end  func(context.Context) (context.Context, context.CancelFunc)
+		want string
+	}{
+		{"cancelled", context.WithCancel, ""},
+		{"stopped", func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancelCause(ctx)
+			return ctx, func() { cancel(errors.New("the daemon is stopping")) }
+		}, ""},
+		{"late", func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, 0)
+		}, "Sim fails: no complete answer within the time allowed"},
+	} {
+		gates(t, func(t *testing.T, g gate) {
+			ctx, cancel := test.end(t.Context())
+			cancel()
+			for range 5 {
+				g.Unanswered(ctx, g.admit(), ctx.Err())
+			}
+			if got := g.Fault(); got != test.want {
+				t.Errorf("%s: %q, want %q", test.name, got, test.want)
+			}
+		})
+	}
 }
 
 // TestGateInsist: a person may ask while the gate is closed, one request at a time.

@@ -34,6 +34,8 @@ func (t *gunzip) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
+func (t *gunzip) CloseIdleConnections() { CloseIdle(t.next) }
+
 func hasBody(req *http.Request, resp *http.Response) bool {
 	return req.Method != http.MethodHead && resp.ContentLength != 0 &&
 		resp.StatusCode != http.StatusNoContent && resp.StatusCode != http.StatusNotModified

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pkgmetad/internal/upstream"
@@ -95,6 +96,27 @@ func TestTokenStaysAtHome(t *testing.T) {
 	}
 }
 
+// TestCloseIdle: the call reaches the wire through everything that is above it.
+func TestCloseIdle(t *testing.T) {
+	wire := new(idleCounter)
+	c, _, err := upstream.NewClient(upstream.Options{BaseURL: "http://127.0.0.1", Transport: upstream.Gunzip(wire)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.CloseIdleConnections()
+	if wire.closed != 1 {
+		t.Errorf("the wire was told %d times", wire.closed)
+	}
+}
+
+// idleCounter counts how often it is told to close idle connections.
+type idleCounter struct {
+	http.RoundTripper
+	closed int
+}
+
+func (c *idleCounter) CloseIdleConnections() { c.closed++ }
+
 func TestBodyIsBounded(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Encoding", "gzip")
@@ -120,68 +142,73 @@ func TestBodyIsBounded(t *testing.T) {
 	}
 }
 
-// TestLargeBodies: few bodies are large at once, and small ones do not wait for them.
+// TestLargeBodies: few bodies are beyond a size at once; the others have not been read any
+// further, and small ones do not wait for them.
 func TestLargeBodies(t *testing.T) {
-	const size = 4 << 20
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/small" {
-			_, _ = io.WriteString(w, "small")
-			return
-		}
-		_, _ = w.Write(make([]byte, size))
-	}))
-	defer s.Close()
-	c, _, err := upstream.NewClient(upstream.Options{BaseURL: s.URL})
-	if err != nil {
-		t.Fatal(err)
-	}
-	open := func(path string) io.ReadCloser {
-		t.Helper()
-		resp, err := c.Get(s.URL + path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return resp.Body
-	}
-	var read atomic.Int64 // of large bodies, in bytes
-	var all sync.WaitGroup
-	hold := make(chan struct{})
-	held := make(chan struct{}, 8)
-	for range 8 {
-		all.Go(func() {
-			body := open("/large")
-			defer body.Close()
-			for n := int64(0); n < 2<<20; { // and no further until all may go on
-				got, err := io.CopyN(io.Discard, body, 1<<16)
-				if n += got; err != nil {
-					t.Error(err)
-					return
-				}
-				read.Add(got)
+	for _, test := range []struct {
+		size, room int64 // bytes that each has read; how many may at once
+	}{{129 << 10, 32}, {1<<20 + 1, 2}} {
+		synctest.Test(t, func(t *testing.T) {
+			c, _, err := upstream.NewClient(upstream.Options{BaseURL: "http://sim/", Transport: endless{}, MaxBody: 4 << 20, Timeout: time.Hour})
+			if err != nil {
+				t.Fatal(err)
 			}
-			held <- struct{}{}
-			<-hold
-			if _, err := io.Copy(io.Discard, body); err != nil {
-				t.Error(err)
+			open := func() io.ReadCloser {
+				resp, err := c.Get("http://sim/")
+				if err != nil {
+					t.Fatal(err)
+				}
+				return resp.Body
+			}
+			const readers = 40
+			var held, read atomic.Int64
+			release := make(chan struct{})
+			var all sync.WaitGroup
+			for range readers {
+				all.Go(func() {
+					body := open()
+					for left := test.size; left > 0; { // in one go, if it could
+						n, err := body.Read(make([]byte, left))
+						if err != nil {
+							t.Error(err)
+							break
+						}
+						left -= int64(n)
+						read.Add(int64(n))
+					}
+					held.Add(1)
+					<-release
+					_ = body.Close()
+				})
+			}
+			synctest.Wait()
+			if held.Load() != test.room || read.Load() > test.room*test.size+(readers-test.room)*(test.size-1) {
+				t.Errorf("%d bodies have %d bytes, %d in all", held.Load(), test.size, read.Load())
+			}
+			small := open()
+			if n, err := io.ReadFull(small, make([]byte, 128<<10)); err != nil {
+				t.Errorf("a small one: %d bytes, %v", n, err)
+			}
+			_ = small.Close()
+			close(release) // each makes room for another
+			all.Wait()
+			if held.Load() != readers {
+				t.Errorf("%d of %d have been read", held.Load(), readers)
 			}
 		})
 	}
-	<-held
-	<-held
-	body := open("/small")
-	if text, err := io.ReadAll(body); string(text) != "small" || err != nil {
-		t.Errorf("%q, %v", text, err)
-	}
-	_ = body.Close()
-	if n := read.Load(); n > 2*(2<<20)+6*(1<<20)+8*(1<<16) {
-		t.Errorf("%d bytes of large bodies were read", n)
-	}
-	if len(held) > 0 {
-		t.Error("more than two bodies are large at once")
-	}
-	close(hold)
-	all.Wait()
 }
+
+// endless answers everything with a body that does not end.
+type endless struct{}
+
+func (endless) RoundTrip(r *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(zeros{}), ContentLength: -1, Request: r}, nil
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 func TestRetryAfter(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)

@@ -47,6 +47,15 @@ func (p PackagePage) Pythons() string {
 	return "Python 2 only"
 }
 
+// ProjectStatus is what PyPI says of the project as a whole, "" where it is active or
+// PyPI was not asked yet.
+func (p PackagePage) ProjectStatus() string {
+	if s := p.Record.Project.Standing.Status; s != record.ProjectActive {
+		return s
+	}
+	return ""
+}
+
 // Maturity is the development status in PyPI's words, "" if unknown.
 func (p PackagePage) Maturity() string { return maturity(p.Record.Project.Status) }
 

@@ -41,6 +41,7 @@ func crispy() record.Package {
 		},
 		Project: record.Project{
 			Name: "django-crispy-forms", Version: new("2.5"), Licence: "MIT", Status: 5, RequiresPython: ">=3.10", Python3: new(true),
+			Standing: record.Standing{Status: record.ProjectArchived, Reason: "moved to django-crispier-forms", Asked: ago(9 * 24 * time.Hour)},
 		},
 		GitHub:      record.Status{State: record.StateOK, LastAttempt: ago(3 * time.Hour), LastSuccess: ago(3 * time.Hour), NextDue: now.Add(17 * time.Hour)},
 		PyPI:        record.Status{State: record.StateFailed, LastAttempt: ago(12 * time.Minute), LastSuccess: ago(26 * time.Hour), NextDue: now.Add(18 * time.Minute), Failures: 3, LastError: "GET https://pypi.org/pypi/django-crispy-forms/json: 503 Service Unavailable; asked again later"},
@@ -88,7 +89,7 @@ func hostile() record.Package {
 			Name: attack, Stars: -5, Forks: 1 << 62, Description: attack, Commits52: []int{-3, 1 << 62, 7}, LastCommit: new(time.Time{}),
 			Participants: []string{attack, "../../evil", "dependabot[bot]", "", "javascript:alert(1)"},
 		},
-		Project:  record.Project{Version: bad(), Licence: attack, RequiresPython: attack, Status: 99, DocumentationURL: scriptURL, Versions: []record.Version{{Version: attack, Yanked: true}}},
+		Project:  record.Project{Version: bad(), Licence: attack, RequiresPython: attack, Status: 99, DocumentationURL: scriptURL, Versions: []record.Version{{Version: attack, Yanked: true}}, Standing: record.Standing{Status: attack, Reason: attack}},
 		GitHub:   record.Status{State: attack, LastError: attack, Note: attack, Failures: -1, LastAttempt: time.Unix(1<<40, 0)},
 		PyPI:     record.Status{State: record.StateFailed, LastError: attack, Note: attack, Failures: 1 << 60},
 		Modified: time.Unix(-1<<40, 0),
@@ -158,7 +159,9 @@ func catalogue() status.Catalogue {
 	s := status.Catalogue{
 		Now: now, Packages: 5500, NextTick: now.Add(14 * time.Minute),
 		Budgets: []status.Budget{
-			{Name: "GitHub, core", Known: true, Limit: 5000, Remaining: 1312, Reset: now.Add(23 * time.Minute)},
+			{Name: "GitHub", Credential: "bot", Kind: "token", Expires: now.Add(20 * 24 * time.Hour), Known: true, Limit: 5000, Remaining: 1312, Reset: now.Add(23 * time.Minute),
+				Points: &status.Points{Limit: 5000, Remaining: 4812, Reset: now.Add(40 * time.Minute)}},
+			{Name: "GitHub", Credential: "app", Kind: "app", HeldUntil: now.Add(5 * time.Minute), Reason: "GitHub refused the app's installation: Not Found", Fault: "GitHub refused the app's installation: Not Found"},
 			{Name: "PyPI", HeldUntil: now.Add(5 * time.Minute), Reason: "429 Too Many Requests, Retry-After 300"},
 		},
 		Failing: []status.Failing{
@@ -169,7 +172,7 @@ func catalogue() status.Catalogue {
 		FailingTotal: 57,
 		Snapshot:     &status.Snapshot{Sequence: 20417, Made: ago(4 * time.Minute), Bytes: 3_456_789},
 		Search:       &status.Search{State: status.SearchFailing, Since: ago(9 * time.Minute), Sequence: 20410, LastError: "write to the search index: no space left on device " + attack},
-		Problems:     []record.Problem{{Kind: "store_writes", Since: ago(3 * time.Hour), Detail: "no space left on device; make room on the disk"}, {Kind: "backup", Since: ago(time.Hour), Detail: attack}},
+		Problems:     []record.Problem{{Kind: "store_writes", Since: ago(3 * time.Hour), Detail: "no space left on device; make room on the disk"}, {Kind: "backup", Since: ago(time.Hour), Detail: attack}, {Kind: "search", Since: ago(9 * time.Minute), Detail: "write to the search index: no space left on device"}},
 		Database:     &status.Database{Bytes: 23_456_789, Free: 1 << 20},
 	}
 	s.GitHub = status.Totals{Ages: ages(540, 830, 1440, 1210, 1130, 117), Never: 18, States: []status.StateCount{

@@ -41,7 +41,6 @@ type source struct {
 	Words string // of its state
 	Class string // of its state
 	record.Status
-	Counts string // where its weekly commits come from; "" for none
 }
 
 // counted reports whether a record's numbers come from GitHub. If GitHub was never
@@ -53,7 +52,7 @@ func counted(rec *record.Package) bool {
 // sources are the sources of a record, in the order in which pages show them.
 func sources(rec *record.Package) []source {
 	return []source{
-		{"GitHub", stateWords(rec.GitHub.State), stateClass(rec.GitHub.State), rec.GitHub, rec.Repo.CountsText()},
-		{"PyPI", stateWords(rec.PyPI.State), stateClass(rec.PyPI.State), rec.PyPI, ""},
+		{"GitHub", stateWords(rec.GitHub.State), stateClass(rec.GitHub.State), rec.GitHub},
+		{"PyPI", stateWords(rec.PyPI.State), stateClass(rec.PyPI.State), rec.PyPI},
 	}
 }

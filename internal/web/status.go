@@ -128,11 +128,31 @@ func (p StatusPage) FailingRows() (rows []failingRow) {
 type failingRow struct{ status.Failing }
 
 // Left is the part of the budget that is left, in per cent.
-func (b budgetRow) Left() string {
-	if b.Limit <= 0 {
+func (b budgetRow) Left() string { return left(b.Remaining, b.Limit) }
+
+// PointsLeft is the same for the points of GraphQL.
+func (b budgetRow) PointsLeft() string { return left(b.Points.Remaining, b.Points.Limit) }
+
+func left(remaining, limit int) string {
+	if limit <= 0 {
 		return percent(0)
 	}
-	return percent(100 * min(1, max(0, float64(b.Remaining)/float64(b.Limit))))
+	return percent(100 * min(1, max(0, float64(remaining)/float64(limit))))
+}
+
+// KindWords is how people call that kind of credential.
+func (b budgetRow) KindWords() string {
+	switch b.Kind {
+	case "anonymous":
+		return "No credential"
+	case "token":
+		return "Token"
+	case "app":
+		return "Installation of a GitHub App"
+	case "oauth":
+		return "OAuth app"
+	}
+	return b.Kind
 }
 
 func (f failingRow) Words() string { return stateWords(f.State) }

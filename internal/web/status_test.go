@@ -79,7 +79,7 @@ func TestStatusPageOfTheSearch(t *testing.T) {
 	for state, want := range map[status.Search][]string{
 		{State: status.SearchCurrent, Since: now, Sequence: 77}:                                        {"<dd>current</dd>", "no. 77"},
 		{State: status.SearchBehind, Since: now, Sequence: 77}:                                         {"<dd>behind</dd>", "no. 77"},
-		{State: status.SearchUnavailable, Since: now, LastError: "another process has the index open"}: {`<dd class="bad">unavailable</dd>`, "There is no search at present", "another process"},
+		{State: status.SearchUnavailable, Since: now, LastError: "another process has the index open"}: {`<dd class="bad">unavailable</dd>`, "There is no search at present"},
 	} {
 		var b bytes.Buffer
 		if err := Status(&b, Frame{}, StatusPage{Catalogue: status.Catalogue{Now: now, Search: &state}}); err != nil {
@@ -92,6 +92,28 @@ func TestStatusPageOfTheSearch(t *testing.T) {
 		}
 		if told := strings.Contains(b.String(), `<h2 id="search">`); told != (state.LastError != "") {
 			t.Errorf("%+v: told %t", state, told)
+		}
+	}
+}
+
+// TestStatusPageOfTheOperator: what an operator, or a bad file, has brought about is told.
+func TestStatusPageOfTheOperator(t *testing.T) {
+	for name, test := range map[string]struct {
+		state      status.Catalogue
+		want, lack string
+	}{
+		"paused":      {status.Catalogue{PausedSince: now.Add(-2 * time.Hour), NextTick: now}, "<dt>Paused since</dt>", "Next tick"},
+		"not paused":  {status.Catalogue{NextTick: now}, "<dt>Next tick</dt>", "Paused"},
+		"refused":     {status.Catalogue{Reload: &status.Reload{At: now, Error: "lacks 12 of the 13 packages"}}, "lacks 12 of the 13 packages</p>", "<b></b>"},
+		"not refused": {status.Catalogue{Reload: &status.Reload{At: now}}, "<h1>Status</h1>", "What is wrong"},
+	} {
+		var b bytes.Buffer
+		test.state.Now = now
+		if err := Status(&b, Frame{}, StatusPage{Catalogue: test.state}); err != nil {
+			t.Fatal(err)
+		}
+		if page := b.String(); !strings.Contains(page, test.want) || strings.Contains(page, test.lack) {
+			t.Errorf("%s:\n%s", name, page)
 		}
 	}
 }

@@ -143,7 +143,7 @@ catalogue: {path: catalogue.ndjson}
 schedule: {refresh: "@every 1s"}
 refresh: {stale_after: %s, retry_min: 1s, retry_max: 2s, pending_wait: 100ms}
 github: {base_url: %q, url_host: github.com, token_file: token, timeout: 2s}
-pypi: {base_url: %[3]q, contact: ops@example.org, timeout: 2s}
+pypi: {base_url: %[3]q, contact: ops@example.org, timeout: 2s, concurrency: 8, rate: 0}
 log: {format: json}
 `, s.database, s.staleAfter, s.upstream), 0o600))
 }

@@ -16,16 +16,16 @@ import (
 // week lets the world move on by up to two of them.
 func (s *site) week() { s.world.Advance(time.Duration(rand.Int64N(int64(14 * 24 * time.Hour)))) }
 
-// TestKilled kills the daemon at random moments: while it starts, while it runs, right
-// after a refresh on demand has been acknowledged, and, where strace is there, at
-// exactly a write or a sync of its database. PKGMETAD_KILLS says how often.
+// TestKilled kills the daemon at random moments: while it starts, while it runs, while it
+// compacts its database, right after a refresh on demand has been acknowledged, and, where
+// strace is there, at exactly a write or a sync of its database. PKGMETAD_KILLS says how often.
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	kills := number(t, "PKGMETAD_KILLS", 32)
 	s, r := newSite(t, sim.Options{Limit: 1 << 30, NoSecondary: true, NoPending: true}), newReader()
 	_, err := exec.LookPath("strace")
 	traced := err == nil
-	var starting, atWrites, atSyncs, refreshes int
+	var starting, atWrites, atSyncs, refreshes, compacting int
 	for kill := range kills {
 		d := s.start(t)
 		if kill%4 == 0 {
@@ -68,6 +68,17 @@ func TestKilled(t *testing.T) {
 				}
 			}
 			d.kill(t)
+		case kill%8 == 3:
+			compacted := make(chan error, 1)
+			go func() {
+				_, err := s.command("compact")
+				compacted <- err
+			}()
+			time.Sleep(rand.N(60 * time.Millisecond)) // the command takes a third of that to reach the daemon, and the daemon as long
+			d.kill(t)
+			if <-compacted != nil {
+				compacting++
+			}
 		default:
 			time.Sleep(rand.N(time.Second))
 			d.kill(t)
@@ -82,8 +93,8 @@ func TestKilled(t *testing.T) {
 	r.verify(t, d.address(t))
 	d.stop(t)
 	s.check(t)
-	t.Logf("%d kills: %d while starting, %d at a write, %d at a sync, %d after a refresh; %s; lost: nothing",
-		kills, starting, atWrites, atSyncs, refreshes, r.figures())
+	t.Logf("%d kills: %d while starting, %d at a write, %d at a sync, %d after a refresh, %d before a compaction had ended; %s; lost: nothing",
+		kills, starting, atWrites, atSyncs, refreshes, compacting, r.figures())
 	if !traced {
 		t.Log("none was at exactly a write or a sync: there is no strace here")
 	}

@@ -157,6 +157,7 @@ func (s *soak) step(t *testing.T) {
 		{4, "hold lifted", command("hold", "lift")},
 		{4, "refresh", command("refresh", s.slug())},
 		{3, "status", command("status")},
+		{3, "compaction", command("compact")},
 		{s.rare(), "kill", func() { s.end(t, s.daemon.kill); s.start(t) }},
 		{s.rare(), "restart", func() { s.end(t, s.daemon.stop); s.start(t) }},
 	}

@@ -1,0 +1,51 @@
+package daemon
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"pkgmetad/github"
+)
+
+// tellCredentials logs what GitHub is asked with, and how long a round over all
+// repositories takes with that.
+func (r *refresher) tellCredentials() {
+	now := r.settings.Load()
+	level, text := r.log.Info(), "GitHub is asked with "
+	all := now.github.Credentials()
+	if all[0].Kind == github.KindAnonymous {
+		level, text = r.log.Warn(), "no GitHub token: GitHub answers 60 requests an hour, about 15 packages; with one (github.token_file or GITHUB_TOKEN) it answers 5000"
+	} else {
+		var names []string
+		for _, c := range credentials(now.cfg.GitHub) {
+			names = append(names, fmt.Sprintf("%s (%s)", c.Name, c.Source))
+		}
+		text += strings.Join(names, ", ")
+	}
+	if takes := r.fullRound(now.github); takes > 0 {
+		text += fmt.Sprintf("; a full round over all repositories takes about %s", roughly(takes))
+	}
+	level.Msg(text)
+}
+
+// everything is how far ahead no source is due any more.
+const everything = 100 * 365 * 24 * time.Hour
+
+// fullRound returns how long it takes to ask about all repositories; 0 where the budget of
+// the present hour suffices, or they cannot be counted.
+func (r *refresher) fullRound(client *github.Client) time.Duration {
+	stats, err := r.store.Stats(time.Now().Add(everything))
+	if err != nil {
+		return 0 // readiness and status tell that
+	}
+	return client.Takes(stats.DueRepos)
+}
+
+// roughly writes a duration as exactly as a person wants to know it.
+func roughly(d time.Duration) string {
+	if d >= 48*time.Hour {
+		return fmt.Sprintf("%d days", (d+12*time.Hour)/(24*time.Hour))
+	}
+	return strings.TrimSuffix(max(d.Round(10*time.Minute), 10*time.Minute).String(), "0s")
+}
