@@ -65,7 +65,7 @@ func TestSeveralCredentials(t *testing.T) {
 		`pkgmetad_credential_expiry_timestamp_seconds{credential="old",upstream="github"}`: -1,
 		`pkgmetad_upstream_fault{upstream="github"}`:                                       0,
 		`pkgmetad_budget_reserve_requests{credential="old",upstream="github"}`:             100,
-		`pkgmetad_budget_remaining_points{credential="bot",upstream="github"}`:             -1, // nobody asked
+		`pkgmetad_budget_limit_points{credential="bot",upstream="github"}`:                 1000,
 	} {
 		if got := value(t, text, series); got != want {
 			t.Errorf("%s is %v, not %v", series, got, want)
