@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"encoding/json"
 	"strings"
 	"time"
 
@@ -94,16 +93,17 @@ func (q *query) weighField(f *ast.Field, times int64) (requests int64) {
 	return requests + q.weigh(f.SelectionSet, times)
 }
 
-// integer reads an argument.
-func integer(v any) (n int64, ok bool) {
-	switch v := v.(type) {
-	case int64:
-		return v, true
-	case int:
-		return int64(v), true
-	case json.Number:
-		n, err := v.Int64()
-		return n, err == nil
-	}
-	return 0, false
+// batch is what the simulated GitHub makes of large queries.
+type batch struct{ heavy, limit int }
+
+// SetBatchLimits makes queries of more than heavy repositories time out with 502, and leaves
+// out, with RESOURCE_LIMITS_EXCEEDED, the repositories of a query beyond a limit. 0 means that
+// neither happens.
+func (w *World) SetBatchLimits(heavy, limit int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.batch = batch{heavy, limit}
 }
+
+func (x batch) tooHeavy(repositories int) bool { return x.heavy > 0 && repositories > x.heavy }
+func (x batch) tooMany(repositories int) bool  { return x.limit > 0 && repositories > x.limit }

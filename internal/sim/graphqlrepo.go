@@ -1,9 +1,7 @@
 package sim
 
 import (
-	"fmt"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -204,47 +202,4 @@ func (rateLimit) field(q *query, b *object, f *field) {
 	case "resetAt":
 		b.str(stamp(q.rate.reset))
 	}
-}
-
-// batch is what the simulated GitHub makes of large queries.
-type batch struct{ heavy, limit int }
-
-// SetBatchLimits makes queries of more than heavy repositories time out with 502, and leaves
-// out, with RESOURCE_LIMITS_EXCEEDED, the repositories of a query beyond a limit. 0 means that
-// neither happens.
-func (w *World) SetBatchLimits(heavy, limit int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.batch = batch{heavy, limit}
-}
-
-func (x batch) tooHeavy(repositories int) bool { return x.heavy > 0 && repositories > x.heavy }
-func (x batch) tooMany(repositories int) bool  { return x.limit > 0 && repositories > x.limit }
-
-// date reads a GitTimestamp.
-func date(v any) (t time.Time, given bool, err error) {
-	text, _ := v.(string)
-	if text == "" {
-		return t, false, nil
-	}
-	t, err = time.Parse(time.RFC3339, text)
-	if err != nil {
-		return t, true, fmt.Errorf("%q is not a date of ISO 8601", text)
-	}
-	return t, true, nil
-}
-
-// cursor reads a cursor of a history: the commit that it began at, and the position of one in it.
-func cursor(v any) (from oid, position int, given bool, err error) {
-	text, _ := v.(string)
-	if text == "" {
-		return from, 0, false, nil
-	}
-	first, second, _ := strings.Cut(text, " ")
-	from, ok := parseOID(first)
-	position, err = strconv.Atoi(second)
-	if !ok || err != nil || position < 0 {
-		return from, 0, true, fmt.Errorf("`%s` does not appear to be a valid cursor", text)
-	}
-	return from, position, true, nil
 }

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -178,6 +179,9 @@ func TestConcurrentUse(t *testing.T) {
 			w.Catalogue()
 			w.Stats()
 			w.PathCounts()
+			w.SetCounting(Counting{ByCommitDate: i%2 == 0})
+			w.SetBatchLimits(i%3, 0)
+			w.RepoTruth(r.ID, w.Now())
 			if i%50 == 0 {
 				w.ClearFaults()
 				w.ResetStats()
@@ -189,7 +193,17 @@ func TestConcurrentUse(t *testing.T) {
 			d := roll(2, uint64(i))
 			for range 60 {
 				path := fmt.Sprintf("/repositories/%d%s", pick(&d, repos).ID, pick(&d, []string{"", "/contributors", "/commits", "/stats/participation"}))
-				switch d.below(4) {
+				switch d.below(5) {
+				case 2:
+					ids := []string{nextID(nodeRepository, pick(&d, repos).ID, ""), nextID(nodeRepository, pick(&d, repos).ID, "")}
+					query := pick(&d, []string{sweep, counting})
+					body := bytes.NewReader(marshal(map[string]any{"query": query, "variables": map[string]any{"ids": ids, "first": 3}}))
+					req, _ := http.NewRequest("POST", "http://sim/graphql", body)
+					req.Header.Set("Authorization", "Bearer one")
+					if resp, err := w.Direct().RoundTrip(req); err == nil {
+						resp.Body.Close()
+					}
+					continue
 				case 0:
 					path = "/pypi/" + Normalize(pick(&d, projects).Name) + "/json"
 				case 1:
