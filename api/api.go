@@ -140,8 +140,8 @@ type api struct {
 	pagesChanged time.Time
 	failures     failures
 	read         func(id int) // nil for nobody
-	encoders     sync.Pool // of *render.Encoder
-	zippers      sync.Pool // of *zipper
+	encoders     sync.Pool    // of *render.Encoder
+	zippers      sync.Pool    // of *zipper
 
 	snapshots    *snapshot.Follower
 	snapshotBase string // what the links in the snapshot and the feed begin with; "" for the request's scheme and host
