@@ -15,6 +15,7 @@ import (
 	"pkgmetad/internal/daemon"
 	"pkgmetad/internal/record"
 	"pkgmetad/internal/render"
+	"pkgmetad/internal/strict"
 	"pkgmetad/store"
 )
 
@@ -89,6 +90,9 @@ func show(w io.Writer, rendering render.Rendering, rec record.Package, now time.
 	}
 	if err := t.Flush(); err != nil {
 		return err
+	}
+	if rec.StaleAfter != 0 {
+		fmt.Fprintf(w, "catalogue: fetched again at an age of %s\n", strict.FormatDuration(rec.StaleAfter))
 	}
 	if counts := rec.Repo.CountsText(); counts != "" {
 		fmt.Fprintf(w, "github: %s\n", counts)
