@@ -27,6 +27,7 @@ type job struct {
 	parts  github.Parts // of a repository, in stepREST: what to ask for
 	answer Answer       // so far
 
+	checked   bool // a check of its count has been told of
 	recounted bool // its commits were read anew because the count did not hold
 
 	retried bool      // the quick retry has been used

@@ -213,6 +213,7 @@ func (p *pass) take(j *job) (again bool) {
 		source := Merge(j.prev, j.answer, time.Now(), p.Policy)
 		if source.Repo != nil {
 			p.fetcher.ways.note(source.Key, source.Repo.Counting, p.Log)
+			p.noteCheck(j, &source)
 		}
 		p.batch = append(p.batch, source)
 	}
@@ -221,6 +222,20 @@ func (p *pass) take(j *job) (again bool) {
 	}
 	p.count(j)
 	return false
+}
+
+// noteCheck counts a check of a repository's counted commits, and logs one that failed.
+func (p *pass) noteCheck(j *job, after *record.Source) {
+	before, c := j.counting(), after.Repo.Counting
+	if c == nil || c.TooMany || j.checked || c.Agreed == before.Agreed && c.Drifts == before.Drifts {
+		return
+	}
+	j.checked = true
+	p.report.GitHub.Checked++
+	if c.Drifts > before.Drifts {
+		p.report.GitHub.Drifted++
+		p.Log.Info().Str("key", string(after.Key)).Str("counted", c.Way.String()).Msg("the count of its commits did not agree with GitHub's statistics: " + after.Note)
+	}
 }
 
 // write has the batch written, beside what else goes on, unless the one before it

@@ -45,6 +45,8 @@ type metrics struct {
 	sources      *prometheus.CounterVec   // by upstream and outcome
 	requests     *prometheus.CounterVec   // by upstream
 	charged      *prometheus.CounterVec   // by upstream
+	points       *prometheus.CounterVec   // by upstream
+	checks       *prometheus.CounterVec   // of counted commits, by result
 	reloads      *prometheus.CounterVec   // by result
 	pings        *prometheus.CounterVec   // by result
 	httpRequests *prometheus.CounterVec   // by route and status
@@ -62,6 +64,8 @@ func newMetrics(version string) *metrics {
 	m.sources = counter("pkgmetad_sources_total", "Repositories and projects that passes took on, by what became of them.", "upstream", "outcome")
 	m.requests = counter("pkgmetad_upstream_requests_total", "HTTP requests that passes made, redirects included; counted when a pass ends.", "upstream")
 	m.charged = counter("pkgmetad_upstream_charged_requests_total", "Requests that passes made and that count against a budget; counted when a pass ends.", "upstream")
+	m.points = counter("pkgmetad_upstream_points_total", "Points that GraphQL queries of passes cost; counted when a pass ends.", "upstream")
+	m.checks = counter("pkgmetad_count_checks_total", "Repositories whose counted commits were compared with GitHub's statistics, by whether they agreed.", "result")
 	m.reloads = counter("pkgmetad_reloads_total", "Reloads that were asked for.", "result")
 	m.pings = counter("pkgmetad_pings_total", "Pings of notify.ping_url_file's URL, by whether they were delivered.", "result")
 	m.httpRequests = counter("pkgmetad_http_requests_total", "Requests that the API answered.", "route", "status")
@@ -148,6 +152,9 @@ func (m *metrics) countUse(upstream string, u *record.Use) {
 	m.requests.WithLabelValues(upstream).Add(float64(u.Requests))
 	if upstream == gitHubLabel { // the other one has no budget
 		m.charged.WithLabelValues(upstream).Add(float64(u.Charged))
+		m.points.WithLabelValues(upstream).Add(float64(u.Points))
+		m.checks.WithLabelValues("agreed").Add(float64(u.Checked - u.Drifted))
+		m.checks.WithLabelValues("drifted").Add(float64(u.Drifted))
 	}
 }
 

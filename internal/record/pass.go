@@ -21,6 +21,8 @@ type Use struct {
 	Charged   int       `json:"charged_requests"`    // of these, those that count against a budget
 	Points    int       `json:"points,omitempty"`    // GitHub's price of GraphQL queries
 	Indexed   int       `json:"indexed,omitempty"`   // of the unchanged sources, those that PyPI's index showed to be so, without a request for each
+	Checked   int       `json:"checked,omitempty"`   // counts of commits that were compared with GitHub's statistics
+	Drifted   int       `json:"drifted,omitempty"`   // of these, those that did not agree
 	HeldUntil time.Time `json:"held_until,omitzero"` // no requests are made until then
 	Reason    string    `json:"reason,omitempty"`    // why
 	Waiting   int       `json:"waiting,omitempty"`   // sources that were due then, and were left for later
