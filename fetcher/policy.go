@@ -28,25 +28,19 @@ type Policy struct {
 // freshLeast is the least part of its interval for which a source is not due.
 const freshLeast = 0.8
 
-// How old the last commit is of a repository that is active, and of one that is dormant.
-const (
-	activeFor    = 7 * 24 * time.Hour
-	dormantAfter = 365 * 24 * time.Hour
-)
+// activeFor is how old the last commit of an active repository is at the most.
+const activeFor = 7 * 24 * time.Hour
 
 // fresh returns how long after its success at that time a source is due again. The result
 // is a function of the arguments: what spreads the due times is computed from the key.
 func (p Policy) fresh(s *record.Source, success time.Time) time.Duration {
-	age, spread := s.Interval.Or(p.StaleAfter), 1-freshLeast
-	if s.Repo != nil && s.Repo.LastCommit != nil {
-		switch silence := success.Sub(*s.Repo.LastCommit); {
-		case p.ActiveAfter > 0 && silence >= 0 && silence <= activeFor: // a date to come says nothing
+	age := s.Interval.Or(p.StaleAfter)
+	if p.ActiveAfter > 0 && s.Repo != nil && s.Repo.LastCommit != nil {
+		if silence := success.Sub(*s.Repo.LastCommit); silence >= 0 && silence <= activeFor { // a date to come says nothing
 			age = min(age, p.ActiveAfter)
-		case silence >= dormantAfter:
-			spread = 0.05
 		}
 	}
-	return time.Duration(float64(age) * (1 - spread + spread*fraction(s.Key)))
+	return time.Duration(float64(age) * (freshLeast + (1-freshLeast)*fraction(s.Key)))
 }
 
 // maxGone bounds the growing wait before a source that is gone or blocked is

@@ -16,7 +16,7 @@ import (
 )
 
 // TestWhenASourceIsDueAgain: after its interval at the latest, whether its repository is
-// active or dormant.
+// active or not.
 func TestWhenASourceIsDueAgain(t *testing.T) {
 	const day = 24 * time.Hour
 	for _, test := range []struct {
@@ -27,15 +27,12 @@ func TestWhenASourceIsDueAgain(t *testing.T) {
 		least, longest time.Duration
 	}{
 		{"as others", 0, record.Interval{}, 100 * day, 24 * time.Hour * 8 / 10, day},
-		{"dormant", 0, record.Interval{}, 366 * day, 24 * time.Hour * 95 / 100, day},
-		{"not yet dormant", 0, record.Interval{}, 364 * day, 24 * time.Hour * 8 / 10, day},
 		{"active, and that is off", 0, record.Interval{}, day, 24 * time.Hour * 8 / 10, day},
 		{"active", 5 * time.Hour, record.Interval{}, day, 4 * time.Hour, 5 * time.Hour},
 		{"no longer active", 5 * time.Hour, record.Interval{}, 8 * day, 24 * time.Hour * 8 / 10, day},
 		{"a date to come", 5 * time.Hour, record.Interval{}, -day, 24 * time.Hour * 8 / 10, day},
 		{"active, with an interval of its own that is shorter", 5 * time.Hour, record.Interval{Shortest: 2 * time.Hour}, day, 96 * time.Minute, 2 * time.Hour},
 		{"a longer one", 0, record.Interval{Shortest: 10 * day}, 100 * day, 8 * day, 10 * day},
-		{"a longer one, and dormant", 0, record.Interval{Shortest: 10 * day}, 1000 * day, 9*day + 12*time.Hour, 10 * day},
 		{"a longer one, which not all ask for", 0, record.Interval{Shortest: 10 * day, Default: true}, 100 * day, 24 * time.Hour * 8 / 10, day},
 	} {
 		policy := policy
