@@ -21,10 +21,6 @@ const (
 	pyPILabel   = "pypi"
 )
 
-// searchLabel is the value of the label kind for a search that finds nothing newer, or
-// nothing.
-const searchLabel = "search"
-
 // How a pass ended: values of the label result.
 const (
 	passOK        = "ok"
