@@ -160,12 +160,14 @@ func statisticsDue(known *record.Repo, last *time.Time, moved bool, now time.Tim
 	if known == nil || known.AsOf == 0 || last == nil || last.IsZero() {
 		return true
 	}
-	seen := known.HeadSeen
-	if moved {
-		seen = today
+	if moved && min(record.DayOf(*last), today) < today { // a clock may have been ahead
+		return true
 	}
-	pushed := min(record.DayOf(*last), seen) // a clock may have been ahead
-	return pushed < today && (moved || known.AsOf <= pushed)
+	if known.LastCommit == nil {
+		return false
+	}
+	pushed := min(record.DayOf(*known.LastCommit), known.HeadSeen) // the push before this one
+	return pushed < today && known.AsOf <= pushed
 }
 
 // known returns what is known of a job's repository.
