@@ -46,9 +46,11 @@ func count(repo, known *record.Repo, a *Answer, key record.Key, now time.Time) {
 	if current && checked(a) {
 		c.Moved = false
 		judge(&c, known, a, now)
-		c.CheckDue = now.Add(checkAfter(&c, key))
+		if !c.TooMany {
+			c.CheckDue = now.Add(checkAfter(&c, key))
+		}
 	}
-	if current && c.Statistics == "" {
+	if current && c.Statistics == "" && c.Head != "" {
 		repo.Commits52, repo.AsOf, repo.CountsFrom = c.Days.Weeks(record.DayOf(now)), record.DayOf(now), record.FromCounting
 	} else if current && c.Statistics != "" && s.Head == headOf(known) {
 		age(repo, record.DayOf(now))
@@ -83,7 +85,7 @@ func takeReading(repo *record.Repo, c *record.Counting, a *Answer, now time.Time
 	case r == nil:
 		return c.Head == a.Swept.Head || c.TooMany && compared(a)
 	case r.tooMany:
-		*c = record.Counting{Drifts: c.Drifts, TooMany: true, Statistics: fmt.Sprintf("more than %d commits in a year: counted by GitHub alone", logBound)}
+		*c = record.Counting{Drifts: c.Drifts, TooMany: true, CheckDue: now.Add(checkLast), Statistics: fmt.Sprintf("more than %d commits in a year: counted by GitHub alone", logBound)}
 		return compared(a)
 	case !r.done || r.err != nil:
 		return false
@@ -141,8 +143,8 @@ func judge(c *record.Counting, known *record.Repo, a *Answer, now time.Time) {
 	}
 	switch {
 	case c.TooMany:
-		if sum(weeks) < logBound*3/4 {
-			*c = record.Counting{Drifts: c.Drifts} // few enough by now: counting begins
+		if sum(weeks) < logBound*3/4 && !now.Before(c.CheckDue) {
+			*c = record.Counting{Drifts: c.Drifts} // few enough by now: counting begins next time
 		}
 		return
 	case r != nil && r.walk == nil && r.parents && !slices.Equal(c.Days.Weeks(today), weeks):
