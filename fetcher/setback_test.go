@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -136,4 +137,27 @@ func TestTooManyCommits(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestRewrittenTwice: a history that was rewritten, whose contributors could not be asked
+// for then, and that is as it was again on the next day.
+func TestRewrittenTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := single(sim.Options{})
+		r := newSweeping(t, world)
+		r.pass()
+		repo := world.Repo("acme/kit")
+		truth, _ := world.RepoTruth(repo.ID, time.Now())
+		world.ForcePush(repo, 1, sim.Commit{At: time.Now().Add(-49 * time.Hour), Author: "eve"})
+		world.SetFault(nil, sim.Contributors, sim.InternalError, 0)
+		time.Sleep(24 * time.Hour)
+		r.pass()
+		world.ResetHead(repo, truth.Head)
+		world.ClearFaults()
+		time.Sleep(24 * time.Hour)
+		r.pass()
+		if wrong, compared := r.wrong(); len(wrong) > 0 || compared != 1 {
+			t.Error(compared, strings.Join(wrong, "\n"))
+		}
+	})
 }
