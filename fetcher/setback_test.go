@@ -161,3 +161,43 @@ func TestRewrittenTwice(t *testing.T) {
 		}
 	})
 }
+
+// TestCancelledBetweenSteps: what a pass that ends early has not asked for is still due.
+func TestCancelledBetweenSteps(t *testing.T) {
+	for _, after := range []string{"the sweep", "the first two questions by REST"} {
+		t.Run(after, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				world := single(sim.Options{})
+				r, m := newMeddled(t, world)
+				if strings.Contains(after, "REST") {
+					r.pass()
+					world.SetFault(nil, sim.GraphQL, sim.NotFound, 0)
+					time.Sleep(24 * time.Hour)
+				}
+				push(world, "eve")
+				time.Sleep(24 * time.Hour)
+				ctx, cancel := context.WithCancel(context.Background())
+				defer cancel()
+				switch after {
+				case "the sweep":
+					m.swept = func([]github.Swept) { cancel() }
+				default:
+					m.got = func(github.Question, *github.Answer) { cancel() }
+				}
+				before := r.get("kit").GitHub
+				report, err := r.Pass(ctx)
+				if err != nil || !report.Cancelled {
+					t.Fatalf("%+v, %v", report, err)
+				}
+				if s := r.get("kit").GitHub; s.State != before.State || !s.LastSuccess.Equal(before.LastSuccess) {
+					t.Errorf("%s, last success %s; before %s, %s", s.State, s.LastSuccess, before.State, before.LastSuccess)
+				}
+				m.swept, m.got = nil, nil
+				r.pass()
+				if p := r.get("kit"); !slices.Contains(p.Repo.Participants, "eve") || len(p.Repo.Commits52) != record.Weeks {
+					t.Errorf("then %+v", p.Repo)
+				}
+			})
+		})
+	}
+}
