@@ -111,6 +111,9 @@ func (a *Answer) id() int64 {
 
 // takeSwept takes over what a sweep says of a repository.
 func takeSwept(repo *record.Repo, s *github.Swept, today record.Day) {
+	if s != nil && s.Outcome == upstream.Gone {
+		repo.NodeID = "" // if the repository is there, its name finds it
+	}
 	if s == nil || s.Outcome != upstream.Fresh {
 		return
 	}

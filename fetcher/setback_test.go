@@ -201,3 +201,27 @@ func TestCancelledBetweenSteps(t *testing.T) {
 		})
 	}
 }
+
+// TestNodeIsMissing: a repository whose node GraphQL does not find, and REST does, goes by
+// REST, and is then asked for by its name.
+func TestNodeIsMissing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := single(sim.Options{})
+		r, m := newMeddled(t, world)
+		r.pass()
+		missing := 2
+		m.swept = func(swept []github.Swept) {
+			if missing--; missing >= 0 {
+				swept[0] = github.Swept{Outcome: upstream.Gone, Err: &upstream.Error{Outcome: upstream.Gone}}
+			}
+		}
+		for day := range 5 {
+			push(world, fmt.Sprintf("author%d", day))
+			time.Sleep(24 * time.Hour)
+			r.pass()
+			if wrong, compared := r.wrong(); len(wrong) > 0 || compared != 1 {
+				t.Error(day, compared, strings.Join(wrong, "\n"))
+			}
+		}
+	})
+}

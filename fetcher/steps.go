@@ -69,8 +69,8 @@ func (p *pass) wanted(j *job, now time.Time) github.Parts {
 		return p.restParts(j, now)
 	case s.Outcome == upstream.Limited || s.Outcome == upstream.Canceled:
 		return 0
-	case s.Outcome == upstream.Gone: // a node that is missing says so only if REST agrees
-		return github.PartRepository
+	case s.Outcome == upstream.Gone && (j.answer.Repo == nil || !j.answer.Repo.Repository.Outcome.Answered()):
+		return github.PartRepository // a node that is missing is gone only if REST agrees
 	case s.Outcome != upstream.Fresh: // GraphQL does not answer: REST may
 		return p.restParts(j, now)
 	case isOther(&j.prev, s.ID):
