@@ -225,3 +225,31 @@ func TestNodeIsMissing(t *testing.T) {
 		}
 	})
 }
+
+// TestGoneIsAskedOnce: of a repository that has gone, or whose name is another's now, no
+// more is asked than whether it is there.
+func TestGoneIsAskedOnce(t *testing.T) {
+	for name, another := range map[string]bool{"gone": false, "another": true} {
+		for way, newRig := range map[string]func(*testing.T, *sim.World) *rig{
+			"swept":   newSweeping,
+			"by REST": func(t *testing.T, w *sim.World) *rig { return newRig(t, w, nil) },
+		} {
+			t.Run(name+", "+way, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					world := single(sim.Options{})
+					r := newRig(t, world)
+					r.pass()
+					world.RemoveRepo("acme/kit")
+					if another {
+						pair(world, "kit", func(repo *sim.Repo) { repo.ID = 999 })
+					}
+					time.Sleep(24 * time.Hour)
+					report := r.pass()
+					if s := r.get("kit").GitHub.State; s != record.StateGone || report.GitHub.Charged > 2 {
+						t.Errorf("%s, %d requests charged", s, report.GitHub.Charged)
+					}
+				})
+			})
+		}
+	}
+}

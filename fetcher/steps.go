@@ -192,6 +192,9 @@ func (j *job) counting() record.Counting {
 // been pushed, and the rest where that is so. A person does not wait for that.
 func (p *pass) restParts(j *job, now time.Time) github.Parts {
 	known, a := j.prev.Repo, j.answer.Repo
+	if a != nil && (a.Repository.Outcome == upstream.Gone || a.Repository.Outcome == upstream.Blocked || isOther(&j.prev, j.answer.id())) {
+		return 0
+	}
 	if p.byHand || j.prev.State != record.StateOK || known == nil || known.LastCommit == nil || known.AsOf == 0 {
 		return github.AllParts
 	}
