@@ -120,7 +120,7 @@ func takeSwept(repo *record.Repo, s *github.Swept, today record.Day) {
 	takeNumbers(repo, s.Repository)
 	repo.Name, repo.NodeID = s.FullName, s.NodeID
 	if s.Head == "" {
-		if repo.LastCommit == nil && len(repo.Participants) == 0 { // REST has to agree where there was something
+		if s.Empty && repo.LastCommit == nil && len(repo.Participants) == 0 { // REST has to agree where there was something
 			repo.Commits52, repo.AsOf, repo.CountsFrom = make([]int, record.Weeks), today, record.FromCounting
 		}
 		return

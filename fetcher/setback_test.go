@@ -253,3 +253,16 @@ func TestGoneIsAskedOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestNoDefaultBranch: a repository without a default branch that GitHub does not call
+// empty is not taken for an empty one.
+func TestNoDefaultBranch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, m := newMeddled(t, single(sim.Options{}))
+		m.swept = func(swept []github.Swept) { swept[0].Head, swept[0].HeadDate = "", time.Time{} }
+		r.pass()
+		if wrong, compared := r.wrong(); len(wrong) > 0 || compared != 1 {
+			t.Error(compared, strings.Join(wrong, "\n"))
+		}
+	})
+}

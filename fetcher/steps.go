@@ -76,7 +76,7 @@ func (p *pass) wanted(j *job, now time.Time) github.Parts {
 	case isOther(&j.prev, s.ID):
 		return 0
 	case s.Head == "":
-		if known := j.prev.Repo; known != nil && (known.LastCommit != nil || len(known.Participants) > 0) {
+		if known := j.prev.Repo; !s.Empty || known != nil && (known.LastCommit != nil || len(known.Participants) > 0) {
 			return github.AllParts &^ github.PartRepository // a sweep alone does not take that away
 		}
 		return 0
