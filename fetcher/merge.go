@@ -74,6 +74,9 @@ func mergeRepo(s record.Source, a *Answer, now time.Time, policy Policy) record.
 		s.NextDue = now.Add(policy.RetryMin)
 	}
 	s.Note = noteOf(rest, outcome)
+	if r := a.reading; r != nil && r.err != nil {
+		s.Note = joined(s.Note, "GitHub does not tell its commits, and its statistics are served instead: "+r.err.Message)
+	}
 	if c := s.Repo.Counting; c != nil && c.Statistics != "" {
 		s.Note = joined(s.Note, c.Statistics)
 	}
@@ -235,6 +238,9 @@ func verdict(prev *record.Source, a *Answer) (upstream.Outcome, *upstream.Error)
 		}
 		all := outcomes(a.Repo)
 		parts = all[:]
+		if isCounted(prev.Repo, a) {
+			parts = all[:1] // the others only check the count
+		}
 	}
 	if s := a.Swept; s != nil && (a.Repo == nil || s.Outcome == upstream.Fresh) {
 		outcome := s.Outcome
@@ -243,7 +249,7 @@ func verdict(prev *record.Source, a *Answer) (upstream.Outcome, *upstream.Error)
 		}
 		parts = append(parts, partOutcome{outcome: outcome, err: s.Err})
 	}
-	if r := a.reading; r != nil && r.err != nil {
+	if r := a.reading; r != nil && r.deferred() {
 		parts = append(parts, partOutcome{outcome: r.err.Outcome, err: r.err})
 	}
 	rank := map[upstream.Outcome]int{upstream.Unchanged: 1, upstream.Empty: 2, upstream.TooLarge: 2, upstream.Fresh: 2,

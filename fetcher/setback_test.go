@@ -266,3 +266,81 @@ func TestNoDefaultBranch(t *testing.T) {
 		}
 	})
 }
+
+// TestHistoryCannotBeRead: a repository whose history GraphQL does not tell goes by REST,
+// and is counted again when it does.
+func TestHistoryCannotBeRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := single(sim.Options{})
+		r, m := newMeddled(t, world)
+		for day := range 20 {
+			m.logged = nil
+			if day < 10 || day == 14 || day == 15 {
+				m.logged = func(_ []github.LogQuestion, pages []github.LogPage) {
+					pages[0] = github.LogPage{Outcome: upstream.Failed, Err: &upstream.Error{Outcome: upstream.Failed, Message: "no history"}}
+				}
+			}
+			if day%14 == 0 {
+				push(world, fmt.Sprintf("author%d", day))
+				time.Sleep(24 * time.Hour) // a day later REST knows all of it
+			}
+			asked := m.logs
+			report := r.pass()
+			p := r.get("kit")
+			if p.GitHub.State != record.StateOK || report.GitHub.Charged > 4 || m.logged != nil && m.logs > asked && !strings.Contains(p.GitHub.Note, "no history") {
+				t.Errorf("day %d: %s, %q, %q, %d requests charged", day, p.GitHub.State, p.GitHub.LastError, p.GitHub.Note, report.GitHub.Charged)
+			}
+			if age := record.DayOf(time.Now()) - p.Repo.AsOf; age > 6 || p.Repo.Counting != nil && p.Repo.Counting.Drifts > 0 {
+				t.Errorf("day %d: the weeks are %d days old, %+v", day, age, p.Repo.Counting)
+			}
+			if truth, _ := world.RepoTruth(p.Repo.ID, p.Repo.AsOf.Start()); len(differences(&p.Repo, truth)) > 0 {
+				t.Errorf("day %d: %s", day, strings.Join(differences(&p.Repo, truth), "\n"))
+			}
+			time.Sleep(24 * time.Hour)
+		}
+		if p := r.get("kit"); p.Repo.CountsFrom != record.FromCounting {
+			t.Errorf("in the end: %+v", p.Repo)
+		}
+	})
+}
+
+// TestCheckIsNotAnswered: a check that GitHub does not answer takes nothing from a record
+// that is counted, and is asked for ever more rarely.
+func TestCheckIsNotAnswered(t *testing.T) {
+	for name, faults := range map[string]map[sim.Endpoint]sim.Fault{
+		"pending":      {sim.Participation: sim.Pending},
+		"failing":      {sim.Participation: sim.InternalError, sim.Contributors: sim.InternalError},
+		"no budget":    {sim.Participation: sim.PrimaryLimit, sim.Contributors: sim.PrimaryLimit},
+		"too large":    {sim.Contributors: sim.ListTooLarge},
+		"doubtful":     {sim.Contributors: sim.NoContent},
+		"agrees again": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				world := single(sim.Options{})
+				r := newSweeping(t, world)
+				r.pass()
+				for endpoint, fault := range faults {
+					world.SetFault(nil, endpoint, fault, 0)
+				}
+				charged := 0
+				for day := range 60 {
+					push(world, "ada")
+					time.Sleep(24 * time.Hour)
+					report := r.pass()
+					charged += report.GitHub.Charged
+					p := r.get("kit")
+					if p.GitHub.State != record.StateOK || !p.GitHub.LastSuccess.Equal(p.GitHub.LastAttempt) || time.Since(p.GitHub.LastSuccess) > time.Hour {
+						t.Errorf("day %d: %s, %q", day, p.GitHub.State, p.GitHub.LastError)
+					}
+					if wrong, _ := r.wrong(); len(wrong) > 0 {
+						t.Errorf("day %d: %s", day, strings.Join(wrong, "\n"))
+					}
+				}
+				if charged > 40 || len(faults) == 0 && charged > 12 {
+					t.Errorf("%d requests charged", charged)
+				}
+			})
+		})
+	}
+}

@@ -92,7 +92,12 @@ func (p *pass) wantedOfHistory(j *job, now time.Time) (parts github.Parts) {
 	}
 	switch r := j.answer.reading; {
 	case r == nil: // nothing is to be read
-	case r.err != nil:
+	case r.deferred():
+		return 0
+	case r.err != nil: // GitHub's statistics stand in
+		if statisticsDue(j.prev.Repo, &j.answer.Swept.HeadDate, newerHead(j.prev.Repo, j.answer.Swept), now) {
+			return statistics
+		}
 		return 0
 	case r.lost: // the history was rewritten
 		j.answer.reading = newReading(j.answer.Swept, p.fetcher.ways.current(), true, false, now)
@@ -170,6 +175,11 @@ func statisticsDue(known *record.Repo, last *time.Time, moved bool, now time.Tim
 	}
 	pushed := min(record.DayOf(*known.LastCommit), known.HeadSeen) // the push before this one
 	return pushed < today && known.AsOf <= pushed
+}
+
+// newerHead reports whether the newest commit is another one than the record's.
+func newerHead(known *record.Repo, s *github.Swept) bool {
+	return known == nil || known.LastCommit == nil || !known.LastCommit.Equal(s.HeadDate)
 }
 
 // known returns what is known of a job's repository.
