@@ -26,6 +26,9 @@ func count(repo, known *record.Repo, a *Answer, key record.Key, now time.Time) {
 	s := a.Swept
 	if s == nil || s.Outcome != upstream.Fresh || s.Head == "" {
 		forgetHead(repo, a)
+		if known != nil && a.Repo != nil && a.Repo.Participation.Outcome == upstream.NotAsked && stands(known, a.Repo.Commits) {
+			serveCount(repo, record.DayOf(now))
+		}
 		return
 	}
 	c := record.Counting{}
@@ -53,12 +56,24 @@ func count(repo, known *record.Repo, a *Answer, key record.Key, now time.Time) {
 		c.Unanswered++
 		c.CheckDue = now.Add(doubled(checkDrift, c.Unanswered, checkLast))
 	}
-	if current && c.Statistics == "" && c.Head != "" {
-		repo.Commits52, repo.AsOf, repo.CountsFrom = c.Days.Weeks(record.DayOf(now)), record.DayOf(now), record.FromCounting
-	} else if current && s.Head == headOf(known) || !newerHead(known, s) {
+	repo.Counting = &c
+	if current && serveCount(repo, record.DayOf(now)) {
+		return
+	}
+	if current && s.Head == headOf(known) || !newerHead(known, s) {
 		age(repo, record.DayOf(now))
 	}
-	repo.Counting = &c
+}
+
+// serveCount has the weeks of a repository be those that follow from its count, and
+// reports whether it goes by that.
+func serveCount(repo *record.Repo, today record.Day) bool {
+	c := repo.Counting
+	if c == nil || c.Head == "" || c.Statistics != "" {
+		return false
+	}
+	repo.Commits52, repo.AsOf, repo.CountsFrom = c.Days.Weeks(today), today, record.FromCounting
+	return true
 }
 
 func headOf(repo *record.Repo) string {

@@ -344,3 +344,104 @@ func TestCheckIsNotAnswered(t *testing.T) {
 		})
 	}
 }
+
+// TestStrategySwitched: what was learnt by REST before a time of counting is not taken for
+// what is known after it.
+func TestStrategySwitched(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := single(sim.Options{})
+		repo := world.Repo("acme/kit")
+		r := newRig(t, world, nil)
+		byREST, counting := r.options.GitHub, newSweeping(t, world).options.GitHub
+		stars := func(n int) { world.Edit(func() { repo.Stars = n }) }
+		day := func(gh fetcher.GitHub) {
+			r.configure(func(o *fetcher.Options) { o.GitHub = gh })
+			time.Sleep(24 * time.Hour)
+			r.pass()
+			p := r.get("kit")
+			truth, _ := world.RepoTruth(repo.ID, p.Repo.AsOf.Start())
+			if p.Repo.Stars != repo.Stars || !slices.Equal(p.Repo.Commits52, truth.Weeks[:]) {
+				t.Errorf("%s: %d stars, not %d; weeks %v, not %v", time.Now(), p.Repo.Stars, repo.Stars, p.Repo.Commits52, truth.Weeks)
+			}
+		}
+		before, _ := world.RepoTruth(repo.ID, time.Now())
+		day(byREST)
+		stars(7)
+		push(world, "eve")
+		day(counting)
+		stars(42)
+		world.ResetHead(repo, before.Head)
+		day(byREST)
+		day(byREST)
+		day(byREST)
+		now, _ := world.RepoTruth(repo.ID, time.Now())
+		if d := differences(&[]record.Repo{r.get("kit").Repo}[0], now); len(d) > 0 {
+			t.Error(strings.Join(d, "\n"))
+		}
+		day(counting)
+		push(world, "eve")
+		day(counting)
+		if wrong, _ := r.wrong(); len(wrong) > 0 {
+			t.Error(strings.Join(wrong, "\n"))
+		}
+	})
+}
+
+// TestGraphQLIsBack: of a repository to which nothing was pushed while GraphQL did not
+// answer, REST is asked no more than whether that is so, and it is still counted afterwards.
+func TestGraphQLIsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := single(sim.Options{})
+		r := newSweeping(t, world)
+		charged := 0
+		for day := range 13 {
+			fault := sim.NoFault
+			if day == 0 || day > 2 && day < 10 {
+				fault = sim.NotFound
+			}
+			world.SetFault(nil, sim.GraphQL, fault, 0)
+			report := r.pass()
+			if day > 2 && day < 12 {
+				charged += report.GitHub.Charged
+			}
+			if wrong, _ := r.wrong(); len(wrong) > 0 {
+				t.Errorf("day %d: %s", day, strings.Join(wrong, "\n"))
+			}
+			if day == 0 {
+				push(world, "eve")
+			}
+			time.Sleep(24 * time.Hour)
+		}
+		if charged > 4 {
+			t.Errorf("%d requests charged", charged)
+		}
+	})
+}
+
+// TestLimitBetweenSteps: commits of earlier days are not forgotten where a limit came
+// between learning of them and asking what they change.
+func TestLimitBetweenSteps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := single(sim.Options{})
+		r := newRig(t, world, nil)
+		r.pass()
+		time.Sleep(24 * time.Hour)
+		world.Push(world.Repo("acme/kit"), sim.Commit{At: time.Now().Add(-49 * time.Hour), Author: "eve"})
+		limit := func(fault sim.Fault) {
+			world.SetFault(nil, sim.Contributors, fault, 0)
+			world.SetFault(nil, sim.Participation, fault, 0)
+		}
+		limit(sim.SecondaryRetry)
+		if report := r.pass(); report.Deferred != 1 {
+			t.Errorf("%+v", report)
+		}
+		limit(sim.NoFault)
+		for range 3 {
+			time.Sleep(24 * time.Hour)
+			r.pass()
+		}
+		if p := r.get("kit"); !slices.Contains(p.Repo.Participants, "eve") || p.Repo.Commits52[record.Weeks-1] != 1 {
+			t.Errorf("%+v", p.Repo)
+		}
+	})
+}

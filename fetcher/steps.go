@@ -216,7 +216,7 @@ func (p *pass) restParts(j *job, now time.Time) github.Parts {
 	switch a.Commits.Outcome {
 	case upstream.Unchanged:
 	case upstream.Fresh:
-		moved = !a.Commits.Value.Last.Equal(*last) || a.Commits.Value.Count != known.Commits
+		moved = hasMoved(known, a.Commits.Value)
 		last = &a.Commits.Value.Last
 	default:
 		return github.AllParts
