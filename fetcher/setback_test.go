@@ -445,3 +445,31 @@ func TestLimitBetweenSteps(t *testing.T) {
 		}
 	})
 }
+
+// TestWayAfterRestart: what the checks have found out about how GitHub counts is not
+// undone by a program that has begun anew, and knows few records so far.
+func TestWayAfterRestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := sim.Generate(3, 100, sim.Options{Counting: sim.Counting{WithoutMerges: true}})
+		r := newSweeping(t, world)
+		r.days(9, func(int, record.Pass) {})
+		compared := 0
+		for _, p := range world.Catalogue().Packages {
+			c := r.get(p.Slug).Repo.Counting
+			if c == nil || !c.Way.NoMerges || c.WayFound || c.Statistics != "" {
+				continue
+			}
+			r.Fetcher = fetcher.New(r.options)
+			r.refresh(p.Slug)
+			if after := r.get(p.Slug).Repo.Counting; after == nil || after.Way != c.Way {
+				t.Errorf("%s: counted %s", p.Slug, after.Way)
+			}
+			if compared++; compared == 10 {
+				break
+			}
+		}
+		if compared < 5 {
+			t.Errorf("only %d", compared)
+		}
+	})
+}

@@ -100,7 +100,7 @@ func (p *pass) wantedOfHistory(j *job, now time.Time) (parts github.Parts) {
 		}
 		return 0
 	case r.lost: // the history was rewritten
-		j.answer.reading = newReading(j.answer.Swept, p.fetcher.ways.current(), true, false, now)
+		j.answer.reading = newReading(j.answer.Swept, p.fetcher.ways.after(c.Way), true, false, now)
 		return p.wantedOfHistory(j, now)
 	case !r.done && !r.tooMany:
 		j.step, j.parts = stepLog, 0
@@ -118,7 +118,7 @@ func (p *pass) wantedOfHistory(j *job, now time.Time) (parts github.Parts) {
 	}
 	if a := j.answer.Repo; a != nil && !j.recounted && drifted(&j.prev, &j.answer, now) {
 		j.recounted = true
-		j.answer.reading = newReading(j.answer.Swept, p.fetcher.ways.current(), false, true, now)
+		j.answer.reading = newReading(j.answer.Swept, p.fetcher.ways.after(c.Way), false, true, now)
 		if !j.answer.reading.done {
 			j.step, j.parts = stepLog, 0
 			return 0
@@ -129,16 +129,16 @@ func (p *pass) wantedOfHistory(j *job, now time.Time) (parts github.Parts) {
 
 // begin returns what is to be read of a history, nil if nothing is.
 func (p *pass) begin(j *job, c record.Counting, now time.Time) *reading {
-	s := j.answer.Swept
+	s, way := j.answer.Swept, p.fetcher.ways.after(c.Way)
 	switch {
 	case c.TooMany:
 		return nil
 	case c.Head == "":
-		return newReading(s, p.fetcher.ways.current(), true, false, now)
-	case c.Head == s.Head && (c.Way == p.fetcher.ways.current() || c.WayFound):
+		return newReading(s, way, true, false, now)
+	case c.Head == s.Head && (c.WayFound || c.Way == way):
 		return nil
 	case c.Head == s.Head: // counted in a way that has turned out to be wrong
-		return newReading(s, p.fetcher.ways.current(), false, false, now)
+		return newReading(s, way, false, false, now)
 	}
 	return &reading{way: c.Way, walk: github.NewWalk(c.Head)}
 }
