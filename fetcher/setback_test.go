@@ -473,3 +473,29 @@ func TestWayAfterRestart(t *testing.T) {
 		}
 	})
 }
+
+// TestMoreContributorsThanAreListed: newcomers that GitHub's list has no place for do not
+// make the count disagree with it.
+func TestMoreContributorsThanAreListed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := single(sim.Options{})
+		repo := world.Repo("acme/kit")
+		world.Edit(func() {
+			for i := range record.MaxContributors + 20 {
+				repo.Extra = append(repo.Extra, sim.Contributor{Login: fmt.Sprintf("user%d", i), Contributions: 1 + i%3})
+			}
+		})
+		r := newSweeping(t, world)
+		for day := range 12 {
+			r.pass()
+			if p := r.get("kit"); p.Repo.Counting.Drifts > 0 || len(p.Repo.Participants) != record.MaxContributors {
+				t.Fatalf("day %d: %d participants, %s", day, len(p.Repo.Participants), p.GitHub.Note)
+			}
+			push(world, fmt.Sprintf("newcomer%d", day))
+			time.Sleep(24 * time.Hour)
+		}
+		if r.get("kit").Repo.Counting.Agreed == 0 {
+			t.Error("nothing was checked")
+		}
+	})
+}
