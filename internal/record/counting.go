@@ -91,7 +91,7 @@ type Commit struct {
 	Authored  time.Time // author date
 	Committed time.Time // committer date
 	Login     string    // of its author; "" for one without an account
-	Parents   []string  // the first two; a merge has more than one
+	Parents   []string  // a merge has more than one
 }
 
 // Counts reports whether the commit counts, and on which day.
