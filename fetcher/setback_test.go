@@ -499,3 +499,34 @@ func TestMoreContributorsThanAreListed(t *testing.T) {
 		}
 	})
 }
+
+// TestDriftWithoutNews: the history of a repository whose count is not what GitHub's
+// statistics say, in whatever way it is counted, is read anew once, and not again while
+// nothing is pushed.
+func TestDriftWithoutNews(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := single(sim.Options{})
+		r, m := newMeddled(t, world)
+		m.got = func(_ github.Question, a *github.Answer) {
+			if a.Participation.Outcome == upstream.Fresh {
+				a.Participation.Value = slices.Repeat([]int{9}, record.Weeks)
+			}
+		}
+		r.pass()
+		push(world, "eve")
+		for range 20 {
+			time.Sleep(24 * time.Hour)
+			r.pass()
+		}
+		p := r.get("kit")
+		if p.Repo.CountsFrom != record.FromStatistics || p.Repo.Commits52[0] != 9 || p.Repo.Counting.Statistics == "" {
+			t.Errorf("%+v, %+v", p.Repo, p.Repo.Counting)
+		}
+		if m.logs > 4 { // at first, after the push, and to find another way of counting
+			t.Errorf("%d pages of its history", m.logs)
+		}
+		if said := strings.Count(r.log.String(), "did not agree"); said != 1 {
+			t.Errorf("it was logged %d times", said)
+		}
+	})
+}

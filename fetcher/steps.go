@@ -116,7 +116,8 @@ func (p *pass) wantedOfHistory(j *job, now time.Time) (parts github.Parts) {
 	} else if p.asksStatistics(j, c, now) {
 		parts |= checkParts(&c, j.prev.Key)
 	}
-	if a := j.answer.Repo; a != nil && !j.recounted && drifted(&j.prev, &j.answer, now) {
+	differs := c.Statistics != "" && c.Head == j.answer.Swept.Head && !c.Moved // as is known, in whatever way it is counted
+	if j.answer.Repo != nil && !j.recounted && !differs && drifted(&j.prev, &j.answer, now) {
 		j.recounted = true
 		j.answer.reading = newReading(j.answer.Swept, p.fetcher.ways.after(c.Way), false, true, now)
 		if !j.answer.reading.done {
