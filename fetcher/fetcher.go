@@ -212,7 +212,8 @@ func (f *Fetcher) RefreshAll(ctx context.Context, progress func(Progress)) (reco
 	return p.finish(damaged)
 }
 
-// plan tells GitHub's client what it is going to be asked, and the log how long that takes.
+// announce tells GitHub's client what it is going to be asked by REST, and the log how long
+// that takes.
 func (p *pass) announce(sources []record.Source) {
 	repos := 0
 	sweeps := p.GitHub.Sweeps()
