@@ -15,7 +15,7 @@ import (
 const (
 	checkFirst   = 7 * 24 * time.Hour
 	checkLast    = 30 * 24 * time.Hour
-	checkTrusted = 3              // checks in a row that agreed
+	checkTrusted = 2              // checks in a row that agreed
 	checkDrift   = 20 * time.Hour // within each day, even if a pass comes a bit early
 )
 
