@@ -141,7 +141,7 @@ func (cr *credential) sendQuery(ctx context.Context, query string, variables, da
 	}
 	for _, problem := range body.Errors {
 		x := problem.fields
-		a.Errors = append(a.Errors, graphError{string(x.Type), graphPath(x.Path), clip(cr.redact(string(x.Message)))})
+		a.Errors = append(a.Errors, graphError{clip(string(x.Type)), graphPath(x.Path), clip(cr.redact(string(x.Message)))})
 	}
 	if e := cr.refusal(c, body.Data, a.Errors); e != nil {
 		return a, e
