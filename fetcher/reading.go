@@ -32,7 +32,7 @@ type reading struct {
 
 	since        time.Time // anew: how far back
 	parents      bool      // anew: read the parents too, which other ways of counting need
-	contributors bool      // anew: the contributors are to be asked too
+	contributors bool      // the contributors are to be asked too: they do not follow from the commits
 
 	done    bool            // all that is wanted has been read
 	tooMany bool            // there are more commits than are worth it

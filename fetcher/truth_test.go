@@ -290,13 +290,13 @@ func TestAnotherRepositoryUnderTheName(t *testing.T) {
 				r.pass()
 				world.RemoveRepo("acme/kit")
 				pair(world, "kit", func(repo *sim.Repo) { repo.Stars, repo.ID = 1, 999 })
-				for range 3 {
+				for day := range 9 {
 					time.Sleep(24 * time.Hour)
 					r.pass()
-				}
-				p := r.get("kit")
-				if p.Repo.Stars != 42 || p.GitHub.State != record.StateGone || !strings.Contains(p.GitHub.LastError, "another repository") {
-					t.Errorf("%d stars, %s, %q", p.Repo.Stars, p.GitHub.State, p.GitHub.LastError)
+					p := r.get("kit")
+					if p.Repo.Stars != 42 || p.GitHub.State != record.StateGone || !strings.Contains(p.GitHub.LastError, "another repository") {
+						t.Errorf("day %d: %d stars, %s, %q", day, p.Repo.Stars, p.GitHub.State, p.GitHub.LastError)
+					}
 				}
 			})
 		})
