@@ -29,9 +29,9 @@ import (
 )
 
 var (
-	economyPackages = flag.Int("economy.packages", 150, "packages of the world that TestEconomy asks about")
-	economyDays     = flag.Int("economy.days", 12, "days for which it refreshes them")
-	economySteady   = flag.Int("economy.steady", 8, "the day from which on it counts as steady")
+	economyPackages = flag.Int("economy.packages", 60, "packages of the world that TestEconomy asks about")
+	economyDays     = flag.Int("economy.days", 8, "days for which it refreshes them")
+	economySteady   = flag.Int("economy.steady", 5, "the day from which on it counts as steady")
 	economyLimit    = flag.Int("economy.limit", 5000, "requests, and points, that GitHub allows an hour")
 	economyOnly     = flag.String("economy.only", "", "naive, conditional, rest or pkgmetad: measure only that client")
 )
