@@ -2,6 +2,7 @@ package fetcher
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"pkgmetad/github"
@@ -80,7 +81,21 @@ func (r *reading) take(page github.LogPage) {
 	}
 }
 
-// days counts the commits of a reading by day.
+// hasStrangers reports whether a walk has met somebody who is not on a list of
+// contributors that is full: whether that puts them on it, only GitHub knows.
+func (r *reading) hasStrangers(list []string) bool {
+	if r.walk == nil || len(list) < github.MaxContributors {
+		return false
+	}
+	for login := range contributionsOf(r.commits) {
+		if !slices.Contains(list, login) {
+			return true
+		}
+	}
+	return false
+}
+
+// daysOf counts the commits of a reading by day.
 func daysOf(commits []record.Commit, way record.Way) record.Days {
 	days := record.Days{}
 	for i := range commits {

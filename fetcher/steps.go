@@ -103,7 +103,8 @@ func (p *pass) wantedOfHistory(j *job, now time.Time) (parts github.Parts) {
 			j.parts = github.PartContributors
 		}
 		return 0
-	case r.contributors:
+	case r.contributors || r.hasStrangers(j.known().Participants):
+		r.contributors = true
 		parts |= github.PartContributors
 	}
 	if r := j.answer.reading; r != nil && r.tooMany {
@@ -133,7 +134,7 @@ func (p *pass) begin(j *job, c record.Counting, now time.Time) *reading {
 	case c.Head == s.Head: // counted in a way that has turned out to be wrong
 		return newReading(s, p.fetcher.ways.current(), false, false, now)
 	}
-	return &reading{way: c.Way, walk: github.NewWalk(c.Head), contributors: len(j.known().Participants) >= github.MaxContributors}
+	return &reading{way: c.Way, walk: github.NewWalk(c.Head)}
 }
 
 // asksStatistics reports whether GitHub's statistics are to be asked although the

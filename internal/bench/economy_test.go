@@ -33,6 +33,7 @@ var (
 	economyDays     = flag.Int("economy.days", 8, "days for which it refreshes them")
 	economySteady   = flag.Int("economy.steady", 5, "the day from which on it counts as steady")
 	economyLimit    = flag.Int("economy.limit", 5000, "requests, and points, that GitHub allows an hour")
+	economySeeded   = flag.Bool("economy.seeded", false, "begin with a store as it is after months, instead of an empty one")
 	economyOnly     = flag.String("economy.only", "", "naive, conditional, rest or pkgmetad: measure only that client")
 )
 
@@ -169,6 +170,11 @@ func ours(t *testing.T, graphQL bool) (cold, steady spent, heap uint64, firstHou
 	if _, err := st.SyncCatalogue(c, time.Now()); err != nil {
 		t.Fatal(err)
 	}
+	if *economySeeded {
+		seed(t, st, world, world.Catalogue().Packages, time.Now())
+	}
+	c = record.Catalogue{}
+	runtime.GC()
 	f := fetcher.New(fetcher.Options{
 		Store: st, GitHub: gh, PyPI: py, PendingWait: 10 * time.Second, MaxSources: 10_000, PyPIWorkers: 1, Log: zerolog.Nop(),
 		Policy: fetcher.Policy{StaleAfter: 24 * time.Hour, RetryMin: 5 * time.Minute, RetryMax: 24 * time.Hour},
