@@ -134,7 +134,7 @@ func TestCountingHoldsTheTruth(t *testing.T) {
 				r.restart()
 			}
 		})
-		if compared < *truthDays**truthPackages*6/10 {
+		if compared < *truthDays**truthPackages*5/10 {
 			t.Errorf("only %d records were compared", compared)
 		}
 		if days := *truthDays - 15; charged > days**truthPackages/4 {

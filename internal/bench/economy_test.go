@@ -44,6 +44,7 @@ type spent struct {
 	charged, free, points, pypi int64
 	took                        time.Duration // of the longest round
 	cpu                         time.Duration // of this process, the simulator included
+	endpoints                   map[string]int64
 }
 
 func (s *spent) add(round spent) {
@@ -53,6 +54,12 @@ func (s *spent) add(round spent) {
 	s.pypi += round.pypi
 	s.took = max(s.took, round.took)
 	s.cpu += round.cpu
+	if s.endpoints == nil {
+		s.endpoints = map[string]int64{}
+	}
+	for name, n := range round.endpoints {
+		s.endpoints[name] += n
+	}
 }
 
 // meter tells what was spent since it was read last.
@@ -74,7 +81,10 @@ func (m *meter) read() spent {
 	now, at := m.world.Stats(), time.Now()
 	s := spent{
 		now.GitHub.Charged - m.last.GitHub.Charged, now.GitHub.Free - m.last.GitHub.Free, now.GitHub.Points - m.last.GitHub.Points,
-		now.PyPI.Requests - m.last.PyPI.Requests, at.Sub(m.at), cpuTime() - m.cpu,
+		now.PyPI.Requests - m.last.PyPI.Requests, at.Sub(m.at), cpuTime() - m.cpu, map[string]int64{},
+	}
+	for name, n := range now.GitHub.ByEndpoint {
+		s.endpoints[name] = n - m.last.GitHub.ByEndpoint[name]
 	}
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
@@ -131,6 +141,7 @@ func TestEconomy(t *testing.T) {
 			}
 			row(name+", first day", cold, 1)
 			row(name+", daily", steady, *economyDays-*economySteady)
+			fmt.Fprintf(table, "%s: GitHub's endpoints in those days %v\n", name, steady.endpoints)
 			fmt.Fprintf(table, "%s: at most %d MiB of Go heap, the simulator's included; %d requests charged in the first hour, of %d\n", name, heap>>20, firstHour, *economyLimit)
 			if violations > 0 {
 				t.Errorf("%s: %d violations of the limits", name, violations)

@@ -32,10 +32,13 @@ func seed(t *testing.T, st *store.Store, world *sim.World, packages []sim.Packag
 		// Spread over the interval before now, as what was fetched at any time is.
 		fetched := now.Add(-24*time.Hour + time.Duration(i%1000)*time.Minute)
 		status := record.Status{State: record.StateOK, LastAttempt: fetched, LastSuccess: fetched, NextDue: fetched.Add(24 * time.Hour)}
+		gone := record.Status{State: record.StateGone, LastAttempt: fetched, Failures: 6, LastError: "not there", NextDue: now.Add(time.Duration(i%720) * time.Hour)}
 		if refs.Repo != "" && !seen[refs.Repo] {
 			seen[refs.Repo] = true
 			if repo := seedRepo(world, refs.Repo, now, i); repo != nil {
 				put(record.Source{Key: refs.Repo, Status: status, Repo: repo})
+			} else {
+				put(record.Source{Key: refs.Repo, Status: gone})
 			}
 		}
 		if name, ok := refs.Project.Project(); ok && !seen[refs.Project] {
@@ -45,6 +48,8 @@ func seed(t *testing.T, st *store.Store, world *sim.World, packages []sim.Packag
 				s.Serial = truth.Serial
 				s.Project.Standing = record.Standing{Status: string(truth.Status), Asked: fetched, Due: now.Add(time.Duration(i%720) * time.Hour)}
 				put(s)
+			} else {
+				put(record.Source{Key: refs.Project, Status: gone})
 			}
 		}
 	}
