@@ -11,10 +11,11 @@ import (
 )
 
 const (
-	walkFirst = 8    // commits to the first page behind a head that has moved; three times as many to each further one
-	walkBound = 500  // commits read in search of the head that was known; then counting begins anew
-	logPage   = 100  // commits to a page where counting begins
-	logBound  = 5000 // commits of 53 weeks beyond which a repository is not counted
+	walkFirst = 8                  // commits to the first page behind a head that has moved; three times as many to each further one
+	walkBound = 500                // commits read in search of the head that was known; then counting begins anew
+	walkSlack = 7 * 24 * time.Hour // commits that much older than that head do not come before it
+	logPage   = 100                // commits to a page where counting begins
+	logBound  = 5000               // commits of 53 weeks beyond which a repository is not counted
 
 	// Where counting begins, the history is read that far back. It is more than 53
 	// weeks because a history is filtered by commit date, which may be earlier than the
@@ -27,6 +28,7 @@ const (
 type reading struct {
 	way     record.Way   // how to count
 	walk    *github.Walk // back to the head that was known; nil where counting begins anew
+	behind  time.Time    // commits committed before that are behind that head; zero if unknown
 	commits []record.Commit
 	cursor  string // of the next page
 	pages   int    // that have been read
@@ -76,7 +78,7 @@ func (r *reading) take(page github.LogPage) {
 	switch {
 	case r.walk.Done():
 		r.commits, r.done = r.walk.New(), true
-	case page.Cursor == "" || r.walk.Len() >= walkBound:
+	case page.Cursor == "" || r.walk.Len() >= walkBound || !r.walk.Met() && r.isBehind(page.Commits):
 		r.lost = true
 	}
 }
@@ -93,6 +95,12 @@ func (r *reading) hasStrangers(list []string) bool {
 		}
 	}
 	return false
+}
+
+// isBehind reports whether a page goes back beyond where the head that was known would
+// have been listed: histories are listed by commit date.
+func (r *reading) isBehind(page []record.Commit) bool {
+	return len(page) > 0 && page[len(page)-1].Committed.Before(r.behind)
 }
 
 // daysOf counts the commits of a reading by day.

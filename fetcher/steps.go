@@ -134,7 +134,11 @@ func (p *pass) begin(j *job, c record.Counting, now time.Time) *reading {
 	case c.Head == s.Head: // counted in a way that has turned out to be wrong
 		return newReading(s, p.fetcher.ways.current(), false, false, now)
 	}
-	return &reading{way: c.Way, walk: github.NewWalk(c.Head)}
+	r := &reading{way: c.Way, walk: github.NewWalk(c.Head)}
+	if last := j.known().LastCommit; last != nil {
+		r.behind = last.Add(-walkSlack)
+	}
+	return r
 }
 
 // asksStatistics reports whether GitHub's statistics are to be asked although the
