@@ -15,7 +15,7 @@ import (
 const (
 	checkFirst   = 7 * 24 * time.Hour
 	checkLast    = 30 * 24 * time.Hour
-	checkTrusted = 3              // checks in a row that agreed
+	checkTrusted = 2              // checks in a row that agreed
 	checkDrift   = 20 * time.Hour // within each day, even if a pass comes a bit early
 )
 
@@ -110,6 +110,8 @@ func takeReading(repo *record.Repo, c *record.Counting, a *Answer, now time.Time
 			c.Head = ""
 		}
 		return false
+	case r.contributors && contributors != upstream.Fresh && contributors != upstream.TooLarge:
+		return false
 	case !r.anew:
 		days := c.Days.Trimmed(today)
 		for day, n := range r.days[r.way] {
@@ -120,8 +122,6 @@ func takeReading(repo *record.Repo, c *record.Counting, a *Answer, now time.Time
 			repo.Participants, repo.Contributions = record.AddContributions(repo.Participants, repo.Contributions, r.logins)
 		}
 		return true
-	case r.contributors && contributors != upstream.Fresh && contributors != upstream.TooLarge:
-		return false
 	}
 	c.Days, c.Way, c.WayFound = r.days[r.way].Trimmed(today), r.way, false
 	return true
@@ -223,7 +223,7 @@ func drifted(prev *record.Source, a *Answer, now time.Time) bool {
 // that GitHub now lists. It is true where the one or the other is unknown.
 func sameContributors(known *record.Repo, a *Answer) bool {
 	r := a.reading
-	if a.contributors() != upstream.Fresh || known == nil || known.Contributions == nil || r != nil && r.anew {
+	if a.contributors() != upstream.Fresh || known == nil || known.Contributions == nil || r != nil && (r.anew || r.contributors) {
 		return true
 	}
 	logins, commits := known.Participants, known.Contributions

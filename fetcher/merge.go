@@ -56,6 +56,9 @@ func mergeRepo(s record.Source, a *Answer, now time.Time, policy Policy) record.
 		count(s.Repo, known, a, s.Key, now)
 	}
 	s.Tags = tagsAfter(s.Tags, rest, a.Swept)
+	if another(outcome, err) {
+		s.Tags = nil
+	}
 	switch outcome {
 	case upstream.NotAsked, upstream.Canceled, upstream.Limited:
 		if a.Swept == nil && known != nil { // so that what its commits change is still asked for

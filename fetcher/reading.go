@@ -2,6 +2,7 @@ package fetcher
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"pkgmetad/github"
@@ -10,11 +11,11 @@ import (
 )
 
 const (
-	walkFirst = 10   // commits to the first page behind a head that has moved
-	walkMore  = 50   // to each further one
-	walkBound = 500  // commits read in search of the head that was known; then counting begins anew
-	logPage   = 100  // commits to a page where counting begins
-	logBound  = 5000 // commits of 53 weeks beyond which a repository is not counted
+	walkFirst = 8                  // commits to the first page behind a head that has moved; three times as many to each further one
+	walkBound = 500                // commits read in search of the head that was known; then counting begins anew
+	walkSlack = 7 * 24 * time.Hour // commits that much older than that head do not come before it
+	logPage   = 100                // commits to a page where counting begins
+	logBound  = 5000               // commits of 53 weeks beyond which a repository is not counted
 
 	// Where counting begins, the history is read that far back. It is more than 53
 	// weeks because a history is filtered by commit date, which may be earlier than the
@@ -31,14 +32,16 @@ type reading struct {
 	anew   bool         // counting begins
 	walk   *github.Walk // back to the head that was known, until that is met; nil anew
 	cursor string       // of the next page
+	pages  int          // that have been read
 	read   int          // commits so far
+	behind time.Time    // commits committed before that are behind the head that was known; zero if unknown
 
 	days   map[record.Way]record.Days // what has been counted, in this way and, with parents, in all
 	logins map[string]int             // commits of each
 
 	since        time.Time // anew: how far back
 	parents      bool      // anew: read the parents too, which other ways of counting need
-	contributors bool      // anew: the contributors are to be asked too
+	contributors bool      // the contributors are to be asked too: they do not follow from the commits
 
 	done    bool            // all that is wanted has been read
 	tooMany bool            // there are more commits than are worth it
@@ -61,9 +64,9 @@ func (r *reading) deferred() bool {
 func (r *reading) question(s *github.Swept) github.LogQuestion {
 	q := github.LogQuestion{NodeID: s.NodeID, Head: s.Head, After: r.cursor, Since: r.since, First: logPage, Parents: r.parents}
 	if !r.anew {
-		q.Parents, q.First = true, walkMore
-		if r.cursor == "" {
-			q.First = walkFirst
+		q.Parents, q.First = true, walkFirst
+		for range r.pages {
+			q.First = min(3*q.First, logPage)
 		}
 	}
 	return q
@@ -75,6 +78,7 @@ func (r *reading) take(page github.LogPage) {
 		return
 	}
 	r.cursor = page.Cursor
+	r.pages++
 	r.read += len(page.Commits)
 	if r.anew {
 		r.count(page.Commits)
@@ -87,9 +91,29 @@ func (r *reading) take(page github.LogPage) {
 	case r.walk.Done():
 		r.count(r.walk.New())
 		r.walk, r.done = nil, true
-	case page.Cursor == "" || r.read >= walkBound:
+	case page.Cursor == "" || r.read >= walkBound || !r.walk.Met() && r.isBehind(page.Commits):
 		r.lost = true
 	}
+}
+
+// hasStrangers reports whether somebody has been met who is not on a list of
+// contributors that is full: whether that puts them on it, only GitHub knows.
+func (r *reading) hasStrangers(list []string) bool {
+	if r.anew || len(list) < record.MaxContributors {
+		return false
+	}
+	for login := range r.logins {
+		if !slices.Contains(list, login) {
+			return true
+		}
+	}
+	return false
+}
+
+// isBehind reports whether a page goes back beyond where the head that was known would
+// have been listed: histories are listed by commit date.
+func (r *reading) isBehind(page []record.Commit) bool {
+	return len(page) > 0 && page[len(page)-1].Committed.Before(r.behind)
 }
 
 // count counts commits that are new.

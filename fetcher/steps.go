@@ -108,7 +108,8 @@ func (p *pass) wantedOfHistory(j *job, now time.Time) (parts github.Parts) {
 			j.parts = github.PartContributors
 		}
 		return 0
-	case r.contributors:
+	case r.contributors || r.hasStrangers(j.known().Participants):
+		r.contributors = true
 		parts |= github.PartContributors
 	}
 	if r := j.answer.reading; r != nil && r.tooMany {
@@ -141,7 +142,11 @@ func (p *pass) begin(j *job, c record.Counting, now time.Time) *reading {
 	case c.Head == s.Head: // counted in a way that has turned out to be wrong
 		return newReading(s, way, false, false, now)
 	}
-	return &reading{way: c.Way, walk: github.NewWalk(c.Head)}
+	r := &reading{way: c.Way, walk: github.NewWalk(c.Head)}
+	if last := j.known().LastCommit; last != nil {
+		r.behind = last.Add(-walkSlack)
+	}
+	return r
 }
 
 // asksStatistics reports whether GitHub's statistics are to be asked although the

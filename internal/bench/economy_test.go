@@ -29,9 +29,11 @@ import (
 )
 
 var (
-	economyPackages = flag.Int("economy.packages", 150, "packages of the world that TestEconomy asks about")
-	economyDays     = flag.Int("economy.days", 12, "days for which it refreshes them")
-	economySteady   = flag.Int("economy.steady", 8, "the day from which on it counts as steady")
+	economyPackages = flag.Int("economy.packages", 60, "packages of the world that TestEconomy asks about")
+	economyDays     = flag.Int("economy.days", 8, "days for which it refreshes them")
+	economySteady   = flag.Int("economy.steady", 5, "the day from which on it counts as steady")
+	economyLimit    = flag.Int("economy.limit", 5000, "requests, and points, that GitHub allows an hour")
+	economySeeded   = flag.Bool("economy.seeded", false, "begin with a store as it is after months, instead of an empty one")
 	economyOnly     = flag.String("economy.only", "", "naive, conditional, rest or pkgmetad: measure only that client")
 )
 
@@ -42,6 +44,7 @@ type spent struct {
 	charged, free, points, pypi int64
 	took                        time.Duration // of the longest round
 	cpu                         time.Duration // of this process, the simulator included
+	endpoints                   map[string]int64
 }
 
 func (s *spent) add(round spent) {
@@ -51,6 +54,12 @@ func (s *spent) add(round spent) {
 	s.pypi += round.pypi
 	s.took = max(s.took, round.took)
 	s.cpu += round.cpu
+	if s.endpoints == nil {
+		s.endpoints = map[string]int64{}
+	}
+	for name, n := range round.endpoints {
+		s.endpoints[name] += n
+	}
 }
 
 // meter tells what was spent since it was read last.
@@ -72,7 +81,10 @@ func (m *meter) read() spent {
 	now, at := m.world.Stats(), time.Now()
 	s := spent{
 		now.GitHub.Charged - m.last.GitHub.Charged, now.GitHub.Free - m.last.GitHub.Free, now.GitHub.Points - m.last.GitHub.Points,
-		now.PyPI.Requests - m.last.PyPI.Requests, at.Sub(m.at), cpuTime() - m.cpu,
+		now.PyPI.Requests - m.last.PyPI.Requests, at.Sub(m.at), cpuTime() - m.cpu, map[string]int64{},
+	}
+	for name, n := range now.GitHub.ByEndpoint {
+		s.endpoints[name] = n - m.last.GitHub.ByEndpoint[name]
 	}
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
@@ -122,14 +134,15 @@ func TestEconomy(t *testing.T) {
 			continue
 		}
 		synctest.Test(t, func(t *testing.T) {
-			cold, steady, heap, violations := ours(t, graphQL)
+			cold, steady, heap, firstHour, violations := ours(t, graphQL)
 			name := "pkgmetad by REST alone"
 			if graphQL {
 				name = "pkgmetad"
 			}
 			row(name+", first day", cold, 1)
 			row(name+", daily", steady, *economyDays-*economySteady)
-			fmt.Fprintf(table, "%s: at most %d MiB of Go heap, the simulator's included\n", name, heap>>20)
+			fmt.Fprintf(table, "%s: GitHub's endpoints in those days %v\n", name, steady.endpoints)
+			fmt.Fprintf(table, "%s: at most %d MiB of Go heap, the simulator's included; %d requests charged in the first hour, of %d\n", name, heap>>20, firstHour, *economyLimit)
 			if violations > 0 {
 				t.Errorf("%s: %d violations of the limits", name, violations)
 			}
@@ -140,10 +153,12 @@ func TestEconomy(t *testing.T) {
 	}
 }
 
-func economyWorld() *sim.World { return sim.Generate(1, *economyPackages, sim.Options{}) }
+func economyWorld() *sim.World {
+	return sim.Generate(1, *economyPackages, sim.Options{Limit: *economyLimit, PointLimit: *economyLimit})
+}
 
 // ours runs pkgmetad's fetcher over a world, a round a day, each until nothing is due.
-func ours(t *testing.T, graphQL bool) (cold, steady spent, heap uint64, violations int64) {
+func ours(t *testing.T, graphQL bool) (cold, steady spent, heap uint64, firstHour, violations int64) {
 	world := economyWorld()
 	defer world.Close()
 	gh, err := github.New(github.Options{BaseURL: "http://sim/", Token: "ours", UserAgent: economyAgent, GraphQL: graphQL, Transport: world.Direct()})
@@ -166,12 +181,18 @@ func ours(t *testing.T, graphQL bool) (cold, steady spent, heap uint64, violatio
 	if _, err := st.SyncCatalogue(c, time.Now()); err != nil {
 		t.Fatal(err)
 	}
+	if *economySeeded {
+		seed(t, st, world, world.Catalogue().Packages, time.Now())
+	}
+	c = record.Catalogue{}
+	runtime.GC()
 	f := fetcher.New(fetcher.Options{
 		Store: st, GitHub: gh, PyPI: py, PendingWait: 10 * time.Second, MaxSources: 10_000, PyPIWorkers: 1, Log: zerolog.Nop(),
 		Policy: fetcher.Policy{StaleAfter: 24 * time.Hour, RetryMin: 5 * time.Minute, RetryMax: 24 * time.Hour},
 	})
 	m := newMeter(world)
 	began := time.Now()
+	time.AfterFunc(time.Hour, func() { firstHour = world.Stats().GitHub.Charged })
 	for day := range *economyDays {
 		round := untilNothingIsDue(t, f, m)
 		switch {
@@ -183,7 +204,7 @@ func ours(t *testing.T, graphQL bool) (cold, steady spent, heap uint64, violatio
 		time.Sleep(max(0, time.Until(began.Add(time.Duration(day+1)*24*time.Hour))))
 		m.read()
 	}
-	return cold, steady, m.heap, world.Stats().Violations
+	return cold, steady, m.heap, firstHour, world.Stats().Violations
 }
 
 // untilNothingIsDue runs passes as the daemon does: the next one when the last one says
