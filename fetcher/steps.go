@@ -117,8 +117,7 @@ func (p *pass) wantedOfHistory(j *job, now time.Time) (parts github.Parts) {
 	} else if p.asksStatistics(j, c, now) {
 		parts |= checkParts(&c, j.prev.Key)
 	}
-	differs := c.Statistics != "" && c.Head == j.answer.Swept.Head && !c.Moved // as is known, in whatever way it is counted
-	if j.answer.Repo != nil && !j.recounted && !differs && drifted(&j.prev, &j.answer, now) {
+	if isToRecount(j, &c, now) {
 		j.recounted = true
 		j.answer.reading = newReading(j.answer.Swept, p.fetcher.ways.after(c.Way), false, true, now)
 		if !j.answer.reading.done {
@@ -127,6 +126,15 @@ func (p *pass) wantedOfHistory(j *job, now time.Time) (parts github.Parts) {
 		}
 	}
 	return parts
+}
+
+// isToRecount reports whether the commits are to be read anew, to find out in what way they
+// are to be counted: GitHub's statistics differ from the count, and that is news.
+func isToRecount(j *job, c *record.Counting, now time.Time) bool {
+	if j.answer.Repo == nil || j.recounted || c.Statistics != "" && c.Head == j.answer.Swept.Head && !c.Moved {
+		return false
+	}
+	return drifted(&j.prev, &j.answer, now)
 }
 
 // begin returns what is to be read of a history, nil if nothing is.
