@@ -26,6 +26,9 @@ func count(repo, known *record.Repo, a *Answer, key record.Key, now time.Time) {
 	s := a.Swept
 	if s == nil || s.Outcome != upstream.Fresh || s.Head == "" {
 		forgetHead(repo, a)
+		if known != nil && a.Repo != nil && a.Repo.Participation.Outcome == upstream.NotAsked && stands(known, a.Repo.Commits) {
+			serveCount(repo, record.DayOf(now))
+		}
 		return
 	}
 	c := record.Counting{}
@@ -44,18 +47,33 @@ func count(repo, known *record.Repo, a *Answer, key record.Key, now time.Time) {
 		c.Moved = true
 	}
 	if current && checked(a) {
-		c.Moved = false
+		c.Moved, c.Unanswered = false, 0
 		judge(&c, known, a, now)
 		if !c.TooMany {
 			c.CheckDue = now.Add(checkAfter(&c, key))
 		}
-	}
-	if current && c.Statistics == "" && c.Head != "" {
-		repo.Commits52, repo.AsOf, repo.CountsFrom = c.Days.Weeks(record.DayOf(now)), record.DayOf(now), record.FromCounting
-	} else if current && c.Statistics != "" && s.Head == headOf(known) {
-		age(repo, record.DayOf(now))
+	} else if isCounted(known, a) && a.Repo != nil { // the check was not answered
+		c.Unanswered++
+		c.CheckDue = now.Add(doubled(checkDrift, c.Unanswered, checkLast))
 	}
 	repo.Counting = &c
+	if current && serveCount(repo, record.DayOf(now)) {
+		return
+	}
+	if current && s.Head == headOf(known) || !newerHead(known, s) {
+		age(repo, record.DayOf(now))
+	}
+}
+
+// serveCount has the weeks of a repository be those that follow from its count, and
+// reports whether it goes by that.
+func serveCount(repo *record.Repo, today record.Day) bool {
+	c := repo.Counting
+	if c == nil || c.Head == "" || c.Statistics != "" {
+		return false
+	}
+	repo.Commits52, repo.AsOf, repo.CountsFrom = c.Days.Weeks(today), today, record.FromCounting
+	return true
 }
 
 func headOf(repo *record.Repo) string {
@@ -87,7 +105,10 @@ func takeReading(repo *record.Repo, c *record.Counting, a *Answer, now time.Time
 	case r.tooMany:
 		*c = record.Counting{Drifts: c.Drifts, TooMany: true, CheckDue: now.Add(checkLast), Statistics: fmt.Sprintf("more than %d commits in a year: counted by GitHub alone", logBound)}
 		return compared(a)
-	case !r.done || r.err != nil:
+	case !r.done:
+		if contributors == upstream.Fresh { // those commits can no longer be counted on from the head that was known
+			c.Head = ""
+		}
 		return false
 	case r.contributors && contributors != upstream.Fresh && contributors != upstream.TooLarge:
 		return false
@@ -106,6 +127,19 @@ func takeReading(repo *record.Repo, c *record.Counting, a *Answer, now time.Time
 	return true
 }
 
+// isCounted reports whether all that is served of a repository follows from what is
+// counted. What REST says of its commits then only checks that.
+func isCounted(known *record.Repo, a *Answer) bool {
+	if known == nil || known.Counting == nil || a.Swept == nil || a.Swept.Outcome != upstream.Fresh {
+		return false
+	}
+	c, r := known.Counting, a.reading
+	if c.Head == "" || c.Statistics != "" {
+		return false
+	}
+	return r == nil && c.Head == a.Swept.Head || r != nil && r.done && !r.contributors
+}
+
 // contributors returns the outcome of asking for contributors.
 func (a *Answer) contributors() upstream.Outcome {
 	if a.Repo == nil {
@@ -120,7 +154,8 @@ func compared(a *Answer) bool { return a.Repo != nil && a.Repo.Participation.Out
 // checked reports whether the answer has what a count is checked with.
 func checked(a *Answer) bool {
 	anew := a.reading != nil && a.reading.anew
-	return compared(a) || a.contributors() == upstream.Fresh && a.Repo.Participation.Outcome == upstream.NotAsked && !anew
+	listed := a.contributors() == upstream.Fresh || a.contributors() == upstream.TooLarge
+	return compared(a) || listed && a.Repo.Participation.Outcome == upstream.NotAsked && !anew
 }
 
 // checkParts returns what to check a count with. The weekly commits cost most, since

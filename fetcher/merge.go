@@ -55,14 +55,16 @@ func mergeRepo(s record.Source, a *Answer, now time.Time, policy Policy) record.
 		takeParts(s.Repo, rest, record.DayOf(now))
 		count(s.Repo, known, a, s.Key, now)
 	}
-	if rest.Validators != nil {
-		s.Tags = nil
-		if len(rest.Validators) > 0 && !another(outcome, err) {
-			s.Tags = rest.Validators
-		}
+	s.Tags = tagsAfter(s.Tags, rest, a.Swept)
+	if another(outcome, err) {
+		s.Tags = nil // they are of that one
 	}
 	switch outcome {
 	case upstream.NotAsked, upstream.Canceled, upstream.Limited:
+		if a.Swept == nil && known != nil { // so that what its commits change is still asked for
+			s.Repo.LastCommit, s.Repo.Commits, s.Repo.HeadSeen = known.LastCommit, known.Commits, known.HeadSeen
+			s.Tags = github.Validators(s.Tags).Without(github.PartCommits)
+		}
 		return s
 	}
 	s.Status = policy.attempt(&s, outcome, err, now)
@@ -74,10 +76,33 @@ func mergeRepo(s record.Source, a *Answer, now time.Time, policy Policy) record.
 		s.NextDue = now.Add(policy.RetryMin)
 	}
 	s.Note = noteOf(rest, outcome)
+	if r := a.reading; r != nil && r.err != nil {
+		s.Note = joined(s.Note, "GitHub does not tell its commits, and its statistics are served instead: "+r.err.Message)
+	}
 	if c := s.Repo.Counting; c != nil && c.Statistics != "" {
 		s.Note = joined(s.Note, c.Statistics)
 	}
 	return s
+}
+
+// tagsAfter returns the validators to keep after an answer. Those of what a sweep has told
+// are of an older state than the record's, which a 304 would leave as it is.
+func tagsAfter(known map[string]string, rest *github.Answer, s *github.Swept) map[string]string {
+	if rest.Validators == nil {
+		return known
+	}
+	tags := rest.Validators
+	if s != nil && s.Outcome == upstream.Fresh {
+		for _, part := range outcomes(rest) {
+			if part.outcome == upstream.NotAsked {
+				tags = tags.Without(part.part)
+			}
+		}
+	}
+	if len(tags) == 0 {
+		return nil
+	}
+	return tags
 }
 
 // startOf returns what the answer's parts are taken into: a copy of what is known
@@ -111,13 +136,16 @@ func (a *Answer) id() int64 {
 
 // takeSwept takes over what a sweep says of a repository.
 func takeSwept(repo *record.Repo, s *github.Swept, today record.Day) {
+	if s != nil && s.Outcome == upstream.Gone {
+		repo.NodeID = "" // if the repository is there, its name finds it
+	}
 	if s == nil || s.Outcome != upstream.Fresh {
 		return
 	}
 	takeNumbers(repo, s.Repository)
 	repo.Name, repo.NodeID = s.FullName, s.NodeID
 	if s.Head == "" {
-		if repo.LastCommit == nil && len(repo.Participants) == 0 { // REST has to agree where there was something
+		if s.Empty && repo.LastCommit == nil && len(repo.Participants) == 0 { // REST has to agree where there was something
 			repo.Commits52, repo.AsOf, repo.CountsFrom = make([]int, record.Weeks), today, record.FromCounting
 		}
 		return
@@ -126,6 +154,9 @@ func takeSwept(repo *record.Repo, s *github.Swept, today record.Day) {
 		repo.HeadSeen = today
 	}
 	if last := s.HeadDate.UTC(); !last.IsZero() {
+		if newerHead(repo, s) {
+			repo.Commits = 0 // as many as there are now is not told
+		}
 		repo.LastCommit = &last
 	}
 }
@@ -150,8 +181,10 @@ func takeParts(repo *record.Repo, a *github.Answer, today record.Day) {
 	switch a.Commits.Outcome {
 	case upstream.Fresh:
 		last := a.Commits.Value.Last.UTC()
-		if repo.LastCommit == nil || !last.Equal(*repo.LastCommit) || a.Commits.Value.Count != repo.Commits {
+		if hasMoved(repo, a.Commits.Value) {
 			repo.HeadSeen = today
+		} else {
+			age(repo, today)
 		}
 		if !last.IsZero() {
 			repo.LastCommit = &last
@@ -170,6 +203,16 @@ func takeParts(repo *record.Repo, a *github.Answer, today record.Day) {
 	case upstream.Empty: // no commit at all: known, and zero in each week
 		repo.Commits52, repo.AsOf, repo.CountsFrom = make([]int, record.Weeks), today, record.FromStatistics
 	}
+}
+
+// stands reports whether REST says that the commits are those known.
+func stands(known *record.Repo, a github.Part[github.Commits]) bool {
+	return a.Outcome == upstream.Unchanged || a.Outcome == upstream.Fresh && !hasMoved(known, a.Value)
+}
+
+// hasMoved reports whether the commits are other ones than those known.
+func hasMoved(known *record.Repo, c github.Commits) bool {
+	return known.LastCommit == nil || !c.Last.Equal(*known.LastCommit) || known.Commits != 0 && c.Count != known.Commits
 }
 
 // split returns logins and their commits. The latter are nil where one is unknown.
@@ -232,6 +275,9 @@ func verdict(prev *record.Source, a *Answer) (upstream.Outcome, *upstream.Error)
 		}
 		all := outcomes(a.Repo)
 		parts = all[:]
+		if isCounted(prev.Repo, a) {
+			parts = all[:1] // the others only check the count
+		}
 	}
 	if s := a.Swept; s != nil && (a.Repo == nil || s.Outcome == upstream.Fresh) {
 		outcome := s.Outcome
@@ -240,7 +286,7 @@ func verdict(prev *record.Source, a *Answer) (upstream.Outcome, *upstream.Error)
 		}
 		parts = append(parts, partOutcome{outcome: outcome, err: s.Err})
 	}
-	if r := a.reading; r != nil && r.err != nil {
+	if r := a.reading; r != nil && r.deferred() {
 		parts = append(parts, partOutcome{outcome: r.err.Outcome, err: r.err})
 	}
 	rank := map[upstream.Outcome]int{upstream.Unchanged: 1, upstream.Empty: 2, upstream.TooLarge: 2, upstream.Fresh: 2,

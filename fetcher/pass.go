@@ -179,8 +179,10 @@ func (p *pass) takeUnit(u *unit) {
 	p.report.GitHub.Requests += u.cost.Requests
 	p.report.GitHub.Points += u.cost.Points
 	for _, j := range u.jobs {
-		switch {
-		case p.ctx.Err() == nil && p.err == nil && p.plan(j, time.Now()):
+		switch more := p.plan(j, time.Now()); {
+		case more && (p.ctx.Err() != nil || p.err != nil):
+			p.report.Left++ // what it has is not the whole answer
+		case more:
 			p.lanes.of(j).put(j)
 		case p.take(j):
 			heap.Push(&p.delayed, j)

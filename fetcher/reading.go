@@ -55,6 +55,11 @@ func newReading(s *github.Swept, way record.Way, contributors, parents bool, now
 	return r
 }
 
+// deferred reports whether a limit, or the end of the pass, kept it from being done.
+func (r *reading) deferred() bool {
+	return r.err != nil && (r.err.Outcome == upstream.Limited || r.err.Outcome == upstream.Canceled)
+}
+
 // question returns the next question about the history.
 func (r *reading) question(s *github.Swept) github.LogQuestion {
 	q := github.LogQuestion{NodeID: s.NodeID, Head: s.Head, After: r.cursor, Since: r.since, First: logPage, Parents: r.parents}

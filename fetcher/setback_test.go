@@ -161,3 +161,287 @@ func TestRewrittenTwice(t *testing.T) {
 		}
 	})
 }
+
+// TestCancelledBetweenSteps: what a pass that ends early has not asked for is still due.
+func TestCancelledBetweenSteps(t *testing.T) {
+	for _, after := range []string{"the sweep", "the first two questions by REST"} {
+		t.Run(after, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				world := single(sim.Options{})
+				r, m := newMeddled(t, world)
+				if strings.Contains(after, "REST") {
+					r.pass()
+					world.SetFault(nil, sim.GraphQL, sim.NotFound, 0)
+					time.Sleep(24 * time.Hour)
+				}
+				push(world, "eve")
+				time.Sleep(24 * time.Hour)
+				ctx, cancel := context.WithCancel(context.Background())
+				defer cancel()
+				switch after {
+				case "the sweep":
+					m.swept = func([]github.Swept) { cancel() }
+				default:
+					m.got = func(github.Question, *github.Answer) { cancel() }
+				}
+				before := r.get("kit").GitHub
+				report, err := r.Pass(ctx)
+				if err != nil || !report.Cancelled {
+					t.Fatalf("%+v, %v", report, err)
+				}
+				if s := r.get("kit").GitHub; s.State != before.State || !s.LastSuccess.Equal(before.LastSuccess) {
+					t.Errorf("%s, last success %s; before %s, %s", s.State, s.LastSuccess, before.State, before.LastSuccess)
+				}
+				m.swept, m.got = nil, nil
+				r.pass()
+				if p := r.get("kit"); !slices.Contains(p.Repo.Participants, "eve") || len(p.Repo.Commits52) != record.Weeks {
+					t.Errorf("then %+v", p.Repo)
+				}
+			})
+		})
+	}
+}
+
+// TestNodeIsMissing: a repository whose node GraphQL does not find, and REST does, goes by
+// REST, and is then asked for by its name.
+func TestNodeIsMissing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := single(sim.Options{})
+		r, m := newMeddled(t, world)
+		r.pass()
+		missing := 2
+		m.swept = func(swept []github.Swept) {
+			if missing--; missing >= 0 {
+				swept[0] = github.Swept{Outcome: upstream.Gone, Err: &upstream.Error{Outcome: upstream.Gone}}
+			}
+		}
+		for day := range 5 {
+			push(world, fmt.Sprintf("author%d", day))
+			time.Sleep(24 * time.Hour)
+			r.pass()
+			if wrong, compared := r.wrong(); len(wrong) > 0 || compared != 1 {
+				t.Error(day, compared, strings.Join(wrong, "\n"))
+			}
+		}
+	})
+}
+
+// TestGoneIsAskedOnce: of a repository that has gone, or whose name is another's now, no
+// more is asked than whether it is there.
+func TestGoneIsAskedOnce(t *testing.T) {
+	for name, another := range map[string]bool{"gone": false, "another": true} {
+		for way, newRig := range map[string]func(*testing.T, *sim.World) *rig{
+			"swept":   newSweeping,
+			"by REST": func(t *testing.T, w *sim.World) *rig { return newRig(t, w, nil) },
+		} {
+			t.Run(name+", "+way, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					world := single(sim.Options{})
+					r := newRig(t, world)
+					r.pass()
+					world.RemoveRepo("acme/kit")
+					if another {
+						pair(world, "kit", func(repo *sim.Repo) { repo.ID = 999 })
+					}
+					time.Sleep(24 * time.Hour)
+					report := r.pass()
+					if s := r.get("kit").GitHub.State; s != record.StateGone || report.GitHub.Charged > 2 {
+						t.Errorf("%s, %d requests charged", s, report.GitHub.Charged)
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestNoDefaultBranch: a repository without a default branch that GitHub does not call
+// empty is not taken for an empty one.
+func TestNoDefaultBranch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, m := newMeddled(t, single(sim.Options{}))
+		m.swept = func(swept []github.Swept) { swept[0].Head, swept[0].HeadDate = "", time.Time{} }
+		r.pass()
+		if wrong, compared := r.wrong(); len(wrong) > 0 || compared != 1 {
+			t.Error(compared, strings.Join(wrong, "\n"))
+		}
+	})
+}
+
+// TestHistoryCannotBeRead: a repository whose history GraphQL does not tell goes by REST,
+// and is counted again when it does.
+func TestHistoryCannotBeRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := single(sim.Options{})
+		r, m := newMeddled(t, world)
+		for day := range 20 {
+			m.logged = nil
+			if day < 10 || day == 14 || day == 15 {
+				m.logged = func(_ []github.LogQuestion, pages []github.LogPage) {
+					pages[0] = github.LogPage{Outcome: upstream.Failed, Err: &upstream.Error{Outcome: upstream.Failed, Message: "no history"}}
+				}
+			}
+			if day%14 == 0 {
+				push(world, fmt.Sprintf("author%d", day))
+				time.Sleep(24 * time.Hour) // a day later REST knows all of it
+			}
+			asked := m.logs
+			report := r.pass()
+			p := r.get("kit")
+			if p.GitHub.State != record.StateOK || report.GitHub.Charged > 4 || m.logged != nil && m.logs > asked && !strings.Contains(p.GitHub.Note, "no history") {
+				t.Errorf("day %d: %s, %q, %q, %d requests charged", day, p.GitHub.State, p.GitHub.LastError, p.GitHub.Note, report.GitHub.Charged)
+			}
+			if age := record.DayOf(time.Now()) - p.Repo.AsOf; age > 6 || p.Repo.Counting != nil && p.Repo.Counting.Drifts > 0 {
+				t.Errorf("day %d: the weeks are %d days old, %+v", day, age, p.Repo.Counting)
+			}
+			if truth, _ := world.RepoTruth(p.Repo.ID, p.Repo.AsOf.Start()); len(differences(&p.Repo, truth)) > 0 {
+				t.Errorf("day %d: %s", day, strings.Join(differences(&p.Repo, truth), "\n"))
+			}
+			time.Sleep(24 * time.Hour)
+		}
+		if p := r.get("kit"); p.Repo.CountsFrom != record.FromCounting {
+			t.Errorf("in the end: %+v", p.Repo)
+		}
+	})
+}
+
+// TestCheckIsNotAnswered: a check that GitHub does not answer takes nothing from a record
+// that is counted, and is asked for ever more rarely.
+func TestCheckIsNotAnswered(t *testing.T) {
+	for name, faults := range map[string]map[sim.Endpoint]sim.Fault{
+		"pending":      {sim.Participation: sim.Pending},
+		"failing":      {sim.Participation: sim.InternalError, sim.Contributors: sim.InternalError},
+		"no budget":    {sim.Participation: sim.PrimaryLimit, sim.Contributors: sim.PrimaryLimit},
+		"too large":    {sim.Contributors: sim.ListTooLarge},
+		"doubtful":     {sim.Contributors: sim.NoContent},
+		"agrees again": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				world := single(sim.Options{})
+				r := newSweeping(t, world)
+				r.pass()
+				for endpoint, fault := range faults {
+					world.SetFault(nil, endpoint, fault, 0)
+				}
+				charged := 0
+				for day := range 60 {
+					push(world, "ada")
+					time.Sleep(24 * time.Hour)
+					report := r.pass()
+					charged += report.GitHub.Charged
+					p := r.get("kit")
+					if p.GitHub.State != record.StateOK || !p.GitHub.LastSuccess.Equal(p.GitHub.LastAttempt) || time.Since(p.GitHub.LastSuccess) > time.Hour {
+						t.Errorf("day %d: %s, %q", day, p.GitHub.State, p.GitHub.LastError)
+					}
+					if wrong, _ := r.wrong(); len(wrong) > 0 {
+						t.Errorf("day %d: %s", day, strings.Join(wrong, "\n"))
+					}
+				}
+				if charged > 40 || len(faults) == 0 && charged > 12 {
+					t.Errorf("%d requests charged", charged)
+				}
+			})
+		})
+	}
+}
+
+// TestStrategySwitched: what was learnt by REST before a time of counting is not taken for
+// what is known after it.
+func TestStrategySwitched(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := single(sim.Options{})
+		repo := world.Repo("acme/kit")
+		r := newRig(t, world, nil)
+		byREST, counting := r.options.GitHub, newSweeping(t, world).options.GitHub
+		stars := func(n int) { world.Edit(func() { repo.Stars = n }) }
+		day := func(gh fetcher.GitHub) {
+			r.configure(func(o *fetcher.Options) { o.GitHub = gh })
+			time.Sleep(24 * time.Hour)
+			r.pass()
+			p := r.get("kit")
+			truth, _ := world.RepoTruth(repo.ID, p.Repo.AsOf.Start())
+			if p.Repo.Stars != repo.Stars || !slices.Equal(p.Repo.Commits52, truth.Weeks[:]) {
+				t.Errorf("%s: %d stars, not %d; weeks %v, not %v", time.Now(), p.Repo.Stars, repo.Stars, p.Repo.Commits52, truth.Weeks)
+			}
+		}
+		before, _ := world.RepoTruth(repo.ID, time.Now())
+		day(byREST)
+		stars(7)
+		push(world, "eve")
+		day(counting)
+		stars(42)
+		world.ResetHead(repo, before.Head)
+		day(byREST)
+		day(byREST)
+		day(byREST)
+		now, _ := world.RepoTruth(repo.ID, time.Now())
+		if d := differences(&[]record.Repo{r.get("kit").Repo}[0], now); len(d) > 0 {
+			t.Error(strings.Join(d, "\n"))
+		}
+		day(counting)
+		push(world, "eve")
+		day(counting)
+		if wrong, _ := r.wrong(); len(wrong) > 0 {
+			t.Error(strings.Join(wrong, "\n"))
+		}
+	})
+}
+
+// TestGraphQLIsBack: of a repository to which nothing was pushed while GraphQL did not
+// answer, REST is asked no more than whether that is so, and it is still counted afterwards.
+func TestGraphQLIsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := single(sim.Options{})
+		r := newSweeping(t, world)
+		charged := 0
+		for day := range 13 {
+			fault := sim.NoFault
+			if day == 0 || day > 2 && day < 10 {
+				fault = sim.NotFound
+			}
+			world.SetFault(nil, sim.GraphQL, fault, 0)
+			report := r.pass()
+			if day > 2 && day < 12 {
+				charged += report.GitHub.Charged
+			}
+			if wrong, _ := r.wrong(); len(wrong) > 0 {
+				t.Errorf("day %d: %s", day, strings.Join(wrong, "\n"))
+			}
+			if day == 0 {
+				push(world, "eve")
+			}
+			time.Sleep(24 * time.Hour)
+		}
+		if charged > 4 {
+			t.Errorf("%d requests charged", charged)
+		}
+	})
+}
+
+// TestLimitBetweenSteps: commits of earlier days are not forgotten where a limit came
+// between learning of them and asking what they change.
+func TestLimitBetweenSteps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := single(sim.Options{})
+		r := newRig(t, world, nil)
+		r.pass()
+		time.Sleep(24 * time.Hour)
+		world.Push(world.Repo("acme/kit"), sim.Commit{At: time.Now().Add(-49 * time.Hour), Author: "eve"})
+		limit := func(fault sim.Fault) {
+			world.SetFault(nil, sim.Contributors, fault, 0)
+			world.SetFault(nil, sim.Participation, fault, 0)
+		}
+		limit(sim.SecondaryRetry)
+		if report := r.pass(); report.Deferred != 1 {
+			t.Errorf("%+v", report)
+		}
+		limit(sim.NoFault)
+		for range 3 {
+			time.Sleep(24 * time.Hour)
+			r.pass()
+		}
+		if p := r.get("kit"); !slices.Contains(p.Repo.Participants, "eve") || p.Repo.Commits52[record.Weeks-1] != 1 {
+			t.Errorf("%+v", p.Repo)
+		}
+	})
+}

@@ -69,14 +69,14 @@ func (p *pass) wanted(j *job, now time.Time) github.Parts {
 		return p.restParts(j, now)
 	case s.Outcome == upstream.Limited || s.Outcome == upstream.Canceled:
 		return 0
-	case s.Outcome == upstream.Gone: // a node that is missing says so only if REST agrees
-		return github.PartRepository
+	case s.Outcome == upstream.Gone && (j.answer.Repo == nil || !j.answer.Repo.Repository.Outcome.Answered()):
+		return github.PartRepository // a node that is missing is gone only if REST agrees
 	case s.Outcome != upstream.Fresh: // GraphQL does not answer: REST may
 		return p.restParts(j, now)
 	case isOther(&j.prev, s.ID):
 		return 0
 	case s.Head == "":
-		if known := j.prev.Repo; known != nil && (known.LastCommit != nil || len(known.Participants) > 0) {
+		if known := j.prev.Repo; !s.Empty || known != nil && (known.LastCommit != nil || len(known.Participants) > 0) {
 			return github.AllParts &^ github.PartRepository // a sweep alone does not take that away
 		}
 		return 0
@@ -92,7 +92,12 @@ func (p *pass) wantedOfHistory(j *job, now time.Time) (parts github.Parts) {
 	}
 	switch r := j.answer.reading; {
 	case r == nil: // nothing is to be read
-	case r.err != nil:
+	case r.deferred():
+		return 0
+	case r.err != nil: // GitHub's statistics stand in
+		if statisticsDue(j.prev.Repo, &j.answer.Swept.HeadDate, newerHead(j.prev.Repo, j.answer.Swept), now) {
+			return statistics
+		}
 		return 0
 	case r.lost: // the history was rewritten
 		j.answer.reading = newReading(j.answer.Swept, p.fetcher.ways.current(), true, false, now)
@@ -177,6 +182,11 @@ func statisticsDue(known *record.Repo, last *time.Time, moved bool, now time.Tim
 	return pushed < today && known.AsOf <= pushed
 }
 
+// newerHead reports whether the newest commit is another one than the record's.
+func newerHead(known *record.Repo, s *github.Swept) bool {
+	return known == nil || known.LastCommit == nil || !known.LastCommit.Equal(s.HeadDate)
+}
+
 // known returns what is known of a job's repository.
 func (j *job) known() record.Repo {
 	if j.prev.Repo != nil {
@@ -197,6 +207,9 @@ func (j *job) counting() record.Counting {
 // been pushed, and the rest where that is so. A person does not wait for that.
 func (p *pass) restParts(j *job, now time.Time) github.Parts {
 	known, a := j.prev.Repo, j.answer.Repo
+	if a != nil && (a.Repository.Outcome == upstream.Gone || a.Repository.Outcome == upstream.Blocked || isOther(&j.prev, j.answer.id())) {
+		return 0
+	}
 	if p.byHand || j.prev.State != record.StateOK || known == nil || known.LastCommit == nil || known.AsOf == 0 {
 		return github.AllParts
 	}
@@ -208,7 +221,7 @@ func (p *pass) restParts(j *job, now time.Time) github.Parts {
 	switch a.Commits.Outcome {
 	case upstream.Unchanged:
 	case upstream.Fresh:
-		moved = !a.Commits.Value.Last.Equal(*last) || a.Commits.Value.Count != known.Commits
+		moved = hasMoved(known, a.Commits.Value)
 		last = &a.Commits.Value.Last
 	default:
 		return github.AllParts

@@ -124,6 +124,8 @@ type Counting struct {
 	Agreed   int       `json:"agreed,omitempty"`   // how often in a row they agreed
 	Moved    bool      `json:"moved,omitempty"`    // Days have changed since they were compared
 	Drifts   int       `json:"drifts,omitempty"`   // how often they did not, in all
+	// Unanswered is how often in a row GitHub did not say what to compare with.
+	Unanswered int `json:"unanswered,omitempty"`
 }
 
 // ForgetCounts forgets all that follows from counting here, but for what is served: that
