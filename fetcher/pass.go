@@ -226,7 +226,7 @@ func (p *pass) take(j *job) (again bool) {
 	return false
 }
 
-// noteCheck counts a check of a repository's counted commits, and logs one that failed.
+// noteCheck counts a check of a repository's counted commits, and logs the first that failed.
 func (p *pass) noteCheck(j *job, after *record.Source) {
 	before, c := j.counting(), after.Repo.Counting
 	if c == nil || c.TooMany || j.checked || c.Agreed == before.Agreed && c.Drifts == before.Drifts {
@@ -234,10 +234,18 @@ func (p *pass) noteCheck(j *job, after *record.Source) {
 	}
 	j.checked = true
 	p.report.GitHub.Checked++
-	if c.Drifts > before.Drifts {
-		p.report.GitHub.Drifted++
-		p.Log.Info().Str("key", string(after.Key)).Str("counted", c.Way.String()).Msg("the count of its commits did not agree with GitHub's statistics: " + after.Note)
+	if c.Drifts == before.Drifts {
+		return
 	}
+	p.report.GitHub.Drifted++
+	if before.Statistics != "" {
+		return // it has been told
+	}
+	what := c.Statistics
+	if what == "" {
+		what = "counted " + c.Way.String() + ", they agree"
+	}
+	p.Log.Info().Str("key", string(after.Key)).Msg("the count of its commits did not agree with GitHub's statistics: " + what)
 }
 
 // write has the batch written, beside what else goes on, unless the one before it

@@ -445,3 +445,88 @@ func TestLimitBetweenSteps(t *testing.T) {
 		}
 	})
 }
+
+// TestWayAfterRestart: what the checks have found out about how GitHub counts is not
+// undone by a program that has begun anew, and knows few records so far.
+func TestWayAfterRestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := sim.Generate(3, 100, sim.Options{Counting: sim.Counting{WithoutMerges: true}})
+		r := newSweeping(t, world)
+		r.days(9, func(int, record.Pass) {})
+		compared := 0
+		for _, p := range world.Catalogue().Packages {
+			c := r.get(p.Slug).Repo.Counting
+			if c == nil || !c.Way.NoMerges || c.WayFound || c.Statistics != "" {
+				continue
+			}
+			r.Fetcher = fetcher.New(r.options)
+			r.refresh(p.Slug)
+			if after := r.get(p.Slug).Repo.Counting; after == nil || after.Way != c.Way {
+				t.Errorf("%s: counted %s", p.Slug, after.Way)
+			}
+			if compared++; compared == 10 {
+				break
+			}
+		}
+		if compared < 5 {
+			t.Errorf("only %d", compared)
+		}
+	})
+}
+
+// TestMoreContributorsThanAreListed: newcomers that GitHub's list has no place for do not
+// make the count disagree with it.
+func TestMoreContributorsThanAreListed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := single(sim.Options{})
+		repo := world.Repo("acme/kit")
+		world.Edit(func() {
+			for i := range record.MaxContributors + 20 {
+				repo.Extra = append(repo.Extra, sim.Contributor{Login: fmt.Sprintf("user%d", i), Contributions: 1 + i%3})
+			}
+		})
+		r := newSweeping(t, world)
+		for day := range 12 {
+			r.pass()
+			if p := r.get("kit"); p.Repo.Counting.Drifts > 0 || len(p.Repo.Participants) != record.MaxContributors {
+				t.Fatalf("day %d: %d participants, %s", day, len(p.Repo.Participants), p.GitHub.Note)
+			}
+			push(world, fmt.Sprintf("newcomer%d", day))
+			time.Sleep(24 * time.Hour)
+		}
+		if r.get("kit").Repo.Counting.Agreed == 0 {
+			t.Error("nothing was checked")
+		}
+	})
+}
+
+// TestDriftWithoutNews: the history of a repository whose count is not what GitHub's
+// statistics say, in whatever way it is counted, is read anew once, and not again while
+// nothing is pushed.
+func TestDriftWithoutNews(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := single(sim.Options{})
+		r, m := newMeddled(t, world)
+		m.got = func(_ github.Question, a *github.Answer) {
+			if a.Participation.Outcome == upstream.Fresh {
+				a.Participation.Value = slices.Repeat([]int{9}, record.Weeks)
+			}
+		}
+		r.pass()
+		push(world, "eve")
+		for range 20 {
+			time.Sleep(24 * time.Hour)
+			r.pass()
+		}
+		p := r.get("kit")
+		if p.Repo.CountsFrom != record.FromStatistics || p.Repo.Commits52[0] != 9 || p.Repo.Counting.Statistics == "" {
+			t.Errorf("%+v, %+v", p.Repo, p.Repo.Counting)
+		}
+		if m.logs > 4 { // at first, after the push, and to find another way of counting
+			t.Errorf("%d pages of its history", m.logs)
+		}
+		if said := strings.Count(r.log.String(), "did not agree"); said != 1 {
+			t.Errorf("it was logged %d times", said)
+		}
+	})
+}

@@ -100,7 +100,7 @@ func (p *pass) wantedOfHistory(j *job, now time.Time) (parts github.Parts) {
 		}
 		return 0
 	case r.lost: // the history was rewritten
-		j.answer.reading = newReading(j.answer.Swept, p.fetcher.ways.current(), true, false, now)
+		j.answer.reading = newReading(j.answer.Swept, p.fetcher.ways.after(c.Way), true, false, now)
 		return p.wantedOfHistory(j, now)
 	case !r.done && !r.tooMany:
 		j.step, j.parts = stepLog, 0
@@ -117,9 +117,10 @@ func (p *pass) wantedOfHistory(j *job, now time.Time) (parts github.Parts) {
 	} else if p.asksStatistics(j, c, now) {
 		parts |= checkParts(&c, j.prev.Key)
 	}
-	if a := j.answer.Repo; a != nil && !j.recounted && drifted(&j.prev, &j.answer, now) {
+	differs := c.Statistics != "" && c.Head == j.answer.Swept.Head && !c.Moved // as is known, in whatever way it is counted
+	if j.answer.Repo != nil && !j.recounted && !differs && drifted(&j.prev, &j.answer, now) {
 		j.recounted = true
-		j.answer.reading = newReading(j.answer.Swept, p.fetcher.ways.current(), false, true, now)
+		j.answer.reading = newReading(j.answer.Swept, p.fetcher.ways.after(c.Way), false, true, now)
 		if !j.answer.reading.done {
 			j.step, j.parts = stepLog, 0
 			return 0
@@ -130,16 +131,16 @@ func (p *pass) wantedOfHistory(j *job, now time.Time) (parts github.Parts) {
 
 // begin returns what is to be read of a history, nil if nothing is.
 func (p *pass) begin(j *job, c record.Counting, now time.Time) *reading {
-	s := j.answer.Swept
+	s, way := j.answer.Swept, p.fetcher.ways.after(c.Way)
 	switch {
 	case c.TooMany:
 		return nil
 	case c.Head == "":
-		return newReading(s, p.fetcher.ways.current(), true, false, now)
-	case c.Head == s.Head && (c.Way == p.fetcher.ways.current() || c.WayFound):
+		return newReading(s, way, true, false, now)
+	case c.Head == s.Head && (c.WayFound || c.Way == way):
 		return nil
 	case c.Head == s.Head: // counted in a way that has turned out to be wrong
-		return newReading(s, p.fetcher.ways.current(), false, false, now)
+		return newReading(s, way, false, false, now)
 	}
 	r := &reading{way: c.Way, walk: github.NewWalk(c.Head)}
 	if last := j.known().LastCommit; last != nil {

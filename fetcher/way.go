@@ -19,6 +19,7 @@ const (
 type ways struct {
 	mu     sync.Mutex
 	now    record.Way
+	found  bool                // the checks have shown that it is now, since this program began
 	votes  map[record.Key]vote // of repositories whose count did not hold
 	voters []record.Key        // the earliest first
 }
@@ -29,12 +30,15 @@ type vote struct {
 	found bool // counted this way it agrees; otherwise in no way
 }
 
-// current returns the way that new repositories are counted in, until a check says
-// otherwise.
-func (w *ways) current() record.Way {
+// after returns the way to count a repository in that was counted in the given way: what
+// the checks have found out, if anything since this program began, else as before.
+func (w *ways) after(way record.Way) record.Way {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.now
+	if w.found {
+		return w.now
+	}
+	return way
 }
 
 // note takes in what was found out about a repository.
@@ -62,7 +66,11 @@ func (w *ways) note(key record.Key, c *record.Counting, log zerolog.Logger) {
 		}
 	}
 	for _, way := range record.Ways() {
-		if n := counts[way]; n >= wayQuorum && n > len(w.votes)/2 && way != w.now {
+		n := counts[way]
+		if n < wayQuorum || n <= len(w.votes)/2 {
+			continue
+		}
+		if w.found = true; way != w.now {
 			w.now = way
 			log.Warn().Int("repositories", len(w.votes)).Int("agree", n).
 				Msgf("GitHub's statistics turn out to count commits %s; repositories that were counted otherwise are counted anew", way)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"pkgmetad/internal/record"
 	"pkgmetad/internal/upstream"
@@ -11,7 +12,7 @@ import (
 
 // GitHub links at most 500 addresses to logins: five pages of a hundred.
 const (
-	maxPages = 5
+	maxPages = record.MaxContributors / perPage
 	perPage  = 100
 
 	// MaxContributors is how many contributors a list holds at the most. What those who
@@ -120,8 +121,8 @@ func peopleOf(pages []page) []record.Contribution {
 	people, seen := []record.Contribution{}, map[string]bool{}
 	for _, p := range pages {
 		for _, c := range p.people {
-			if !seen[c.Login] {
-				seen[c.Login] = true
+			if login := strings.ToLower(c.Login); !seen[login] {
+				seen[login] = true
 				people = append(people, c)
 			}
 		}

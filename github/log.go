@@ -24,6 +24,10 @@ type LogQuestion struct {
 	Parents bool      // ask for the parents too, which costs a hundredth of a point for each commit
 }
 
+// maxParents is how many parents of a commit are asked for. A merge mostly has two, one of
+// many branches more, and each that is left out would make its branch new, or never seen.
+const maxParents = 10
+
 // LogPage is one page of a history.
 type LogPage struct {
 	Outcome upstream.Outcome // Fresh; Gone if the repository or the commit is missing; or why there is no answer
@@ -84,7 +88,7 @@ func (c *Client) log(ctx context.Context, questions []LogQuestion) ([]LogPage, g
 		}
 		query.WriteString("){pageInfo{hasNextPage endCursor}nodes{oid authoredDate committedDate author{user{login}}")
 		if q.Parents {
-			query.WriteString("parents(first:2){nodes{oid}}")
+			fmt.Fprintf(&query, "parents(first:%d){nodes{oid}}", maxParents)
 		}
 		query.WriteString("}}}}}}")
 	}

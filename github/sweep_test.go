@@ -1,11 +1,13 @@
 package github
 
 import (
+	"io"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/internal/upstream"
 )
 
@@ -81,6 +83,28 @@ func TestLogAnswers(t *testing.T) {
 				t.Errorf("the other one: %+v, %v", p, p.Err)
 			}
 		})
+	}
+}
+
+// TestMergeOfManyBranches: a walk is told all parents of a merge of more than two branches.
+func TestMergeOfManyBranches(t *testing.T) {
+	asked := ""
+	wire := roundTripper(func(req *http.Request) (*http.Response, error) {
+		body, err := io.ReadAll(req.Body)
+		asked = string(body)
+		return answerTo(req, ok(`{"data":{"r0":`+strings.Replace(loggedJSON, `{"oid":"c8"}`, `{"oid":"c8"},{"oid":"c7"},{"oid":"c6"}`, 1)+`}}`)), err
+	})
+	pages, _ := newClient(t, wire, graphQL).Log(t.Context(), []LogQuestion{{NodeID: "R_1", Head: "c9", First: 10, Parents: true}})
+	if p := pages[0]; len(p.Commits) != 1 || len(p.Commits[0].Parents) != 3 || !strings.Contains(asked, "parents(first:10)") {
+		t.Errorf("asked %s: %+v", asked, p)
+	}
+	walk := NewWalk("old")
+	walk.Add([]record.Commit{{OID: "merge", Parents: []string{"old", "b", "c"}}, {OID: "old"}, {OID: "b", Parents: []string{"old"}}})
+	if walk.Done() {
+		t.Error("done without the third branch")
+	}
+	if walk.Add([]record.Commit{{OID: "c", Parents: []string{"old"}}}); !walk.Done() || len(walk.New()) != 3 {
+		t.Errorf("new: %+v", walk.New())
 	}
 }
 

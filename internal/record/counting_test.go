@@ -1,6 +1,7 @@
 package record
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -66,6 +67,39 @@ func TestAddContributions(t *testing.T) {
 		if SameContributions(gotLogins, gotCommits, other, gotCommits[:len(other)]) {
 			t.Errorf("%v is taken for %v", other, gotLogins)
 		}
+	}
+}
+
+// TestContributionsInAnotherCase: logins that differ in case are one.
+func TestContributionsInAnotherCase(t *testing.T) {
+	logins, commits := AddContributions([]string{"Ada", "bea"}, []int{2, 1}, map[string]int{"ada": 1, "BEA": 1, "Bea": 1, "eve": 1})
+	if !slices.Equal(logins, []string{"ada", "Bea", "eve"}) || !slices.Equal(commits, []int{3, 3, 1}) {
+		t.Errorf("%v %v", logins, commits)
+	}
+	if !SameContributions(logins, commits, []string{"ADA", "bea", "Eve"}, commits) {
+		t.Error("the case matters")
+	}
+}
+
+// TestAsManyContributorsAsAreListed: a list that is cut off stays as long as it is, and who
+// is at its end does not matter.
+func TestAsManyContributorsAsAreListed(t *testing.T) {
+	var logins []string
+	var commits []int
+	for i := range MaxContributors {
+		logins, commits = append(logins, fmt.Sprint("user", i)), append(commits, 1)
+	}
+	commits[0] = 7
+	gotLogins, gotCommits := AddContributions(logins, commits, map[string]int{"user400": 1, "eve": 1})
+	if len(gotLogins) != MaxContributors || gotLogins[1] != "user400" || slices.Contains(gotLogins, "eve") {
+		t.Errorf("%d: %v %v", len(gotLogins), gotLogins[:3], gotCommits[:3])
+	}
+	other := slices.Clone(gotLogins)
+	if other[MaxContributors-1] = "eve"; !SameContributions(gotLogins, gotCommits, other, gotCommits) {
+		t.Error("it matters who is last")
+	}
+	if other[1] = "fay"; SameContributions(gotLogins, gotCommits, other, gotCommits) {
+		t.Error("it does not matter who is second")
 	}
 }
 
