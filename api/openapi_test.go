@@ -112,6 +112,7 @@ func newWorld(t *testing.T) world {
 	passed.GitHub.Requests, passed.GitHub.Charged = 9, 4
 	passed.GitHub.HeldUntil, passed.GitHub.Reason = now, "the hourly limit is used up"
 	passed.PyPI.Waiting, passed.PyPI.Indexed, passed.PyPI.Fault = 12, 7, "PyPI fails: connection refused"
+	passed.GitHub.Points, passed.GitHub.Checked, passed.GitHub.Drifted = 3, 2, 1
 	check(s.LogPass(passed, now.AddDate(0, 0, -1)))
 
 	o.Store = s
@@ -424,7 +425,7 @@ var optional = []string{
 	"left", "more", "cancelled",
 	"age_under_seconds", "running_since", "next_tick", "limit_requests", "reset", "held_until", "reason", "waiting", "fault", "credential", "kind", "expires", "graphql", "paused_since", "reload", "error",
 	"failing_since", "error", "last_attempt", "last_success", "next_due",
-	"project_status", "project_status_reason", "project_status_asked", "indexed",
+	"project_status", "project_status_reason", "project_status_asked", "indexed", "points", "checked", "drifted",
 }
 
 // TestWrongAnswersAreNoticed: the document is so strict that an answer with any

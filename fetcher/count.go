@@ -15,7 +15,7 @@ import (
 const (
 	checkFirst   = 7 * 24 * time.Hour
 	checkLast    = 30 * 24 * time.Hour
-	checkTrusted = 3              // checks in a row that agreed
+	checkTrusted = 2              // checks in a row that agreed
 	checkDrift   = 20 * time.Hour // within each day, even if a pass comes a bit early
 )
 
@@ -87,6 +87,8 @@ func takeReading(repo *record.Repo, c *record.Counting, a *Answer, now time.Time
 		return compared(a)
 	case !r.done || r.err != nil:
 		return false
+	case r.contributors && contributors != upstream.Fresh && contributors != upstream.TooLarge:
+		return false
 	case r.walk != nil:
 		days := c.Days.Trimmed(today)
 		for day, n := range daysOf(r.commits, r.way) {
@@ -99,7 +101,7 @@ func takeReading(repo *record.Repo, c *record.Counting, a *Answer, now time.Time
 		return true
 	}
 	c.Days, c.Way, c.WayFound = daysOf(r.commits, r.way).Trimmed(today), r.way, false
-	return !r.contributors || contributors == upstream.Fresh || contributors == upstream.TooLarge
+	return true
 }
 
 // contributors returns the outcome of asking for contributors.
@@ -184,7 +186,7 @@ func drifted(prev *record.Source, a *Answer, now time.Time) bool {
 // that GitHub now lists. It is true where the one or the other is unknown.
 func sameContributors(known *record.Repo, a *Answer) bool {
 	r := a.reading
-	if a.contributors() != upstream.Fresh || known == nil || known.Contributions == nil || r != nil && r.walk == nil {
+	if a.contributors() != upstream.Fresh || known == nil || known.Contributions == nil || r != nil && (r.walk == nil || r.contributors) {
 		return true
 	}
 	logins, commits := known.Participants, known.Contributions

@@ -74,6 +74,8 @@ type GitHub interface {
 	// Plan tells how many questions are about to be put, and returns how long they take
 	// where the budget does not suffice, 0 where it does.
 	Plan(questions int) time.Duration
+	// PlanQueries tells how many queries to GraphQL are about to be put.
+	PlanQueries(queries int)
 	Upstream
 }
 
@@ -212,15 +214,22 @@ func (f *Fetcher) RefreshAll(ctx context.Context, progress func(Progress)) (reco
 	return p.finish(damaged)
 }
 
-// plan tells GitHub's client what it is going to be asked, and the log how long that takes.
+// announce tells GitHub's client what it is going to be asked, and the log how long that
+// takes. Where repositories are swept, REST is asked about those that are new.
 func (p *pass) announce(sources []record.Source) {
-	repos := 0
+	repos, all := 0, 0
 	sweeps := p.GitHub.Sweeps()
 	for i := range sources {
-		known := sources[i].Repo
-		if _, project := sources[i].Key.Project(); !project && (!sweeps || known == nil || known.Counting == nil) {
+		if _, project := sources[i].Key.Project(); project {
+			continue
+		}
+		all++
+		if known := sources[i].Repo; !sweeps || known == nil || known.Counting == nil {
 			repos++
 		}
+	}
+	if sweeps {
+		p.GitHub.PlanQueries(2 * (all/github.MaxSweep + 1)) // a sweep, and about as many for histories
 	}
 	if takes := p.GitHub.Plan(repos); takes > 0 {
 		p.Log.Info().Int("repositories", repos).Stringer("takes_about", takes.Round(time.Minute)).

@@ -57,7 +57,7 @@ func mergeRepo(s record.Source, a *Answer, now time.Time, policy Policy) record.
 	}
 	if rest.Validators != nil {
 		s.Tags = nil
-		if len(rest.Validators) > 0 {
+		if len(rest.Validators) > 0 && !another(outcome, err) {
 			s.Tags = rest.Validators
 		}
 	}

@@ -10,8 +10,7 @@ import (
 )
 
 const (
-	walkFirst = 10   // commits to the first page behind a head that has moved
-	walkMore  = 50   // to each further one
+	walkFirst = 8    // commits to the first page behind a head that has moved; three times as many to each further one
 	walkBound = 500  // commits read in search of the head that was known; then counting begins anew
 	logPage   = 100  // commits to a page where counting begins
 	logBound  = 5000 // commits of 53 weeks beyond which a repository is not counted
@@ -29,10 +28,11 @@ type reading struct {
 	walk    *github.Walk // back to the head that was known; nil where counting begins anew
 	commits []record.Commit
 	cursor  string // of the next page
+	pages   int    // that have been read
 
 	since        time.Time // anew: how far back
 	parents      bool      // anew: read the parents too, which other ways of counting need
-	contributors bool      // anew: the contributors are to be asked too
+	contributors bool      // the contributors are to be asked too: they do not follow from the commits
 
 	done    bool            // all that is wanted has been read
 	tooMany bool            // there are more commits than are worth it
@@ -50,9 +50,9 @@ func newReading(s *github.Swept, way record.Way, contributors, parents bool, now
 func (r *reading) question(s *github.Swept) github.LogQuestion {
 	q := github.LogQuestion{NodeID: s.NodeID, Head: s.Head, After: r.cursor, Since: r.since, First: logPage, Parents: r.parents}
 	if r.walk != nil {
-		q.Parents, q.First = true, walkMore
-		if r.cursor == "" {
-			q.First = walkFirst
+		q.Parents, q.First = true, walkFirst
+		for range r.pages {
+			q.First = min(3*q.First, logPage)
 		}
 	}
 	return q
@@ -64,6 +64,7 @@ func (r *reading) take(page github.LogPage) {
 		return
 	}
 	r.cursor = page.Cursor
+	r.pages++
 	if r.walk == nil {
 		r.commits = append(r.commits, page.Commits...)
 		r.done = page.Cursor == ""

@@ -133,7 +133,7 @@ func (p *pass) begin(j *job, c record.Counting, now time.Time) *reading {
 	case c.Head == s.Head: // counted in a way that has turned out to be wrong
 		return newReading(s, p.fetcher.ways.current(), false, false, now)
 	}
-	return &reading{way: c.Way, walk: github.NewWalk(c.Head)}
+	return &reading{way: c.Way, walk: github.NewWalk(c.Head), contributors: len(j.known().Participants) >= github.MaxContributors}
 }
 
 // asksStatistics reports whether GitHub's statistics are to be asked although the

@@ -2,6 +2,7 @@ package fetcher_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -19,12 +20,16 @@ import (
 // newSweeping is a rig whose GitHub is asked by GraphQL.
 func newSweeping(t *testing.T, world *sim.World) *rig {
 	return newRig(t, world, func(o *fetcher.Options) {
-		gh, err := github.New(github.Options{BaseURL: "http://sim/", Token: "token", UserAgent: "pkgmetad/test (+test@example.org)", GraphQL: true, Transport: world.Direct()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		o.GitHub = gh
+		o.GitHub = newGraphQLClient(t, world)
 	})
+}
+
+func newGraphQLClient(t *testing.T, world *sim.World) *github.Client {
+	gh, err := github.New(github.Options{BaseURL: "http://sim/", Token: "token", UserAgent: "pkgmetad/test (+test@example.org)", GraphQL: true, Transport: world.Direct()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return gh
 }
 
 // differences tells in what a record is not what is true of its repository.
@@ -91,27 +96,59 @@ func (r *rig) days(n int, check func(day int, report record.Pass)) {
 	}
 }
 
+var (
+	truthDays     = flag.Int("truth.days", 35, "days of TestCountingHoldsTheTruth")
+	truthPackages = flag.Int("truth.packages", 100, "packages of its world")
+	truthSeed     = flag.Uint64("truth.seed", 3, "seed of its world")
+)
+
 // TestCountingHoldsTheTruth: on each of many days every record is what is true at that
-// moment, whatever is pushed.
+// moment, whatever is pushed, renamed or deleted, after outages and restarts. On a day
+// of an outage records may lag behind.
 func TestCountingHoldsTheTruth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rates := sim.LivelyRates()
 		rates.Odd, rates.Renamed, rates.Deleted, rates.Reused = 0.3, 0.005, 0.002, 1
-		r := newSweeping(t, sim.Generate(3, 100, sim.Options{Rates: rates}))
-		charged := 0
-		r.days(35, func(day int, report record.Pass) {
-			wrong, compared := r.wrong()
-			if len(wrong) > 0 || compared < 75 {
-				t.Errorf("day %d, %d compared: %s", day, compared, strings.Join(wrong, "\n"))
+		world := sim.Generate(*truthSeed, *truthPackages, sim.Options{Rates: rates})
+		r := newSweeping(t, world)
+		charged, compared, outage := 0, 0, false
+		r.days(*truthDays, func(day int, report record.Pass) {
+			if !outage {
+				wrong, n := r.wrong()
+				compared += n
+				if len(wrong) > 0 {
+					t.Errorf("day %d: %s", day, strings.Join(wrong, "\n"))
+				}
 			}
 			if day >= 15 {
 				charged += report.GitHub.Charged
 			}
+			world.ClearFaults()
+			outage = day%9 == 7
+			if outage {
+				endpoint := []sim.Endpoint{sim.GraphQL, sim.Participation, sim.Contributors, sim.All}[day/9%4]
+				fault := []sim.Fault{sim.BadGateway, sim.Reset, sim.SecondaryRetry, sim.BrokenJSON, sim.Pending}[day/9%5]
+				world.SetFault(nil, endpoint, fault, 0)
+			}
+			if day%11 == 10 {
+				r.restart()
+			}
 		})
-		if charged > 20*20 {
-			t.Errorf("%d requests charged in 20 days, for 100 packages", charged)
+		if compared < *truthDays**truthPackages*6/10 {
+			t.Errorf("only %d records were compared", compared)
 		}
+		if days := *truthDays - 15; charged > days**truthPackages/4 {
+			t.Errorf("%d requests charged in %d days, for %d packages", charged, days, *truthPackages)
+		}
+		t.Logf("%d records compared, %d requests charged from day 15 on", compared, charged)
 	})
+}
+
+// restart is what is left of a restart: the store.
+func (r *rig) restart() {
+	o := r.options
+	o.GitHub = newGraphQLClient(r.t, r.world)
+	r.Fetcher = fetcher.New(o)
 }
 
 // TestAnotherWayOfCounting: where GitHub counts otherwise than is supposed, the checks
@@ -253,13 +290,13 @@ func TestAnotherRepositoryUnderTheName(t *testing.T) {
 				r.pass()
 				world.RemoveRepo("acme/kit")
 				pair(world, "kit", func(repo *sim.Repo) { repo.Stars, repo.ID = 1, 999 })
-				for range 3 {
+				for day := range 9 {
 					time.Sleep(24 * time.Hour)
 					r.pass()
-				}
-				p := r.get("kit")
-				if p.Repo.Stars != 42 || p.GitHub.State != record.StateGone || !strings.Contains(p.GitHub.LastError, "another repository") {
-					t.Errorf("%d stars, %s, %q", p.Repo.Stars, p.GitHub.State, p.GitHub.LastError)
+					p := r.get("kit")
+					if p.Repo.Stars != 42 || p.GitHub.State != record.StateGone || !strings.Contains(p.GitHub.LastError, "another repository") {
+						t.Errorf("day %d: %d stars, %s, %q", day, p.Repo.Stars, p.GitHub.State, p.GitHub.LastError)
+					}
 				}
 			})
 		})

@@ -61,6 +61,7 @@ type credential struct {
 	inFlight *semaphore.Weighted
 
 	expires   atomic.Pointer[time.Time] // nil where GitHub does not tell
+	warned    atomic.Int64              // of that expiry, Unix seconds
 	setAside  atomic.Bool               // GitHub refuses it, and that is logged
 	noGraphQL atomic.Bool               // GraphQL was not there, or not for it, when it was last asked
 }
@@ -138,6 +139,9 @@ func (cr *credential) noteUse() {
 	}
 }
 
+// expiresSoon is how long before a token expires the log warns of it.
+const expiresSoon = 7 * 24 * time.Hour
+
 // expiration is the layout of a header that tells when a token expires, which GitHub
 // writes in either way.
 var expiration = []string{"2006-01-02 15:04:05 MST", "2006-01-02 15:04:05 -0700"}
@@ -153,6 +157,9 @@ func (cr *credential) noteExpiry(h http.Header) {
 		if t, err := time.Parse(layout, told); err == nil {
 			t = t.UTC()
 			cr.expires.Store(&t)
+			if time.Until(t) < expiresSoon && cr.warned.Swap(t.Unix()) != t.Unix() {
+				cr.log.Warn().Str("credential", cr.name).Time("expires", t).Msg("the token expires soon; make a new one, put it where this one is from (" + cr.source + ") and reload")
+			}
 			return
 		}
 	}

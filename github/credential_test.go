@@ -229,3 +229,22 @@ func TestQueriesGoOn(t *testing.T) {
 		}
 	})
 }
+
+// TestExpiryIsLogged once, when it is near.
+func TestExpiryIsLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		wire := &accounts{}
+		c, log := several(t, wire, "a")
+		wire.account("a").expires = time.Now().Add(8 * 24 * time.Hour).UTC().Format("2006-01-02 15:04:05 MST")
+		for range 4 {
+			one(t, c, nil)
+			if soon := strings.Count(log.String(), "expires soon"); soon != 0 && time.Until(c.Credentials()[0].Expires) > 7*24*time.Hour {
+				t.Errorf("too early: %s", log)
+			}
+			time.Sleep(20 * time.Hour)
+		}
+		if text := log.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, `"level":"warn","credential":"a"`) || !strings.Contains(text, "file a") {
+			t.Errorf("the log: %s", text)
+		}
+	})
+}

@@ -87,3 +87,55 @@ func FuzzFetch(f *testing.F) {
 		}
 	})
 }
+
+// FuzzQuery has GraphQL, and what gives an app its tokens, give an answer of any shape.
+func FuzzQuery(f *testing.F) {
+	add := func(status int, header, body string) { f.Add(status, header, body, status == 201) }
+	add(200, "", `{"data":{"nodes":[{"id":"R_1"},null],"rateLimit":{"cost":3}},"errors":[{"type":"NOT_FOUND","path":["nodes",1],"message":"no"}]}`)
+	add(200, "", `{"data":null,"errors":[{"type":"RATE_LIMITED"}]}`)
+	add(200, "X-RateLimit-Limit: 5\nX-RateLimit-Remaining: 0\nX-RateLimit-Reset: 99999999999\nX-RateLimit-Resource: graphql", `{"errors":[{"type":"RATE_LIMIT"}]}`)
+	add(200, "", `{"data":{"rateLimit":{"cost":1e300}},"errors":{"path":[[[1e400]]]}}`)
+	add(200, "", `{"data":{"data":{}},"data":7}`)
+	add(200, "Content-Type: text/html", "<html>")
+	add(201, "", `{"token":"ghs_x","expires_at":"2000-01-01T02:00:00Z"}`)
+	add(201, "", `null`)
+	add(401, "", `{"message":"Bad credentials"}`)
+	add(403, "Retry-After: 9", `{"message":"secondary rate limit"}`)
+	add(404, "", ``)
+	add(502, "", `<html>`)
+	appKey()
+	f.Fuzz(func(t *testing.T, status int, header, body string, office bool) {
+		r := reply{status: status, body: body, header: map[string]string{}}
+		for line := range strings.Lines(header) {
+			if k, v, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
+				r.header[http.CanonicalHeaderKey(k)] = strings.TrimSpace(v)
+			}
+		}
+		w := newFake().set(graphURI, r)
+		app := Credential{App: &AppKey{ID: 7, Installation: 42, Key: appKey()}}
+		if office {
+			w.set(installed, r)
+		} else {
+			app = Credential{Token: canary}
+		}
+		c, err := New(Options{BaseURL: "https://api.test", UserAgent: "test", Transport: w, Credentials: []Credential{app}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, a, e := ask(t, c)
+		if e != nil && (len(e.Error()) > 2000 || strings.ContainsAny(e.Message, "\r\n\x00") || e.Outcome == limited && e.RetryAt.IsZero()) {
+			t.Errorf("an error for no person: %q", e)
+		}
+		if a.Requests > 1 || e == nil && a.Cost < 1 {
+			t.Errorf("%+v after %q", a, w.asked)
+		}
+		for _, x := range a.Errors {
+			if len(x.Type) > 2000 || len(x.Path) > 2000 || strings.ContainsAny(x.Message+x.Path, "\r\n\x00") {
+				t.Errorf("an error for no person: %+v", x)
+			}
+		}
+		if p := c.credentials[0]; p.points.queued != 0 || p.points.inFlight != 0 {
+			t.Errorf("%d queued, %d in flight after it", p.points.queued, p.points.inFlight)
+		}
+	})
+}

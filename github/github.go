@@ -6,7 +6,7 @@
 // one part can fail while the others are of use.
 //
 // A [Client] has one or more credentials, and each of them its own limits (credential.go,
-// limits.go): a gate that closes while GitHub refuses it, a budget of REST requests and
+// permit.go, limits.go): a gate that closes while GitHub refuses it, a budget of REST requests and
 // one of GraphQL points, and a pace (pace.go) that keeps to what GitHub allows in a
 // minute. A question goes to the credential that can answer it first (choose.go). While a
 // budget does not suffice for what is planned (plan.go) it is spread over the time until

@@ -45,9 +45,9 @@ const (
 // Like [Client.Fetch] it waits for its turn, a minute at most, and not for a limit to pass,
 // and goes on with another credential where GitHub refuses one. It keeps to each one's
 // budget of points and its reserve, and has one query of each in flight, with a pause
-// after it, since GitHub allows GraphQL 60 seconds of its servers' time a minute. Answers
-// that arrive in part are no error: see [graphAnswer]. The outcome of an error says what
-// to do:
+// after it, since GitHub allows GraphQL 60 seconds of its servers' time a minute; where
+// many are to be put, [Client.PlanQueries] has the points last. Answers that arrive in
+// part are no error: see [graphAnswer]. The outcome of an error says what to do:
 //
 //   - Limited: come back at RetryAt. A budget that is used up, a secondary limit, a
 //     refused token; or GraphQL has failed so often that it is left alone for a while.
@@ -141,7 +141,7 @@ func (cr *credential) sendQuery(ctx context.Context, query string, variables, da
 	}
 	for _, problem := range body.Errors {
 		x := problem.fields
-		a.Errors = append(a.Errors, graphError{string(x.Type), graphPath(x.Path), clip(cr.redact(string(x.Message)))})
+		a.Errors = append(a.Errors, graphError{clip(string(x.Type)), graphPath(x.Path), clip(cr.redact(string(x.Message)))})
 	}
 	if e := cr.refusal(c, body.Data, a.Errors); e != nil {
 		return a, e

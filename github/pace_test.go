@@ -90,6 +90,27 @@ func TestEvenlyWhereItDoesNotFit(t *testing.T) {
 	})
 }
 
+// TestPointsAreSpread likewise, where they do not suffice for the queries that are planned.
+func TestPointsAreSpread(t *testing.T) {
+	for queries, minutes := range map[int]int{100_000: 60, 1000: 6} {
+		synctest.Test(t, func(t *testing.T) {
+			wire := &accounts{latency: 300 * time.Millisecond}
+			c, _ := several(t, wire, "a")
+			_, _, _ = ask(t, c) // tells the budget
+			c.PlanQueries(queries)
+			start := time.Now()
+			for range min(queries, 4990) {
+				if _, _, e := ask(t, c); e != nil {
+					t.Fatal(e)
+				}
+			}
+			if d := time.Since(start); d < time.Duration(minutes*98/100)*time.Minute || d > time.Duration(minutes+1)*time.Minute {
+				t.Errorf("%d planned: %d queries took %v", queries, min(queries, 4990), d)
+			}
+		})
+	}
+}
+
 // TestFreeRequestsTakeNoTurn: what costs nothing is not spread.
 func TestFreeRequestsTakeNoTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -58,6 +58,9 @@ func (c *Client) Plan(questions int) time.Duration {
 	return c.Takes(questions)
 }
 
+// PlanQueries is Plan for queries to GraphQL, whose points are spread likewise.
+func (c *Client) PlanQueries(queries int) { c.queries.expect(queries) }
+
 // Takes returns about how long so many questions take, as far as the budgets decide: 0
 // where what is left of them suffices.
 func (c *Client) Takes(questions int) time.Duration {
