@@ -46,9 +46,11 @@ func count(repo, known *record.Repo, a *Answer, key record.Key, now time.Time) {
 	if current && checked(a) {
 		c.Moved = false
 		judge(&c, known, a, now)
-		c.CheckDue = now.Add(checkAfter(&c, key))
+		if !c.TooMany {
+			c.CheckDue = now.Add(checkAfter(&c, key))
+		}
 	}
-	if current && c.Statistics == "" {
+	if current && c.Statistics == "" && c.Head != "" {
 		repo.Commits52, repo.AsOf, repo.CountsFrom = c.Days.Weeks(record.DayOf(now)), record.DayOf(now), record.FromCounting
 	} else if current && c.Statistics != "" && s.Head == headOf(known) {
 		age(repo, record.DayOf(now))
@@ -83,24 +85,24 @@ func takeReading(repo *record.Repo, c *record.Counting, a *Answer, now time.Time
 	case r == nil:
 		return c.Head == a.Swept.Head || c.TooMany && compared(a)
 	case r.tooMany:
-		*c = record.Counting{Drifts: c.Drifts, TooMany: true, Statistics: fmt.Sprintf("more than %d commits in a year: counted by GitHub alone", logBound)}
+		*c = record.Counting{Drifts: c.Drifts, TooMany: true, CheckDue: now.Add(checkLast), Statistics: fmt.Sprintf("more than %d commits in a year: counted by GitHub alone", logBound)}
 		return compared(a)
 	case !r.done || r.err != nil:
 		return false
 	case r.contributors && contributors != upstream.Fresh && contributors != upstream.TooLarge:
 		return false
-	case r.walk != nil:
+	case !r.anew:
 		days := c.Days.Trimmed(today)
-		for day, n := range daysOf(r.commits, r.way) {
+		for day, n := range r.days[r.way] {
 			days.Add(day, n)
 		}
 		c.Days = days
 		if contributors != upstream.Fresh && repo.Contributions != nil {
-			repo.Participants, repo.Contributions = record.AddContributions(repo.Participants, repo.Contributions, contributionsOf(r.commits))
+			repo.Participants, repo.Contributions = record.AddContributions(repo.Participants, repo.Contributions, r.logins)
 		}
 		return true
 	}
-	c.Days, c.Way, c.WayFound = daysOf(r.commits, r.way).Trimmed(today), r.way, false
+	c.Days, c.Way, c.WayFound = r.days[r.way].Trimmed(today), r.way, false
 	return true
 }
 
@@ -117,7 +119,7 @@ func compared(a *Answer) bool { return a.Repo != nil && a.Repo.Participation.Out
 
 // checked reports whether the answer has what a count is checked with.
 func checked(a *Answer) bool {
-	anew := a.reading != nil && a.reading.walk == nil
+	anew := a.reading != nil && a.reading.anew
 	return compared(a) || a.contributors() == upstream.Fresh && a.Repo.Participation.Outcome == upstream.NotAsked && !anew
 }
 
@@ -143,13 +145,13 @@ func judge(c *record.Counting, known *record.Repo, a *Answer, now time.Time) {
 	}
 	switch {
 	case c.TooMany:
-		if sum(weeks) < logBound*3/4 {
-			*c = record.Counting{Drifts: c.Drifts} // few enough by now: counting begins
+		if sum(weeks) < logBound*3/4 && !now.Before(c.CheckDue) {
+			*c = record.Counting{Drifts: c.Drifts} // few enough by now: counting begins next time
 		}
 		return
-	case r != nil && r.walk == nil && r.parents && !slices.Equal(c.Days.Weeks(today), weeks):
-		for _, way := range record.Ways() {
-			if days := daysOf(r.commits, way); slices.Equal(days.Weeks(today), weeks) {
+	case r != nil && r.anew && r.parents && !slices.Equal(c.Days.Weeks(today), weeks):
+		for _, way := range r.ways() {
+			if days := r.days[way]; slices.Equal(days.Weeks(today), weeks) {
 				c.Way, c.WayFound, c.Days = way, true, days.Trimmed(today)
 				c.Drifts++
 				break
@@ -172,7 +174,7 @@ func judge(c *record.Counting, known *record.Repo, a *Answer, now time.Time) {
 // drifted reports whether the weekly commits that follow from a count are not those
 // that GitHub's statistics now say.
 func drifted(prev *record.Source, a *Answer, now time.Time) bool {
-	if !compared(a) || prev.Repo == nil || a.reading != nil && a.reading.walk == nil {
+	if !compared(a) || prev.Repo == nil || a.reading != nil && a.reading.anew {
 		return false
 	}
 	repo, c := *prev.Repo, record.Counting{}
@@ -186,12 +188,12 @@ func drifted(prev *record.Source, a *Answer, now time.Time) bool {
 // that GitHub now lists. It is true where the one or the other is unknown.
 func sameContributors(known *record.Repo, a *Answer) bool {
 	r := a.reading
-	if a.contributors() != upstream.Fresh || known == nil || known.Contributions == nil || r != nil && (r.walk == nil || r.contributors) {
+	if a.contributors() != upstream.Fresh || known == nil || known.Contributions == nil || r != nil && (r.anew || r.contributors) {
 		return true
 	}
 	logins, commits := known.Participants, known.Contributions
 	if r != nil {
-		logins, commits = record.AddContributions(logins, commits, contributionsOf(r.commits))
+		logins, commits = record.AddContributions(logins, commits, r.logins)
 	}
 	listed, counts := split(a.Repo.Contributors.Value)
 	return counts == nil || record.SameContributions(logins, commits, listed, counts)

@@ -2,6 +2,7 @@ package fetcher
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"pkgmetad/github"
@@ -10,10 +11,11 @@ import (
 )
 
 const (
-	walkFirst = 8    // commits to the first page behind a head that has moved; three times as many to each further one
-	walkBound = 500  // commits read in search of the head that was known; then counting begins anew
-	logPage   = 100  // commits to a page where counting begins
-	logBound  = 5000 // commits of 53 weeks beyond which a repository is not counted
+	walkFirst = 8                  // commits to the first page behind a head that has moved; three times as many to each further one
+	walkBound = 500                // commits read in search of the head that was known; then counting begins anew
+	walkSlack = 7 * 24 * time.Hour // commits that much older than that head do not come before it
+	logPage   = 100                // commits to a page where counting begins
+	logBound  = 5000               // commits of 53 weeks beyond which a repository is not counted
 
 	// Where counting begins, the history is read that far back. It is more than 53
 	// weeks because a history is filtered by commit date, which may be earlier than the
@@ -22,13 +24,20 @@ const (
 )
 
 // A reading is what a job reads of the history of a repository: either what is new
-// since the head that was known, or all of the last year, anew.
+// since the head that was known, or all of the last year, anew. It keeps no commits but
+// those that are to be told from known ones, since many readings wait at a time for
+// what else is asked.
 type reading struct {
-	way     record.Way   // how to count
-	walk    *github.Walk // back to the head that was known; nil where counting begins anew
-	commits []record.Commit
-	cursor  string // of the next page
-	pages   int    // that have been read
+	way    record.Way   // how to count
+	anew   bool         // counting begins
+	walk   *github.Walk // back to the head that was known, until that is met; nil anew
+	cursor string       // of the next page
+	pages  int          // that have been read
+	read   int          // commits so far
+	behind time.Time    // commits committed before that are behind the head that was known; zero if unknown
+
+	days   map[record.Way]record.Days // what has been counted, in this way and, with parents, in all
+	logins map[string]int             // commits of each
 
 	since        time.Time // anew: how far back
 	parents      bool      // anew: read the parents too, which other ways of counting need
@@ -41,7 +50,7 @@ type reading struct {
 }
 
 func newReading(s *github.Swept, way record.Way, contributors, parents bool, now time.Time) *reading {
-	r := &reading{way: way, contributors: contributors, parents: parents || way.NoMerges, since: now.Add(-logReach)}
+	r := &reading{way: way, anew: true, contributors: contributors, parents: parents || way.NoMerges, since: now.Add(-logReach)}
 	r.done = !s.HeadDate.IsZero() && s.HeadDate.Before(r.since)
 	return r
 }
@@ -49,7 +58,7 @@ func newReading(s *github.Swept, way record.Way, contributors, parents bool, now
 // question returns the next question about the history.
 func (r *reading) question(s *github.Swept) github.LogQuestion {
 	q := github.LogQuestion{NodeID: s.NodeID, Head: s.Head, After: r.cursor, Since: r.since, First: logPage, Parents: r.parents}
-	if r.walk != nil {
+	if !r.anew {
 		q.Parents, q.First = true, walkFirst
 		for range r.pages {
 			q.First = min(3*q.First, logPage)
@@ -65,41 +74,71 @@ func (r *reading) take(page github.LogPage) {
 	}
 	r.cursor = page.Cursor
 	r.pages++
-	if r.walk == nil {
-		r.commits = append(r.commits, page.Commits...)
+	r.read += len(page.Commits)
+	if r.anew {
+		r.count(page.Commits)
 		r.done = page.Cursor == ""
-		r.tooMany = !r.done && len(r.commits) >= logBound
+		r.tooMany = !r.done && r.read >= logBound
 		return
 	}
 	r.walk.Add(page.Commits)
 	switch {
 	case r.walk.Done():
-		r.commits, r.done = r.walk.New(), true
-	case page.Cursor == "" || r.walk.Len() >= walkBound:
+		r.count(r.walk.New())
+		r.walk, r.done = nil, true
+	case page.Cursor == "" || r.read >= walkBound || !r.walk.Met() && r.isBehind(page.Commits):
 		r.lost = true
 	}
 }
 
-// days counts the commits of a reading by day.
-func daysOf(commits []record.Commit, way record.Way) record.Days {
-	days := record.Days{}
-	for i := range commits {
-		if day, counts := way.Counts(&commits[i]); counts {
-			days.Add(day, 1)
+// hasStrangers reports whether somebody has been met who is not on a list of
+// contributors that is full: whether that puts them on it, only GitHub knows.
+func (r *reading) hasStrangers(list []string) bool {
+	if r.anew || len(list) < github.MaxContributors {
+		return false
+	}
+	for login := range r.logins {
+		if !slices.Contains(list, login) {
+			return true
 		}
 	}
-	return days
+	return false
 }
 
-// contributionsOf counts the commits of a reading by login.
-func contributionsOf(commits []record.Commit) map[string]int {
-	n := map[string]int{}
-	for i := range commits {
-		if login := commits[i].Login; login != "" {
-			n[login]++
+// isBehind reports whether a page goes back beyond where the head that was known would
+// have been listed: histories are listed by commit date.
+func (r *reading) isBehind(page []record.Commit) bool {
+	return len(page) > 0 && page[len(page)-1].Committed.Before(r.behind)
+}
+
+// count counts commits that are new.
+func (r *reading) count(commits []record.Commit) {
+	if r.days == nil {
+		r.days, r.logins = map[record.Way]record.Days{}, map[string]int{}
+	}
+	for _, way := range r.ways() {
+		if r.days[way] == nil {
+			r.days[way] = record.Days{}
+		}
+		for i := range commits {
+			if day, counts := way.Counts(&commits[i]); counts {
+				r.days[way].Add(day, 1)
+			}
 		}
 	}
-	return n
+	for i := range commits {
+		if login := commits[i].Login; login != "" {
+			r.logins[login]++
+		}
+	}
+}
+
+// ways are those that a reading can count in.
+func (r *reading) ways() []record.Way {
+	if r.anew && r.parents {
+		return record.Ways()
+	}
+	return []record.Way{r.way}
 }
 
 // sweep asks about the jobs of a unit in one go.

@@ -103,7 +103,8 @@ func (p *pass) wantedOfHistory(j *job, now time.Time) (parts github.Parts) {
 			j.parts = github.PartContributors
 		}
 		return 0
-	case r.contributors:
+	case r.contributors || r.hasStrangers(j.known().Participants):
+		r.contributors = true
 		parts |= github.PartContributors
 	}
 	if r := j.answer.reading; r != nil && r.tooMany {
@@ -126,21 +127,27 @@ func (p *pass) wantedOfHistory(j *job, now time.Time) (parts github.Parts) {
 func (p *pass) begin(j *job, c record.Counting, now time.Time) *reading {
 	s := j.answer.Swept
 	switch {
+	case c.TooMany:
+		return nil
 	case c.Head == "":
 		return newReading(s, p.fetcher.ways.current(), true, false, now)
-	case c.TooMany || c.Head == s.Head && (c.Way == p.fetcher.ways.current() || c.WayFound):
+	case c.Head == s.Head && (c.Way == p.fetcher.ways.current() || c.WayFound):
 		return nil
 	case c.Head == s.Head: // counted in a way that has turned out to be wrong
 		return newReading(s, p.fetcher.ways.current(), false, false, now)
 	}
-	return &reading{way: c.Way, walk: github.NewWalk(c.Head), contributors: len(j.known().Participants) >= github.MaxContributors}
+	r := &reading{way: c.Way, walk: github.NewWalk(c.Head)}
+	if last := j.known().LastCommit; last != nil {
+		r.behind = last.Add(-walkSlack)
+	}
+	return r
 }
 
 // asksStatistics reports whether GitHub's statistics are to be asked although the
 // sweep answered: the repository goes by them, or its count is to be checked.
 func (p *pass) asksStatistics(j *job, c record.Counting, now time.Time) bool {
 	switch known := j.prev.Repo; {
-	case c.Head == "":
+	case c.Head == "" && !c.TooMany:
 		return false // counting begins
 	case c.Statistics != "":
 		s := j.answer.Swept
@@ -160,12 +167,14 @@ func statisticsDue(known *record.Repo, last *time.Time, moved bool, now time.Tim
 	if known == nil || known.AsOf == 0 || last == nil || last.IsZero() {
 		return true
 	}
-	seen := known.HeadSeen
-	if moved {
-		seen = today
+	if moved && min(record.DayOf(*last), today) < today { // a clock may have been ahead
+		return true
 	}
-	pushed := min(record.DayOf(*last), seen) // a clock may have been ahead
-	return pushed < today && (moved || known.AsOf <= pushed)
+	if known.LastCommit == nil {
+		return false
+	}
+	pushed := min(record.DayOf(*known.LastCommit), known.HeadSeen) // the push before this one
+	return pushed < today && known.AsOf <= pushed
 }
 
 // known returns what is known of a job's repository.

@@ -6,6 +6,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"pkgmetad/internal/upstream"
 )
 
@@ -110,23 +113,33 @@ func inBatches[Q, A any](b *batch, questions []Q, ask func([]Q) ([]A, graphAnswe
 	return answers, cost
 }
 
-// errorAt returns why the part of a query with that name has no data; nil if the answer
-// gives no reason.
-func (a *graphAnswer) errorAt(name string) *upstream.Error {
+// part decodes the part of a query with that name into v, or returns why it cannot be
+// used: GitHub says that it, or something within it, is missing, or it is odd.
+func (a *graphAnswer) part(name string, data map[string]jsontext.Value, v any) *upstream.Error {
 	for _, x := range a.Errors {
 		if x.Path != name && !strings.HasPrefix(x.Path, name+".") {
 			continue
 		}
 		e := &upstream.Error{Outcome: upstream.Failed, Message: "GraphQL: " + x.Message}
-		switch x.Type {
-		case graphNotFound:
+		switch {
+		case x.Type == graphNotFound && x.Path == name:
 			e.Outcome = upstream.Gone
-		case graphTooMuch:
+		case x.Type == graphTooMuch:
 			e.Outcome = upstream.TooLarge
 		}
 		return e
 	}
+	if kind := data[name].Kind(); kind != '{' {
+		return brokenPart("it leaves the repository out and does not say why")
+	}
+	if err := json.Unmarshal(data[name], v, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)); err != nil {
+		return brokenPart(explain(err, err.Error()))
+	}
 	return nil
+}
+
+func brokenPart(what string) *upstream.Error {
+	return &upstream.Error{Outcome: upstream.Failed, Message: "broken answer: " + clip(what)}
 }
 
 // Sweeps reports whether repositories can be asked about many at once: GraphQL is

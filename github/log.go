@@ -3,8 +3,11 @@ package github
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"pkgmetad/internal/record"
 	"pkgmetad/internal/upstream"
@@ -37,23 +40,26 @@ type logBody struct {
 				More   bool   `json:"hasNextPage"`
 				Cursor string `json:"endCursor"`
 			} `json:"pageInfo"`
-			Nodes []struct {
-				OID       string `json:"oid"`
-				Authored  text   `json:"authoredDate"`
-				Committed text   `json:"committedDate"`
-				Author    *struct {
-					User *struct {
-						Login text `json:"login"`
-					} `json:"user"`
-				} `json:"author"`
-				Parents struct {
-					Nodes []struct {
-						OID string `json:"oid"`
-					} `json:"nodes"`
-				} `json:"parents"`
-			} `json:"nodes"`
+			Nodes []loggedBody `json:"nodes"`
 		} `json:"history"`
 	} `json:"object"`
+}
+
+// loggedBody is what is used of a Commit in a history.
+type loggedBody struct {
+	OID       text `json:"oid"`
+	Authored  text `json:"authoredDate"`
+	Committed text `json:"committedDate"`
+	Author    *struct {
+		User *struct {
+			Login text `json:"login"`
+		} `json:"user"`
+	} `json:"author"`
+	Parents struct {
+		Nodes []struct {
+			OID text `json:"oid"`
+		} `json:"nodes"`
+	} `json:"parents"`
 }
 
 // Log asks for pages of histories, as many in a query as GitHub answers well. The
@@ -83,43 +89,59 @@ func (c *Client) log(ctx context.Context, questions []LogQuestion) ([]LogPage, g
 		query.WriteString("}}}}}}")
 	}
 	query.WriteString("}")
-	data := map[string]*logBody{}
+	data := map[string]jsontext.Value{}
 	answer, e := c.query(ctx, query.String(), nil, &data)
 	if e != nil {
 		return nil, answer, e
 	}
 	pages := make([]LogPage, len(questions))
 	for i := range questions {
-		name := fmt.Sprintf("r%d", i)
-		pages[i] = pageOf(data[name], answer.errorAt(name))
+		var v logBody
+		p, e := LogPage{}, answer.part(fmt.Sprintf("r%d", i), data, &v)
+		if e == nil {
+			p, e = v.page()
+		}
+		if e != nil {
+			p = LogPage{Outcome: e.Outcome, Err: e}
+		}
+		pages[i] = p
 	}
 	return pages, answer, nil
 }
 
-func pageOf(v *logBody, e *upstream.Error) LogPage {
-	if v == nil || v.Object == nil || v.Object.History == nil {
-		if e == nil {
-			e = &upstream.Error{Outcome: upstream.Gone, Message: "the commit is not there"}
-		}
-		return LogPage{Outcome: e.Outcome, Err: e}
+// page returns the page, or what is wrong with it: one that leaves something out would
+// have commits never counted.
+func (v *logBody) page() (LogPage, *upstream.Error) {
+	if v.Object == nil || v.Object.History == nil {
+		return LogPage{}, &upstream.Error{Outcome: upstream.Gone, Message: "the commit is not there"}
 	}
-	h := v.Object.History
-	p := LogPage{Outcome: upstream.Fresh}
+	h, p := v.Object.History, LogPage{Outcome: upstream.Fresh}
 	if h.PageInfo.More {
 		p.Cursor = h.PageInfo.Cursor
+		if p.Cursor == "" || len(h.Nodes) == 0 {
+			return LogPage{}, brokenPart("more of the history is said to follow, but not where")
+		}
 	}
-	for _, n := range h.Nodes {
-		c := record.Commit{OID: n.OID, Authored: signature{Date: n.Authored}.date(), Committed: signature{Date: n.Committed}.date()}
-		if c.Authored.IsZero() {
-			c.Authored = c.Committed
-		}
-		if n.Author != nil && n.Author.User != nil {
-			c.Login = string(n.Author.User.Login)
-		}
-		for _, parent := range n.Parents.Nodes {
-			c.Parents = append(c.Parents, parent.OID)
+	for i := range h.Nodes {
+		c := h.Nodes[i].value()
+		if c.OID == "" || slices.Contains(c.Parents, "") {
+			return LogPage{}, brokenPart("it leaves a commit of the history out")
 		}
 		p.Commits = append(p.Commits, c)
 	}
-	return p
+	return p, nil
+}
+
+func (n *loggedBody) value() record.Commit {
+	c := record.Commit{OID: string(n.OID), Authored: signature{Date: n.Authored}.date(), Committed: signature{Date: n.Committed}.date()}
+	if c.Authored.IsZero() {
+		c.Authored = c.Committed
+	}
+	if n.Author != nil && n.Author.User != nil {
+		c.Login = string(n.Author.User.Login)
+	}
+	for _, parent := range n.Parents.Nodes {
+		c.Parents = append(c.Parents, string(parent.OID))
+	}
+	return c
 }

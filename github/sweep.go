@@ -3,10 +3,11 @@ package github
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"pkgmetad/internal/upstream"
 )
@@ -29,7 +30,7 @@ type Swept struct {
 	NodeID   string
 	Disabled bool
 	Empty    bool      // it has no commit
-	Head     string    // oid of the newest commit on the default branch; "" if there is none
+	Head     string    // oid of the newest commit on the default branch; "" if there is no such branch
 	HeadDate time.Time // its committer date, UTC; zero if unreadable
 }
 
@@ -78,48 +79,43 @@ func (c *Client) sweep(ctx context.Context, items []SweepItem) ([]Swept, graphAn
 		}
 	}
 	query.WriteString("}fragment f on Repository{" + sweepFields + "}")
-	data := map[string]*sweptBody{}
+	data := map[string]jsontext.Value{}
 	answer, e := c.query(ctx, query.String(), nil, &data)
 	if e != nil {
 		return nil, answer, e
 	}
 	swept := make([]Swept, len(items))
 	for i := range items {
-		name := fmt.Sprintf("r%d", i)
-		swept[i] = sweptOf(data[name], answer.errorAt(name))
+		var v sweptBody
+		s, e := Swept{}, answer.part(fmt.Sprintf("r%d", i), data, &v)
+		if e == nil {
+			s, e = v.value()
+		}
+		if e != nil {
+			s = Swept{Outcome: e.Outcome, Err: e}
+		}
+		swept[i] = s
 	}
 	return swept, answer, nil
 }
 
-// sweptOf reads what was said of one repository: a node, an error, or neither.
-func sweptOf(v *sweptBody, e *upstream.Error) Swept {
-	if v == nil || v.Name == nil {
-		if e == nil {
-			e = &upstream.Error{Outcome: upstream.Failed, Message: "broken answer: it leaves the repository out and does not say why"}
-		}
-		return Swept{Outcome: e.Outcome, Err: e}
-	}
-	s, err := v.value()
+func (v *sweptBody) value() (Swept, *upstream.Error) {
+	r, err := (&repositoryBody{ID: v.DatabaseID, FullName: v.Name, Stars: v.Stars, Forks: v.Forks, Description: v.Description, Archived: v.Archived}).value()
 	if err != nil {
-		return Swept{Outcome: upstream.Failed, Err: &upstream.Error{Outcome: upstream.Failed, Message: "broken answer: " + clip(err.Error())}}
-	}
-	return s
-}
-
-func (v *sweptBody) value() (Swept, error) {
-	archived := v.Archived
-	r, err := (&repositoryBody{ID: v.DatabaseID, FullName: v.Name, Stars: v.Stars, Forks: v.Forks, Description: v.Description, Archived: archived}).value()
-	if err != nil {
-		return Swept{}, err
+		return Swept{}, brokenPart(err.Error())
 	}
 	if v.ID == "" {
-		return Swept{}, errors.New("no id")
+		return Swept{}, brokenPart("no id")
 	}
 	s := Swept{Outcome: upstream.Fresh, Repository: r, NodeID: v.ID, Disabled: bool(v.Disabled), Empty: bool(v.Empty)}
-	if v.Branch != nil && v.Branch.Target != nil {
-		s.Head = string(v.Branch.Target.OID)
-		s.HeadDate = signature{Date: v.Branch.Target.Date}.date()
+	if v.Branch == nil {
+		return s, nil
 	}
+	if v.Branch.Target == nil || v.Branch.Target.OID == "" {
+		return Swept{}, brokenPart("the default branch has no commit")
+	}
+	s.Head = string(v.Branch.Target.OID)
+	s.HeadDate = signature{Date: v.Branch.Target.Date}.date()
 	return s, nil
 }
 

@@ -33,6 +33,7 @@ var (
 	economyDays     = flag.Int("economy.days", 8, "days for which it refreshes them")
 	economySteady   = flag.Int("economy.steady", 5, "the day from which on it counts as steady")
 	economyLimit    = flag.Int("economy.limit", 5000, "requests, and points, that GitHub allows an hour")
+	economySeeded   = flag.Bool("economy.seeded", false, "begin with a store as it is after months, instead of an empty one")
 	economyOnly     = flag.String("economy.only", "", "naive, conditional, rest or pkgmetad: measure only that client")
 )
 
@@ -43,6 +44,7 @@ type spent struct {
 	charged, free, points, pypi int64
 	took                        time.Duration // of the longest round
 	cpu                         time.Duration // of this process, the simulator included
+	endpoints                   map[string]int64
 }
 
 func (s *spent) add(round spent) {
@@ -52,6 +54,12 @@ func (s *spent) add(round spent) {
 	s.pypi += round.pypi
 	s.took = max(s.took, round.took)
 	s.cpu += round.cpu
+	if s.endpoints == nil {
+		s.endpoints = map[string]int64{}
+	}
+	for name, n := range round.endpoints {
+		s.endpoints[name] += n
+	}
 }
 
 // meter tells what was spent since it was read last.
@@ -73,7 +81,10 @@ func (m *meter) read() spent {
 	now, at := m.world.Stats(), time.Now()
 	s := spent{
 		now.GitHub.Charged - m.last.GitHub.Charged, now.GitHub.Free - m.last.GitHub.Free, now.GitHub.Points - m.last.GitHub.Points,
-		now.PyPI.Requests - m.last.PyPI.Requests, at.Sub(m.at), cpuTime() - m.cpu,
+		now.PyPI.Requests - m.last.PyPI.Requests, at.Sub(m.at), cpuTime() - m.cpu, map[string]int64{},
+	}
+	for name, n := range now.GitHub.ByEndpoint {
+		s.endpoints[name] = n - m.last.GitHub.ByEndpoint[name]
 	}
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
@@ -130,6 +141,7 @@ func TestEconomy(t *testing.T) {
 			}
 			row(name+", first day", cold, 1)
 			row(name+", daily", steady, *economyDays-*economySteady)
+			fmt.Fprintf(table, "%s: GitHub's endpoints in those days %v\n", name, steady.endpoints)
 			fmt.Fprintf(table, "%s: at most %d MiB of Go heap, the simulator's included; %d requests charged in the first hour, of %d\n", name, heap>>20, firstHour, *economyLimit)
 			if violations > 0 {
 				t.Errorf("%s: %d violations of the limits", name, violations)
@@ -169,6 +181,11 @@ func ours(t *testing.T, graphQL bool) (cold, steady spent, heap uint64, firstHou
 	if _, err := st.SyncCatalogue(c, time.Now()); err != nil {
 		t.Fatal(err)
 	}
+	if *economySeeded {
+		seed(t, st, world, world.Catalogue().Packages, time.Now())
+	}
+	c = record.Catalogue{}
+	runtime.GC()
 	f := fetcher.New(fetcher.Options{
 		Store: st, GitHub: gh, PyPI: py, PendingWait: 10 * time.Second, MaxSources: 10_000, PyPIWorkers: 1, Log: zerolog.Nop(),
 		Policy: fetcher.Policy{StaleAfter: 24 * time.Hour, RetryMin: 5 * time.Minute, RetryMax: 24 * time.Hour},
