@@ -223,6 +223,7 @@ func (p *pass) take(j *job) (again bool) {
 		return true
 	}
 	p.count(j)
+	j.prev, j.answer = record.Source{}, Answer{} // a queue may hold on to the job
 	return false
 }
 

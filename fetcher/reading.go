@@ -99,7 +99,7 @@ func (r *reading) take(page github.LogPage) {
 // hasStrangers reports whether somebody has been met who is not on a list of
 // contributors that is full: whether that puts them on it, only GitHub knows.
 func (r *reading) hasStrangers(list []string) bool {
-	if r.anew || len(list) < github.MaxContributors {
+	if r.anew || len(list) < record.MaxContributors {
 		return false
 	}
 	for login := range r.logins {

@@ -530,3 +530,67 @@ func TestDriftWithoutNews(t *testing.T) {
 		}
 	})
 }
+
+// TestEmptyAndBack: a repository that gets its first commit, loses all, and gets others.
+func TestEmptyAndBack(t *testing.T) {
+	for way, newRig := range map[string]func(*testing.T, *sim.World) *rig{
+		"swept":   newSweeping,
+		"by REST": func(t *testing.T, w *sim.World) *rig { return newRig(t, w, nil) },
+	} {
+		t.Run(way, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				world := sim.New(sim.Options{})
+				pair(world, "kit", func(repo *sim.Repo) { repo.Commits = nil })
+				repo := world.Repo("acme/kit")
+				r := newRig(t, world)
+				for day := range 8 {
+					switch day {
+					case 1, 5:
+						push(world, "eve")
+					case 3:
+						world.Edit(func() { repo.Commits, repo.Head = nil, "" })
+					}
+					time.Sleep(24 * time.Hour)
+					r.pass()
+					p := r.get("kit")
+					if wrong, _ := r.wrong(); len(wrong) > 0 && way == "swept" && p.GitHub.State == record.StateOK || p.Repo.Commits52 == nil {
+						t.Errorf("day %d: %s, %s", day, p.GitHub.State, strings.Join(wrong, "\n"))
+					}
+				}
+				if p := r.get("kit"); !slices.Equal(p.Repo.Participants, []string{"eve"}) || p.GitHub.State != record.StateOK {
+					t.Errorf("%s: %+v", p.GitHub.State, p.Repo)
+				}
+			})
+		})
+	}
+}
+
+// TestUpgradedRecord: a record from before commits were counted, with validators, is
+// counted.
+func TestUpgradedRecord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := single(sim.Options{})
+		r := newRig(t, world, nil)
+		r.pass()
+		sources, err := r.store.Sources("kit")
+		if err != nil {
+			t.Fatal(err)
+		}
+		old := sources[0]
+		old.Repo.ForgetCounts()
+		old.Repo.NodeID, old.LastAttempt, old.LastSuccess = "", time.Now().Add(time.Second), time.Now().Add(time.Second)
+		time.Sleep(24 * time.Hour)
+		if err := r.store.Put([]record.Source{old}); err != nil {
+			t.Fatal(err)
+		}
+		r.configure(func(o *fetcher.Options) { o.GitHub = newSweeping(t, world).options.GitHub })
+		for range 2 {
+			push(world, "eve")
+			time.Sleep(24 * time.Hour)
+			r.pass()
+			if wrong, compared := r.wrong(); len(wrong) > 0 || compared != 1 {
+				t.Error(compared, strings.Join(wrong, "\n"))
+			}
+		}
+	})
+}

@@ -14,10 +14,6 @@ import (
 const (
 	maxPages = record.MaxContributors / perPage
 	perPage  = 100
-
-	// MaxContributors is how many contributors a list holds at the most. What those who
-	// are not on a full list have contributed is unknown.
-	MaxContributors = maxPages * perPage
 )
 
 // contributorBody is what is used of a contributor.
