@@ -16,6 +16,7 @@
 //	base.go       scheme and host of the links
 //	search.go     the search; a [Searcher] ranks the hits
 //	score.go      the scores and weights of search results
+//	v3.go         the older API, v3, which the same sites serve; pagev3.go has its pages
 //	send.go       validators, 304 and compression, of every answer
 //
 // The JSON itself, as DRF's renderer writes it, is package render's.
@@ -65,6 +66,11 @@ type Store interface {
 	Package(id int) (record.Package, error)
 	PackageBySlug(slug string) (record.Package, error)
 	Packages(offset, limit int) ([]record.Package, int, error)
+	// PackagesByTitle is Packages by title in code point order, then id: of all packages,
+	// or of those in a category other than 0.
+	PackagesByTitle(category, offset, limit int) ([]record.Package, int, error)
+	// Slugs returns the slugs of packages, without those that do not exist.
+	Slugs(ids []int) ([]string, error)
 
 	Category(id int) (record.Category, error)
 	Categories(offset, limit int) ([]record.Category, int, error)

@@ -76,6 +76,8 @@ func BenchmarkHandler(b *testing.B) {
 		{"page", "/api/v4/packages/", "Accept", "*/*"},
 		{"gzip", "/api/v4/packages/", "Accept-Encoding", "gzip"},
 		{"unchanged", "/api/v4/packages/1609/", "If-None-Match", do(h, "GET", "/api/v4/packages/1609/").Header().Get("ETag")},
+		{"v3", "/api/v3/packages/djorm-ext-pgfulltext/", "Accept", "*/*"},
+		{"v3page", "/api/v3/packages/", "Accept", "*/*"},
 		{"html", "/api/v4/packages/1609/", "Accept", "text/html"},
 		{"livez", "/livez", "Accept", "*/*"},
 	} {

@@ -41,6 +41,7 @@ type connections struct {
 	most       int     // open at once
 	perAddress int     // of them, of one address; 0 for no bound
 	proxies    proxies // to which perAddress does not apply
+	refusal    string  // to a connection beyond perAddress
 	log        zerolog.Logger
 
 	mu        sync.Mutex
@@ -73,7 +74,7 @@ type conn struct {
 
 func newConnections(o *ServerOptions) *connections {
 	c := &connections{
-		most: max(o.MaxConnections, 1), perAddress: o.MaxPerAddress, proxies: o.TrustedProxies, log: o.Log,
+		most: max(o.MaxConnections, 1), perAddress: o.MaxPerAddress, proxies: o.TrustedProxies, refusal: refusal(o.CrossOrigin), log: o.Log,
 		open: map[*conn]struct{}{}, addresses: map[netip.Addr]*address{},
 	}
 	c.changed = sync.NewCond(&c.mu)
@@ -110,7 +111,7 @@ func (cs *connections) admit(raw net.Conn, closed *atomic.Bool) (*conn, verdict)
 	switch v {
 	case refused:
 		_ = raw.SetWriteDeadline(time.Now().Add(refuseWrite))
-		_, _ = io.WriteString(raw, refusal)
+		_, _ = io.WriteString(raw, cs.refusal)
 		_ = raw.Close()
 	case ended:
 		_ = raw.Close()
@@ -358,5 +359,12 @@ const (
 	tooManyAfter = "5" // seconds
 )
 
-var refusal = fmt.Sprintf("HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"+
-	"Retry-After: %s\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n%s", len(tooMany), tooManyAfter, tooMany)
+// refusal returns the answer to a connection, for scripts of any origin if they may read it.
+func refusal(crossOrigin bool) string {
+	allow := ""
+	if crossOrigin {
+		allow = "Access-Control-Allow-Origin: *\r\n"
+	}
+	return fmt.Sprintf("HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s"+
+		"Retry-After: %s\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n%s", len(tooMany), allow, tooManyAfter, tooMany)
+}

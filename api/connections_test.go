@@ -262,25 +262,32 @@ func TestShareOfAnAddress(t *testing.T) {
 	}
 }
 
-// TestRefusal: a refusal has the form of the API's other errors.
+// TestRefusal: a refusal has the form of the API's other errors, and is for scripts of any
+// origin where they are let in.
 func TestRefusal(t *testing.T) {
-	resp, err := http.ReadResponse(bufio.NewReader(strings.NewReader(refusal)), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := httptest.NewRecorder()
-	refuse(w)
-	for name, answer := range map[string]*http.Response{"connection": resp, "request": w.Result()} {
-		var said struct{ Detail string }
-		if err := json.NewDecoder(answer.Body).Decode(&said); err != nil || said.Detail == "" {
-			t.Errorf("%s: %+v, %v", name, said, err)
+	for _, crossOrigin := range []bool{false, true} {
+		s := NewServer(ServerOptions{CrossOrigin: crossOrigin})
+		resp, err := http.ReadResponse(bufio.NewReader(strings.NewReader(s.connections.refusal)), nil)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if answer.StatusCode != 429 || answer.Header.Get("Retry-After") != "5" || answer.Header.Get("Content-Type") != "application/json" {
-			t.Errorf("%s: %d, %v", name, answer.StatusCode, answer.Header)
+		w := httptest.NewRecorder()
+		s.refuse(w)
+		for name, answer := range map[string]*http.Response{"connection": resp, "request": w.Result()} {
+			var said struct{ Detail string }
+			if err := json.NewDecoder(answer.Body).Decode(&said); err != nil || said.Detail == "" {
+				t.Errorf("%s: %+v, %v", name, said, err)
+			}
+			if answer.StatusCode != 429 || answer.Header.Get("Retry-After") != "5" || answer.Header.Get("Content-Type") != "application/json" {
+				t.Errorf("%s: %d, %v", name, answer.StatusCode, answer.Header)
+			}
+			if got := answer.Header.Get("Access-Control-Allow-Origin"); (got == "*") != crossOrigin {
+				t.Errorf("%s, open to other origins %t: Access-Control-Allow-Origin is %q", name, crossOrigin, got)
+			}
 		}
-	}
-	if !resp.Close {
-		t.Error("the connection is to be used again")
+		if !resp.Close {
+			t.Error("the connection is to be used again")
+		}
 	}
 }
 

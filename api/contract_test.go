@@ -18,8 +18,9 @@ import (
 	"pkgmetad/store"
 )
 
-// contract is a case of testdata/cases.json: what a Django REST framework with
-// the serializers of Django Packages answered over testdata/records.json.
+// contract is a case of testdata/cases.json or testdata/v3-cases.json: what a Django REST
+// framework with the serializers of Django Packages, or Django Packages' own API v3,
+// answered over testdata/records.json.
 type contract struct {
 	Name    string
 	Request struct {
@@ -35,18 +36,22 @@ type contract struct {
 
 func contracts(t testing.TB) []contract {
 	t.Helper()
-	data, err := os.ReadFile("testdata/cases.json")
-	if err != nil {
-		t.Fatal(err)
+	var all []contract
+	for _, name := range []string{"testdata/cases.json", "testdata/v3-cases.json"} {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var cases []contract
+		if err := json.Unmarshal(data, &cases); err != nil {
+			t.Fatal(err)
+		}
+		if len(cases) == 0 {
+			t.Fatal(name + " holds no case")
+		}
+		all = append(all, cases...)
 	}
-	var cases []contract
-	if err := json.Unmarshal(data, &cases); err != nil {
-		t.Fatal(err)
-	}
-	if len(cases) == 0 {
-		t.Fatal("testdata/cases.json holds no case")
-	}
-	return cases
+	return all
 }
 
 func TestContract(t *testing.T) {

@@ -138,6 +138,30 @@ func (f *fakeStore) Packages(offset, limit int) ([]record.Package, int, error) {
 	return stretch(f.err, f.packages, func(p record.Package) int { return p.ID }, offset, limit)
 }
 
+func (f *fakeStore) PackagesByTitle(category, offset, limit int) ([]record.Package, int, error) {
+	all := f.byTitle()
+	if category != 0 {
+		all = slices.DeleteFunc(all, func(p record.Package) bool { return p.Category != category })
+	}
+	from := min(offset, len(all))
+	return all[from:min(from+limit, len(all))], len(all), f.err
+}
+
+func (f *fakeStore) byTitle() []record.Package {
+	return slices.SortedFunc(slices.Values(f.packages), func(a, b record.Package) int {
+		return cmp.Or(cmp.Compare(a.Title, b.Title), cmp.Compare(a.ID, b.ID))
+	})
+}
+
+func (f *fakeStore) Slugs(ids []int) (slugs []string, err error) {
+	for _, id := range ids {
+		if p, err := f.Package(id); err == nil {
+			slugs = append(slugs, p.Slug)
+		}
+	}
+	return slugs, f.err
+}
+
 func (f *fakeStore) Category(id int) (record.Category, error) {
 	return lookUp(f.err, f.categories, func(c record.Category) bool { return c.ID == id })
 }
@@ -159,11 +183,8 @@ func (f *fakeStore) Grids(offset, limit int) ([]record.Grid, int, error) {
 }
 
 func (f *fakeStore) GridPackages(grid int) ([]int, error) {
-	members := slices.SortedFunc(slices.Values(f.packages), func(a, b record.Package) int {
-		return cmp.Or(cmp.Compare(a.Title, b.Title), cmp.Compare(a.ID, b.ID))
-	})
 	var ids []int
-	for _, p := range members {
+	for _, p := range f.byTitle() {
 		if slices.Contains(p.Grids, grid) {
 			ids = append(ids, p.ID)
 		}

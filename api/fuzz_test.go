@@ -21,6 +21,9 @@ func FuzzRequest(f *testing.F) {
 	f.Add("POST", "/api/v4/packages/a b", "\"<>", "application/xml", "x")
 	f.Add("GET", "/api/v4//../%2e/", "%zz;=&", ";,;=\",\\", ":")
 	f.Add("PATCH", "*", "", "", "")
+	f.Add("GET", "/api/v3/packages/", "limit=-5&offset=99999999999999999999&category=apps", "text/html", "")
+	f.Add("GET", "/api/v3/grids/grid-58/packages/", "limit=0", "", "")
+	f.Add("HEAD", "/api/v3/users", "%zz", "", "")
 	records, zone := documented(f)
 	f.Fuzz(func(t *testing.T, method, path, query, accept, host string) {
 		h := newHandler(t, Options{Store: records, Location: zone})

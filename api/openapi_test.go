@@ -100,6 +100,8 @@ func newWorld(t *testing.T) world {
 
 	since := strconv.FormatUint(s.Sequence(), 10)
 	c := record.Catalogue{Categories: records.categories, Grids: records.grids}
+	c.Categories[0].Description += strings.Repeat(", long enough to be compressed", 40)
+	c.Grids[0].Description += strings.Repeat(", long enough to be compressed", 40)
 	for _, p := range records.packages {
 		if p.ID != 2913 {
 			c.Packages = append(c.Packages, p.Entry)
@@ -203,6 +205,65 @@ var addresses = map[string]struct {
 	"/status/packages/{key}/":  {there: []string{"/status/packages/1609/", "/status/packages/django-inline-django/", "/status/packages/704/"}, missing: "/status/packages/nobody/"},
 }
 
+// addressesV3 are those of API v3, which has one format.
+var addressesV3 = map[string]struct {
+	there   []string
+	missing string
+}{
+	"/api/v3/":                       {there: []string{"/api/v3/"}},
+	"/api/v3/packages/":              {there: []string{"/api/v3/packages/", "/api/v3/packages/?limit=2&offset=2", "/api/v3/packages/?limit=0&category=apps"}},
+	"/api/v3/packages/{slug}/":       {there: []string{"/api/v3/packages/djorm-ext-pgfulltext/", "/api/v3/packages/django-inline-django/"}, missing: "/api/v3/packages/nobody/"},
+	"/api/v3/grids/":                 {there: []string{"/api/v3/grids/", "/api/v3/grids/?limit=1&offset=1"}},
+	"/api/v3/grids/{slug}/":          {there: []string{"/api/v3/grids/grid-58/"}, missing: "/api/v3/grids/58/"},
+	"/api/v3/grids/{slug}/packages/": {there: []string{"/api/v3/grids/grid-58/packages/", "/api/v3/grids/grid-295/packages/?limit=3&offset=3"}, missing: "/api/v3/grids/nothing/packages/"},
+	"/api/v3/categories/":            {there: []string{"/api/v3/categories/", "/api/v3/categories/?offset=1"}},
+	"/api/v3/categories/{slug}/":     {there: []string{"/api/v3/categories/apps/"}, missing: "/api/v3/categories/1/"},
+}
+
+// answersV3 is answers for API v3.
+func (d *described) answersV3(t *testing.T, world world, inJSON map[string][]any) {
+	for path, a := range addressesV3 {
+		at := pointer("paths", path, "get", "responses", "200", "content", "application/json", "schema")
+		of := func(h http.Handler, method, target string, headers ...string) *httptest.ResponseRecorder {
+			return d.run(t, trial{h: h, method: method, target: target, headers: headers, path: path})
+		}
+		for _, target := range a.there {
+			value, err := jsonschema.UnmarshalJSON(of(world, "GET", target).Body)
+			if err != nil {
+				t.Errorf("%s: %v", target, err)
+			}
+			inJSON[at] = append(inJSON[at], value)
+		}
+		first := a.there[0]
+		for _, method := range []string{"GET", "HEAD"} {
+			w := of(world, method, first, "Accept", "text/html", "Accept-Encoding", "gzip")
+			if w.Code != http.StatusOK {
+				t.Errorf("%s is %d", first, w.Code)
+			}
+			of(world, method, first, "If-None-Match", w.Header().Get("ETag"))
+			of(world.broken, method, first)
+			if a.missing != "" {
+				of(world, method, a.missing)
+			}
+			if item, _ := d.at(pointer("paths", path, "get", "responses", "400")); item != nil {
+				of(world, method, with(first, "limit=-1"))
+			}
+		}
+		other := trial{h: world, path: path, target: first, response: pointer("paths", path, "x-other-methods")}
+		for _, other.method = range []string{"POST", "PUT", "DELETE", "OPTIONS"} {
+			if w := d.run(t, other); w.Code != http.StatusMethodNotAllowed {
+				t.Errorf("%s %s is %d", other.method, first, w.Code)
+			}
+		}
+		bare := trial{h: world, path: path, target: strings.TrimSuffix(first, "/"), response: pointer("paths", path, "x-without-slash")}
+		for _, bare.method = range []string{"GET", "HEAD", "POST"} {
+			if w := d.run(t, bare); w.Code != http.StatusMovedPermanently {
+				t.Errorf("%s %s is %d", bare.method, bare.target, w.Code)
+			}
+		}
+	}
+}
+
 // answers provokes what the document tells of, and returns the answers in JSON
 // by the pointer to their schema.
 func (d *described) answers(t *testing.T, world world) map[string][]any {
@@ -275,6 +336,7 @@ func (d *described) answers(t *testing.T, world world) map[string][]any {
 			}
 		}
 	}
+	d.answersV3(t, world, inJSON)
 	d.specialAnswers(t, world)
 	return inJSON
 }
@@ -403,6 +465,16 @@ func TestWhatIsServedIsDescribed(t *testing.T) {
 			}
 		}
 	}
+	linkV3 := regexp.MustCompile(`"(/api/v3/[^"?]*)`)
+	for _, a := range addressesV3 {
+		for _, target := range a.there {
+			for _, found := range linkV3.FindAllStringSubmatch(do(world, "GET", target).Body.String(), -1) {
+				if found[1] != "/api/v3/users/" { // which is a 404, and named all the same
+					served = append(served, found[1])
+				}
+			}
+		}
+	}
 	slices.Sort(served)
 	for _, address := range slices.Compact(served) {
 		known := strings.HasPrefix(address, "/static/")
@@ -414,7 +486,9 @@ func TestWhatIsServedIsDescribed(t *testing.T) {
 		}
 	}
 	for path := range d.root["paths"].(node) {
-		if _, ok := addresses[path]; !ok && !slices.Contains(served, path) {
+		_, v4 := addresses[path]
+		_, v3 := addressesV3[path]
+		if !v4 && !v3 && !slices.Contains(served, path) {
 			t.Errorf("%s is documented, and no test asks for it", path)
 		}
 	}

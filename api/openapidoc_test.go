@@ -334,6 +334,7 @@ func TestExamplesAreAnswers(t *testing.T) {
 	for path, target := range map[string]string{
 		"/api/v4/":                 "/api/v4/",
 		"/api/v4/packages/{key}/":  "/api/v4/packages/1609/",
+		"/api/v3/packages/{slug}/": "/api/v3/packages/djorm-ext-pgfulltext/",
 		"/api/v4/grids/{key}/":     "/api/v4/grids/58/",
 		"/api/v4/categories/{id}/": "/api/v4/categories/1/",
 	} {

@@ -44,6 +44,8 @@ func (a *api) routes() http.Handler {
 	mux.HandleFunc(root+"{file}/{$}", a.suffixed(lists))
 	mux.HandleFunc(root+"{file}", a.suffixed(lists))
 
+	a.routesV3(mux)
+
 	mux.HandleFunc(changesPath+"{$}", a.serveChanges)
 	mux.HandleFunc(statusPath+"{$}", a.serve(a.status()))
 	mux.HandleFunc(statusPath+"packages/{key}/{$}", a.instance(a.packageStatus()))

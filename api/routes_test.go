@@ -49,7 +49,7 @@ func TestRoutes(t *testing.T) {
 		{"DELETE", "/readyz", 405, ""},
 		{"GET", "/livez/", 404, ""},
 		{"GET", "/api/", 404, ""},
-		{"GET", "/api/v3/packages/", 404, ""},
+		{"GET", "/api/v2/packages/", 404, ""},
 		{"GET", "/api/v4/search/", 200, ""},
 		{"GET", "/api/v4/search", 301, "/api/v4/search/"},
 		{"POST", "/api/v4/unknown", 404, ""},

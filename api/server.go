@@ -37,6 +37,7 @@ type ServerOptions struct {
 
 	WriteTimeout time.Duration // for a request and its answer; 0 for 30 s
 
+	CrossOrigin bool // scripts of web pages of any origin may read the answers
 	LogRequests bool // a line in Log, at level info, for each request
 }
 
@@ -48,6 +49,7 @@ type Server struct {
 	proxies     proxies
 	connections *connections
 	forwarded   tickets // for the requests that proxies forward
+	crossOrigin bool
 	logRequests bool
 }
 
@@ -55,7 +57,7 @@ type Server struct {
 func NewServer(o ServerOptions) *Server {
 	s := &Server{
 		log: o.Log, proxies: o.TrustedProxies, connections: newConnections(&o),
-		forwarded: tickets{most: o.MaxPerAddress}, logRequests: o.LogRequests,
+		forwarded: tickets{most: o.MaxPerAddress}, crossOrigin: o.CrossOrigin, logRequests: o.LogRequests,
 	}
 	s.http = http.Server{
 		Handler:           s.admitting(o.Handler),
@@ -143,6 +145,9 @@ func (s *Server) remote(r *http.Request) string {
 // admitting keeps track of the requests, applies the limit of forwarded ones, and
 // passes the others to next.
 func (s *Server) admitting(next http.Handler) http.Handler {
+	if s.crossOrigin {
+		next = crossOrigin(next)
+	}
 	if s.logRequests {
 		next = s.logged(next)
 	}
@@ -153,7 +158,7 @@ func (s *Server) admitting(next http.Handler) http.Handler {
 		if client, ok := s.proxies.forwarded(r); ok {
 			if client = network(client); !s.forwarded.take(client) {
 				s.connections.refusedRequest()
-				refuse(w)
+				s.refuse(w)
 				return
 			}
 			defer s.forwarded.give(client)
@@ -163,8 +168,11 @@ func (s *Server) admitting(next http.Handler) http.Handler {
 }
 
 // refuse answers a request of a client that has its share of them.
-func refuse(w http.ResponseWriter) {
+func (s *Server) refuse(w http.ResponseWriter) {
 	h := w.Header()
+	if s.crossOrigin {
+		allowOrigins(h)
+	}
 	h["Content-Type"] = typeJSON
 	h.Set("Content-Length", strconv.Itoa(len(tooMany)))
 	h.Set("Retry-After", tooManyAfter)

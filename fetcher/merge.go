@@ -57,7 +57,7 @@ func mergeRepo(s record.Source, a *Answer, now time.Time, policy Policy) record.
 	}
 	s.Tags = tagsAfter(s.Tags, rest, a.Swept)
 	if another(outcome, err) {
-		s.Tags = nil
+		s.Tags = nil // they are of that one
 	}
 	switch outcome {
 	case upstream.NotAsked, upstream.Canceled, upstream.Limited:

@@ -76,6 +76,13 @@ func TestConcurrently(t *testing.T) {
 				if len(recs) != total || total != 4 && total != 8 {
 					return errors.New("a page does not agree with its total")
 				}
+				titled, total, err := s.PackagesByTitle(0, 0, 100)
+				if err != nil {
+					return err
+				}
+				if len(titled) != total || total != 4 && total != 8 {
+					return errors.New("a page by title does not agree with its total")
+				}
 				if !slices.IsSortedFunc(recs, func(a, b record.Package) int { return b.ID - a.ID }) {
 					return errors.New("a page is out of order")
 				}

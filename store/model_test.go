@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -213,6 +214,13 @@ func (m *model) compare(t *testing.T, s *store.Store, now time.Time) {
 	want := slices.SortedFunc(maps.Values(m.all()), func(a, b record.Package) int { return b.ID - a.ID })
 	if d := cmp.Diff(want, recs, cmpopts.EquateEmpty()); d != "" || total != len(want) {
 		t.Fatalf("%d packages (-want +got):\n%s", total, d)
+	}
+	recs, total, err = s.PackagesByTitle(0, 0, 100)
+	must(t, err)
+	slices.SortFunc(want, func(a, b record.Package) int { return a.ID - b.ID })
+	slices.SortStableFunc(want, func(a, b record.Package) int { return strings.Compare(a.Title, b.Title) })
+	if d := cmp.Diff(want, recs, cmpopts.EquateEmpty()); d != "" || total != len(want) {
+		t.Fatalf("%d packages by title (-want +got):\n%s", total, d)
 	}
 	for _, ahead := range []int{-60, -1, 0, 1, 3, 20, 300} {
 		at := now.AddDate(0, 0, ahead)

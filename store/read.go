@@ -36,14 +36,26 @@ func (s *Store) PackageBySlug(slug string) (rec record.Package, err error) {
 // offset of them, and how many there are in all. Both are of the same state of the
 // store.
 func (s *Store) Packages(offset, limit int) (recs []record.Package, total int, err error) {
-	for begun := time.Now(); ; wait() {
+	return s.packages(offset, limit, func() (int, func(i int) int, error) {
 		order := *s.order.Load()
-		total = len(order)
+		return len(order), func(i int) int { return order[len(order)-1-i] }, nil
+	})
+}
+
+// packages is Packages in another order: order returns how many packages are listed, and
+// the id of each by its place in the list.
+func (s *Store) packages(offset, limit int, order func() (total int, id func(i int) int, err error)) (recs []record.Package, total int, err error) {
+	offset = max(0, offset)
+	for begun := time.Now(); ; wait() {
+		var id func(i int) int
+		if total, id, err = order(); err != nil {
+			return nil, 0, err
+		}
 		recs = make([]record.Package, 0, max(0, min(limit, total-offset)))
 		complete := true
 		err = s.view(func(tx *bolt.Tx) error {
-			for i := total - 1 - max(0, offset); i >= 0 && len(recs) < limit; i-- {
-				rec, err := getPackage(tx, order[i])
+			for i := offset; i < total && len(recs) < limit; i++ {
+				rec, err := getPackage(tx, id(i))
 				if errors.Is(err, ErrNotFound) {
 					complete = false // a sync has removed it since the order was read
 					return nil

@@ -153,7 +153,8 @@ type Store struct {
 
 	version version               // of what is served
 	order   atomic.Pointer[[]int] // ids of the live packages, ascending; a sync replaces the slice
-	synced  atomic.Bool           // a catalogue has been synced, now or in an earlier run
+	titles  titles
+	synced  atomic.Bool // a catalogue has been synced, now or in an earlier run
 	health  health
 	syncing sync.Mutex // held by SyncCatalogue and Import
 	writes  writes

@@ -236,11 +236,7 @@ func (s *Store) assignIDs(entries []record.Entry) ([]record.Entry, error) {
 		highest = max(highest, e.ID)
 	}
 	err := s.view(func(tx *bolt.Tx) error {
-		for _, bucket := range [][]byte{bucketPackages, bucketTombstones} {
-			if k, _ := tx.Bucket(bucket).Cursor().Last(); k != nil {
-				highest = max(highest, int(number(k)))
-			}
-		}
+		highest = max(highest, highestID(tx))
 		slugs := tx.Bucket(bucketSlugs)
 		for i := range entries {
 			e := &entries[i]
@@ -272,6 +268,29 @@ func (s *Store) assignIDs(entries []record.Entry) ([]record.Entry, error) {
 		}
 	}
 	return entries, nil
+}
+
+// highestID returns the highest id that a package has or had.
+func highestID(tx *bolt.Tx) (highest int) {
+	for _, bucket := range [][]byte{bucketPackages, bucketTombstones} {
+		if k, _ := tx.Bucket(bucket).Cursor().Last(); k != nil {
+			highest = max(highest, int(number(k)))
+		}
+	}
+	return highest
+}
+
+// IDs returns the id of each slug that a package has or had, and the highest id of all.
+func (s *Store) IDs() (bySlug map[string]int, highest int, err error) {
+	bySlug = map[string]int{}
+	err = s.view(func(tx *bolt.Tx) error {
+		highest = highestID(tx)
+		return tx.Bucket(bucketSlugs).ForEach(func(slug, id []byte) error {
+			bySlug[string(slug)] = int(number(id))
+			return nil
+		})
+	})
+	return bySlug, highest, err
 }
 
 // syncPackage syncs one entry, which has an id, and imports what another site has

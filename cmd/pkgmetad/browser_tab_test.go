@@ -83,6 +83,7 @@ type tab struct {
 	mu        sync.Mutex
 	absent    string   // the one address that may answer 404
 	amiss     []string // what went wrong so far
+	ignoring  bool     // nothing counts as amiss
 }
 
 // openTab opens a tab until the test ends, which fails if anything was amiss.
@@ -148,7 +149,16 @@ func (b *tab) see(event any) {
 func (b *tab) note(format string, args ...any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.amiss = append(b.amiss, fmt.Sprintf(format, args...))
+	if !b.ignoring {
+		b.amiss = append(b.amiss, fmt.Sprintf(format, args...))
+	}
+}
+
+// ignore ends the watch.
+func (b *tab) ignore() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ignoring = true
 }
 
 func (b *tab) takeAmiss() []string {

@@ -34,6 +34,7 @@ func TestBrowser(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(openTab(t, browser, s)) })
 	}
+	t.Run("other origin", func(t *testing.T) { testOtherOrigin(t, browser, s) })
 	t.Run("watch", func(t *testing.T) {
 		bad := httptest.NewServer(http.HandlerFunc(badPage))
 		defer bad.Close()

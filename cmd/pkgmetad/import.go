@@ -36,7 +36,10 @@ serves them as they were read. SOURCE is one of
 
   an API root   such as https://djangopackages.org/api/v4/: its categories, grids
                 and packages are read page by page, one request at a time; run
-                again, an interrupted import resumes where it was
+                again, an interrupted import resumes where it was. A site that
+                has only the older API is read from its root, such as
+                https://djangopackages.org/api/v3/, which tells no ids: those of
+                the present catalogue and store stay, others are given by age
   a snapshot    packages as the API serves them, one a line, plain or compressed
                 with gzip or Zstandard: restores a daemon from its own snapshot
   a catalogue   .yaml, .yml, .json, .ndjson or .jsonl: used as it is
@@ -193,7 +196,7 @@ func newContent(c *importer.Collection, present *catalogue.Present) *content {
 
 func (i *importing) read(ctx context.Context, present *catalogue.Present, st *store.Store) (*content, error) {
 	if isURL(i.source) {
-		return i.readSite(ctx, present)
+		return i.readSite(ctx, present, st)
 	}
 	snapshot, err := importer.OpenSnapshot(i.source)
 	if errors.Is(err, importer.ErrNotSnapshot) {
@@ -215,11 +218,12 @@ func (i *importing) read(ctx context.Context, present *catalogue.Present, st *st
 	return newContent(collection, present), nil
 }
 
-func (i *importing) readSite(ctx context.Context, present *catalogue.Present) (*content, error) {
+func (i *importing) readSite(ctx context.Context, present *catalogue.Present, st *store.Store) (*content, error) {
 	site := &importer.Site{
 		Root: i.source, SameHost: i.sameHost, UserAgent: upstream.UserAgent(version, i.cfg.PyPI.Contact), Spool: i.cfg.Store.Path + ".import", StaleAfter: i.cfg.Refresh.StaleAfter,
 		Progress: func(list string, done, count int) { i.progress(list, int64(done), int64(count), false) },
 		Note:     i.note,
+		IDs:      func() (importer.IDs, error) { return knownIDs(present, st) },
 	}
 	collection, err := site.Read(ctx)
 	if err != nil {

@@ -253,6 +253,92 @@ func TestImportServesTheSameBytes(t *testing.T) {
 	}
 }
 
+// bodiesV3 are the answers of a server in API v3.
+func bodiesV3(t *testing.T, s *httptest.Server) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for _, path := range []string{"", "packages/?limit=1000", "grids/?limit=1000", "categories/", "grids/grid-295/packages/", "packages/?category=other"} {
+		resp, err := http.Get(s.URL + "/api/v3/" + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %s, %v", path, resp.Status, err)
+		}
+		all[path] = string(body)
+	}
+	return all
+}
+
+// TestImportV3: what API v3 serves is imported, and served there as it was read; what is
+// known here by its slug keeps its id.
+func TestImportV3(t *testing.T) {
+	site := documentedSite(t)
+	want := bodiesV3(t, site)
+	serve := func(p place) map[string]string {
+		st := p.open()
+		defer st.Close()
+		s := serveStore(t, st)
+		defer s.Close()
+		return bodiesV3(t, s)
+	}
+	p := newPlace(t, "catalogue.ndjson")
+	said := p.imports(0, site.URL+"/api/v3")
+	if !strings.Contains(said, "imported 46 packages, 8 grids, 3 categories from http://") || !strings.HasPrefix(said, "warning: this API, v3, tells neither ids nor when") || strings.Count(said, "\n") != 2 {
+		t.Errorf("it says:\n%s", said)
+	}
+	if diff := cmp.Diff(want, serve(p)); diff != "" {
+		t.Errorf("-source +imported:\n%s", diff)
+	}
+	p.untouched(func() {
+		if said := p.imports(0, site.URL+"/api/v3/"); !strings.Contains(said, "nothing has changed") {
+			t.Errorf("the second import says:\n%s", said)
+		}
+	})
+	st := p.open()
+	recs, _, err := st.Packages(0, 100)
+	if err != nil || len(recs) != 46 || recs[0].ID != 46 {
+		t.Errorf("%d packages, %v", len(recs), err)
+	}
+	now := time.Now()
+	due, _, err := st.Due(now, 100, record.Order{})
+	_ = st.Close()
+	repos := 0
+	for _, source := range due {
+		if strings.HasPrefix(string(source.Key), "github.com/") {
+			repos++
+		}
+	}
+	if err != nil || repos < 40 {
+		t.Errorf("%d repositories are due, %v", repos, err)
+	}
+	for i := 1; i < len(recs); i++ {
+		if recs[i].Created.After(recs[i-1].Created) {
+			t.Errorf("%s has the id %d and is younger than %s", recs[i].Slug, recs[i].ID, recs[i-1].Slug)
+		}
+	}
+
+	known := newPlace(t, "catalogue.ndjson")
+	known.imports(0, site.URL+"/api/v4/")
+	ids := func() (all string) {
+		c, err := catalogue.Load(known.path("catalogue.ndjson"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range c.Packages {
+			all += fmt.Sprintln(p.Slug, p.ID, p.Category, p.Grids)
+		}
+		return all
+	}
+	before := ids()
+	known.imports(0, site.URL+"/api/v3/")
+	if diff := cmp.Diff(before, ids()); diff != "" {
+		t.Errorf("ids (-before +after):\n%s", diff)
+	}
+}
+
 // snapshotOf returns packages as the API serves them, one a line.
 func snapshotOf(t *testing.T, site *httptest.Server) []byte {
 	t.Helper()

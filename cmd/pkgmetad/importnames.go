@@ -53,6 +53,35 @@ func nameCategoriesAndGrids(c *importer.Collection, present *catalogue.Present, 
 	return nil
 }
 
+// knownIDs returns the ids that slugs have in the present catalogue and in the store, where
+// the catalogue is right.
+func knownIDs(present *catalogue.Present, st *store.Store) (known importer.IDs, err error) {
+	if known.Packages, known.Highest, err = st.IDs(); err != nil {
+		return known, err
+	}
+	categories, _, err := st.Categories(0, math.MaxInt)
+	if err != nil {
+		return known, err
+	}
+	grids, _, err := st.Grids(0, math.MaxInt)
+	if err != nil {
+		return known, err
+	}
+	known.Categories, known.Grids = map[string]int{}, map[string]int{}
+	for _, c := range append(categories, present.Catalogue.Categories...) {
+		known.Categories[c.Slug] = c.ID
+	}
+	for _, g := range append(grids, present.Catalogue.Grids...) {
+		known.Grids[g.Slug] = g.ID
+	}
+	for _, p := range present.Catalogue.Packages {
+		if p.ID != 0 {
+			known.Packages[p.Slug] = p.ID
+		}
+	}
+	return known, nil
+}
+
 // namer makes slugs for ids that have none.
 type namer struct {
 	kind  string

@@ -58,6 +58,7 @@ var readmeExamples = []struct {
 		`^GitHub default: \d+ of \d+ until \S+$`,
 		`^  "state": "ok",$`,
 	)},
+	{begins: "curl -s $api/api/v3/", run: prints(`^  "resource_uri": "/api/v3/packages/djorm-ext-pgfulltext/",$`, `^  "usage_count": 0$`, `^\d{2,}$`)},
 	{begins: "curl -s $api/openapi.json ", run: prints(`^last_fetched: .+$`, `^repo_watchers: .+$`)},
 }
 

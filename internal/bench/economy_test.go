@@ -154,7 +154,7 @@ func TestEconomy(t *testing.T) {
 }
 
 func economyWorld() *sim.World {
-	return sim.Generate(1, *economyPackages, sim.Options{Limit: *economyLimit, PointLimit: *economyLimit})
+	return sim.Generate(1, *economyPackages, sim.Options{Limit: *economyLimit, PointLimit: *economyLimit, TakeTime: true})
 }
 
 // ours runs pkgmetad's fetcher over a world, a round a day, each until nothing is due.
@@ -217,8 +217,11 @@ func untilNothingIsDue(t *testing.T, f *fetcher.Fetcher, m *meter) spent {
 			t.Fatal(err)
 		}
 		at := report.Resume()
-		if at.IsZero() {
+		switch waits := report.Deferred + report.Left + report.GitHub.Waiting + report.PyPI.Waiting; {
+		case at.IsZero() && waits == 0:
 			return m.read()
+		case at.IsZero():
+			at = time.Now().Add(5 * time.Minute) // the schedule's next tick
 		}
 		time.Sleep(time.Until(at))
 	}

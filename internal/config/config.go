@@ -60,6 +60,7 @@ type HTTP struct {
 
 	MaxConnectionsPerAddress int `yaml:"max_connections_per_address"` // of one address, or behind a trusted proxy requests at once; 0 for no limit
 
+	CrossOrigin bool `yaml:"cross_origin"` // pages of other origins may read the answers
 	LogRequests bool `yaml:"log_requests"` // a line in the log for each
 
 	AdminListen string `yaml:"admin_listen"` // host:port of metrics and profiles; "" for none
@@ -184,6 +185,8 @@ func Default() *Config {
 			MaxConnections: 1000,
 
 			MaxConnectionsPerAddress: 250,
+
+			CrossOrigin: true,
 		},
 		Catalogue: Catalogue{MaxRemoved: 20},
 		Schedule:  Schedule{Refresh: "*/5 * * * *", TimeZone: time.UTC},

@@ -109,6 +109,7 @@ http:
   max_limit: 0
   max_connections: 5
   max_connections_per_address: 0
+  cross_origin: false
   log_requests: true
   admin_listen: 127.0.0.1:0
 catalogue: {path: ../c.ndjson, max_removed: 100}

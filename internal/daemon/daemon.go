@@ -205,7 +205,7 @@ func (d *Daemon) newAPI() (http.Handler, error) {
 func (d *Daemon) newServer(handler http.Handler) *api.Server {
 	h := &d.cfg.HTTP
 	return api.NewServer(api.ServerOptions{
-		Handler: handler, Log: d.log, LogRequests: h.LogRequests,
+		Handler: handler, Log: d.log, LogRequests: h.LogRequests, CrossOrigin: h.CrossOrigin,
 		Context:        d.running, // whoever waits for a change is let go at a stop
 		MaxConnections: h.MaxConnections, MaxPerAddress: h.MaxConnectionsPerAddress, TrustedProxies: h.TrustedProxies,
 	})

@@ -57,7 +57,7 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal("the disk is endless")
 	}
 
-	for range 5 {
+	for range 12 { // a trial write that was too small to tell is followed by a larger one
 		r.passes(t.Context())
 	}
 	asked := x.world.Stats().Requests

@@ -188,6 +188,27 @@ func TestLogRequests(t *testing.T) {
 	}
 }
 
+// TestCrossOrigin: the setting reaches the server, and is on by default.
+func TestCrossOrigin(t *testing.T) {
+	if !config.Default().HTTP.CrossOrigin {
+		t.Error("off by default")
+	}
+	for _, want := range []bool{false, true} {
+		x := newTrial(t)
+		x.cfg.HTTP.CrossOrigin = want
+		d, ended := x.start()
+		resp, err := http.Get("http://" + d.Address().String() + "/api/v4/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		x.stop(d, ended)
+		if got := resp.Header.Get("Access-Control-Allow-Origin") == "*"; got != want {
+			t.Errorf("cross_origin %t: %v", want, resp.Header)
+		}
+	}
+}
+
 // TestSearchTellsItsState: the status and the answers of the search say whether it
 // finds all there is.
 func TestSearchTellsItsState(t *testing.T) {

@@ -20,6 +20,7 @@ type decoder struct {
 	otherHost  bool    // an entry was rejected because of the host in one of its links
 	staleAfter time.Duration
 	zone       *Zone
+	names      *names // what API v3 is read with; nil for v4
 }
 
 // document has the keys that entries of every kind share. A pointer is nil for null
@@ -139,11 +140,16 @@ func (c *check) time(key string, value *string) time.Time {
 		return time.Time{}
 	}
 	t, offset, err := parseTime(*value)
+	if c.d.names != nil {
+		t, err = parseTimeV3(*value)
+	}
 	if err != nil {
 		c.fail("%s is %.40q, %w", key, *value, err)
 		return time.Time{}
 	}
-	c.d.zone.saw(t, offset)
+	if c.d.names == nil { // in API v3 all times are in UTC, whatever the site's zone
+		c.d.zone.saw(t, offset)
+	}
 	return t
 }
 
@@ -153,9 +159,10 @@ func (c *check) needTime(key string, value *string) time.Time {
 }
 
 // head checks the keys that entries of every kind share. The id is 0 if it is missing
-// or invalid.
-func (c *check) head(d *document) (id int, slug, title string) {
+// or invalid. In API v3, which has none, it is the number of the slug.
+func (c *check) head(d *document, numbers *slugs) (id int, slug, title string) {
 	switch {
+	case c.d.names != nil:
 	case d.ID == nil:
 		c.fail("has no id")
 	case *d.ID < 1 || *d.ID > record.MaxID:
@@ -166,6 +173,8 @@ func (c *check) head(d *document) (id int, slug, title string) {
 	slug = need(c, "slug", d.Slug)
 	if d.Slug != nil && (!record.IsSlug(slug) || len(slug) > record.MaxSlug) {
 		c.fail("%s is not a slug", shortQuote(slug))
+	} else if d.Slug != nil && c.d.names != nil {
+		id = numbers.number(slug)
 	}
 	title = need(c, "title", d.Title)
 	return id, slug, title
@@ -224,7 +233,7 @@ func (d *decoder) category(data []byte) (record.Category, error) {
 	c := check{d: d}
 	var doc categoryDocument
 	c.decode(data, &doc)
-	id, slug, title := c.head(&doc.document)
+	id, slug, title := c.head(&doc.document, d.slugs("category"))
 	return record.Category{
 		ID: id, Slug: slug, Title: title,
 		TitlePlural: need(&c, "title_plural", doc.TitlePlural),
@@ -239,7 +248,7 @@ func (d *decoder) grid(data []byte) (record.Grid, error) {
 	c := check{d: d}
 	var doc gridDocument
 	c.decode(data, &doc)
-	id, slug, title := c.head(&doc.document)
+	id, slug, title := c.head(&doc.document, d.slugs("grid"))
 	return record.Grid{
 		ID: id, Slug: slug, Title: title,
 		Description: need(&c, "description", doc.Description),
@@ -251,10 +260,13 @@ func (d *decoder) grid(data []byte) (record.Grid, error) {
 }
 
 func (d *decoder) record(data []byte) (rec record.Package, err error) {
+	if d.names != nil {
+		return d.recordV3(data)
+	}
 	c := check{d: d}
 	var doc packageDocument
 	c.decode(data, &doc)
-	rec.ID, rec.Slug, rec.Title = c.head(&doc.document)
+	rec.ID, rec.Slug, rec.Title = c.head(&doc.document, nil)
 	rec.RepoURL, rec.PyPIURL, rec.DocumentationURL = doc.RepoURL, doc.PyPIURL, doc.DocumentationURL
 	rec.Created = c.needTime("created", doc.Created)
 	rec.Modified = c.needTime("modified", doc.Modified)
@@ -262,13 +274,7 @@ func (d *decoder) record(data []byte) (rec record.Package, err error) {
 	if doc.Category != nil {
 		rec.Category = c.id("category", *doc.Category, "categories")
 	}
-	for _, link := range needList(&c, "grids", doc.Grids) {
-		id := c.id("grids", link, "grids")
-		if slices.Contains(rec.Grids, id) {
-			c.fail("grids has grid %d twice", id)
-		}
-		rec.Grids = append(rec.Grids, id)
-	}
+	c.addGrids(&rec, doc.Grids, func(link string) int { return c.id("grids", link, "grids") })
 	if doc.LastUpdated != nil {
 		t := c.time("last_updated", doc.LastUpdated)
 		rec.Repo.LastCommit = &t
@@ -282,6 +288,39 @@ func (d *decoder) record(data []byte) (rec record.Package, err error) {
 		c.count("commits_over_52", &n)
 	}
 	rec.Project.Version = doc.PyPIVersion
+	d.fetched(&rec)
+	return rec, c.err
+}
+
+// addGrids adds the grids that links lead to.
+func (c *check) addGrids(rec *record.Package, links list[string], id func(link string) int) {
+	for _, link := range needList(c, "grids", links) {
+		id := id(link)
+		if slices.Contains(rec.Grids, id) {
+			c.fail("grids has %s twice", c.d.label("grid", id))
+		}
+		rec.Grids = append(rec.Grids, id)
+	}
+}
+
+// label names an entry for a person: grid 7 or, in API v3, grid cms.
+func (d *decoder) label(kind string, id int) string {
+	if d.names != nil && id > 0 {
+		return kind + " " + d.names.of(kind).slug(id)
+	}
+	return fmt.Sprintf("%s %d", kind, id)
+}
+
+// slugs returns the numbers of the slugs of a kind, in API v3.
+func (d *decoder) slugs(kind string) *slugs {
+	if d.names == nil {
+		return nil
+	}
+	return d.names.of(kind)
+}
+
+// fetched sets the state of the sources of a record that was fetched.
+func (d *decoder) fetched(rec *record.Package) {
 	if !rec.LastFetched.IsZero() {
 		// Both sources had answered by then: it is the older of the two successes.
 		// The store knows which of them can be asked at all.
@@ -293,7 +332,6 @@ func (d *decoder) record(data []byte) (rec record.Package, err error) {
 		}
 		rec.PyPI = rec.GitHub
 	}
-	return rec, c.err
 }
 
 // id returns the id in a link to an entry of a collection.

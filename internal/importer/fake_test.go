@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -56,8 +57,9 @@ func aPackage(id int) entry {
 // fakeSite is a site as the wire shows it. It gives at most three entries a page.
 type fakeSite struct {
 	t        *testing.T
-	lists    map[string][]any
-	linkBase string // of its links; "" for the one asked at
+	lists    map[string][]any // as API v4 has the entries
+	v3       bool             // it has only API v3
+	linkBase string           // of its links; "" for the one asked at
 
 	// fault answers the n-th request, from 1, in place of the site, unless it returns nil.
 	fault func(n int, r *http.Request) (*http.Response, error)
@@ -67,7 +69,10 @@ type fakeSite struct {
 	inFlight atomic.Int32
 }
 
-const root = "https://site.test/api/v4/"
+const (
+	root   = "https://site.test/api/v4/"
+	rootV3 = "https://site.test/api/v3/"
+)
 
 func newFakeSite(t *testing.T, packages int) *fakeSite {
 	f := &fakeSite{t: t, lists: map[string][]any{"categories": {aCategory(1)}, "grids": {aGrid(2), aGrid(1)}}}
@@ -121,6 +126,9 @@ func (f *fakeSite) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (f *fakeSite) serve(r *http.Request) *http.Response {
+	if f.v3 {
+		return f.serveV3(r)
+	}
 	base := f.linkBase
 	if base == "" {
 		base = r.URL.Scheme + "://" + r.URL.Host
@@ -134,19 +142,115 @@ func (f *fakeSite) serve(r *http.Request) *http.Response {
 	case name == "":
 		return answerJSON(map[string]string{"packages": base + "/api/v4/packages/", "search": base + "/api/v4/search/", "grids": base + "/api/v4/grids/", "categories": base + "/api/v4/categories/"})
 	}
+	page, end := f.page(r, name)
+	answer := map[string]any{"count": len(entries), "next": nil, "previous": nil, "results": page}
+	if end < len(entries) {
+		answer["next"] = base + r.URL.Path + "?" + url.Values{"limit": {"3"}, "offset": {fmt.Sprint(end)}}.Encode()
+	}
+	return answerJSON(answer)
+}
+
+// page returns the entries that are asked for, and where the next page begins.
+func (f *fakeSite) page(r *http.Request, name string) (page []any, end int) {
+	entries := f.lists[name]
 	offset, _ := strconv.Atoi(r.URL.Query().Get("offset"))
 	if limit := r.URL.Query().Get("limit"); limit != "100" && offset == 0 {
 		f.t.Errorf("%s is asked for by %q a page", name, limit)
 	}
-	end := min(offset+3, len(entries))
-	page := map[string]any{"count": len(entries), "next": nil, "previous": nil, "results": append([]any{}, entries[min(offset, end):end]...)}
-	if end < len(entries) {
-		page["next"] = base + r.URL.Path + "?" + url.Values{"limit": {"3"}, "offset": {fmt.Sprint(end)}}.Encode()
-	}
-	return answerJSON(page)
+	end = min(offset+3, len(entries))
+	return append([]any{}, entries[min(offset, end):end]...), end
 }
 
-// site returns the fake as a Site with a spool of its own.
+func (f *fakeSite) serveV3(r *http.Request) *http.Response {
+	name, ok := strings.CutPrefix(r.URL.Path, "/api/v3/")
+	name = strings.TrimSuffix(name, "/")
+	entries, known := f.lists[name]
+	switch {
+	case !ok || name != "" && !known:
+		return answer(404, "text/html", "")
+	case name == "":
+		return answerJSON(map[string]string{"categories": f.linkBase + "/api/v3/categories/", "grids": f.linkBase + "/api/v3/grids/", "packages": f.linkBase + "/api/v3/packages/", "users": f.linkBase + "/api/v3/users/"})
+	}
+	page, end := f.page(r, name)
+	for i, e := range page {
+		if e, ok := e.(entry); ok {
+			page[i] = e.v3(name)
+		}
+	}
+	meta := map[string]any{"limit": 3, "next": nil, "offset": end - len(page), "previous": nil, "total_count": len(entries)}
+	if end < len(entries) {
+		meta["next"] = fmt.Sprintf("%s/api/v3/%s/?limit=3&offset=%d", f.linkBase, name, end)
+	}
+	return answerJSON(map[string]any{"meta": meta, "objects": page})
+}
+
+// v3 returns an entry as API v3 has it. What is not as in API v4 stays as it is.
+func (e entry) v3(list string) entry {
+	e = e.with("id", missing, "last_updated", missing, "resource_uri", fmt.Sprintf("/api/v3/%s/%v/", list, e["slug"]))
+	path := func(link string) string { // of an entry whose slug is the first letter of its list, and its id
+		_, rest, found := strings.Cut(link, "/api/v4/")
+		list, id, _ := strings.Cut(strings.TrimSuffix(rest, "/"), "/")
+		if _, err := strconv.Atoi(id); !found || err != nil {
+			return link
+		}
+		return "/api/v3/" + list + "/" + list[:1] + id + "/"
+	}
+	for key, value := range e {
+		switch v := value.(type) {
+		case string:
+			if t, err := time.Parse(time.RFC3339Nano, v); err == nil {
+				e[key] = t.UTC().Truncate(time.Millisecond).Format("2006-01-02T15:04:05.999Z")
+			}
+			if key == "category" {
+				e[key] = path(v)
+			}
+		case []int:
+			e[key] = strings.Trim(strings.ReplaceAll(fmt.Sprint(v), " ", ","), "[]")
+		case []string:
+			if key == "participants" {
+				e[key] = strings.Join(v, ",")
+				continue
+			}
+			links := []string{}
+			for _, link := range v {
+				links = append(links, path(link))
+			}
+			e[key] = links
+		}
+	}
+	return e
+}
+
+// site returns the fake as a Site with a spool of its own. In API v3 the ids are known here.
 func (f *fakeSite) site(t *testing.T) *Site {
-	return &Site{Root: root, UserAgent: "test/1", Spool: filepath.Join(t.TempDir(), "spool"), StaleAfter: 24 * time.Hour, Transport: f}
+	s := &Site{Root: root, UserAgent: "test/1", Spool: filepath.Join(t.TempDir(), "spool"), StaleAfter: 24 * time.Hour, Transport: f}
+	if f.v3 {
+		s.Root = rootV3
+		s.IDs = func() (IDs, error) {
+			known := IDs{Categories: map[string]int{}, Grids: map[string]int{}, Packages: map[string]int{}}
+			for id := range 30 {
+				known.Categories[fmt.Sprint("c", id)], known.Grids[fmt.Sprint("g", id)], known.Packages[fmt.Sprint("p", id)] = id, id, id
+			}
+			return known, nil
+		}
+	}
+	return s
+}
+
+// eachAPI runs a test on a site that has API v4, and on one that has only v3.
+func eachAPI(t *testing.T, test func(t *testing.T, fake func(t *testing.T, packages int) *fakeSite)) {
+	for _, v3 := range []bool{false, true} {
+		t.Run(map[bool]string{false: "v4", true: "v3"}[v3], func(t *testing.T) {
+			test(t, func(t *testing.T, packages int) *fakeSite {
+				f := newFakeSite(t, packages)
+				f.v3 = v3
+				return f
+			})
+		})
+	}
+}
+
+// warned returns the warnings of a collection without that of API v3.
+func warned(c *Collection) []string {
+	return slices.DeleteFunc(slices.Clone(c.Warnings), func(w string) bool { return strings.HasPrefix(w, "this API, v3, tells neither ids") })
 }

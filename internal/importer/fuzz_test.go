@@ -50,9 +50,12 @@ func FuzzSite(f *testing.F) {
 	f.Add(`{"count":2,"next":"http://evil.test/","results":[{}]}`)
 	f.Add(`{"count":2,"next":"?offset=%zz","results":[{"id":1,"slug":"a"},{"id":1,"slug":"b"}]}`)
 	f.Add(`<html>`)
+	f.Add(`{"meta":{"total_count":1,"next":null},"objects":[{"slug":"a"},null]}`)
+	f.Add(`{"meta":{"total_count":9,"next":"//evil.test/"},"objects":[{"slug":"a","category":"/categories/x/"}]}`)
 	f.Fuzz(func(t *testing.T, page string) {
 		synctest.Test(t, func(t *testing.T) { // the walk waits between requests
 			site := newFakeSite(t, 2)
+			site.v3 = strings.Contains(page, "objects")
 			site.fault = func(n int, r *http.Request) (*http.Response, error) {
 				if r.URL.Host != "site.test" {
 					t.Errorf("asked %s", r.URL)

@@ -12,6 +12,8 @@
 //	spool.go     the pages that arrived, so that an interrupted walk can resume
 //	snapshot.go  a file, compressed or not, line by line
 //	entry.go     one entry: its JSON, strictly
+//	v3.go        the entries of the older API, v3
+//	names.go     ids for them, which that API does not have
 //	link.go      the ids in links, and the host that links must lead to
 //	zone.go      the time zone of a source's times
 //	importer.go  the collection, and the references between its entries
@@ -65,13 +67,13 @@ func (c *Collection) problem(format string, args ...any) {
 
 // skip reports an entry that is left out. place says where it is in the source, for
 // an entry without an id.
-func (c *Collection) skip(kind string, id int, place string, err error) {
+func (c *collector) skip(kind string, id int, place string, err error) {
 	c.Skipped++
 	if id == 0 {
 		c.problem("%s: %s; skipped", place, err)
 		return
 	}
-	c.problem("%s %d: %s; skipped", kind, id, err)
+	c.problem("%s: %s; skipped", c.label(kind, id), err)
 }
 
 // collector puts a Collection together from entries in any order.
@@ -158,12 +160,16 @@ func (t *table[T]) has(id int) bool {
 }
 
 func (t *table[T]) inOrder() []T {
-	slices.SortFunc(t.items, func(a, b T) int {
-		x, _ := t.key(&a)
-		y, _ := t.key(&b)
+	sortByID(t.items, t.key)
+	return t.items
+}
+
+func sortByID[T any](items []T, key func(*T) (id int, slug string)) {
+	slices.SortFunc(items, func(a, b T) int {
+		x, _ := key(&a)
+		y, _ := key(&b)
 		return cmp.Compare(x, y)
 	})
-	return t.items
 }
 
 // finish returns the collection.
@@ -178,7 +184,7 @@ func (c *collector) checkReferences() {
 		rec := &c.packages.items[i]
 		drop := func(kind string, id int) {
 			c.Dropped++
-			c.problem("package %d: %s %d is not listed; imported without it", rec.ID, kind, id)
+			c.problem("%s: %s is not listed; imported without it", c.label("package", rec.ID), c.label(kind, id))
 		}
 		if rec.Category != 0 && !c.categories.has(rec.Category) {
 			drop("category", rec.Category)

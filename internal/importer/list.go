@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,11 +25,33 @@ type listing struct {
 	clear func() // discards what was added
 }
 
-// listPage is one page of a list.
+// listPage is one page of a list: as API v4 has it, and with Meta and Objects as v3 has it.
 type listPage struct {
 	Count   *int              `json:"count"`
 	Next    *string           `json:"next"`
 	Results []json.RawMessage `json:"results"`
+
+	Meta struct {
+		Count *int    `json:"total_count"`
+		Next  *string `json:"next"`
+	} `json:"meta"`
+	Objects []json.RawMessage `json:"objects"`
+}
+
+// readPage reads a page. The first one of all tells which API the site has.
+func (w *walk) readPage(data []byte) (page listPage, err error) {
+	err = json.Unmarshal(data, &page)
+	v3 := page.Meta.Count != nil && page.Objects != nil
+	if err == nil && v3 && (w.names != nil || !w.begun) {
+		if w.names == nil {
+			w.names = new(names)
+		}
+		page.Count, page.Next, page.Results = page.Meta.Count, page.Meta.Next, page.Objects
+	} else if err != nil || w.names != nil || page.Count == nil || page.Results == nil {
+		return page, errors.New("is not a page of a list with count and results, nor one of API v3 with meta and objects; it starts with " + start(data))
+	}
+	w.begun = true
+	return page, nil
 }
 
 // readList reads a list, and starts again from its first page if it changed meanwhile.
@@ -41,7 +64,8 @@ type listPage struct {
 //
 // One case goes unnoticed: between the same two pages, an entry is deleted at the
 // front and another added at the end. Packages come newest first, so additions to
-// their list are always at the front.
+// their list are always at the front; in API v3 they come by title, so additions are
+// anywhere.
 func (w *walk) readList(ctx context.Context, root *url.URL, l listing) error {
 	problems, skipped := len(w.Problems), w.Skipped // of the lists before
 	for reading := 1; ; reading++ {
@@ -91,11 +115,9 @@ func (w *walk) readOnce(ctx context.Context, root *url.URL, l listing) (*reading
 	for number := 1; ; number++ {
 		var page listPage
 		if err := w.load(ctx, u, func(data []byte) error {
-			page = listPage{}
-			if err := json.Unmarshal(data, &page); err != nil || page.Count == nil || page.Results == nil {
-				return errors.New("is not a page of a list with count and results; it starts with " + start(data))
-			}
-			return nil
+			var err error
+			page, err = w.readPage(data)
+			return err
 		}); err != nil {
 			return nil, err
 		}
@@ -122,14 +144,15 @@ func (w *walk) readOnce(ctx context.Context, root *url.URL, l listing) (*reading
 
 // key identifies an entry in its list, whether it is valid or not. Two different
 // entries with the same id count as two, as they do at the site: one of them is
-// skipped as invalid, not missed.
+// skipped as invalid, not missed. In API v3 the path of an entry stands for its id.
 func key(entry []byte) string {
 	var e struct {
 		ID   json.RawMessage `json:"id"`
+		Path json.RawMessage `json:"resource_uri"`
 		Slug json.RawMessage `json:"slug"`
 	}
-	if json.Unmarshal(entry, &e) != nil || e.ID == nil {
+	if json.Unmarshal(entry, &e) != nil || e.ID == nil && e.Path == nil {
 		return string(entry)
 	}
-	return string(e.ID) + " " + string(e.Slug)
+	return cmp.Or(string(e.ID), string(e.Path)) + " " + string(e.Slug)
 }

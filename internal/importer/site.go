@@ -13,8 +13,8 @@ import (
 	"pkgmetad/internal/upstream"
 )
 
-// Site is a service of the documented API, to be read from its root. Requests are made
-// one at a time.
+// Site is a service of the documented API, v4, or of the older v3, to be read from its
+// root. Requests are made one at a time.
 type Site struct {
 	Root       string        // the API root, such as https://djangopackages.org/api/v4/
 	UserAgent  string        // names the program and a contact
@@ -25,6 +25,10 @@ type Site struct {
 	// host of Root. It is for a site whose links carry an address that cannot be
 	// reached from here, such as an internal one.
 	SameHost bool
+
+	// IDs returns the ids that slugs have here already; nil for none. It is asked if the site
+	// has only API v3, which tells no ids: new ones are then given, higher than these.
+	IDs func() (IDs, error)
 
 	Transport http.RoundTripper                  // nil for the network
 	Progress  func(list string, done, count int) // called after each page; may be nil
@@ -83,6 +87,7 @@ type walk struct {
 	spool   *spool
 	origin  *origin
 	seen    map[string]bool // URLs of the current reading of a list
+	begun   bool            // a page was read, and so it is known which API the site has
 }
 
 func (w *walk) all(ctx context.Context, root *url.URL) (*Collection, error) {
@@ -104,7 +109,20 @@ func (w *walk) all(ctx context.Context, root *url.URL) (*Collection, error) {
 		w.Warnings = append(w.Warnings, fmt.Sprintf(
 			"entries were skipped because their links lead to another host than %s; if both hosts are the same service, import again with --same-host", w.origin.host))
 	}
-	return w.finish(), nil
+	c := w.finish()
+	if w.names == nil {
+		return c, nil
+	}
+	var known IDs
+	if w.IDs != nil {
+		if known, err = w.IDs(); err != nil {
+			return nil, err
+		}
+	}
+	w.giveIDs(known)
+	c.Warnings = append(c.Warnings,
+		"this API, v3, tells neither ids nor when a repository was last committed to: ids not known here were given by age, and the first pass asks GitHub for the rest")
+	return c, nil
 }
 
 // apiRoot is the answer of the root: where the lists are.
@@ -122,7 +140,7 @@ func (w *walk) lists(ctx context.Context, root *url.URL) (lists apiRoot, err err
 		return errors.New("has no links to packages, grids and categories; it starts with " + start(data))
 	})
 	if refused := (*upstream.Error)(nil); err != nil && !(errors.As(err, &refused) && (refused.Quick || refused.Outcome == upstream.Limited)) {
-		err = fmt.Errorf("%w; name the root of an API like https://djangopackages.org/api/v4/", err)
+		err = fmt.Errorf("%w; name the root of an API like https://djangopackages.org/api/v4/, or /api/v3/ where there is only that", err)
 	}
 	return lists, err
 }

@@ -73,75 +73,77 @@ func TestReadSite(t *testing.T) {
 
 // TestWaits: which errors a walk waits for, how long, and when it gives up.
 func TestWaits(t *testing.T) {
-	refuse := func(status int, headers ...string) func() (*http.Response, error) {
-		return func() (*http.Response, error) { return answer(status, "text/html", "busy", headers...), nil }
-	}
-	broken := func(err error) func() (*http.Response, error) {
-		return func() (*http.Response, error) { return nil, err }
-	}
-	for _, test := range []struct {
-		name     string
-		fault    func() (*http.Response, error)
-		times    int           // that the third request fails
-		min, max time.Duration // that it takes
-		err      string
-	}{
-		{"429 with seconds", refuse(429, "Retry-After", "90"), 2, 180 * time.Second, 180 * time.Second, ""},
-		{"503 with a date", refuse(503, "Retry-After", "Sat, 01 Jan 2000 00:05:00 GMT"), 1, 5 * time.Minute, 5 * time.Minute, ""},
-		{"429 without", refuse(429), 3, 1, 7 * time.Second, ""},
-		{"a date that is past", refuse(500, "Retry-After", "Fri, 31 Dec 1999 00:05:00 GMT"), 1, 0, 0, ""},
-		{"an absurd wait", refuse(429, "Retry-After", "86400"), 1, 0, 0, "not before 2000-01-01T01:00:00Z"},
-		{"500 for ever", refuse(500), 100, 1, 127 * time.Second, "the site failed (HTTP 500)"},
-		{"502 a while", refuse(502), 5, 1, 31 * time.Second, ""},
-		{"reset", broken(io.ErrUnexpectedEOF), 2, 1, 3 * time.Second, ""},
-		{"half a body", func() (*http.Response, error) {
-			return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(io.MultiReader(strings.NewReader(`{"cou`), errReader{io.ErrUnexpectedEOF}))}, nil
-		}, 1, 0, time.Second, ""},
-		{"no such host", broken(&net.DNSError{Name: "site.test", IsNotFound: true}), 1, 0, 0, "the name site.test could not be resolved"},
-		{"404", refuse(404), 1, 0, 0, "Not Found (HTTP 404)"},
-		{"403", refuse(403), 1, 0, 0, "(HTTP 403)"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { // it is 2000-01-01T00:00:00Z
-				f := newFakeSite(t, 1)
-				f.fault = func(n int, _ *http.Request) (*http.Response, error) {
-					if n < 3 || n >= 3+test.times {
-						return nil, nil
+	eachAPI(t, func(t *testing.T, fake func(*testing.T, int) *fakeSite) {
+		refuse := func(status int, headers ...string) func() (*http.Response, error) {
+			return func() (*http.Response, error) { return answer(status, "text/html", "busy", headers...), nil }
+		}
+		broken := func(err error) func() (*http.Response, error) {
+			return func() (*http.Response, error) { return nil, err }
+		}
+		for _, test := range []struct {
+			name     string
+			fault    func() (*http.Response, error)
+			times    int           // that the third request fails
+			min, max time.Duration // that it takes
+			err      string
+		}{
+			{"429 with seconds", refuse(429, "Retry-After", "90"), 2, 180 * time.Second, 180 * time.Second, ""},
+			{"503 with a date", refuse(503, "Retry-After", "Sat, 01 Jan 2000 00:05:00 GMT"), 1, 5 * time.Minute, 5 * time.Minute, ""},
+			{"429 without", refuse(429), 3, 1, 7 * time.Second, ""},
+			{"a date that is past", refuse(500, "Retry-After", "Fri, 31 Dec 1999 00:05:00 GMT"), 1, 0, 0, ""},
+			{"an absurd wait", refuse(429, "Retry-After", "86400"), 1, 0, 0, "not before 2000-01-01T01:00:00Z"},
+			{"500 for ever", refuse(500), 100, 1, 127 * time.Second, "the site failed (HTTP 500)"},
+			{"502 a while", refuse(502), 5, 1, 31 * time.Second, ""},
+			{"reset", broken(io.ErrUnexpectedEOF), 2, 1, 3 * time.Second, ""},
+			{"half a body", func() (*http.Response, error) {
+				return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(io.MultiReader(strings.NewReader(`{"cou`), errReader{io.ErrUnexpectedEOF}))}, nil
+			}, 1, 0, time.Second, ""},
+			{"no such host", broken(&net.DNSError{Name: "site.test", IsNotFound: true}), 1, 0, 0, "the name site.test could not be resolved"},
+			{"404", refuse(404), 1, 0, 0, "Not Found (HTTP 404)"},
+			{"403", refuse(403), 1, 0, 0, "(HTTP 403)"},
+		} {
+			t.Run(test.name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { // it is 2000-01-01T00:00:00Z
+					f := fake(t, 1)
+					f.fault = func(n int, _ *http.Request) (*http.Response, error) {
+						if n < 3 || n >= 3+test.times {
+							return nil, nil
+						}
+						return test.fault()
 					}
-					return test.fault()
-				}
-				s := f.site(t)
-				notes := 0
-				s.Note = func(string) { notes++ }
-				start := time.Now()
-				c, err := s.Read(t.Context())
-				took := time.Since(start)
-				if took < test.min || took > test.max {
-					t.Errorf("it took %s, want %s to %s", took, test.min, test.max)
-				}
-				if (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
-					t.Errorf("error %v, want %q", err, test.err)
-				}
-				if err == nil && len(c.Records) != 1 {
-					t.Errorf("%d records", len(c.Records))
-				}
-				if took > 3*time.Minute && notes == 0 {
-					t.Error("it waited without a note")
-				}
-				// After all that breaks a walk off, the next run goes on; after an
-				// answer that refuses it, it does not.
-				f.fault = nil
-				before := len(f.requests)
-				if c, err := s.Read(t.Context()); err != nil || len(c.Records) != 1 {
-					t.Errorf("the next run: %v", err)
-				}
-				refused := test.name == "404" || test.name == "403"
-				if anew := slices.Contains(f.requests[before:], root); test.err != "" && anew != refused {
-					t.Errorf("that the next run started anew is %t", anew)
-				}
+					s := f.site(t)
+					notes := 0
+					s.Note = func(string) { notes++ }
+					start := time.Now()
+					c, err := s.Read(t.Context())
+					took := time.Since(start)
+					if took < test.min || took > test.max {
+						t.Errorf("it took %s, want %s to %s", took, test.min, test.max)
+					}
+					if (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
+						t.Errorf("error %v, want %q", err, test.err)
+					}
+					if err == nil && len(c.Records) != 1 {
+						t.Errorf("%d records", len(c.Records))
+					}
+					if took > 3*time.Minute && notes == 0 {
+						t.Error("it waited without a note")
+					}
+					// After all that breaks a walk off, the next run goes on; after an
+					// answer that refuses it, it does not.
+					f.fault = nil
+					before := len(f.requests)
+					if c, err := s.Read(t.Context()); err != nil || len(c.Records) != 1 {
+						t.Errorf("the next run: %v", err)
+					}
+					refused := test.name == "404" || test.name == "403"
+					if anew := slices.Contains(f.requests[before:], s.Root); test.err != "" && anew != refused {
+						t.Errorf("that the next run started anew is %t", anew)
+					}
+				})
 			})
-		})
-	}
+		}
+	})
 }
 
 type errReader struct{ err error }
@@ -296,220 +298,234 @@ func TestSameHost(t *testing.T) {
 // TestListChanges: whatever is deleted, added or moved while a list is read, no entry
 // is missed that was there all the time; see readList for the one exception.
 func TestListChanges(t *testing.T) {
-	front := func(f *fakeSite, id int) {
-		f.lists["packages"] = slices.Insert(f.lists["packages"], 0, any(aPackage(id)))
-	}
-	back := func(f *fakeSite, id int) { f.lists["packages"] = append(f.lists["packages"], aPackage(id)) }
-	without := func(f *fakeSite, id int) {
-		f.lists["packages"] = slices.DeleteFunc(f.lists["packages"], func(e any) bool { return e.(entry)["id"] == id })
-	}
-	// Requests 4, 5 and 6 are for the pages 7 6 5, 4 3 2 and 1.
-	for _, test := range []struct {
-		name     string
-		changes  map[int]func(f *fakeSite) // before the request
-		want     []int
-		requests int
-	}{
-		{"nothing", nil, []int{1, 2, 3, 4, 5, 6, 7}, 6},
-		{"the newest deleted", map[int]func(*fakeSite){5: func(f *fakeSite) { without(f, 7) }}, []int{1, 2, 3, 4, 5, 6}, 7},
-		{"deleted before the last page", map[int]func(*fakeSite){6: func(f *fakeSite) { without(f, 6) }}, []int{1, 2, 3, 4, 5, 7}, 8},
-		{"deleted, and another added behind later", map[int]func(*fakeSite){
-			4: func(f *fakeSite) { front(f, 8); front(f, 9); front(f, 10) },
-			5: func(f *fakeSite) { without(f, 10) },
-			6: func(f *fakeSite) { back(f, 11) }, // so that 10 are counted and listed, but 7
-		}, []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 11}, 11},
-		{"added in front", map[int]func(*fakeSite){5: func(f *fakeSite) { front(f, 8) }}, []int{1, 2, 3, 4, 5, 6, 7, 8}, 9},
-		{"added behind", map[int]func(*fakeSite){5: func(f *fakeSite) { back(f, 8) }}, []int{1, 2, 3, 4, 5, 6, 7, 8}, 6},
-		{"one for another in front", map[int]func(*fakeSite){5: func(f *fakeSite) { without(f, 7); front(f, 8) }}, []int{1, 2, 3, 4, 5, 6, 7}, 6},
-		{"moved to the front", map[int]func(*fakeSite){5: func(f *fakeSite) {
-			without(f, 1)
-			front(f, 1)
-			f.lists["packages"][3] = aPackage(5).with("repo_watchers", 252) // comes again, and not as it was
-		}}, []int{1, 2, 3, 4, 5, 6, 7}, 9},
-		{"moved to the back", map[int]func(*fakeSite){5: func(f *fakeSite) { without(f, 7); back(f, 7) }}, []int{1, 2, 3, 4, 5, 6, 7}, 9},
-		{"twice", map[int]func(*fakeSite){5: func(f *fakeSite) { without(f, 7) }, 7: func(f *fakeSite) { without(f, 6) }}, []int{1, 2, 3, 4, 5}, 9},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			f := newFakeSite(t, 7)
-			f.lists["packages"][6] = f.lists["packages"][6].(entry).with("repo_forks", -1) // reported once, however often it is read
-			f.fault = func(n int, _ *http.Request) (*http.Response, error) {
-				if change := test.changes[n]; change != nil {
-					change(f)
+	eachAPI(t, func(t *testing.T, fake func(*testing.T, int) *fakeSite) {
+		front := func(f *fakeSite, id int) {
+			f.lists["packages"] = slices.Insert(f.lists["packages"], 0, any(aPackage(id)))
+		}
+		back := func(f *fakeSite, id int) { f.lists["packages"] = append(f.lists["packages"], aPackage(id)) }
+		without := func(f *fakeSite, id int) {
+			f.lists["packages"] = slices.DeleteFunc(f.lists["packages"], func(e any) bool { return e.(entry)["id"] == id })
+		}
+		// Requests 4, 5 and 6 are for the pages 7 6 5, 4 3 2 and 1.
+		for _, test := range []struct {
+			name     string
+			changes  map[int]func(f *fakeSite) // before the request
+			want     []int
+			requests int
+		}{
+			{"nothing", nil, []int{1, 2, 3, 4, 5, 6, 7}, 6},
+			{"the newest deleted", map[int]func(*fakeSite){5: func(f *fakeSite) { without(f, 7) }}, []int{1, 2, 3, 4, 5, 6}, 7},
+			{"deleted before the last page", map[int]func(*fakeSite){6: func(f *fakeSite) { without(f, 6) }}, []int{1, 2, 3, 4, 5, 7}, 8},
+			{"deleted, and another added behind later", map[int]func(*fakeSite){
+				4: func(f *fakeSite) { front(f, 8); front(f, 9); front(f, 10) },
+				5: func(f *fakeSite) { without(f, 10) },
+				6: func(f *fakeSite) { back(f, 11) }, // so that 10 are counted and listed, but 7
+			}, []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 11}, 11},
+			{"added in front", map[int]func(*fakeSite){5: func(f *fakeSite) { front(f, 8) }}, []int{1, 2, 3, 4, 5, 6, 7, 8}, 9},
+			{"added behind", map[int]func(*fakeSite){5: func(f *fakeSite) { back(f, 8) }}, []int{1, 2, 3, 4, 5, 6, 7, 8}, 6},
+			{"one for another in front", map[int]func(*fakeSite){5: func(f *fakeSite) { without(f, 7); front(f, 8) }}, []int{1, 2, 3, 4, 5, 6, 7}, 6},
+			{"moved to the front", map[int]func(*fakeSite){5: func(f *fakeSite) {
+				without(f, 1)
+				front(f, 1)
+				f.lists["packages"][3] = aPackage(5).with("repo_watchers", 252) // comes again, and not as it was
+			}}, []int{1, 2, 3, 4, 5, 6, 7}, 9},
+			{"moved to the back", map[int]func(*fakeSite){5: func(f *fakeSite) { without(f, 7); back(f, 7) }}, []int{1, 2, 3, 4, 5, 6, 7}, 9},
+			{"twice", map[int]func(*fakeSite){5: func(f *fakeSite) { without(f, 7) }, 7: func(f *fakeSite) { without(f, 6) }}, []int{1, 2, 3, 4, 5}, 9},
+		} {
+			t.Run(test.name, func(t *testing.T) {
+				f := fake(t, 7)
+				f.lists["packages"][6] = f.lists["packages"][6].(entry).with("repo_forks", -1) // reported once, however often it is read
+				f.fault = func(n int, _ *http.Request) (*http.Response, error) {
+					if change := test.changes[n]; change != nil {
+						change(f)
+					}
+					return nil, nil
 				}
-				return nil, nil
-			}
-			s := f.site(t)
-			var notes []string
-			s.Note = func(sentence string) { notes = append(notes, sentence) }
-			c, err := s.Read(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := []int{}
-			for i := range c.Records {
-				got = append(got, c.Records[i].ID)
-			}
-			if test.name != "moved to the front" { // where it comes again, valid
-				if c.Skipped != 1 || !slices.Equal(c.Problems, []string{"package 1: repo_forks is -1; skipped"}) {
-					t.Errorf("%d skipped: %q", c.Skipped, c.Problems)
+				s := f.site(t)
+				var notes []string
+				s.Note = func(sentence string) { notes = append(notes, sentence) }
+				c, err := s.Read(t.Context())
+				if err != nil {
+					t.Fatal(err)
 				}
-				got = slices.Insert(got, 0, 1)
-			}
-			if !slices.Equal(got, test.want) || len(c.Warnings)+len(c.Unsettled) != 0 {
-				t.Errorf("packages %v, want %v; %q", got, test.want, c.Warnings)
-			}
-			if len(f.requests) != test.requests {
-				t.Errorf("%d requests, want %d: %q", len(f.requests), test.requests, f.requests)
-			}
-			if again := len(f.requests) > 6; again != slices.Contains(notes, "packages changed at the site while they were being read; reading them again from the start") {
-				t.Errorf("read again is %t; it says %q", again, notes)
-			}
-		})
-	}
+				got := []int{}
+				for i := range c.Records {
+					got = append(got, c.Records[i].ID)
+				}
+				problem := "package 1: repo_forks is -1; skipped"
+				if f.v3 {
+					problem = "package p1: repo_forks is -1; skipped"
+				}
+				if test.name != "moved to the front" { // where it comes again, valid
+					if c.Skipped != 1 || !slices.Equal(c.Problems, []string{problem}) {
+						t.Errorf("%d skipped: %q", c.Skipped, c.Problems)
+					}
+					got = slices.Insert(got, 0, 1)
+				}
+				if !slices.Equal(got, test.want) || len(warned(c))+len(c.Unsettled) != 0 {
+					t.Errorf("packages %v, want %v; %q", got, test.want, c.Warnings)
+				}
+				if len(f.requests) != test.requests {
+					t.Errorf("%d requests, want %d: %q", len(f.requests), test.requests, f.requests)
+				}
+				if again := len(f.requests) > 6; again != slices.Contains(notes, "packages changed at the site while they were being read; reading them again from the start") {
+					t.Errorf("read again is %t; it says %q", again, notes)
+				}
+			})
+		}
+	})
 }
 
 // TestListNeverSettles: a list that always changes is not read for ever, and a warning
 // says that entries may be missing.
 func TestListNeverSettles(t *testing.T) {
-	f := newFakeSite(t, 9)
-	f.fault = func(n int, r *http.Request) (*http.Response, error) {
-		if r.URL.Query().Get("offset") == "3" {
-			f.lists["packages"] = f.lists["packages"][1:]
+	eachAPI(t, func(t *testing.T, fake func(*testing.T, int) *fakeSite) {
+		f := fake(t, 9)
+		f.fault = func(n int, r *http.Request) (*http.Response, error) {
+			if r.URL.Query().Get("offset") == "3" {
+				f.lists["packages"] = f.lists["packages"][1:]
+			}
+			return nil, nil
 		}
-		return nil, nil
-	}
-	c, err := f.site(t).Read(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := "packages changed each of the 3 times they were read, or the site miscounts them (the last time it counted 7 and listed 6): some may be missing; import again"
-	if !slices.Equal(c.Warnings, []string{want}) || !slices.Equal(c.Unsettled, []string{"packages"}) || len(c.Records) != 6 {
-		t.Errorf("%d records, %q, %q", len(c.Records), c.Unsettled, c.Warnings)
-	}
+		c, err := f.site(t).Read(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := "packages changed each of the 3 times they were read, or the site miscounts them (the last time it counted 7 and listed 6): some may be missing; import again"
+		if !slices.Equal(warned(c), []string{want}) || !slices.Equal(c.Unsettled, []string{"packages"}) || len(c.Records) != 6 {
+			t.Errorf("%d records, %q, %q", len(c.Records), c.Unsettled, c.Warnings)
+		}
+	})
 }
 
 // TestListAgainBreaksOff: pages of an earlier reading are not mixed with a later one's.
 func TestListAgainBreaksOff(t *testing.T) {
-	f := newFakeSite(t, 7)
-	ctx, stop := context.WithCancel(t.Context())
-	f.fault = func(n int, _ *http.Request) (*http.Response, error) {
-		switch n {
-		case 5:
-			f.lists["packages"] = f.lists["packages"][1:]
-		case 7: // of the second reading
-			stop()
-			return nil, ctx.Err()
-		}
-		return nil, nil
-	}
-	s := f.site(t)
-	if _, err := s.Read(ctx); err == nil || !strings.HasPrefix(err.Error(), "stopped; ") {
-		t.Fatal(err)
-	}
-	c, err := s.Read(t.Context())
-	if err != nil || len(c.Records) != 6 || c.Records[5].ID != 6 || c.Records[3].ID != 4 {
-		t.Errorf("%v, %+v", err, c)
-	}
-}
-
-// TestResumes stops a walk at each of its requests in turn.
-func TestResumes(t *testing.T) {
-	whole := newFakeSite(t, 20)
-	want, err := whole.site(t).Read(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for at := 1; at <= len(whole.requests); at++ {
-		f := newFakeSite(t, 20)
-		s := f.site(t)
+	eachAPI(t, func(t *testing.T, fake func(*testing.T, int) *fakeSite) {
+		f := fake(t, 7)
 		ctx, stop := context.WithCancel(t.Context())
 		f.fault = func(n int, _ *http.Request) (*http.Response, error) {
-			if n == at {
+			switch n {
+			case 5:
+				f.lists["packages"] = f.lists["packages"][1:]
+			case 7: // of the second reading
 				stop()
 				return nil, ctx.Err()
 			}
 			return nil, nil
 		}
-		if _, err := s.Read(ctx); err == nil || err.Error() != "stopped; run the same command again to resume" {
-			t.Fatalf("stopped at %d: %v", at, err)
+		s := f.site(t)
+		if _, err := s.Read(ctx); err == nil || !strings.HasPrefix(err.Error(), "stopped; ") {
+			t.Fatal(err)
 		}
-		var notes []string
-		s.Note = func(sentence string) { notes = append(notes, sentence) }
-		got, err := s.Read(t.Context())
+		c, err := s.Read(t.Context())
+		if err != nil || len(c.Records) != 6 || c.Records[5].ID != 6 || c.Records[3].ID != 4 {
+			t.Errorf("%v, %+v", err, c)
+		}
+	})
+}
+
+// TestResumes stops a walk at each of its requests in turn.
+func TestResumes(t *testing.T) {
+	eachAPI(t, func(t *testing.T, fake func(*testing.T, int) *fakeSite) {
+		whole := fake(t, 20)
+		want, err := whole.site(t).Read(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		same(t, want, got)
-		if len(f.requests) != len(whole.requests)+1 {
-			t.Errorf("stopped at %d of %d requests, it made %d", at, len(whole.requests), len(f.requests))
+		for at := 1; at <= len(whole.requests); at++ {
+			f := fake(t, 20)
+			s := f.site(t)
+			ctx, stop := context.WithCancel(t.Context())
+			f.fault = func(n int, _ *http.Request) (*http.Response, error) {
+				if n == at {
+					stop()
+					return nil, ctx.Err()
+				}
+				return nil, nil
+			}
+			if _, err := s.Read(ctx); err == nil || err.Error() != "stopped; run the same command again to resume" {
+				t.Fatalf("stopped at %d: %v", at, err)
+			}
+			var notes []string
+			s.Note = func(sentence string) { notes = append(notes, sentence) }
+			got, err := s.Read(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			same(t, want, got)
+			if len(f.requests) != len(whole.requests)+1 {
+				t.Errorf("stopped at %d of %d requests, it made %d", at, len(whole.requests), len(f.requests))
+			}
+			if len(notes) != 1 || !strings.HasPrefix(notes[0], "resuming the import begun at ") {
+				t.Errorf("it says %q", notes)
+			}
+			// Killed before the collection was safe: nothing is asked again.
+			got, err = s.Read(t.Context())
+			if err != nil || len(f.requests) != len(whole.requests)+1 {
+				t.Errorf("%v after %d requests", err, len(f.requests))
+			}
+			same(t, want, got)
+			if err := s.Forget(); err != nil {
+				t.Error(err)
+			}
+			if _, err := os.Stat(s.Spool); err == nil {
+				t.Error("the spool is still there")
+			}
 		}
-		if len(notes) != 1 || !strings.HasPrefix(notes[0], "resuming the import begun at ") {
-			t.Errorf("it says %q", notes)
-		}
-		// Killed before the collection was safe: nothing is asked again.
-		got, err = s.Read(t.Context())
-		if err != nil || len(f.requests) != len(whole.requests)+1 {
-			t.Errorf("%v after %d requests", err, len(f.requests))
-		}
-		same(t, want, got)
-		if err := s.Forget(); err != nil {
-			t.Error(err)
-		}
-		if _, err := os.Stat(s.Spool); err == nil {
-			t.Error("the spool is still there")
-		}
-	}
+	})
 }
 
 // TestSpool: pages are reused only if they belong to this walk and are complete.
 func TestSpool(t *testing.T) {
-	for _, test := range []struct {
-		name  string
-		spoil func(s *Site)
-		asked int // requests of the second run; the first made 6
-		note  string
-	}{
-		{"as it was", func(*Site) {}, 0, "resuming the import begun at 2000-01-01T00:00:00Z"},
-		{"another root", func(s *Site) { s.Root = "https://site.test:443/api/v4/" }, 6, "discarding an unfinished import of https://site.test/api/v4/; starting over with "},
-		{"almost a day", func(*Site) { time.Sleep(24 * time.Hour) }, 0, "resuming"},
-		{"more than a day", func(*Site) { time.Sleep(24*time.Hour + 1) }, 6, "the import begun at 2000-01-01T00:00:00Z is too old to resume; starting over"},
-		{"no head", func(s *Site) { remove(s, spoolHeadName) }, 6, ""},
-		{"half a head", func(s *Site) { spoil(s, spoolHeadName, `{"sou`) }, 6, "the unfinished import here cannot be read; starting over"},
-		{"half a page", func(s *Site) { spoil(s, pageName(root+"grids/?limit=100"), `{"count":2,"res`) }, 1, "resuming"},
-		{"a page lost", func(s *Site) { remove(s, pageName(root)) }, 1, "resuming"},
-		{"a page half written", func(s *Site) { spoil(s, pageName(root)+".tmp", `{"pack`) }, 0, "resuming"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				f := newFakeSite(t, 7)
-				s := f.site(t)
-				want, err := s.Read(t.Context())
-				if err != nil || len(f.requests) != 6 {
-					t.Fatal(err, f.requests)
-				}
-				test.spoil(s)
-				f.lists["packages"][0] = aPackage(7).with("repo_watchers", 9) // as the site is now
-				note := ""
-				s.Note = func(sentence string) { note += sentence }
-				got, err := s.Read(t.Context())
-				if err != nil {
-					t.Fatal(err)
-				}
-				if test.asked == 6 {
-					want.Records[6].Repo.Stars = 9
-				}
-				same(t, want, got)
-				if n := len(f.requests) - 6; n != test.asked || !strings.HasPrefix(note, test.note) {
-					t.Errorf("%d requests, want %d; it says %q", n, test.asked, note)
-				}
+	eachAPI(t, func(t *testing.T, fake func(*testing.T, int) *fakeSite) {
+		for _, test := range []struct {
+			name  string
+			spoil func(s *Site)
+			asked int // requests of the second run; the first made 6
+			note  string
+		}{
+			{"as it was", func(*Site) {}, 0, "resuming the import begun at 2000-01-01T00:00:00Z"},
+			{"another root", func(s *Site) { s.Root = strings.Replace(s.Root, "site.test", "site.test:443", 1) }, 6, "discarding an unfinished import of https://site.test/api/"},
+			{"almost a day", func(*Site) { time.Sleep(24 * time.Hour) }, 0, "resuming"},
+			{"more than a day", func(*Site) { time.Sleep(24*time.Hour + 1) }, 6, "the import begun at 2000-01-01T00:00:00Z is too old to resume; starting over"},
+			{"no head", func(s *Site) { remove(s, spoolHeadName) }, 6, ""},
+			{"half a head", func(s *Site) { spoil(s, spoolHeadName, `{"sou`) }, 6, "the unfinished import here cannot be read; starting over"},
+			{"half a page", func(s *Site) { spoil(s, pageName(s.Root+"grids/?limit=100"), `{"count":2,"res`) }, 1, "resuming"},
+			{"a page lost", func(s *Site) { remove(s, pageName(s.Root)) }, 1, "resuming"},
+			{"a page half written", func(s *Site) { spoil(s, pageName(s.Root)+".tmp", `{"pack`) }, 0, "resuming"},
+		} {
+			t.Run(test.name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					f := fake(t, 7)
+					s := f.site(t)
+					want, err := s.Read(t.Context())
+					if err != nil || len(f.requests) != 6 {
+						t.Fatal(err, f.requests)
+					}
+					test.spoil(s)
+					f.lists["packages"][0] = aPackage(7).with("repo_watchers", 9) // as the site is now
+					note := ""
+					s.Note = func(sentence string) { note += sentence }
+					got, err := s.Read(t.Context())
+					if err != nil {
+						t.Fatal(err)
+					}
+					if test.asked == 6 {
+						want.Records[6].Repo.Stars = 9
+					}
+					same(t, want, got)
+					if n := len(f.requests) - 6; n != test.asked || !strings.HasPrefix(note, test.note) {
+						t.Errorf("%d requests, want %d; it says %q", n, test.asked, note)
+					}
+				})
 			})
-		})
-	}
-	blocked := newFakeSite(t, 1).site(t)
-	blocked.Spool = filepath.Join(t.TempDir(), "no", "such")
-	if _, err := blocked.Read(t.Context()); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("a spool that cannot be made: %v", err)
-	}
+		}
+		blocked := fake(t, 1).site(t)
+		blocked.Spool = filepath.Join(t.TempDir(), "no", "such")
+		if _, err := blocked.Read(t.Context()); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("a spool that cannot be made: %v", err)
+		}
+	})
 }
 
 func spoil(s *Site, name, content string) {

@@ -3,6 +3,7 @@ package render
 import (
 	"strconv"
 	"time"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -16,12 +17,21 @@ type Encoder struct {
 	indent  int    // spaces a level; 0 for the compact form
 	depth   int    // of the innermost open object or array
 	first   bool   // the innermost object or array is still empty
+	python  bool   // formatted as Python's json.dumps does
 }
 
 // Reset begins a new document in the same buffer, indented by so many spaces a
 // level, 0 for the compact form.
 func (e *Encoder) Reset(indent int) {
 	*e = Encoder{buf: e.buf[:0], compact: e.compact[:0], indent: indent}
+}
+
+// ResetPython begins a new document in the same buffer, formatted as Python's json.dumps
+// does by default: on one line, with a space after each comma and colon, and all that is
+// not printable ASCII escaped.
+func (e *Encoder) ResetPython() {
+	e.Reset(0)
+	e.python = true
 }
 
 // Bytes returns what has been written since the last Reset. It is valid until the
@@ -54,6 +64,9 @@ func (e *Encoder) Item() {
 		e.first = false
 	} else {
 		e.buf = append(e.buf, ',')
+		if e.python {
+			e.buf = append(e.buf, ' ')
+		}
 	}
 	e.newline()
 }
@@ -64,7 +77,7 @@ func (e *Encoder) Key(name string) {
 	e.buf = append(e.buf, '"')
 	e.buf = append(e.buf, name...)
 	e.buf = append(e.buf, '"', ':')
-	if e.indent > 0 {
+	if e.indent > 0 || e.python {
 		e.buf = append(e.buf, ' ')
 	}
 }
@@ -79,11 +92,18 @@ func (e *Encoder) newline() {
 	}
 }
 
-func (e *Encoder) Null()           { e.buf = append(e.buf, "null"...) }
-func (e *Encoder) Int(n int)       { e.buf = strconv.AppendInt(e.buf, int64(n), 10) }
-func (e *Encoder) Uint(n uint64)   { e.buf = strconv.AppendUint(e.buf, n, 10) }
-func (e *Encoder) Bool(v bool)     { e.buf = strconv.AppendBool(e.buf, v) }
-func (e *Encoder) String(s string) { e.buf = appendString(e.buf, s) }
+func (e *Encoder) Null()         { e.buf = append(e.buf, "null"...) }
+func (e *Encoder) Int(n int)     { e.buf = strconv.AppendInt(e.buf, int64(n), 10) }
+func (e *Encoder) Uint(n uint64) { e.buf = strconv.AppendUint(e.buf, n, 10) }
+func (e *Encoder) Bool(v bool)   { e.buf = strconv.AppendBool(e.buf, v) }
+
+func (e *Encoder) String(s string) {
+	if e.python {
+		e.buf = appendASCII(e.buf, s)
+		return
+	}
+	e.buf = appendString(e.buf, s)
+}
 
 // StringOrNull writes null for nil, which is not the same as "".
 func (e *Encoder) StringOrNull(s *string) {
@@ -174,6 +194,42 @@ func appendString(b []byte, s string) []byte {
 	}
 	b = append(b, s[done:]...)
 	return append(b, '"')
+}
+
+// appendASCII appends s quoted, with all that is not printable ASCII escaped: beyond
+// U+FFFF as a pair of surrogates. Bytes that are not UTF-8 become U+FFFD.
+func appendASCII(b []byte, s string) []byte {
+	b = append(b, '"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			b = append(b, '\\', byte(r))
+		case ' ' <= r && r <= '~':
+			b = append(b, byte(r))
+		case r == '\n':
+			b = append(b, '\\', 'n')
+		case r == '\r':
+			b = append(b, '\\', 'r')
+		case r == '\t':
+			b = append(b, '\\', 't')
+		case r == '\b':
+			b = append(b, '\\', 'b')
+		case r == '\f':
+			b = append(b, '\\', 'f')
+		case r > 0xFFFF:
+			high, low := utf16.EncodeRune(r)
+			b = appendEscape(appendEscape(b, high), low)
+		default:
+			b = appendEscape(b, r)
+		}
+	}
+	return append(b, '"')
+}
+
+// appendEscape appends the escape of one unit of UTF-16.
+func appendEscape(b []byte, r rune) []byte {
+	const hex = "0123456789abcdef"
+	return append(b, '\\', 'u', hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15])
 }
 
 // lineEnds are the line terminators of JavaScript that JSON allows in strings.

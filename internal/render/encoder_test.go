@@ -106,3 +106,50 @@ func BenchmarkTime(b *testing.B) {
 		buf = appendTime(buf[:0], t, zone)
 	}
 }
+
+// TestPython: as json.dumps(v) in Python 3 writes it.
+func TestPython(t *testing.T) {
+	var e Encoder
+	e.ResetPython()
+	e.Open('{')
+	e.Key("a")
+	e.Open('[')
+	e.Close(']')
+	e.Key("b")
+	e.Ints([]int{1, -2})
+	e.Key("c")
+	e.String("\"\\/<>&' ~\x7f\x00\x1f\b\f\n\r\t\u00fc\u2028\uffff\U0001f680\U0010ffff\xe2\x80")
+	e.Key("d")
+	e.Null()
+	e.Close('}')
+	const want = `{"a": [], "b": [1, -2], "c": "\"\\/<>&' ~\u007f\u0000\u001f\b\f\n\r\t\u00fc\u2028\uffff\ud83d\ude80\udbff\udfff\ufffd\ufffd", "d": null}`
+	if got := string(e.Bytes()); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	e.Reset(0)
+	e.Strings("ü", "a")
+	if got := string(e.Bytes()); got != `["ü","a"]` {
+		t.Errorf("the next document is %s", got)
+	}
+}
+
+func TestTimeV3(t *testing.T) {
+	for in, want := range map[string]string{
+		"2012-12-26T04:29:30.670172-05:00": `"2012-12-26T09:29:30.670Z"`,
+		"2012-12-26T09:29:30.999999Z":      `"2012-12-26T09:29:30.999Z"`,
+		"2012-12-26T09:29:30.00012Z":       `"2012-12-26T09:29:30.000Z"`,
+		"2012-12-26T09:29:30.000000999Z":   `"2012-12-26T09:29:30Z"`,
+		"2012-12-26T09:29:30Z":             `"2012-12-26T09:29:30Z"`,
+		"0001-01-01T00:00:00Z":             "null",
+	} {
+		at, err := time.Parse(time.RFC3339Nano, in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var e Encoder
+		e.timeV3(at)
+		if got := string(e.Bytes()); got != want {
+			t.Errorf("%s is written %s, want %s", in, got, want)
+		}
+	}
+}

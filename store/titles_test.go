@@ -1,0 +1,62 @@
+package store_test
+
+import (
+	"errors"
+	"math"
+	"strings"
+	"testing"
+
+	"pkgmetad/internal/record"
+	"pkgmetad/store"
+)
+
+func TestPackagesByTitle(t *testing.T) {
+	s := open(t, dbPath(t), store.Options{})
+	c := entries("a", "b", "c", "d", "e", "f")
+	for i, title := range []string{"zeta", "Ärger", "same", "\U0001F600", "same", "Zeta"} {
+		c.Packages[i].ID, c.Packages[i].Title = i+1, title
+	}
+	c.Categories = []record.Category{{ID: 4, Slug: "four"}}
+	c.Packages[2].Category, c.Packages[5].Category = 4, 4
+	sync(t, s, c, t0)
+	check := func(category, offset, limit int, want string, total int) {
+		t.Helper()
+		recs, n, err := s.PackagesByTitle(category, offset, limit)
+		if got := strings.Join(slugsOf(recs), ""); err != nil || got != want || n != total {
+			t.Errorf("category %d, %d+%d: %q of %d, want %q of %d; %v", category, offset, limit, got, n, want, total, err)
+		}
+	}
+	check(0, 0, 9, "fceabd", 6)
+	check(0, 1, 2, "ce", 6)
+	check(0, 0, 0, "", 6)
+	check(0, 5, math.MaxInt, "d", 6)
+	check(0, math.MaxInt, math.MaxInt, "", 6)
+	check(4, 0, 9, "fc", 2)
+	check(4, 1, 9, "c", 2)
+	check(5, 0, 9, "", 0)
+
+	// A sync changes titles and categories, adds and removes.
+	c.Packages = entries("a", "b", "c", "e", "f", "g").Packages
+	for i, title := range []string{"A", "Ärger", "same", "same", "Zeta", "B"} {
+		c.Packages[i].Title = title
+	}
+	c.Packages[1].Category = 4
+	sync(t, s, c, t0)
+	check(0, 0, 9, "agfceb", 6)
+	check(4, 0, 9, "b", 1)
+
+	ids := []int{}
+	recs, _, err := s.PackagesByTitle(0, 0, 9)
+	must(t, err)
+	for _, rec := range recs {
+		ids = append(ids, rec.ID)
+	}
+	slugs, err := s.Slugs(append(ids, 999, -1))
+	must(t, err)
+	diff(t, "slugs", []string{"a", "g", "f", "c", "e", "b"}, slugs)
+
+	must(t, s.Close())
+	if _, _, err := s.PackagesByTitle(0, 0, 1); err == nil || errors.Is(err, store.ErrNotFound) {
+		t.Errorf("of a closed store: %v", err)
+	}
+}
