@@ -594,3 +594,34 @@ func TestUpgradedRecord(t *testing.T) {
 		}
 	})
 }
+
+// TestFollowsItsRepository: a package whose URL is changed to the new name of its
+// repository goes on with what is known of it.
+func TestFollowsItsRepository(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := single(sim.Options{})
+		r := newSweeping(t, world)
+		r.pass()
+		push(world, "eve")
+		world.Rename("acme/kit", "acme/kat")
+		c := world2catalogue(world.Catalogue())
+		for i := range c.Packages {
+			if c.Packages[i].Slug == "kit" {
+				c.Packages[i].RepoURL = &[]string{"https://github.com/acme/kat"}[0]
+			}
+		}
+		time.Sleep(24 * time.Hour)
+		world.SetFault(nil, sim.Contributors, sim.InternalError, 0)
+		for day := range 4 {
+			if _, err := r.store.SyncCatalogue(c, time.Now()); err != nil {
+				t.Fatal(err)
+			}
+			r.pass()
+			if wrong, compared := r.wrong(); day > 0 && (len(wrong) > 0 || compared == 0) {
+				t.Errorf("day %d: %d compared: %s", day, compared, strings.Join(wrong, "\n"))
+			}
+			world.ClearFaults()
+			time.Sleep(24 * time.Hour)
+		}
+	})
+}

@@ -63,6 +63,8 @@ func (g *graph) grow(random *rand.Rand, n int) {
 		case random.IntN(8) == 0: // a branch from anywhere on the default branch
 			from := g.log(g.heads[0])
 			g.heads = append(g.heads, add(from[random.IntN(len(from))].OID))
+		case len(g.heads) > 3 && random.IntN(6) == 0: // several merged
+			g.heads = []string{add(g.heads...)}
 		case len(g.heads) > 1 && random.IntN(6) == 0: // merged
 			g.heads[0] = add(g.heads[0], g.heads[side])
 			g.heads = slices.Delete(g.heads, side, side+1)
