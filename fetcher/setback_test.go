@@ -500,35 +500,44 @@ func TestMoreContributorsThanAreListed(t *testing.T) {
 	})
 }
 
-// TestDriftWithoutNews: the history of a repository whose count is not what GitHub's
-// statistics say, in whatever way it is counted, is read anew once, and not again while
-// nothing is pushed.
-func TestDriftWithoutNews(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		world := single(sim.Options{})
-		r, m := newMeddled(t, world)
-		m.got = func(_ github.Question, a *github.Answer) {
-			if a.Participation.Outcome == upstream.Fresh {
-				a.Participation.Value = slices.Repeat([]int{9}, record.Weeks)
-			}
-		}
-		r.pass()
-		push(world, "eve")
-		for range 20 {
-			time.Sleep(24 * time.Hour)
-			r.pass()
-		}
-		p := r.get("kit")
-		if p.Repo.CountsFrom != record.FromStatistics || p.Repo.Commits52[0] != 9 || p.Repo.Counting.Statistics == "" {
-			t.Errorf("%+v, %+v", p.Repo, p.Repo.Counting)
-		}
-		if m.logs > 4 { // at first, after the push, and to find another way of counting
-			t.Errorf("%d pages of its history", m.logs)
-		}
-		if said := strings.Count(r.log.String(), "did not agree"); said != 1 {
-			t.Errorf("it was logged %d times", said)
-		}
-	})
+// TestDriftThatLasts: a repository whose count is not what GitHub's statistics say, in
+// whatever way it is counted, goes by them. Its history is not read anew each day, and not
+// at all while nothing is pushed; and it is told once.
+func TestDriftThatLasts(t *testing.T) {
+	for name, pushes := range map[string]int{"without news": 1, "pushed to daily": 20} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				world := single(sim.Options{})
+				r, m := newMeddled(t, world)
+				m.got = func(_ github.Question, a *github.Answer) {
+					if a.Participation.Outcome == upstream.Fresh {
+						a.Participation.Value = slices.Repeat([]int{9}, record.Weeks)
+					}
+				}
+				r.pass()
+				for day := range 20 {
+					if day < pushes {
+						push(world, fmt.Sprintf("author%d", day))
+					}
+					time.Sleep(24 * time.Hour)
+					r.pass()
+					if p := r.get("kit"); p.GitHub.State != record.StateOK || len(p.Repo.Participants) != 2+min(day+1, pushes) {
+						t.Errorf("day %d: %s, %q", day, p.GitHub.State, p.Repo.Participants)
+					}
+				}
+				p := r.get("kit")
+				if p.Repo.CountsFrom != record.FromStatistics || p.Repo.Commits52[0] != 9 || p.Repo.Counting.Statistics == "" || p.Repo.AsOf != record.DayOf(time.Now()) {
+					t.Errorf("%+v, %+v", p.Repo, p.Repo.Counting)
+				}
+				if m.logs > 3+pushes+20/7 { // at first, after each push, and now and then to find another way of counting
+					t.Errorf("%d pages of its history", m.logs)
+				}
+				if said := strings.Count(r.log.String(), "did not agree"); said != 1 {
+					t.Errorf("it was logged %d times", said)
+				}
+			})
+		})
+	}
 }
 
 // TestEmptyAndBack: a repository that gets its first commit, loses all, and gets others.

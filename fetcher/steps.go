@@ -129,9 +129,14 @@ func (p *pass) wantedOfHistory(j *job, now time.Time) (parts github.Parts) {
 }
 
 // isToRecount reports whether the commits are to be read anew, to find out in what way they
-// are to be counted: GitHub's statistics differ from the count, and that is news.
+// are to be counted: GitHub's statistics differ from the count. Where that is known, it is
+// tried again weekly, if something has been pushed.
 func isToRecount(j *job, c *record.Counting, now time.Time) bool {
-	if j.answer.Repo == nil || j.recounted || c.Statistics != "" && c.Head == j.answer.Swept.Head && !c.Moved {
+	if j.answer.Repo == nil || j.recounted {
+		return false
+	}
+	moved := c.Moved || c.Head != j.answer.Swept.Head
+	if c.Statistics != "" && (!moved || c.Drifts%7 != 0) { // it is compared daily
 		return false
 	}
 	return drifted(&j.prev, &j.answer, now)
