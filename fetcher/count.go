@@ -27,7 +27,7 @@ func count(repo, known *record.Repo, a *Answer, key record.Key, now time.Time) {
 	if s == nil || s.Outcome != upstream.Fresh || s.Head == "" {
 		forgetHead(repo, a)
 		if known != nil && a.Repo != nil && a.Repo.Participation.Outcome == upstream.NotAsked && stands(known, a.Repo.Commits) {
-			serveCount(repo, record.DayOf(now))
+			serveCount(repo, record.DayOf(a.clock(now)))
 		}
 		return
 	}
@@ -36,7 +36,7 @@ func count(repo, known *record.Repo, a *Answer, key record.Key, now time.Time) {
 		c = *repo.Counting
 	}
 	begun := c.Head == ""
-	current := takeReading(repo, &c, a, now)
+	current := takeReading(repo, &c, a, a.clock(now))
 	if current {
 		c.Head = s.Head
 		if begun {
@@ -48,7 +48,7 @@ func count(repo, known *record.Repo, a *Answer, key record.Key, now time.Time) {
 	}
 	if current && checked(a) {
 		c.Moved, c.Unanswered = false, 0
-		judge(&c, known, a, now)
+		judge(&c, known, a, a.clock(now))
 		if !c.TooMany {
 			c.CheckDue = now.Add(checkAfter(&c, key))
 		}
@@ -57,11 +57,11 @@ func count(repo, known *record.Repo, a *Answer, key record.Key, now time.Time) {
 		c.CheckDue = now.Add(doubled(checkDrift, c.Unanswered, checkLast))
 	}
 	repo.Counting = &c
-	if current && serveCount(repo, record.DayOf(now)) {
+	if current && serveCount(repo, record.DayOf(a.clock(now))) {
 		return
 	}
 	if current && s.Head == headOf(known) || !newerHead(known, s) {
-		age(repo, record.DayOf(now))
+		age(repo, record.DayOf(a.clock(now)))
 	}
 }
 
@@ -216,7 +216,7 @@ func drifted(prev *record.Source, a *Answer, now time.Time) bool {
 	if repo.Counting != nil {
 		c = *repo.Counting
 	}
-	return takeReading(&repo, &c, a, now) && !c.TooMany && !slices.Equal(c.Days.Weeks(record.DayOf(now)), a.Repo.Participation.Value)
+	return takeReading(&repo, &c, a, a.clock(now)) && !c.TooMany && !slices.Equal(c.Days.Weeks(record.DayOf(a.clock(now))), a.Repo.Participation.Value)
 }
 
 // sameContributors reports whether the contributors that follow from a count are those

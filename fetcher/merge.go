@@ -51,8 +51,8 @@ func mergeRepo(s record.Source, a *Answer, now time.Time, policy Policy) record.
 	known := s.Repo
 	s.Repo, s.Former = startOf(&s, a)
 	if !another(outcome, err) {
-		takeSwept(s.Repo, a.Swept, record.DayOf(now))
-		takeParts(s.Repo, rest, record.DayOf(now))
+		takeSwept(s.Repo, a.Swept, record.DayOf(a.clock(now)))
+		takeParts(s.Repo, rest, record.DayOf(a.clock(now)))
 		count(s.Repo, known, a, s.Key, now)
 	}
 	s.Tags = tagsAfter(s.Tags, rest, a.Swept)
@@ -121,6 +121,15 @@ func startOf(s *record.Source, a *Answer) (repo, former *record.Repo) {
 		*known = *s.Former
 	}
 	return known, nil
+}
+
+// clock returns the time by GitHub's clock, as far as the answer tells it, else now. Its
+// days are those that weeks are made of, and ours may be wrong.
+func (a *Answer) clock(now time.Time) time.Time {
+	if a.Swept != nil && !a.Swept.At.IsZero() {
+		return a.Swept.At
+	}
+	return now
 }
 
 // id returns the id of the repository that the answer is about; 0 if it does not tell.

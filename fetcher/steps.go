@@ -88,19 +88,19 @@ func (p *pass) wanted(j *job, now time.Time) github.Parts {
 func (p *pass) wantedOfHistory(j *job, now time.Time) (parts github.Parts) {
 	c := j.counting()
 	if j.answer.reading == nil {
-		j.answer.reading = p.begin(j, c, now)
+		j.answer.reading = p.begin(j, c, j.answer.clock(now))
 	}
 	switch r := j.answer.reading; {
 	case r == nil: // nothing is to be read
 	case r.deferred():
 		return 0
 	case r.err != nil: // GitHub's statistics stand in
-		if statisticsDue(j.prev.Repo, &j.answer.Swept.HeadDate, newerHead(j.prev.Repo, j.answer.Swept), now) {
+		if statisticsDue(j.prev.Repo, &j.answer.Swept.HeadDate, newerHead(j.prev.Repo, j.answer.Swept), j.answer.clock(now)) {
 			return statistics
 		}
 		return 0
 	case r.lost: // the history was rewritten
-		j.answer.reading = newReading(j.answer.Swept, p.fetcher.ways.after(c.Way), true, false, now)
+		j.answer.reading = newReading(j.answer.Swept, p.fetcher.ways.after(c.Way), true, false, j.answer.clock(now))
 		return p.wantedOfHistory(j, now)
 	case !r.done && !r.tooMany:
 		j.step, j.parts = stepLog, 0
@@ -119,7 +119,7 @@ func (p *pass) wantedOfHistory(j *job, now time.Time) (parts github.Parts) {
 	}
 	if isToRecount(j, &c, now) {
 		j.recounted = true
-		j.answer.reading = newReading(j.answer.Swept, p.fetcher.ways.after(c.Way), false, true, now)
+		j.answer.reading = newReading(j.answer.Swept, p.fetcher.ways.after(c.Way), false, true, j.answer.clock(now))
 		if !j.answer.reading.done {
 			j.step, j.parts = stepLog, 0
 			return 0
@@ -170,7 +170,7 @@ func (p *pass) asksStatistics(j *job, c record.Counting, now time.Time) bool {
 		return false // counting begins
 	case c.Statistics != "":
 		s := j.answer.Swept
-		return statisticsDue(known, &s.HeadDate, c.Head != s.Head, now) || !c.TooMany && !now.Before(c.CheckDue)
+		return statisticsDue(known, &s.HeadDate, c.Head != s.Head, j.answer.clock(now)) || !c.TooMany && !now.Before(c.CheckDue)
 	case c.Head == j.answer.Swept.Head && (!c.Moved || len(c.Days) == 0):
 		return false // the count is as it was when it was checked, or of a year of silence
 	}

@@ -303,6 +303,34 @@ func TestAnotherRepositoryUnderTheName(t *testing.T) {
 	}
 }
 
+// TestTheirDay: the weeks are those of GitHub's day, whatever day it is by our clock.
+func TestTheirDay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := sim.Generate(3, 30, sim.Options{})
+		r := newSweeping(t, world)
+		for range 3 {
+			r.pass()
+			compared := 0
+			for _, p := range world.Catalogue().Packages {
+				rec := r.get(p.Slug)
+				if rec.GitHub.State != record.StateOK || rec.Repo.ID == 0 {
+					continue
+				}
+				compared++
+				truth, _ := world.RepoTruth(rec.Repo.ID, world.Now())
+				if wrong := differences(&rec.Repo, truth); len(wrong) > 0 {
+					t.Errorf("%s: %s", p.Slug, strings.Join(wrong, "\n"))
+				}
+			}
+			if compared < 20 {
+				t.Errorf("%d compared", compared)
+			}
+			world.Advance(17 * 24 * time.Hour)
+			time.Sleep(24 * time.Hour)
+		}
+	})
+}
+
 // TestAskedByHand: what a person asks for takes two round trips.
 func TestAskedByHand(t *testing.T) {
 	for name, newRig := range map[string]func(*testing.T, *sim.World) *rig{

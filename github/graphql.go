@@ -22,6 +22,7 @@ type graphAnswer struct {
 	// Errors concern a part of the query each, whose data is null. All other data is good.
 	Errors []graphError
 
+	Date time.Time     // when it was answered, by GitHub's clock; zero where it does not tell
 	Took time.Duration // from sending it to the end of its answer; GitHub gives up after 10 s
 }
 
@@ -132,7 +133,10 @@ func (cr *credential) sendQuery(ctx context.Context, query string, variables, da
 	}{query, variables}
 	var body graphBody
 	c := &call{query: true, units: 1}
-	_, e = cr.ask(ctx, c, http.MethodPost, cr.graphURL().String(), request, &body)
+	resp, e := cr.ask(ctx, c, http.MethodPost, cr.graphURL().String(), request, &body)
+	if resp != nil {
+		a.Date = upstream.Answered(resp.Header)
+	}
 	if a.Requests = c.requests; a.Requests > 0 {
 		a.Took = time.Since(c.sent)
 	}

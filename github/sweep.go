@@ -28,6 +28,7 @@ type Swept struct {
 
 	Repository
 	NodeID   string
+	At       time.Time // when GitHub answered, by its clock, which its days go by; zero where it does not tell
 	Disabled bool
 	Empty    bool      // it has no commit
 	Head     string    // oid of the newest commit on the default branch; "" if there is no such branch
@@ -94,6 +95,7 @@ func (c *Client) sweep(ctx context.Context, items []SweepItem) ([]Swept, graphAn
 		if e != nil {
 			s = Swept{Outcome: e.Outcome, Err: e}
 		}
+		s.At = answer.Date
 		swept[i] = s
 	}
 	return swept, answer, nil

@@ -98,7 +98,7 @@ func (x *exchange) admitted() bool {
 // secondaryLimit answers that a secondary limit is exceeded.
 func (x *exchange) secondaryLimit() {
 	h := x.rw.Header()
-	x.refusal.rate.header(h)
+	x.refusal.rate.header(h, x.w.ahead())
 	if !x.w.opt.NoRetryAfter {
 		h["Retry-After"] = []string{strconv.Itoa(int(math.Ceil(60 / x.w.opt.Speed)))}
 	}
@@ -248,6 +248,7 @@ var (
 
 func (x *exchange) gitHubHeader() {
 	h := x.rw.Header()
+	h["Date"] = []string{x.w.Now().Format(http.TimeFormat)}
 	h["Server"] = serverGitHub
 	h["Vary"] = varyGitHub
 	h["X-Github-Media-Type"] = mediaType
@@ -295,7 +296,7 @@ func (x *exchange) count(free bool, cost int) {
 
 func (x *exchange) rateHeader(r rate) {
 	if !x.w.opt.NoLimits {
-		r.header(x.rw.Header())
+		r.header(x.rw.Header(), x.w.ahead())
 	}
 }
 

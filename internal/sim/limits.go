@@ -67,12 +67,12 @@ type rate struct {
 	reset       time.Time
 }
 
-// header writes the rate as GitHub does.
-func (r rate) header(h http.Header) {
+// header writes the rate as GitHub does, whose clock is ahead of the clients' by so much.
+func (r rate) header(h http.Header, ahead time.Duration) {
 	h["X-Ratelimit-Limit"] = []string{strconv.Itoa(r.limit)}
 	h["X-Ratelimit-Remaining"] = []string{strconv.Itoa(r.limit - r.used)}
 	h["X-Ratelimit-Used"] = []string{strconv.Itoa(r.used)}
-	h["X-Ratelimit-Reset"] = []string{strconv.FormatInt(r.reset.Unix(), 10)}
+	h["X-Ratelimit-Reset"] = []string{strconv.FormatInt(r.reset.Add(ahead).Unix(), 10)}
 	h["X-Ratelimit-Resource"] = []string{resourceNames[r.resource]}
 }
 

@@ -140,6 +140,9 @@ func (w *World) Now() time.Time {
 	return now.Add(time.Duration(w.offset.Load())).UTC()
 }
 
+// ahead returns how far the world's time is ahead of the clients'.
+func (w *World) ahead() time.Duration { return w.Now().Sub(w.opt.Now()) }
+
 // maxAdvance bounds how far Advance moves a world in all, so that a generated
 // history stays cheap to compute.
 const maxAdvance = 20 * 365 * day
