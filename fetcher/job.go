@@ -24,7 +24,7 @@ const (
 type job struct {
 	prev   record.Source
 	step   step         // what to ask next time a worker has it
-	parts  github.Parts // of a repository, in stepREST: what to ask for
+	parts  github.Parts // of a repository: what to ask REST for, in stepREST, or beside the log
 	answer Answer       // so far
 
 	checked   bool // a check of its count has been told of

@@ -39,7 +39,12 @@ func (p *pass) plan(j *job, now time.Time) bool {
 		j.step = stepSweep
 		return true
 	}
-	return j.rest(p.wanted(j, now)) || j.step == stepLog
+	next, parts := p.wanted(j, now)
+	if next == stepLog {
+		j.step, j.parts = stepLog, parts
+		return true
+	}
+	return j.rest(parts)
 }
 
 // rest prepares a job for asking REST for those of the parts that have not been
@@ -58,34 +63,32 @@ func (j *job) rest(parts github.Parts) bool {
 	return parts != 0
 }
 
-// wanted returns the parts to ask REST for, or sets the step of the job to the log.
-func (p *pass) wanted(j *job, now time.Time) github.Parts {
+// wanted returns the next step and the parts to ask REST for: after the sweep or, where
+// the step is the log, beside it.
+func (p *pass) wanted(j *job, now time.Time) (step, github.Parts) {
 	s := j.answer.Swept
-	if j.step == stepLog {
-		j.step = stepREST
-	}
 	switch {
 	case s == nil:
-		return p.restParts(j, now)
+		return stepREST, p.restParts(j, now)
 	case s.Outcome == upstream.Limited || s.Outcome == upstream.Canceled:
-		return 0
+		return stepREST, 0
 	case s.Outcome == upstream.Gone && (j.answer.Repo == nil || !j.answer.Repo.Repository.Outcome.Answered()):
-		return github.PartRepository // a node that is missing is gone only if REST agrees
+		return stepREST, github.PartRepository // a node that is missing is gone only if REST agrees
 	case s.Outcome != upstream.Fresh: // GraphQL does not answer: REST may
-		return p.restParts(j, now)
+		return stepREST, p.restParts(j, now)
 	case isOther(&j.prev, s.ID):
-		return 0
+		return stepREST, 0
 	case s.Head == "":
 		if known := j.prev.Repo; !s.Empty || known != nil && (known.LastCommit != nil || len(known.Participants) > 0) {
-			return github.AllParts &^ github.PartRepository // a sweep alone does not take that away
+			return stepREST, github.AllParts &^ github.PartRepository // a sweep alone does not take that away
 		}
-		return 0
+		return stepREST, 0
 	}
 	return p.wantedOfHistory(j, now)
 }
 
 // wantedOfHistory is wanted, once the head of the repository is known.
-func (p *pass) wantedOfHistory(j *job, now time.Time) (parts github.Parts) {
+func (p *pass) wantedOfHistory(j *job, now time.Time) (next step, parts github.Parts) {
 	c := j.counting()
 	if j.answer.reading == nil {
 		j.answer.reading = p.begin(j, c, j.answer.clock(now))
@@ -93,21 +96,20 @@ func (p *pass) wantedOfHistory(j *job, now time.Time) (parts github.Parts) {
 	switch r := j.answer.reading; {
 	case r == nil: // nothing is to be read
 	case r.deferred():
-		return 0
+		return stepREST, 0
 	case r.err != nil: // GitHub's statistics stand in
 		if statisticsDue(j.prev.Repo, &j.answer.Swept.HeadDate, newerHead(j.prev.Repo, j.answer.Swept), j.answer.clock(now)) {
-			return statistics
+			return stepREST, statistics
 		}
-		return 0
+		return stepREST, 0
 	case r.lost: // the history was rewritten
 		j.answer.reading = newReading(j.answer.Swept, p.fetcher.ways.after(c.Way), true, false, j.answer.clock(now))
 		return p.wantedOfHistory(j, now)
 	case !r.done && !r.tooMany:
-		j.step, j.parts = stepLog, 0
 		if r.contributors && j.answer.Repo == nil {
-			j.parts = github.PartContributors
+			parts = github.PartContributors
 		}
-		return 0
+		return stepLog, parts
 	case r.contributors || r.hasStrangers(j.known().Participants):
 		r.contributors = true
 		parts |= github.PartContributors
@@ -121,11 +123,10 @@ func (p *pass) wantedOfHistory(j *job, now time.Time) (parts github.Parts) {
 		j.recounted = true
 		j.answer.reading = newReading(j.answer.Swept, p.fetcher.ways.after(c.Way), false, true, j.answer.clock(now))
 		if !j.answer.reading.done {
-			j.step, j.parts = stepLog, 0
-			return 0
+			return stepLog, 0
 		}
 	}
-	return parts
+	return stepREST, parts
 }
 
 // isToRecount reports whether the commits are to be read anew, to find out in what way they
