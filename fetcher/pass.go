@@ -97,10 +97,13 @@ func (p *pass) work(ctx context.Context, u *unit) {
 		u.cost = p.sweep(ctx, u.jobs)
 		return
 	case stepLog:
-		if len(u.jobs) == 1 && u.jobs[0].parts != 0 { // nobody waits for it with others: so that it is soon done
-			var contributors sync.WaitGroup
-			contributors.Go(func() { p.ask(ctx, u.jobs[0], p.beside) })
-			defer contributors.Wait()
+		if len(u.jobs) == 1 && u.jobs[0].parts != 0 { // a person waits, perhaps: ask the rest now, if there is room
+			var rest sync.WaitGroup
+			rest.Add(1)
+			if !p.beside(func() { defer rest.Done(); p.ask(ctx, u.jobs[0], p.beside) }) {
+				rest.Done()
+			}
+			defer rest.Wait()
 		}
 		u.cost = p.readLogs(ctx, u.jobs)
 		return
