@@ -24,6 +24,12 @@ func newSweeping(t *testing.T, world *sim.World) *rig {
 	})
 }
 
+// bothStrategies are rigs that ask GitHub by GraphQL and by REST alone.
+var bothStrategies = map[string]func(*testing.T, *sim.World) *rig{
+	"swept":   newSweeping,
+	"by REST": func(t *testing.T, w *sim.World) *rig { return newRig(t, w, nil) },
+}
+
 func newGraphQLClient(t *testing.T, world *sim.World) *github.Client {
 	gh, err := github.New(github.Options{BaseURL: "http://sim/", Token: "token", UserAgent: "pkgmetad/test (+test@example.org)", GraphQL: true, Transport: world.Direct()})
 	if err != nil {
@@ -183,10 +189,7 @@ func TestAnotherWayOfCounting(t *testing.T) {
 // of the days that follow, without another push. By REST alone they move on by whole
 // weeks.
 func TestOnePushThenSilence(t *testing.T) {
-	for name, newRig := range map[string]func(*testing.T, *sim.World) *rig{
-		"counted": newSweeping,
-		"by REST": func(t *testing.T, w *sim.World) *rig { return newRig(t, w, nil) },
-	} {
+	for name, newRig := range bothStrategies {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				const repos = 24 // one is pushed to each hour
@@ -218,7 +221,7 @@ func TestOnePushThenSilence(t *testing.T) {
 						if day == 0 || record.DayOf(pushed[i]) >= rec.Repo.AsOf { // the day of the push, or the next pass's
 							continue
 						}
-						if wrong := differences(&rec.Repo, truth); len(wrong) > 0 || age > 6 || name == "counted" && age != 0 {
+						if wrong := differences(&rec.Repo, truth); len(wrong) > 0 || age > 6 || name == "swept" && age != 0 {
 							t.Fatalf("day %d, p%d, %d days old: %s", day, i, age, strings.Join(wrong, "\n"))
 						}
 					}

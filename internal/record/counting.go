@@ -1,8 +1,6 @@
 package record
 
-import (
-	"time"
-)
+import "time"
 
 // Counting is what makes the weekly commits and the participants of a repository known
 // without asking GitHub for its statistics: both follow from the commits, and only new
@@ -46,12 +44,14 @@ func (r *Repo) CountsText() string {
 	if r.AsOf == 0 || r.Commits52 == nil {
 		return ""
 	}
-	text := "weekly commits up to " + (r.AsOf - 1).Start().Format(time.DateOnly) + ", from GitHub's statistics"
-	if r.CountsFrom == FromCounting && r.Counting != nil {
-		text = "weekly commits up to " + (r.AsOf - 1).Start().Format(time.DateOnly) + ", counted " + r.Counting.Way.String()
-		if !r.Counting.CheckDue.IsZero() {
-			text += "; the count is checked next on " + r.Counting.CheckDue.UTC().Format(time.DateOnly)
-		}
+	text := "weekly commits up to " + (r.AsOf - 1).Start().Format(time.DateOnly)
+	c := r.Counting
+	if r.CountsFrom != FromCounting || c == nil {
+		return text + ", from GitHub's statistics"
+	}
+	text += ", counted " + c.Way.String()
+	if !c.CheckDue.IsZero() {
+		text += "; the count is checked next on " + c.CheckDue.UTC().Format(time.DateOnly)
 	}
 	return text
 }
