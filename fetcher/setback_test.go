@@ -230,10 +230,7 @@ func TestNodeIsMissing(t *testing.T) {
 // more is asked than whether it is there.
 func TestGoneIsAskedOnce(t *testing.T) {
 	for name, another := range map[string]bool{"gone": false, "another": true} {
-		for way, newRig := range map[string]func(*testing.T, *sim.World) *rig{
-			"swept":   newSweeping,
-			"by REST": func(t *testing.T, w *sim.World) *rig { return newRig(t, w, nil) },
-		} {
+		for way, newRig := range bothStrategies {
 			t.Run(name+", "+way, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					world := single(sim.Options{})
@@ -542,10 +539,7 @@ func TestDriftThatLasts(t *testing.T) {
 
 // TestEmptyAndBack: a repository that gets its first commit, loses all, and gets others.
 func TestEmptyAndBack(t *testing.T) {
-	for way, newRig := range map[string]func(*testing.T, *sim.World) *rig{
-		"swept":   newSweeping,
-		"by REST": func(t *testing.T, w *sim.World) *rig { return newRig(t, w, nil) },
-	} {
+	for way, newRig := range bothStrategies {
 		t.Run(way, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				world := sim.New(sim.Options{})

@@ -281,10 +281,7 @@ func TestPendingForEver(t *testing.T) {
 // TestAnotherRepositoryUnderTheName: what is known stays, and a person is told; by
 // GraphQL and by REST.
 func TestAnotherRepositoryUnderTheName(t *testing.T) {
-	for name, newRig := range map[string]func(*testing.T, *sim.World) *rig{
-		"swept":   newSweeping,
-		"by REST": func(t *testing.T, w *sim.World) *rig { return newRig(t, w, nil) },
-	} {
+	for name, newRig := range bothStrategies {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				world := sim.New(sim.Options{})
@@ -336,10 +333,7 @@ func TestTheirDay(t *testing.T) {
 
 // TestAskedByHand: what a person asks for takes two round trips.
 func TestAskedByHand(t *testing.T) {
-	for name, newRig := range map[string]func(*testing.T, *sim.World) *rig{
-		"swept":   newSweeping,
-		"by REST": func(t *testing.T, w *sim.World) *rig { return newRig(t, w, nil) },
-	} {
+	for name, newRig := range bothStrategies {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				const trip = time.Second
