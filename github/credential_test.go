@@ -214,6 +214,7 @@ func TestQueriesGoOn(t *testing.T) {
 				_, _, e := ask(t, c)
 				failures <- e
 			}()
+			synctest.Wait() // so that each sees who waits already
 		}
 		for range cap(failures) {
 			if e := <-failures; e != nil {
