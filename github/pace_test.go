@@ -198,7 +198,7 @@ func TestLongWaitIsAHold(t *testing.T) {
 	})
 }
 
-// TestWaitEndsWithItsContext.
+// TestWaitEndsWithItsContext: whoever waits for a turn can give up.
 func TestWaitEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		wire := &accounts{}
