@@ -303,6 +303,19 @@ func TestWithoutLimits(t *testing.T) {
 	})
 }
 
+// TestLargeLimit: a server that grants more in an hour than GitHub's secondary limit allows
+// does not have that, and is asked as fast as it allows.
+func TestLargeLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		wire := &accounts{of: map[string]*account{bearer(tokenOf("a")): {limit: 600_000, remaining: 600_000, reset: time.Now().Add(time.Hour)}}}
+		c, _ := several(t, wire, "a")
+		start := time.Now()
+		if n := askAll(t, c, 8, 500, PartRepository); n != 4000 || time.Since(start) > 30*time.Second {
+			t.Errorf("%d in %v, of 10,000 a minute", n, time.Since(start))
+		}
+	})
+}
+
 // TestOneOfFourIsRevoked: the others do the work of three.
 func TestOneOfFourIsRevoked(t *testing.T) {
 	work := func(names ...string) (done int) {
