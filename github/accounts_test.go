@@ -118,8 +118,8 @@ func basic(id, secret string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(id+":"+secret))
 }
 
-// several is a client with a token for each name, "ghp_" and the name twenty times, and
-// the accounts that they are of.
+// several is a client with a token for each name, whose accounts it adds to wire where they
+// are missing, and its log.
 func several(t *testing.T, wire *accounts, names ...string) (c *Client, log *bytes.Buffer) {
 	t.Helper()
 	log = new(bytes.Buffer)
@@ -141,6 +141,7 @@ func several(t *testing.T, wire *accounts, names ...string) (c *Client, log *byt
 	return c, log
 }
 
+// tokenOf returns the token of that name: one that looks like GitHub's.
 func tokenOf(name string) string { return "ghp_" + strings.Repeat(name, 20) }
 
 func (a *accounts) account(name string) *account { return a.of[bearer(tokenOf(name))] }

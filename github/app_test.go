@@ -42,7 +42,7 @@ func (o *tokenOffice) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Path != installed {
 		return o.accounts.RoundTrip(req)
 	}
-	if err := sleep(req.Context(), o.latency); err != nil {
+	if err := upstream.Sleep(req.Context(), o.latency); err != nil {
 		return nil, err
 	}
 	o.mu.Lock()

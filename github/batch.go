@@ -1,12 +1,12 @@
 package github
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"pkgmetad/internal/upstream"
@@ -132,7 +132,7 @@ func (a *graphAnswer) part(name string, data map[string]jsontext.Value, v any) *
 	if kind := data[name].Kind(); kind != '{' {
 		return brokenPart("it leaves the repository out and does not say why")
 	}
-	if err := json.Unmarshal(data[name], v, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)); err != nil {
+	if err := decode(bytes.NewReader(data[name]), v); err != nil {
 		return brokenPart(explain(err, err.Error()))
 	}
 	return nil

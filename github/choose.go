@@ -93,7 +93,8 @@ func (cr *credential) hold(l *limits, n int) upstream.Hold {
 	return hold
 }
 
-// begin begins to ask, unless it is over before that.
+// begin returns the fetch of a question, which is over at once where its name cannot be
+// one.
 func (c *Client) begin(ctx context.Context, q Question) *fetch {
 	c.questions.begin(c.outlook((*credential).rest).units)
 	f := &fetch{client: c, ctx: ctx, question: q, ref: q.Ref, units: c.credentials[0].units(q.Parts)}

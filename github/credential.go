@@ -44,8 +44,7 @@ type OAuthApp struct{ ID, Secret string }
 // 100, of all who share it.
 const maxInFlight = 80
 
-// credential is a Credential at work. What it may still ask is known here and nowhere else:
-// go-github and GitHub count by credential.
+// credential is a Credential at work, with all that is known of what it may still ask.
 type credential struct {
 	name, source string
 	kind         Kind
@@ -142,18 +141,18 @@ func (cr *credential) noteUse() {
 // expiresSoon is how long before a token expires the log warns of it.
 const expiresSoon = 7 * 24 * time.Hour
 
-// expiration is the layout of a header that tells when a token expires, which GitHub
-// writes in either way.
-var expiration = []string{"2006-01-02 15:04:05 MST", "2006-01-02 15:04:05 -0700"}
+// expiryLayouts are the two ways in which GitHub writes when a token expires.
+var expiryLayouts = []string{"2006-01-02 15:04:05 MST", "2006-01-02 15:04:05 -0700"}
 
-// noteExpiry notes when the credential expires, if an answer tells. That of an
-// installation is of no interest: it lasts for an hour and is renewed.
+// noteExpiry notes when the token expires, if an answer tells
+// (github-authentication-token-expiration). That of an installation is of no interest: it
+// lasts for an hour and is renewed.
 func (cr *credential) noteExpiry(h http.Header) {
 	told := h.Get("GitHub-Authentication-Token-Expiration")
 	if told == "" || cr.kind != KindToken {
 		return
 	}
-	for _, layout := range expiration {
+	for _, layout := range expiryLayouts {
 		if t, err := time.Parse(layout, told); err == nil {
 			t = t.UTC()
 			cr.expires.Store(&t)

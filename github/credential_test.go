@@ -124,6 +124,24 @@ func TestRefusedCredentialIsSetAside(t *testing.T) {
 	}
 }
 
+// TestOnlyCredentialIsRefused: the log of that is the caller's, who sees it in the outcome.
+func TestOnlyCredentialIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		wire := &accounts{}
+		c, log := several(t, wire, "a")
+		no := refuse(401, "")
+		wire.account("a").refuse = &no
+		if a := one(t, c, nil); a.Repository.Outcome != limited || c.Fault() == "" {
+			t.Errorf("%+v, fault %q", a, c.Fault())
+		}
+		wire.account("a").refuse = nil
+		time.Sleep(5 * time.Minute)
+		if a := one(t, c, nil); a.Repository.Outcome != fresh || c.Fault() != "" || log.Len() > 0 {
+			t.Errorf("%+v, fault %q, the log: %s", a, c.Fault(), log)
+		}
+	})
+}
+
 // TestAllSetAside: then nothing is asked, until the first may be tried again.
 func TestAllSetAside(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -214,6 +232,7 @@ func TestQueriesGoOn(t *testing.T) {
 				_, _, e := ask(t, c)
 				failures <- e
 			}()
+			synctest.Wait() // so that each sees who waits already
 		}
 		for range cap(failures) {
 			if e := <-failures; e != nil {

@@ -49,7 +49,7 @@ type Options struct {
 	GraphQL     bool              // whether to ask many at once by GraphQL, which takes a token or an app
 	APIVersion  string            // sent as X-GitHub-Api-Version; "" means go-github's
 	Transport   http.RoundTripper // the wire; nil means upstream.NewTransport()
-	Log         zerolog.Logger    // is told when one of several credentials is refused, and when it is taken again
+	Log         zerolog.Logger    // is told when one of several credentials is refused or taken again, and when a token expires soon
 }
 
 // A Client asks GitHub. It is safe for concurrent use.

@@ -1,6 +1,7 @@
 package github
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/http"
@@ -151,7 +152,7 @@ func (cr *credential) sendQuery(ctx context.Context, query string, variables, da
 		return a, e
 	}
 	a.Cost = graphCost(body.Data)
-	if err := json.Unmarshal(body.Data, data, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)); err != nil {
+	if err := decode(bytes.NewReader(body.Data), data); err != nil {
 		return a, cr.graphFailure(upstream.Failed, http.StatusOK, "broken answer: "+clip(explain(err, err.Error())))
 	}
 	return a, nil
@@ -199,7 +200,7 @@ func graphCost(data jsontext.Value) int {
 			Cost float64 `json:"cost"`
 		}] `json:"rateLimit"`
 	}
-	if json.Unmarshal(data, &told, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) != nil {
+	if decode(bytes.NewReader(data), &told) != nil {
 		return 1
 	}
 	return max(1, int(min(told.RateLimit.fields.Cost, 1e6)))

@@ -1,6 +1,7 @@
 package github
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"strings"
@@ -174,6 +175,49 @@ func TestQueryOutage(t *testing.T) {
 		f.set(graphURI, ok(`{"data":{}}`))
 		time.Sleep(time.Minute)
 		if _, _, e := ask(t, c); e != nil {
+			t.Error(e)
+		}
+	})
+}
+
+// TestLiftedQueries: a person ends a hold of GraphQL as one of REST.
+func TestLiftedQueries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake().set(graphURI, refuse(404, ""), ok(`{"data":{}}`))
+		c := newClient(t, f)
+		for range 2 {
+			if _, _, e := ask(t, c); e == nil || e.Outcome != gone {
+				t.Fatal(e)
+			}
+		}
+		c.Lift()
+		if _, a, e := ask(t, c); e != nil || a.Requests != 1 {
+			t.Errorf("%+v, %v", a, e)
+		}
+	})
+}
+
+// TestQueryGivenUp while it waits for a place among those in flight: the next one gets its
+// turn.
+func TestQueryGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		wire := &accounts{latency: 20 * time.Second}
+		c, _ := several(t, wire, "a")
+		one(t, c, nil) // tells the budget
+		var wg sync.WaitGroup
+		for range maxInFlight {
+			wg.Go(func() { one(t, c, nil) })
+		}
+		time.Sleep(10 * time.Second) // until all are under way
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if a, e := c.query(ctx, "{}", nil, &graphData{}); e == nil || e.Outcome != upstream.Canceled || a.Requests != 0 {
+			t.Errorf("%+v, %v", a, e)
+		}
+		wg.Wait()
+		ctx, cancel = context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if _, e := c.query(ctx, "{}", nil, &graphData{}); e != nil {
 			t.Error(e)
 		}
 	})

@@ -30,12 +30,12 @@ type limits struct {
 	gate      *upstream.Gate      // of this resource, beside the credential's; nil for none
 	turns     *semaphore.Weighted // for one request at a time; nil for any number
 
-	mu       sync.Mutex
-	pace     pace
-	rest     time.Time // before this no request begins, where they go one at a time
-	queued   int       // admitted, or waiting for that
-	promised int       // units, to questions that have begun
-	inFlight int       // sent, no answer yet
+	mu          sync.Mutex
+	pace        pace
+	pausedUntil time.Time // before this no request begins, where they go one at a time
+	queued      int       // admitted, or waiting for that
+	promised    int       // units, to questions that have begun
+	inFlight    int       // sent, no answer yet
 
 	// The primary budget, unknown unless now is before reset.
 	limit, remaining int

@@ -66,7 +66,7 @@ type loggedBody struct {
 	} `json:"parents"`
 }
 
-// Log asks for pages of histories, as many in a query as GitHub answers well. The
+// Log asks for pages of histories (POST /graphql), as many in a query as GitHub answers well. The
 // result has one element for each question, in the same order; see [Client.Sweep].
 func (c *Client) Log(ctx context.Context, questions []LogQuestion) ([]LogPage, Cost) {
 	return inBatches(&c.logs, questions,

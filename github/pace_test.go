@@ -198,7 +198,7 @@ func TestLongWaitIsAHold(t *testing.T) {
 	})
 }
 
-// TestWaitEndsWithItsContext.
+// TestWaitEndsWithItsContext: whoever waits for a turn can give up.
 func TestWaitEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		wire := &accounts{}
@@ -299,6 +299,19 @@ func TestWithoutLimits(t *testing.T) {
 		}
 		if d := c.Plan(1_000_000); d != 0 || c.Credentials()[0].Requests.Known || !c.Hold().Until.IsZero() {
 			t.Errorf("a million takes %v; %+v, %+v", d, c.Credentials(), c.Hold())
+		}
+	})
+}
+
+// TestLargeLimit: a server that grants more in an hour than GitHub's secondary limit allows
+// does not have that, and is asked as fast as it allows.
+func TestLargeLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		wire := &accounts{of: map[string]*account{bearer(tokenOf("a")): {limit: 600_000, remaining: 600_000, reset: time.Now().Add(time.Hour)}}}
+		c, _ := several(t, wire, "a")
+		start := time.Now()
+		if n := askAll(t, c, 8, 500, PartRepository); n != 4000 || time.Since(start) > 30*time.Second {
+			t.Errorf("%d in %v, of 10,000 a minute", n, time.Since(start))
 		}
 	})
 }

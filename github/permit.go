@@ -68,40 +68,25 @@ func (l *limits) next(ctx context.Context) error {
 		return err
 	}
 	l.mu.Lock()
-	rest := l.rest
+	until := l.pausedUntil
 	l.mu.Unlock()
-	if err := sleep(ctx, time.Until(rest)); err != nil {
+	if err := upstream.Sleep(ctx, time.Until(until)); err != nil {
 		l.turns.Release(1)
 		return err
 	}
 	return nil
 }
 
-// sleep returns after d, or earlier with ctx's error.
-func sleep(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return nil
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// pause is what part of the time that a query took is waited for before the next one.
-// GitHub allows GraphQL 60 seconds of its servers' time a minute; so it takes 50 at most.
-const pause = 5
+// pauseShare is how much longer a query takes than the pause after it. GitHub allows
+// GraphQL 60 seconds of its servers' time a minute; so it takes 50 at most.
+const pauseShare = 5
 
 // leave makes room for another request.
 func (p permit) leave() {
 	p.credential.inFlight.Release(1)
 	if l := p.limits; l.turns != nil {
 		l.mu.Lock()
-		l.rest = time.Now().Add(time.Since(p.begun) / pause)
+		l.pausedUntil = time.Now().Add(time.Since(p.begun) / pauseShare)
 		l.mu.Unlock()
 		l.turns.Release(1)
 	}
@@ -141,5 +126,5 @@ func (l *limits) turn(ctx context.Context, n int) (hold upstream.Hold, err error
 	}
 	l.pace = pace
 	l.mu.Unlock()
-	return hold, sleep(ctx, wait)
+	return hold, upstream.Sleep(ctx, wait)
 }

@@ -56,12 +56,13 @@ type sweptBody struct {
 	} `json:"defaultBranchRef"`
 }
 
-// Sweep asks for the numbers and the heads of repositories, as many in a query as
-// GitHub answers well: a hundred at first, fewer where a query turns out to be too
-// heavy. The result has one element for each item, in the same order.
+// Sweep asks for the numbers and the heads of repositories (POST /graphql), as many in a
+// query as GitHub answers well: a hundred at first, fewer where a query turns out to be
+// too heavy. The result has one element for each item, in the same order.
 //
-// Where GraphQL cannot be asked at all the elements that were not answered have the
-// same outcome and error; see query.
+// Where GraphQL cannot be asked at all, the elements that were not answered have the same
+// outcome and error: Limited, where it is to be asked again at RetryAt; Canceled, where ctx
+// ended; or Failed, where REST can be asked instead.
 func (c *Client) Sweep(ctx context.Context, items []SweepItem) ([]Swept, Cost) {
 	return inBatches(&c.sweeps, items,
 		func(items []SweepItem) ([]Swept, graphAnswer, *upstream.Error) { return c.sweep(ctx, items) },

@@ -69,16 +69,27 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	c.sent = time.Now()
 	resp, err := t.exchange(req)
 	if err != nil {
-		sent := !neverSent(err)
-		if sent {
-			c.requests++
-			c.charged++
-		}
-		p.settle(nil, sent)
-		t.credential.gate.Unanswered(req.Context(), p.gate, err)
-		p.leave()
+		defer p.leave()
+		t.unanswered(req, c, p, err)
 		return nil, err
 	}
+	return t.answered(resp, c, p)
+}
+
+// unanswered notes that no answer came to the request of p.
+func (t *transport) unanswered(req *http.Request, c *call, p permit, err error) {
+	sent := !neverSent(err)
+	if sent {
+		c.requests++
+		c.charged++
+	}
+	p.settle(nil, sent)
+	t.credential.gate.Unanswered(req.Context(), p.gate, err)
+}
+
+// answered notes what the answer to the request of p says of the limits, and passes it on
+// if it has a value.
+func (t *transport) answered(resp *http.Response, c *call, p permit) (*http.Response, error) {
 	c.requests++
 	charged := resp.StatusCode != http.StatusNotModified || t.credential.kind == KindAnonymous
 	if charged {

@@ -43,7 +43,7 @@ type Options struct {
 	// PyPI asks for requests one after the other, and not for thousands within
 	// minutes. Whoever comes under [upstream.Insist] goes before all others.
 	Concurrency int // requests in flight at once, bodies included; 0 means 1
-	Rate        int // requests a second, once those of a second have been made at once; 0 means any number
+	Rate        int // requests a second, those of one second at once where none came before; 0 means any number
 }
 
 // Client asks one PyPI. It is safe for concurrent use.

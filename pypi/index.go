@@ -26,10 +26,6 @@ type IndexAnswer struct {
 	Err      *upstream.Error  // set unless Fresh or Unchanged
 }
 
-func (a IndexAnswer) failed(err *upstream.Error) IndexAnswer {
-	return IndexAnswer{Outcome: err.Outcome, Err: err, Requests: a.Requests}
-}
-
 // Index reads the list of all projects: GET simple/ in its JSON form, with
 // If-None-Match where etag is not empty. It calls project for each as it arrives, with
 // its normalised name, which is valid only during the call, and its serial, 0 where the
@@ -38,32 +34,51 @@ func (a IndexAnswer) failed(err *upstream.Error) IndexAnswer {
 // What was passed to project counts only where the Outcome is Fresh. An index without
 // any serial, such as a mirror's, is Failed: it does not tell what has changed. While
 // the gate is closed ([Client.Hold]) Index answers Limited without a request.
-func (c *Client) Index(ctx context.Context, etag string, project func(name []byte, serial int64)) (a IndexAnswer) {
-	resp, permit, sent, err := c.ask(ctx, c.large, "simple/", simpleJSON, etag)
-	a.Requests = sent
+func (c *Client) Index(ctx context.Context, etag string, project func(name []byte, serial int64)) IndexAnswer {
+	projects := 0
+	said := c.askIndex(ctx, c.large, "", etag, "there is no index", func(resp *http.Response) (err error) {
+		projects, err = decodeIndex(resp.Body, project)
+		return err
+	})
+	return IndexAnswer{said.outcome, projects, said.etag, said.requests, said.err}
+}
+
+// indexSaid is what became of a question about the index, or about a page of it.
+type indexSaid struct {
+	outcome  upstream.Outcome
+	etag     string // for Fresh and Unchanged
+	requests int
+	err      *upstream.Error // set unless Fresh or Unchanged
+}
+
+// askIndex asks for a path below simple/ in its JSON form, with If-None-Match where etag
+// is not empty, and has the body of an answer read by read. missing says what it means
+// that there is no such path.
+func (c *Client) askIndex(ctx context.Context, hc *http.Client, path, etag, missing string, read func(*http.Response) error) (said indexSaid) {
+	resp, permit, sent, err := c.ask(ctx, hc, "simple/"+path, simpleJSON, etag)
 	if err != nil {
-		return a.failed(err)
+		return indexSaid{outcome: err.Outcome, requests: sent, err: err}
 	}
 	defer resp.Body.Close()
+	said.requests = sent
 	switch resp.StatusCode {
 	case http.StatusNotFound, http.StatusGone:
-		err = &upstream.Error{Outcome: upstream.Gone, URL: upstream.Redact(resp.Request.URL), Status: resp.StatusCode, Message: "there is no index"}
+		err = &upstream.Error{Outcome: upstream.Gone, URL: upstream.Redact(resp.Request.URL), Status: resp.StatusCode, Message: missing}
 	case http.StatusNotModified:
-		if a.Outcome, a.ETag = upstream.Unchanged, etag; etag == "" {
+		if said.outcome, said.etag = upstream.Unchanged, etag; etag == "" {
 			err = broken(ctx, resp, needlessNotModified)
 		}
 	default:
-		var bad error
-		if a.Projects, bad = decodeIndex(resp.Body, project); bad != nil {
+		if bad := read(resp); bad != nil {
 			err = broken(ctx, resp, bad)
 		}
-		a.Outcome, a.ETag = upstream.Fresh, resp.Header.Get("ETag")
+		said.outcome, said.etag = upstream.Fresh, resp.Header.Get("ETag")
 	}
 	c.gate.Settle(permit, err)
 	if err != nil {
-		return a.failed(err)
+		return indexSaid{outcome: err.Outcome, requests: sent, err: err}
 	}
-	return a
+	return said
 }
 
 // decodeIndex passes each project of the index on, and returns how many there are.

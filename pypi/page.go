@@ -35,43 +35,25 @@ type PageAnswer struct {
 	Err      *upstream.Error  // set unless Fresh or Unchanged
 }
 
-func (a PageAnswer) failed(err *upstream.Error) PageAnswer {
-	return PageAnswer{Outcome: err.Outcome, Err: err, Requests: a.Requests}
-}
-
 // Page asks for a project's page in the index: GET simple/{name}/ in its JSON form,
 // with If-None-Match where etag is not empty. While the gate is closed ([Client.Hold])
 // it answers Limited without a request.
-func (c *Client) Page(ctx context.Context, name, etag string) (a PageAnswer) {
+func (c *Client) Page(ctx context.Context, name, etag string) PageAnswer {
 	if !ValidName(name) {
-		return a.failed(noName(name))
+		err := noName(name)
+		return PageAnswer{Outcome: err.Outcome, Err: err}
 	}
-	resp, permit, sent, err := c.ask(ctx, c.http, "simple/"+Normalize(name)+"/", simpleJSON, etag)
-	a.Requests = sent
-	if err != nil {
-		return a.failed(err)
-	}
-	defer resp.Body.Close()
-	switch resp.StatusCode {
-	case http.StatusNotFound, http.StatusGone:
-		err = &upstream.Error{Outcome: upstream.Gone, URL: upstream.Redact(resp.Request.URL), Status: resp.StatusCode, Message: "PyPI's index has no project of this name"}
-	case http.StatusNotModified:
-		if a.Outcome, a.ETag = upstream.Unchanged, etag; etag == "" {
-			err = broken(ctx, resp, needlessNotModified)
+	var page Page
+	said := c.askIndex(ctx, c.http, Normalize(name)+"/", etag, "PyPI's index has no project of this name", func(resp *http.Response) error {
+		read, err := decodePage(resp.Body)
+		if err != nil {
+			return err
 		}
-	default:
-		var bad error
-		if a.Page, bad = decodePage(resp.Body); bad != nil {
-			err = broken(ctx, resp, bad)
-		}
-		a.Outcome, a.ETag = upstream.Fresh, resp.Header.Get("ETag")
-		a.Page.Serial = cmp.Or(a.Page.Serial, lastSerial(resp.Header))
-	}
-	c.gate.Settle(permit, err)
-	if err != nil {
-		return a.failed(err)
-	}
-	return a
+		page = read
+		page.Serial = cmp.Or(page.Serial, lastSerial(resp.Header))
+		return nil
+	})
+	return PageAnswer{said.outcome, page, said.etag, said.requests, said.err}
 }
 
 // explainMissing finds out what a "not found" of the JSON API at asked means, from the

@@ -94,17 +94,7 @@ func (t *turnstile) pace(ctx context.Context) error {
 	wait := t.next.Sub(now)
 	t.next = t.next.Add(t.gap)
 	t.mu.Unlock()
-	if wait <= 0 {
-		return nil
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return upstream.Sleep(ctx, wait)
 }
 
 // turn is the body of an answer: with it ends the turn of its request.

@@ -20,7 +20,7 @@ type read struct {
 	Sequence bool     // there is a Pkgmetad-Sequence
 	Again    int      // status when asked with the ETag
 	Missing  int      // status of what is not there
-	Written  string   // what came of a POST
+	Written  string   // what came of a PUT
 	Closed   string   // what came of a service that lets nobody in
 }
 

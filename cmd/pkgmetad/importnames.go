@@ -53,8 +53,8 @@ func nameCategoriesAndGrids(c *importer.Collection, present *catalogue.Present, 
 	return nil
 }
 
-// knownIDs returns the ids that slugs have in the present catalogue and in the store, where
-// the catalogue is right.
+// knownIDs returns the ids that slugs have in the store and in the present catalogue, which
+// counts where they differ.
 func knownIDs(present *catalogue.Present, st *store.Store) (known importer.IDs, err error) {
 	if known.Packages, known.Highest, err = st.IDs(); err != nil {
 		return known, err

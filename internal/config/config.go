@@ -1,6 +1,6 @@
 // Package config reads the configuration file that config.example.yaml documents.
-// It fills in defaults, checks every value, and reads the GitHub token, which the
-// file names but does not contain.
+// It fills in defaults, checks every value, and reads the secrets, which the file names
+// but does not contain.
 package config
 
 import (

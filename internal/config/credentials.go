@@ -78,7 +78,7 @@ func (c *check) credentialSecret(cr *Credential, file *string, noun, key string)
 	case *file == "":
 		report("is required; write the path of the file that holds the %s, and nothing else", noun)
 		return
-	case tokenLike.MatchString(*file) || pemBegin.MatchString(*file):
+	case tokenLike.MatchString(*file) || strings.Contains(*file, "-----BEGIN"):
 		*file = ""
 		report("is a secret, not the name of a file; %s", noSecrets)
 		return
@@ -109,8 +109,6 @@ func (c *check) credentialSecret(cr *Credential, file *string, noun, key string)
 
 // credentialsFolder is how a file names the folder of the credentials that systemd provides.
 const credentialsFolder = "$CREDENTIALS_DIRECTORY"
-
-var pemBegin = regexp.MustCompile(`-----BEGIN`)
 
 // checkKey says what is wrong with the private key of an app, "" for nothing.
 func checkKey(text string) string {

@@ -102,7 +102,7 @@ func (c *check) secret(at place) (secret Secret, source string) {
 		if folder == "" {
 			return Secret{}, ""
 		}
-		path, name = filepath.Join(folder, at.credential), "$CREDENTIALS_DIRECTORY/"+at.credential
+		path, name = filepath.Join(folder, at.credential), credentialsFolder+"/"+at.credential
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 			return Secret{}, ""
 		}

@@ -29,7 +29,7 @@ func (r *refresher) tellCredentials() {
 	level.Msg(text)
 }
 
-// everything is how far ahead no source is due any more.
+// everything is so far ahead that each source is due by then.
 const everything = 100 * 365 * 24 * time.Hour
 
 // fullRound returns how long it takes to ask about all repositories; 0 where the budget of

@@ -28,12 +28,7 @@ func TestSeveralCredentials(t *testing.T) {
 	changed.GitHub.Credentials = []config.Credential{credential("old", next), credential("bot", expiring)}
 	o := x.options()
 	o.Load = func() (*config.Config, error) { read := changed; return &read, nil }
-	d, err := New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- d.Run() }()
+	d, ended := x.startWith(o)
 	x.until(d, "/api/v4/packages/one/", stars(5))
 
 	budgets := func() map[string]map[string]any {

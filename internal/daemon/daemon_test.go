@@ -21,6 +21,7 @@ import (
 
 	"pkgmetad/fetcher"
 	"pkgmetad/internal/config"
+	"pkgmetad/internal/record"
 	"pkgmetad/internal/sim"
 )
 
@@ -130,15 +131,26 @@ func (x *trial) options() Options {
 // start runs a daemon until the test ends. ended gives what Run returned.
 func (x *trial) start() (d *Daemon, ended <-chan error) {
 	x.t.Helper()
-	d, err := New(x.options())
+	return x.startWith(x.options())
+}
+
+// startWith is start with other options.
+func (x *trial) startWith(o Options) (d *Daemon, ended <-chan error) {
+	x.t.Helper()
+	d, err := New(o)
 	if err != nil {
 		x.t.Fatal(err)
 	}
+	return d, x.run(d)
+}
+
+// run runs a daemon that was made until the test ends.
+func (x *trial) run(d *Daemon) (ended <-chan error) {
 	end := make(chan error, 1)
 	var running sync.WaitGroup
 	running.Go(func() { end <- d.Run() })
 	x.t.Cleanup(func() { d.Stop(); running.Wait() })
-	return d, end
+	return end
 }
 
 // stop stops a daemon, which has to end without an error.
@@ -437,12 +449,7 @@ func TestReloadConfiguration(t *testing.T) {
 		return &read, nil
 	}
 	o.SetLogLevel = func(l zerolog.Level) { level = l }
-	d, err := New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- d.Run() }()
+	d, ended := x.startWith(o)
 	x.until(d, "/api/v4/packages/one/", stars(5))
 	client, index := d.refresher.settings.Load().github, d.refresher.settings.Load().pypi
 
@@ -520,12 +527,16 @@ func TestIntervalsOfTheCatalogue(t *testing.T) {
 		repo := x.world.Repo("acme/" + name)
 		x.world.Edit(func() { repo.Stars = 6 })
 	}
-	time.Sleep(time.Second) // the shortest stale_after
-	catalogue(", stale_after: 1s")
+	catalogue(", stale_after: 1s") // the shortest
 	if err := d.Reload(false); err != nil {
 		t.Fatal(err)
 	}
-	report, err := d.refresher.pass(t.Context()) // the reload has one run within a minute
+	var report record.Pass
+	var err error
+	x.waitFor("one to be a second old", func() bool {
+		report, err = d.refresher.pass(t.Context()) // the reload has one run within a minute
+		return err != nil || report.Asked > 0
+	})
 	if err != nil || report.Asked != 1 {
 		t.Errorf("asked: %+v, %v", report, err)
 	}
@@ -544,12 +555,7 @@ func TestReloadBackupsAndPings(t *testing.T) {
 	defer hook.Close()
 	next, o := *x.cfg, x.options()
 	o.Load = func() (*config.Config, error) { read := next; return &read, nil }
-	d, err := New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- d.Run() }()
+	d, ended := x.startWith(o)
 	x.until(d, "/api/v4/packages/one/", stars(5))
 	reload := func() {
 		t.Helper()
@@ -570,6 +576,7 @@ func TestReloadBackupsAndPings(t *testing.T) {
 	reload()
 
 	next.Store.Backup = config.Backup{Folder: filepath.Join(filepath.Dir(x.cfg.Store.Path), "not yet", "backups"), Keep: 2}
+	var err error
 	if next.Store.Backup.Schedule, err = config.ParseSchedule("@daily", time.UTC); err != nil {
 		t.Fatal(err)
 	}
@@ -578,11 +585,7 @@ func TestReloadBackupsAndPings(t *testing.T) {
 	}
 	next.Store.Backup.Folder = filepath.Join(filepath.Dir(x.cfg.Store.Path), "backups")
 	reload()
-	for deadline := time.Now().Add(10 * time.Second); x.logged("backup made") == 0; time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("no backup is made:\n%s", x.log)
-		}
-	}
+	x.waitFor("a backup", func() bool { return x.logged("backup made") > 0 })
 	x.stop(d, ended)
 	if len(pinged) > 0 {
 		t.Errorf("%s was pinged, and no URL is configured", <-pinged)

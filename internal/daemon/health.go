@@ -21,8 +21,8 @@ import (
 // Kinds of [record.Problem] that the daemon has, beside those of the store.
 const (
 	problemBackup   = "backup"   // no backup could be made
-	problemSnapshot = "snapshot" // nor a snapshot
-	problemSearch   = "search"   // the search index cannot be opened, or not follow the store
+	problemSnapshot = "snapshot" // no snapshot could be made
+	problemSearch   = "search"   // the search index cannot be opened, or cannot follow the store
 )
 
 const (

@@ -116,11 +116,10 @@ func TestFollowersAreToldOf(t *testing.T) {
 	d, ended := x.start()
 	x.until(d, "/status/", problem(problemSnapshot))
 	var text string
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		if text = x.scrape(d); value(t, text, `pkgmetad_problem{kind="search"}`) == 1 || time.Now().After(deadline) {
-			break
-		}
-	}
+	x.waitFor("the search to fail", func() bool {
+		text = x.scrape(d)
+		return value(t, text, `pkgmetad_problem{kind="search"}`) == 1
+	})
 	for series, want := range map[string]float64{`{kind="snapshot"}`: 1, `{kind="search"}`: 1, `{kind="backup"}`: 0} {
 		if got := value(t, text, "pkgmetad_problem"+series); got != want {
 			t.Errorf("%s is %v", series, got)

@@ -138,8 +138,7 @@ func TestReaderThatTakesNothing(t *testing.T) {
 		t.Errorf("the grace is %s", d.grace)
 	}
 	d.grace = 100 * time.Millisecond
-	ended := make(chan error, 1)
-	go func() { ended <- d.Run() }()
+	ended := x.run(d)
 	deaf := x.connect(d, "127.0.0.1")
 	ask := strings.Repeat("GET /openapi.json?token=CANARY HTTP/1.1\r\nHost: x\r\n\r\n", 300) // much more than the buffers of two sockets take
 	_ = deaf.(*net.TCPConn).SetReadBuffer(4096)

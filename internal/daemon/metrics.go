@@ -256,22 +256,22 @@ func (c collector) connections(out chan<- prometheus.Metric, set setter) {
 // limits tells what the upstreams allow.
 func (c collector) limits(set setter) {
 	now := c.d.refresher.settings.Load()
-	for _, c := range now.github.Credentials() {
-		set(descReserve, float64(now.cfg.GitHub.Reserve), gitHubLabel, c.Name)
-		set(descCredentialHold, number(!c.Hold.Until.IsZero()), gitHubLabel, c.Name)
-		set(descCredentialFault, number(c.Fault != ""), gitHubLabel, c.Name)
-		if !c.Expires.IsZero() {
-			set(descExpiry, seconds(c.Expires), gitHubLabel, c.Name)
+	for _, cr := range now.github.Credentials() {
+		set(descReserve, float64(now.cfg.GitHub.Reserve), gitHubLabel, cr.Name)
+		set(descCredentialHold, number(!cr.Hold.Until.IsZero()), gitHubLabel, cr.Name)
+		set(descCredentialFault, number(cr.Fault != ""), gitHubLabel, cr.Name)
+		if !cr.Expires.IsZero() {
+			set(descExpiry, seconds(cr.Expires), gitHubLabel, cr.Name)
 		}
-		if b := c.Requests; b.Known {
-			set(descLimit, float64(b.Limit), gitHubLabel, c.Name)
-			set(descRemaining, float64(b.Remaining), gitHubLabel, c.Name)
-			set(descReset, seconds(b.Reset), gitHubLabel, c.Name)
+		if b := cr.Requests; b.Known {
+			set(descLimit, float64(b.Limit), gitHubLabel, cr.Name)
+			set(descRemaining, float64(b.Remaining), gitHubLabel, cr.Name)
+			set(descReset, seconds(b.Reset), gitHubLabel, cr.Name)
 		}
-		if b := c.Points; b.Known {
-			set(descPointLimit, float64(b.Limit), gitHubLabel, c.Name)
-			set(descPointsRemaining, float64(b.Remaining), gitHubLabel, c.Name)
-			set(descPointReset, seconds(b.Reset), gitHubLabel, c.Name)
+		if b := cr.Points; b.Known {
+			set(descPointLimit, float64(b.Limit), gitHubLabel, cr.Name)
+			set(descPointsRemaining, float64(b.Remaining), gitHubLabel, cr.Name)
+			set(descPointReset, seconds(b.Reset), gitHubLabel, cr.Name)
 		}
 	}
 	hold := now.github.Hold()

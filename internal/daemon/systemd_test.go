@@ -290,8 +290,7 @@ func TestDeafManager(t *testing.T) {
 		}
 		d.systemd.tell("STATUS=testing")
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- d.Run() }()
+	ended := x.run(d)
 	if err := d.Reload(false); err != nil {
 		t.Fatal(err)
 	}

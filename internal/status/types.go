@@ -72,7 +72,7 @@ type Budget struct {
 	Limit      int       `json:"limit_requests,omitempty"`
 	Remaining  int       `json:"remaining_requests"`
 	Reset      time.Time `json:"reset,omitzero"`
-	Points     *Points   `json:"graphql,omitempty"`   // nil before the first query
+	Points     *Points   `json:"graphql,omitempty"`   // nil while it is not known, such as before the first query
 	HeldUntil  time.Time `json:"held_until,omitzero"` // no requests are made until then
 	Reason     string    `json:"reason,omitempty"`    // for HeldUntil
 	Fault      string    `json:"fault,omitempty"`     // what is wrong with the upstream or the credential; "" where nothing is
