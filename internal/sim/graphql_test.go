@@ -244,7 +244,7 @@ func TestHistory(t *testing.T) {
 	if len(h.Nodes) != 3 || h.PageInfo.HasNextPage {
 		t.Errorf("%+v", h)
 	}
-	for _, bad := range []map[string]any{{"after": "nonsense"}, {"since": "yesterday"}, {"after": strings.Repeat("a", 40) + " 3"}} {
+	for _, bad := range []map[string]any{{"after": "nonsense"}, {"since": "yesterday"}, {"after": strings.Repeat("a", 40) + " 3"}, {"after": want[0].OID + " -1"}} {
 		bad["ids"], bad["first"] = []string{r.NodeID}, 5
 		if got := graphql(t, w, counting, bad); len(got.Errors) != 1 || got.status != 200 {
 			t.Errorf("%v: %s", bad, got.body)
