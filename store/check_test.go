@@ -85,6 +85,10 @@ func TestCheckFinds(t *testing.T) {
 		{"not due", lose("due", first), "due: "},
 		{"due and no source", add("due", append(be(1), "github.com/o/x"...), nil), "due/github.com/o/x: not when"},
 		{"due at another time", add("due", append(be(1), repo...), nil), "due/github.com/o/a: not when"},
+		{"due with another interval", func(tx *bolt.Tx) error {
+			b := tx.Bucket([]byte("due"))
+			return b.Put(first(b), []byte{3})
+		}, "not what the source says of its interval"},
 		{"no reference", lose("references", first), "references: there is none from github.com/o/a to the package 1"},
 		{"a wrong reference", add("references", append([]byte("github.com/o/a\x00"), be(2)...), nil), "the package 2 does not refer to it"},
 		{"no member", lose("members", first), "members: the package 1 is missing in its grid 4"},
@@ -113,6 +117,27 @@ func TestCheckFinds(t *testing.T) {
 				t.Errorf("report: %+v", report)
 			}
 		})
+	}
+}
+
+// TestCheckFindsWrongInterval: a source that is not fetched as often as its package wants.
+func TestCheckFindsWrongInterval(t *testing.T) {
+	s := example(t)
+	must(t, s.Close())
+	repo, before := []byte("github.com/o/a"), []byte(nil)
+	raw(t, s.Path(), func(tx *bolt.Tx) error {
+		before = slices.Clone(tx.Bucket([]byte("sources")).Get(repo))
+		return nil
+	})
+	s = open(t, s.Path(), store.Options{})
+	c := entries("a", "b")
+	c.Packages[0].StaleAfter = time.Hour
+	sync(t, s, c, day(2))
+	must(t, s.Close())
+	raw(t, s.Path(), func(tx *bolt.Tx) error { return tx.Bucket([]byte("sources")).Put(repo, before) })
+	report, err := store.CheckFile(s.Path(), store.Options{})
+	if want := "sources/github.com/o/a: it is not fetched as often as the package 1 wants"; err != nil || !slices.Contains(report.Findings, want) {
+		t.Errorf("it finds %q, %v", report.Findings, err)
 	}
 }
 

@@ -15,8 +15,8 @@ import (
 )
 
 // Due returns the sources that are due at now, at most limit of them, and whether there
-// are more. Those come first, in the result as in what the limit leaves of it, that have
-// never answered; then those that are overdue by more of their interval, in steps of a
+// are more. Their order also decides which of them the limit leaves out: first those that
+// have never answered; then those that are overdue by more of their interval, in steps of a
 // quarter; then those of packages that are read more; then those that fell due first.
 // Sources alike in all of that are grouped by package. Damaged sources are left out and
 // reported in an error; the sources returned with it are good.
@@ -49,7 +49,7 @@ type rank struct {
 	reads uint64 // of the packages that refer to it
 	due   uint64 // when it fell due, in microseconds since 1970
 	id    int    // the lowest of the packages that refer to it
-	name  string // in place of id, while there is no need to look that up: what key ends in
+	name  string // what key ends in, which stands in for id until that is looked up
 	key   record.Key
 }
 
@@ -185,10 +185,10 @@ func timeOf(k []byte) time.Time {
 // mendChunk is how many sources Reschedule reads between two writes.
 const mendChunk = 5_000
 
-// Reschedule makes sources due whose time cannot be right: at now, what was asked after
-// now, by a clock that was ahead; and at latest, what is due after that. The latter comes
-// from such a clock too, or from limits, or an interval, that have been lowered. latest
-// returns a time that depends on the source alone. It returns how many there were.
+// Reschedule brings sources forward that are due at a time that cannot be right. What was
+// asked after now, by a clock that was ahead, becomes due at now. What is due after latest,
+// because of such a clock too, or of limits or an interval that have been lowered, becomes
+// due then; latest must depend on the source alone. It returns how many were moved.
 //
 // It reads all sources, but only where there is reason to: an attempt after now is
 // stored, an interval has changed, or limits, the name of what latest returns, has changed

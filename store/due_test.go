@@ -220,5 +220,10 @@ func TestReschedule(t *testing.T) {
 	due(now, "BCDd")
 	reschedule(48*time.Hour, 1)
 	due(now, "ABCDd")
+
+	// So is an answer that was asked for before: when to ask again was computed without it.
+	put(t, s, fetched(get(t, s, "a"), 5, now, now.Add(48*time.Hour)))
+	reschedule(48*time.Hour, 2)
+	due(now.Add(30*time.Minute), "ABCDad")
 	checkFile(t, s)
 }

@@ -47,11 +47,11 @@ type gridDocument struct {
 	Header      *bool   `json:"header"`
 }
 
+// packageDocument has the keys that packages have alike in API v4 and v3.
 type packageDocument struct {
 	document
 	Category         *string      `json:"category"`
 	Grids            list[string] `json:"grids"`
-	LastUpdated      *string      `json:"last_updated"`
 	LastFetched      *string      `json:"last_fetched"`
 	RepoURL          *string      `json:"repo_url"`
 	PyPIVersion      *string      `json:"pypi_version"`
@@ -60,8 +60,13 @@ type packageDocument struct {
 	PyPIURL          *string      `json:"pypi_url"`
 	DocumentationURL *string      `json:"documentation_url"`
 	RepoWatchers     *int         `json:"repo_watchers"`
-	CommitsOver52    list[int]    `json:"commits_over_52"`
-	Participants     list[string] `json:"participants"`
+}
+
+type packageV4 struct {
+	packageDocument
+	LastUpdated   *string      `json:"last_updated"`
+	CommitsOver52 list[int]    `json:"commits_over_52"`
+	Participants  list[string] `json:"participants"`
 }
 
 // list is an array that must not be null or contain null. An error is kept for
@@ -140,16 +145,14 @@ func (c *check) time(key string, value *string) time.Time {
 		return time.Time{}
 	}
 	t, offset, err := parseTime(*value)
-	if c.d.names != nil {
-		t, err = parseTimeV3(*value)
-	}
 	if err != nil {
 		c.fail("%s is %.40q, %w", key, *value, err)
 		return time.Time{}
 	}
-	if c.d.names == nil { // in API v3 all times are in UTC, whatever the site's zone
-		c.d.zone.saw(t, offset)
+	if c.d.names != nil { // in API v3 all times are in UTC, whatever the site's zone
+		return withFraction(t, *value)
 	}
+	c.d.zone.saw(t, offset)
 	return t
 }
 
@@ -162,7 +165,7 @@ func (c *check) needTime(key string, value *string) time.Time {
 // or invalid. In API v3, which has none, it is the number of the slug.
 func (c *check) head(d *document, numbers *slugs) (id int, slug, title string) {
 	switch {
-	case c.d.names != nil:
+	case numbers != nil:
 	case d.ID == nil:
 		c.fail("has no id")
 	case *d.ID < 1 || *d.ID > record.MaxID:
@@ -173,7 +176,7 @@ func (c *check) head(d *document, numbers *slugs) (id int, slug, title string) {
 	slug = need(c, "slug", d.Slug)
 	if d.Slug != nil && (!record.IsSlug(slug) || len(slug) > record.MaxSlug) {
 		c.fail("%s is not a slug", shortQuote(slug))
-	} else if d.Slug != nil && c.d.names != nil {
+	} else if d.Slug != nil && numbers != nil {
 		id = numbers.number(slug)
 	}
 	title = need(c, "title", d.Title)
@@ -264,43 +267,44 @@ func (d *decoder) record(data []byte) (rec record.Package, err error) {
 		return d.recordV3(data)
 	}
 	c := check{d: d}
-	var doc packageDocument
+	var doc packageV4
 	c.decode(data, &doc)
-	rec.ID, rec.Slug, rec.Title = c.head(&doc.document, nil)
-	rec.RepoURL, rec.PyPIURL, rec.DocumentationURL = doc.RepoURL, doc.PyPIURL, doc.DocumentationURL
-	rec.Created = c.needTime("created", doc.Created)
-	rec.Modified = c.needTime("modified", doc.Modified)
-	rec.LastFetched = c.time("last_fetched", doc.LastFetched)
-	if doc.Category != nil {
-		rec.Category = c.id("category", *doc.Category, "categories")
-	}
-	c.addGrids(&rec, doc.Grids, func(link string) int { return c.id("grids", link, "grids") })
+	rec = c.shared(&doc.packageDocument)
 	if doc.LastUpdated != nil {
 		t := c.time("last_updated", doc.LastUpdated)
 		rec.Repo.LastCommit = &t
 	}
-	rec.Repo.Stars = c.count("repo_watchers", doc.RepoWatchers)
-	rec.Repo.Forks = c.count("repo_forks", doc.RepoForks)
-	rec.Repo.Description = need(&c, "repo_description", doc.RepoDescription)
 	rec.Repo.Participants = needList(&c, "participants", doc.Participants)
 	rec.Repo.Commits52 = needList(&c, "commits_over_52", doc.CommitsOver52)
 	for _, n := range rec.Repo.Commits52 {
 		c.count("commits_over_52", &n)
 	}
-	rec.Project.Version = doc.PyPIVersion
-	d.fetched(&rec)
 	return rec, c.err
 }
 
-// addGrids adds the grids that links lead to.
-func (c *check) addGrids(rec *record.Package, links list[string], id func(link string) int) {
-	for _, link := range needList(c, "grids", links) {
-		id := id(link)
+// shared reads what packages have alike in API v4 and v3.
+func (c *check) shared(doc *packageDocument) (rec record.Package) {
+	rec.ID, rec.Slug, rec.Title = c.head(&doc.document, c.d.slugs("package"))
+	rec.RepoURL, rec.PyPIURL, rec.DocumentationURL = doc.RepoURL, doc.PyPIURL, doc.DocumentationURL
+	rec.Created = c.needTime("created", doc.Created)
+	rec.Modified = c.needTime("modified", doc.Modified)
+	rec.LastFetched = c.time("last_fetched", doc.LastFetched)
+	if doc.Category != nil {
+		rec.Category = c.id("category", *doc.Category, "categories", c.d.slugs("category"))
+	}
+	for _, link := range needList(c, "grids", doc.Grids) {
+		id := c.id("grids", link, "grids", c.d.slugs("grid"))
 		if slices.Contains(rec.Grids, id) {
 			c.fail("grids has %s twice", c.d.label("grid", id))
 		}
 		rec.Grids = append(rec.Grids, id)
 	}
+	rec.Repo.Stars = c.count("repo_watchers", doc.RepoWatchers)
+	rec.Repo.Forks = c.count("repo_forks", doc.RepoForks)
+	rec.Repo.Description = need(c, "repo_description", doc.RepoDescription)
+	rec.Project.Version = doc.PyPIVersion
+	c.d.fetched(&rec)
+	return rec
 }
 
 // label names an entry for a person: grid 7 or, in API v3, grid cms.
@@ -334,9 +338,18 @@ func (d *decoder) fetched(rec *record.Package) {
 	}
 }
 
-// id returns the id in a link to an entry of a collection.
-func (c *check) id(key, link, collection string) int {
-	id, err := c.d.origin.id(link, collection)
+// id returns the id of the entry of a collection that a link leads to; in API v3, where
+// numbers are given, the number of its slug.
+func (c *check) id(key, link, collection string, numbers *slugs) (id int) {
+	var err error
+	if numbers == nil {
+		id, err = c.d.origin.id(link, collection)
+	} else {
+		var slug string
+		if slug, err = c.d.origin.slug(link, collection); err == nil {
+			id = numbers.number(slug)
+		}
+	}
 	if err != nil {
 		c.d.otherHost = c.d.otherHost || errors.Is(err, errOtherHost)
 		c.fail("%s: %s %w", key, quoteLink(link), err)

@@ -12,9 +12,9 @@
 //	spool.go     the pages that arrived, so that an interrupted walk can resume
 //	snapshot.go  a file, compressed or not, line by line
 //	entry.go     one entry: its JSON, strictly
-//	v3.go        the entries of the older API, v3
+//	v3.go        packages as the older API, v3, has them
 //	names.go     ids for them, which that API does not have
-//	link.go      the ids in links, and the host that links must lead to
+//	link.go      the ids and slugs in links, and the host that links must lead to
 //	zone.go      the time zone of a source's times
 //	importer.go  the collection, and the references between its entries
 package importer

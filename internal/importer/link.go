@@ -75,6 +75,24 @@ func (o *origin) id(link, collection string) (int, error) {
 	return id, nil
 }
 
+// slug returns the slug in a link to an entry of a collection. A link of API v3 is a bare path.
+func (o *origin) slug(link, collection string) (string, error) {
+	u, err := url.Parse(link)
+	if err != nil {
+		return "", errors.New("is not a URL")
+	}
+	if u.Scheme != "" || u.Host != "" {
+		if err := o.check(u); err != nil {
+			return "", err
+		}
+	}
+	folder, slug := cutLast(strings.TrimSuffix(u.Path, "/"), "/")
+	if !record.IsSlug(slug) || len(slug) > record.MaxSlug || !strings.HasSuffix(folder, "/"+collection) {
+		return "", errors.New("is not a link to one of the " + collection)
+	}
+	return slug, nil
+}
+
 // cutLast splits s at the last sep. Without one, all of s comes after.
 func cutLast(s, sep string) (before, after string) {
 	i := strings.LastIndex(s, sep)

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"pkgmetad/internal/record"
 )
 
 // IDs are the ids of categories, grids and packages by their slugs.
@@ -52,13 +54,13 @@ func (n *names) of(kind string) *slugs {
 // a site gives them.
 func (c *collector) giveIDs(known IDs) {
 	categories, grids := map[int]int{}, map[int]int{} // ids by number
-	for i, id := range ids(c.Categories, known.Categories, 0, func(i int) (time.Time, string) { return c.Categories[i].Created, c.Categories[i].Slug }) {
+	for i, id := range ids(c.Categories, known.Categories, 0, func(c *record.Category) (time.Time, string) { return c.Created, c.Slug }) {
 		categories[c.Categories[i].ID], c.Categories[i].ID = id, id
 	}
-	for i, id := range ids(c.Grids, known.Grids, 0, func(i int) (time.Time, string) { return c.Grids[i].Created, c.Grids[i].Slug }) {
+	for i, id := range ids(c.Grids, known.Grids, 0, func(g *record.Grid) (time.Time, string) { return g.Created, g.Slug }) {
 		grids[c.Grids[i].ID], c.Grids[i].ID = id, id
 	}
-	for i, id := range ids(c.Records, known.Packages, known.Highest, func(i int) (time.Time, string) { return c.Records[i].Created, c.Records[i].Slug }) {
+	for i, id := range ids(c.Records, known.Packages, known.Highest, func(p *record.Package) (time.Time, string) { return p.Created, p.Slug }) {
 		rec := &c.Records[i]
 		rec.ID, rec.Category = id, categories[rec.Category]
 		for j := range rec.Grids {
@@ -70,8 +72,8 @@ func (c *collector) giveIDs(known IDs) {
 	sortByID(c.Records, c.packages.key)
 }
 
-// ids returns the id of each item.
-func ids[T any](items []T, known map[string]int, highest int, of func(i int) (created time.Time, slug string)) []int {
+// ids returns the id of each item. New ones are higher than highest and than all that are known.
+func ids[T any](items []T, known map[string]int, highest int, of func(*T) (created time.Time, slug string)) []int {
 	for _, id := range known {
 		highest = max(highest, id)
 	}
@@ -80,13 +82,13 @@ func ids[T any](items []T, known map[string]int, highest int, of func(i int) (cr
 		order[i] = i
 	}
 	slices.SortFunc(order, func(i, j int) int {
-		createdI, slugI := of(i)
-		createdJ, slugJ := of(j)
+		createdI, slugI := of(&items[i])
+		createdJ, slugJ := of(&items[j])
 		return cmp.Or(createdI.Compare(createdJ), cmp.Compare(slugI, slugJ))
 	})
 	all, taken := make([]int, len(items)), map[int]bool{}
 	for _, i := range order {
-		_, slug := of(i)
+		_, slug := of(&items[i])
 		id, ok := known[slug]
 		if !ok || taken[id] { // catalogue and store may disagree whose it is
 			highest++

@@ -60,7 +60,7 @@ func (s *Site) Read(ctx context.Context) (*Collection, error) {
 		s.note(sentence)
 	}
 	from := &origin{scheme: root.Scheme, host: root.Host, anyHost: s.SameHost}
-	w := &walk{Site: s, collector: newCollector(from, s.StaleAfter), fetcher: fetcher, spool: spool, origin: from, seen: make(map[string]bool)}
+	w := &walk{Site: s, collector: newCollector(from, s.StaleAfter), fetcher: fetcher, spool: spool, seen: make(map[string]bool)}
 	collection, err := w.all(ctx, root)
 	if ctx.Err() != nil {
 		return nil, errors.New("stopped; run the same command again to resume")
@@ -85,7 +85,6 @@ type walk struct {
 	*collector
 	fetcher *fetcher
 	spool   *spool
-	origin  *origin
 	seen    map[string]bool // URLs of the current reading of a list
 	begun   bool            // a page was read, and so it is known which API the site has
 }

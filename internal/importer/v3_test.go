@@ -103,6 +103,7 @@ func TestInvalidEntriesOfV3(t *testing.T) {
 		{"packages", p.with("commits_over_52", "01"), `package p3: commits_over_52 has "01", not a number of commits; skipped`},
 		{"packages", p.with("participants", nil), "package p3: participants is null or missing; skipped"},
 		{"packages", p.with("category", "/api/v3/categories/no slug/"), `package p3: category: "/api/v3/categories/no%20slug/" is not a link to one of the categories; skipped`},
+		{"packages", p.with("category", "/api/v3/categories/"+strings.Repeat("a", record.MaxSlug+1)+"/"), `package p3: category: "/api/v3/categories/` + strings.Repeat("a", 41) + `…" is not a link to one of the categories; skipped`},
 		{"packages", p.with("category", "/api/v3/grids/g1/"), `package p3: category: "/api/v3/grids/g1/" is not a link to one of the categories; skipped`},
 		{"packages", p.with("category", "//other.test/api/v3/categories/c1/"), `package p3: category: "//other.test/api/v3/categories/c1/" is not an http or https URL; skipped`},
 		{"packages", p.with("category", "https://other.test/api/v3/categories/c1/"), `package p3: category: "https://other.test/api/v3/categories/c1/" leads to another host than site.test; skipped`},

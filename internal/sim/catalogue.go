@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -93,20 +94,15 @@ func (w *World) addPackage(p Package) {
 func (w *World) Catalogue() Catalogue {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
-	c := Catalogue{w.categories(), slices.Clone(w.catalogue.Grids), nil}
-	_ = w.entries(func(p Package) error { // which never fails
-		c.Packages = append(c.Packages, p)
-		return nil
-	})
-	return c
+	return Catalogue{w.categories(), slices.Clone(w.catalogue.Grids), slices.Collect(w.entries())}
 }
 
-// WriteNDJSON is WriteNDJSON of Catalogue, which it does not build: a million packages take no
-// memory.
+// WriteNDJSON writes what [Catalogue.WriteNDJSON] does, entry by entry: a million packages take
+// no memory.
 func (w *World) WriteNDJSON(to io.Writer) error {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
-	return writeNDJSON(to, w.categories(), w.catalogue.Grids, w.entries)
+	return writeNDJSON(to, w.categories(), w.catalogue.Grids, w.entries())
 }
 
 func (w *World) categories() []Category {
@@ -116,76 +112,90 @@ func (w *World) categories() []Category {
 	return slices.Clone(w.catalogue.Categories)
 }
 
-// entries calls yield for each entry of the catalogue, until it fails.
-func (w *World) entries(yield func(Package) error) error {
-	ids, slugs := map[int]bool{}, map[string]bool{}
-	for _, p := range w.catalogue.Packages {
-		ids[p.ID], slugs[p.Slug] = true, true
-	}
-	for i := range w.generated.len() {
-		if p := w.generated.entry(i); !ids[p.ID] && !slugs[p.Slug] {
-			if err := yield(p); err != nil {
-				return err
+// entries are the packages of the catalogue. The lock is held while they are listed.
+func (w *World) entries() iter.Seq[Package] {
+	return func(yield func(Package) bool) {
+		taken := claims{generation: w.generated, ids: map[int]bool{}, slugs: map[string]bool{}}
+		for _, p := range w.catalogue.Packages {
+			taken.ids[p.ID], taken.slugs[p.Slug] = true, true
+		}
+		for i := range w.generated.len() {
+			if p := w.generated.entry(i); !taken.ids[p.ID] && !taken.slugs[p.Slug] && !yield(p) {
+				return
+			}
+		}
+		for _, p := range w.catalogue.Packages {
+			if !yield(p) {
+				return
+			}
+		}
+		for p := range w.derived() {
+			taken.claim(&p)
+			if !yield(p) {
+				return
 			}
 		}
 	}
-	for _, p := range w.catalogue.Packages {
-		if err := yield(p); err != nil {
-			return err
+}
+
+// derived are entries for the declared repositories, each with the project of its name, and
+// for the projects that remain. Their ids and slugs may be taken.
+func (w *World) derived() iter.Seq[Package] {
+	return func(yield func(Package) bool) {
+		paired := map[*Project]bool{}
+		for _, r := range w.repos {
+			if r.Unlisted {
+				continue
+			}
+			p := Package{ID: r.catalogueID, Slug: Normalize(r.Name()), Title: r.Name(), Category: "apps", RepoURL: new(r.URL()), Created: r.Created.UTC()}
+			if project := w.projByName[p.Slug]; project != nil && !project.Unlisted && !paired[project] {
+				paired[project] = true
+				p.PyPIURL = new(project.url())
+			}
+			if !yield(p) {
+				return
+			}
 		}
+		for _, p := range w.projects {
+			if p.Unlisted || paired[p] {
+				continue
+			}
+			if !yield(Package{ID: p.catalogueID, Slug: Normalize(p.Name), Title: p.Name, Category: "apps", PyPIURL: new(p.url()), Created: w.anchor}) {
+				return
+			}
+		}
+	}
+}
+
+// claims are the ids and slugs that entries of a catalogue have.
+type claims struct {
+	*generation // all of whose are claimed
+	ids         map[int]bool
+	slugs       map[string]bool
+}
+
+// claim gives p another id or slug if its own is taken.
+func (c *claims) claim(p *Package) {
+	for c.ids[p.ID] || p.ID >= firstGeneratedID && p.ID < firstGeneratedID+c.len() {
+		p.ID += 1_000_000
 	}
 	taken := func(slug string) bool {
-		_, generated := w.generated.find(slug)
-		return generated || slugs[slug]
+		_, generated := c.find(slug)
+		return generated || c.slugs[slug]
 	}
-	add := func(id int, slug, title string, created time.Time, repo, project *string) error {
-		for ids[id] || id >= firstGeneratedID && id < firstGeneratedID+w.generated.len() {
-			id += 1_000_000
-		}
-		for n, base := 2, slug; taken(slug); n++ {
-			slug = base + "-" + strconv.Itoa(n)
-		}
-		ids[id], slugs[slug] = true, true
-		return yield(Package{ID: id, Slug: slug, Title: title, Category: "apps", RepoURL: repo, PyPIURL: project, Created: created})
+	for n, base := 2, p.Slug; taken(p.Slug); n++ {
+		p.Slug = base + "-" + strconv.Itoa(n)
 	}
-	paired := map[*Project]bool{}
-	for _, r := range w.repos {
-		if r.Unlisted {
-			continue
-		}
-		var project *string
-		if p := w.projByName[Normalize(r.Name())]; p != nil && !p.Unlisted && !paired[p] {
-			paired[p] = true
-			project = new(p.url())
-		}
-		if err := add(r.catalogueID, Normalize(r.Name()), r.Name(), r.Created.UTC(), new(r.URL()), project); err != nil {
-			return err
-		}
-	}
-	for _, p := range w.projects {
-		if !p.Unlisted && !paired[p] {
-			if err := add(p.catalogueID, Normalize(p.Name), p.Name, w.anchor, nil, new(p.url())); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	c.ids[p.ID], c.slugs[p.Slug] = true, true
 }
 
 // WriteNDJSON writes one JSON object per line: categories and grids with a "kind",
 // packages without.
 func (c Catalogue) WriteNDJSON(w io.Writer) error {
-	return writeNDJSON(w, c.Categories, c.Grids, func(yield func(Package) error) error {
-		for _, p := range c.Packages {
-			if err := yield(p); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return writeNDJSON(w, c.Categories, c.Grids, slices.Values(c.Packages))
 }
 
-func writeNDJSON(w io.Writer, categories []Category, grids []Grid, packages func(func(Package) error) error) error {
+func writeNDJSON(w io.Writer, categories []Category, grids []Grid, packages iter.Seq[Package]) error {
 	out := bufio.NewWriter(w)
 	e := json.NewEncoder(out)
 	e.SetEscapeHTML(false)
@@ -205,14 +215,13 @@ func writeNDJSON(w io.Writer, categories []Category, grids []Grid, packages func
 			return err
 		}
 	}
-	err := packages(func(p Package) error {
+	for p := range packages {
 		if p.Grids == nil {
 			p.Grids = []string{}
 		}
-		return e.Encode(p)
-	})
-	if err != nil {
-		return err
+		if err := e.Encode(p); err != nil {
+			return err
+		}
 	}
 	return out.Flush()
 }

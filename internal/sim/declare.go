@@ -153,13 +153,6 @@ func (w *World) Repos() (list []*Repo) {
 	return append(list, w.repos...)
 }
 
-func (g *generation) len() int {
-	if g == nil {
-		return 0
-	}
-	return g.n
-}
-
 // Project returns the project of this name, however it is spelt, or nil.
 func (w *World) Project(name string) *Project {
 	w.mu.Lock()

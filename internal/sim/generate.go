@@ -55,6 +55,14 @@ type generation struct {
 	projects map[int]*Project
 }
 
+// len is the number of packages; 0 in a declared world, whose generation is nil.
+func (g *generation) len() int {
+	if g == nil {
+		return 0
+	}
+	return g.n
+}
+
 // generatedID names a repository: that of a package, or the one that later takes its name.
 type generatedID struct {
 	i    int

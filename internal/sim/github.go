@@ -270,15 +270,22 @@ func (x *exchange) charge(free bool) bool {
 	if free {
 		cost = 0
 	}
-	r, ok := x.w.spend(x.account, x.resource, cost)
-	if !ok {
-		x.primaryLimit(r)
+	if _, ok := x.pay(cost); !ok {
 		return false
 	}
 	x.took = serverTime(x.endpoint, free)
-	x.count(free, cost)
-	x.rateHeader(r)
 	return true
+}
+
+// pay is charge for GitHub, at a cost that is known; 0 is a free request.
+func (x *exchange) pay(cost int) (r rate, ok bool) {
+	if r, ok = x.w.spend(x.account, x.resource, cost); !ok {
+		x.primaryLimit(r)
+		return r, false
+	}
+	x.count(cost == 0, cost)
+	x.rateHeader(r)
+	return r, true
 }
 
 // count counts what was charged.

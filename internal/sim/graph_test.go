@@ -112,6 +112,24 @@ func lively() *repoHistory {
 	return &repoHistory{world: 1, seed: 2, anchor: anchor, born: anchor.Add(-900 * day), newest: anchor.Add(-3 * day), rate: 0.1, newRate: 0.5, odd: 0.5, owner: "o", people: 5}
 }
 
+// Once a repository is archived, nothing is pushed to it.
+func TestPushesEnd(t *testing.T) {
+	h := lively()
+	h.ends = h.anchor.Add(30 * day)
+	before := 0
+	for unixDay := h.anchor.Unix() / 86400; unixDay < h.anchor.Unix()/86400+90; unixDay++ {
+		for _, p := range h.pushes(unixDay) {
+			if p.at > h.ends.Unix() {
+				t.Errorf("a push at %v, after the end", time.Unix(p.at, 0).UTC())
+			}
+			before++
+		}
+	}
+	if before == 0 {
+		t.Error("no push before it either")
+	}
+}
+
 // A head that is known does not move while the head may not change.
 func TestUntil(t *testing.T) {
 	h := lively()

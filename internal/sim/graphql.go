@@ -59,7 +59,7 @@ func (x *exchange) graphQL() {
 	}
 	q, failure := x.w.prepare(request.Query, request.Operation, request.Variables)
 	if failure != nil {
-		x.answer(1, failure)
+		x.refuse(failure)
 		return
 	}
 	x.run(q)
@@ -142,14 +142,10 @@ func (x *exchange) run(q *query) {
 	if q.dryRun {
 		cost = 1 // as the least that any query costs: GitHub does not say
 	}
-	rate, ok := x.w.spend(x.account, graphQL, cost)
-	if !ok {
-		x.primaryLimit(rate)
+	var ok bool
+	if q.rate, ok = x.pay(cost); !ok {
 		return
 	}
-	q.rate = rate
-	x.count(false, cost)
-	x.rateHeader(rate)
 	data, tooHeavy := x.w.execute(q)
 	q.spent += x.slow
 	x.took = min(q.spent, queryLimit)
@@ -169,17 +165,12 @@ func (x *exchange) run(q *query) {
 	x.reply(data, q.errors)
 }
 
-// answer charges a query that was refused, and says why.
-func (x *exchange) answer(cost int, errors []graphQLError) {
-	rate, ok := x.w.spend(x.account, graphQL, cost)
-	if !ok {
-		x.primaryLimit(rate)
-		return
+// refuse charges a point for a query that is not run, and says why.
+func (x *exchange) refuse(errors []graphQLError) {
+	if _, ok := x.pay(1); ok {
+		x.took = 5 * time.Millisecond
+		x.reply(nil, errors)
 	}
-	x.count(false, cost)
-	x.rateHeader(rate)
-	x.took = 5 * time.Millisecond
-	x.reply(nil, errors)
 }
 
 // reply answers 200 with data, errors, or both.

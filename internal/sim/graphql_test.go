@@ -244,7 +244,7 @@ func TestHistory(t *testing.T) {
 	if len(h.Nodes) != 3 || h.PageInfo.HasNextPage {
 		t.Errorf("%+v", h)
 	}
-	for _, bad := range []map[string]any{{"after": "nonsense"}, {"since": "yesterday"}, {"after": strings.Repeat("a", 40) + " 3"}} {
+	for _, bad := range []map[string]any{{"after": "nonsense"}, {"since": "yesterday"}, {"after": strings.Repeat("a", 40) + " 3"}, {"after": want[0].OID + " -1"}} {
 		bad["ids"], bad["first"] = []string{r.NodeID}, 5
 		if got := graphql(t, w, counting, bad); len(got.Errors) != 1 || got.status != 200 {
 			t.Errorf("%v: %s", bad, got.body)
@@ -431,7 +431,7 @@ func TestGraphQLFaults(t *testing.T) {
 		if got.status != tt.status || there != tt.nodes || kind != tt.kind {
 			t.Errorf("%s: %d, %d nodes, %q: %s", tt.fault, got.status, there, kind, got.body)
 		}
-		graphql(t, w, strings.Replace(sweep, "query", "query again", 1), map[string]any{"ids": []string{r.NodeID}})
+		graphql(t, w, strings.Replace(sweep, "query", "query again", 1), vars).fine(t) // a fault that is set for once strikes once
 		w.ClearFaults()
 	}
 	if a := asGitHub(t, w, "/repos/otter/kettle"); a.status != 200 {

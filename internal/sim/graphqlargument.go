@@ -22,17 +22,17 @@ func integer(v any) (n int64, ok bool) {
 	return 0, false
 }
 
-// date reads a GitTimestamp.
-func date(v any) (t time.Time, given bool, err error) {
+// date reads a GitTimestamp; it is zero if none is given.
+func date(v any) (t time.Time, err error) {
 	text, _ := v.(string)
 	if text == "" {
-		return t, false, nil
+		return t, nil
 	}
 	t, err = time.Parse(time.RFC3339, text)
 	if err != nil {
-		return t, true, fmt.Errorf("%q is not a date of ISO 8601", text)
+		return t, fmt.Errorf("%q is not a date of ISO 8601", text)
 	}
-	return t, true, nil
+	return t, nil
 }
 
 // cursor reads a cursor of a history: the commit that it began at, and the position of one in it.

@@ -175,11 +175,11 @@ func (c *commitValue) parents(q *query, f *field) connection {
 // history is the connection of that name. A cursor goes on in the history that it is from,
 // whatever was pushed since.
 func (c *commitValue) history(q *query, f *field) (connection, error) {
-	since, sinceGiven, err := date(f.args["since"])
+	since, err := date(f.args["since"])
 	if err != nil {
 		return connection{}, err
 	}
-	until, untilGiven, err := date(f.args["until"])
+	until, err := date(f.args["until"])
 	if err != nil {
 		return connection{}, err
 	}
@@ -194,10 +194,7 @@ func (c *commitValue) history(q *query, f *field) (connection, error) {
 		p.first = position + 1
 	}
 	p.cursor = c.g.nodes[begin].oid.String() + " "
-	listed := func(int32) bool { return true }
-	if sinceGiven || untilGiven {
-		listed = c.g.between(begin, since, until)
-	}
+	listed := c.g.between(begin, since, until)
 	commits := c.g.walk(begin)
 	next := func() int32 {
 		i := commits.next()

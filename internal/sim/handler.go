@@ -115,7 +115,7 @@ func pause(client, world context.Context, d time.Duration) bool {
 	return false
 }
 
-// elsewhere is the host that the fault "elsewhere" redirects to. A client that follows
+// elsewhere is the host that RedirectElsewhere leads to. A client that follows
 // it through World.Transport ends up here again and is detected.
 const elsewhere = "elsewhere.invalid"
 

@@ -23,6 +23,8 @@ func (w *World) SetInstallation(id int64, c Credential) {
 	w.limits.installations[id] = c
 }
 
+const accessTokenDocs = "https://docs.github.com/rest/apps/apps#create-an-installation-access-token-for-an-app"
+
 // accessToken answers POST /app/installations/{id}/access_tokens.
 func (x *exchange) accessToken() {
 	x.gitHubHeader()
@@ -38,9 +40,9 @@ func (x *exchange) accessToken() {
 	token, c, ok := x.w.mint(id, app)
 	switch {
 	case !ok:
-		x.gitHubError(http.StatusNotFound, "Not Found", "https://docs.github.com/rest/apps/apps#create-an-installation-access-token-for-an-app", nil)
+		x.gitHubError(http.StatusNotFound, "Not Found", accessTokenDocs, nil)
 	case c.Blocked:
-		x.gitHubError(http.StatusForbidden, "This installation has been suspended", "https://docs.github.com/rest/apps/apps#create-an-installation-access-token-for-an-app", nil)
+		x.gitHubError(http.StatusForbidden, "This installation has been suspended", accessTokenDocs, nil)
 	default:
 		x.send(http.StatusCreated, jsonType, marshal(map[string]any{
 			"token": token, "expires_at": c.Expires.UTC().Format(time.RFC3339), "permissions": map[string]string{"metadata": "read"}, "repository_selection": "all",

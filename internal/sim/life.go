@@ -46,7 +46,7 @@ func (r *Repo) at(now time.Time) *Repo {
 		c.FullName = l.newName
 		c.OldNames = append(c.OldNames[:len(c.OldNames):len(c.OldNames)], r.FullName)
 	}
-	c.Archived = l.passed(now, l.archived, &c.until) || c.Archived
+	c.Archived = l.passed(now, l.archived, &c.until)
 	if n := l.described(now, &c.until); n > 0 {
 		d := roll(l.seed, 2, uint64(n))
 		c.Description = nil

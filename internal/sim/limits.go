@@ -40,13 +40,13 @@ type limits struct {
 }
 
 // account is what limits apply to: a user with all tokens, an installation, or an address. Its
-// fields are guarded by limits.mu, but for the first three.
+// fields are guarded by limits.mu, but for the first two.
 type account struct {
 	id        [sha256.Size]byte // the credential itself is not kept
 	kind      Kind
-	primary   [2]budget
-	points    [2]minute // requests, by resource
-	cpu       [2]minute // ms
+	primary   [2]budget // by resource
+	points    [2]minute // of secondary limits, by resource: one for each request
+	cpu       [2]minute // ms, by resource
 	inFlight  int
 	counted   CredentialStats
 	violation map[string]int64
@@ -98,8 +98,8 @@ func (m *minute) add(n int64) {
 	m.sum += n
 }
 
-// hour is how long a primary limit holds, and second a sixtieth of the time that a secondary
-// limit does, for the clients.
+// hour and second are how long these take by the clients' clock: an hour is what a primary
+// limit holds for, and 60 seconds a secondary one.
 func (w *World) hour() time.Duration   { return w.scaled(time.Hour) }
 func (w *World) second() time.Duration { return w.scaled(time.Second) }
 

@@ -50,13 +50,15 @@ type Project struct {
 
 	gen         *projectHistory // a generated project's own releases; nil for a declared one
 	life        *projectLife    // what else happens to it; nil for a declared one
-	pulled      pulled          // of what at returns, as the two below
-	changed     time.Time       // when it last did so that the serial grew
-	until       time.Time       // when it may next change
 	timeless    bool            // its releases are visible whatever the clock says
 	lastSerial  int64           // Serial as of the end of the last Edit
 	serialFrom  time.Time       // Serial covers the changes until then
 	catalogueID int
+
+	// Only what at returns, the project at a moment, has these.
+	pulled  pulled
+	changed time.Time // when its life last changed it so that the serial grew
+	until   time.Time // when its life may next change it
 }
 
 // A Release is one version of a project.

@@ -24,6 +24,7 @@ const (
 	wholeProject
 )
 
+// project draws what will happen to a project.
 func (r Rates) project(d dice, anchor time.Time) *projectLife {
 	l := &projectLife{archived: d.once(anchor, r.ProjectsArchived), deleted: d.once(anchor, r.ProjectsDeleted)}
 	l.quarantine.from = d.once(anchor, r.Quarantined)
@@ -50,10 +51,11 @@ func (p *Project) at(now time.Time) *Project {
 	}{
 		{l.archived, false, func() { c.Status, c.StatusReason = Archived, "" }},
 		{l.quarantine.from, true, func() {
-			if l.pulled == wholeProject && l.quarantine.holds(now) {
+			switch {
+			case !l.quarantine.holds(now):
+			case l.pulled == wholeProject:
 				c.Status, c.StatusReason = Quarantined, "reported as malware"
-			}
-			if l.pulled != wholeProject && l.quarantine.holds(now) {
+			default:
 				c.pulled = l.pulled
 			}
 		}},

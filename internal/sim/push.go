@@ -27,8 +27,8 @@ const (
 
 const bulkCommits = 300
 
-// kinds are drawn by these weights; those after merge are odd.
-var kinds = [...]struct {
+// oddKinds are drawn by these weights.
+var oddKinds = [...]struct {
 	kind   pushKind
 	weight int
 }{{rebased, 40}, {oddDates, 20}, {forced, 15}, {bulk, 5}, {undo, 10}, {rewrite, 10}}
@@ -61,16 +61,14 @@ func (h *repoHistory) kind(d *dice) pushKind {
 		return ordinary
 	}
 	sum := 0
-	for _, k := range kinds {
+	for _, k := range oddKinds {
 		sum += k.weight
 	}
-	n := d.below(sum)
-	for _, k := range kinds {
-		if n -= k.weight; n < 0 {
-			return k.kind
-		}
+	i := 0
+	for n := d.below(sum); n >= oddKinds[i].weight; i++ {
+		n -= oddKinds[i].weight
 	}
-	return ordinary
+	return oddKinds[i].kind
 }
 
 // advance applies the generated pushes until now.
@@ -167,8 +165,7 @@ func (b *builder) apply(p push) {
 // dates are those of one commit of a push, Unix seconds.
 type dates struct{ authored, committed int64 }
 
-// line returns the dates of the commits that a push adds in one line, oldest first. Those of
-// a merge are all on its branch but the last.
+// line returns the dates of the commits that a push adds in one line, oldest first.
 func (h *repoHistory) line(p push) []dates {
 	d := roll(h.seed, 5, p.id)
 	n := d.within(1, 4)
@@ -179,11 +176,10 @@ func (h *repoHistory) line(p push) []dates {
 	at := p.at
 	for i := n - 1; i >= 0; i-- {
 		list[i] = dates{at, at}
-		switch {
-		case p.kind == bulk:
+		if p.kind == bulk {
 			list[i].authored -= int64(d.below(100 * 86400))
 			at -= int64(d.below(2))
-		default:
+		} else {
 			at -= int64(d.within(10, 800))
 		}
 	}

@@ -19,8 +19,8 @@ func (w *World) Merge(r *Repo, before int, commits ...Commit) []string {
 	return w.push(r, before, true, commits)
 }
 
-// ResetHead makes a commit that the repository has the head of the default branch, until the
-// next push.
+// ResetHead moves the head of the default branch to another commit of the repository, until
+// the next push.
 func (w *World) ResetHead(r *Repo, oid string) { w.Edit(func() { r.Head = oid }) }
 
 func (w *World) push(r *Repo, before int, merge bool, commits []Commit) (oids []string) {

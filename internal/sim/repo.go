@@ -46,9 +46,10 @@ type Repo struct {
 
 	gen         *repoHistory // a generated repository's pushes; nil for a declared or an empty one
 	life        *life        // what else happens to a generated one; nil for a declared one
-	until       time.Time    // of what at returns: when it may next be another
 	timeless    bool         // its commits are visible whatever the clock says
 	catalogueID int
+
+	until time.Time // only of what at returns, the repository at a moment: when its life may next change it
 }
 
 // A Commit is one of the default branch, or was until a forced push.

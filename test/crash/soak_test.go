@@ -26,8 +26,8 @@ import (
 // upstreams that misbehave, reloads, tokens that change, packages that leave and
 // return, disks that fail, clocks that are wrong for a while, kills, restarts, pauses,
 // backups, and readers all the time. In the end its records are what GitHub and PyPI
-// say and of the present, it has not grown, and no limit of theirs was violated. PKGMETAD_SOAK says how long, 20s by default; test/soak runs
-// it for longer.
+// say and of the present, it has not grown, and no limit of theirs was violated.
+// PKGMETAD_SOAK says how long, 20s by default; test/soak runs it for longer.
 func TestSoak(t *testing.T) {
 	t.Parallel()
 	length := 20 * time.Second
