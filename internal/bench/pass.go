@@ -4,16 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
 )
 
-// A pass and the simulator that it asks use all the CPU time they can get, which
-// alone makes requests slower. So there are three situations. In the second, the
-// daemon that is measured runs passes, one after the other. In the third, it does
-// not, but a rival daemon does, with a store and a process of its own: the same
-// work, with the same simulator, on the same CPUs. What the second situation costs
-// beyond the third is due to the daemon itself: its store, its garbage, its
-// goroutines.
-var situations = []string{"at rest", "while it runs passes", "while another daemon runs passes"}
+// In the second situation, the daemon that is measured runs passes, one after the other, at
+// the rates that it keeps by default. In the third, it asks PyPI as fast as that answers:
+// then the pass and the simulator use all the CPU time they can get, which alone makes
+// requests slower. So in the fourth a rival daemon does that, with a store and a process of
+// its own: the same work, with the same simulator, on the same CPUs. What the third costs
+// beyond the fourth is due to the daemon itself: its store, its garbage, its goroutines.
+var situations = []string{"at rest", "while it runs passes", "while it runs passes without limits", "while another daemon does"}
 
 // passResult is what was measured in one situation, by round.
 type passResult struct {
@@ -44,7 +44,12 @@ func (b *bench) measurePass(ctx context.Context, sim *simulator, d *daemon) erro
 			}
 			m := &b.report.passes[i]
 			m.situation = situation
-			busy := []*daemon{nil, d, rival}[i]
+			busy := []*daemon{nil, d, d, rival}[i]
+			if busy != nil {
+				if err := b.limit(ctx, busy, i == 1); err != nil {
+					return err
+				}
+			}
 			stop := func() error { return nil }
 			if busy != nil {
 				stop = b.keepBusy(ctx, busy)
@@ -77,6 +82,19 @@ func (b *bench) startRival(ctx context.Context, sim *simulator) (*daemon, error)
 	}
 	d, _, err := b.startDaemon(ctx, s, "the rival daemon")
 	return d, err
+}
+
+// limit makes a daemon keep the default limits of requests to PyPI, or none.
+func (b *bench) limit(ctx context.Context, d *daemon, limited bool) error {
+	d.site.limited = limited
+	if err := d.site.writeConfig(); err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, b.program, "reload", "--config", d.site.path("config.yaml"))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("change the limits of %s: %w\n%s", d.name, err, lastPart(string(out)))
+	}
+	return nil
 }
 
 // keepBusy makes a daemon run passes until stop is called, which cancels the

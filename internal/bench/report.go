@@ -32,7 +32,7 @@ const (
 
 	maxReady = 3 * time.Second
 	maxHeap  = 400 // MiB
-	maxSlow  = 2.0 // times p99 at rest
+	maxSlow  = 1.5 // times p99 at rest
 )
 
 // median returns the median of at least one figure.

@@ -37,7 +37,7 @@ func (b *bench) startSimulator(ctx context.Context) (*simulator, error) {
 // busy waits until a pass is under way.
 func (s *simulator) busy(ctx context.Context) error {
 	before, err := s.answered()
-	for now := before; err == nil && now < before+100; now, err = s.answered() {
+	for now := before; err == nil && now < before+20; now, err = s.answered() {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

@@ -38,6 +38,7 @@ type site struct {
 	folder    string
 	simulator *simulator
 	listen    string
+	limited   bool // PyPI is asked no faster than by default
 }
 
 func (b *bench) site(s *simulator) site { return site{folder: b.dir, simulator: s} }
@@ -49,6 +50,14 @@ func (s *site) configure() (err error) {
 	if s.listen, err = freeAddress(); err != nil {
 		return err
 	}
+	return s.writeConfig()
+}
+
+func (s *site) writeConfig() error {
+	limits := ""
+	if !s.limited {
+		limits = ", concurrency: 8, rate: 0"
+	}
 	upstream := "http://" + s.simulator.address + "/"
 	return os.WriteFile(s.path("config.yaml"), fmt.Appendf(nil, `store: {path: pkgmetad.db}
 http: {listen: %q, public_url: %q, max_limit: %d}
@@ -56,9 +65,9 @@ catalogue: {path: catalogue.ndjson}
 schedule: {refresh: "0 4 1 1 *"}
 refresh: {stale_after: %s}
 github: {base_url: %q}
-pypi: {base_url: %q, contact: bench@example.org, concurrency: 8, rate: 0}
+pypi: {base_url: %q, contact: bench@example.org%s}
 log: {level: error}
-`, s.listen, publicURL, maxLimit, stale, upstream, upstream), 0o600)
+`, s.listen, publicURL, maxLimit, stale, upstream, upstream, limits), 0o600)
 }
 
 // made describes a complete site, in its made.json.
