@@ -175,7 +175,7 @@ func (x *index) note(s record.Source, policy Policy) (record.Source, meaning) {
 	serial, asked := x.serials[name]
 	answers := s.State == record.StateOK || s.State == record.StatePending
 	switch {
-	case !asked || s.LastSuccess.After(x.asked):
+	case !asked || s.LastSuccess.After(x.asked) || readInPart(&s):
 		return s, saysNothing
 	case x.unchanged:
 		if s.State == record.StateOK && !s.Imported && !s.LastSuccess.Before(x.since) {

@@ -13,6 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"pkgmetad/fetcher"
 	"pkgmetad/internal/record"
 	"pkgmetad/internal/sim"
@@ -185,6 +187,33 @@ func (r *indexRig) all() []record.Package {
 		r.t.Fatal(err)
 	}
 	return all
+}
+
+// TestProjectReadInPart: one that was read by a version that kept less of the answer is read
+// once more when it is due, although neither the index nor its ETag has changed.
+func TestProjectReadInPart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newIndexRig(t, nil)
+		r.edit("p03", func(p *sim.Project) { p.Classifiers = []string{"Framework :: Django :: 5.2"} })
+		r.settle()
+		sources, err := r.store.Sources("p03")
+		if err != nil {
+			t.Fatal(err)
+		}
+		sources[0].Project.Support = nil
+		if err := r.store.Put(sources); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(30 * time.Hour)
+		if report := r.asks(1, 1, 0); report.PyPI.Fresh != 1 || report.PyPI.Indexed != indexProjects-1 {
+			t.Errorf("%+v", report.PyPI)
+		}
+		if d := cmp.Diff(&record.Support{Django: []string{"5.2"}}, r.get("p03").Project.Support); d != "" {
+			t.Error("-want +got\n", d)
+		}
+		time.Sleep(30 * time.Hour)
+		r.asks(1, 0, 0)
+	})
 }
 
 // TestIndexAfterARestart: when the index was read outlasts the program, and so does its

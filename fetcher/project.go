@@ -53,11 +53,18 @@ func projectQuestion(s *record.Source, name string, now time.Time) pypi.Question
 	if 0 < q.Index && q.Index < q.Serial {
 		q.Serial = q.Index // the index has gone back, and is newer than what is known: see index.note
 	}
+	if readInPart(s) {
+		q.ETag = ""
+	}
 	if now.Sub(staleSince(s.Tags, now)) >= believeAgain {
 		q.Serial, q.Index = 0, 0
 	}
 	return q
 }
+
+// readInPart reports whether a project was last read by a version of this program that kept
+// less of the answer. Then it is to be read again, although nothing has changed.
+func readInPart(s *record.Source) bool { return s.Project != nil && s.Project.Support == nil }
 
 // indexed returns the serial that the index gives a project while no answer is as new;
 // 0 for none.
@@ -195,6 +202,7 @@ func toProject(p pypi.Project) record.Project {
 	r := record.Project{
 		Name: p.Name, Licence: p.Licence, Status: p.DevelopmentStatus,
 		RequiresPython: p.RequiresPython, Python3: p.Python3, DocumentationURL: p.DocumentationURL,
+		Support: &record.Support{Python: p.Python, Django: p.Django},
 	}
 	if p.Latest != "" {
 		r.Version = &p.Latest

@@ -74,7 +74,7 @@ func TestAnswersOfPyPIsShape(t *testing.T) {
 		sent, sentAgain int    // requests
 	}{
 		{"Tide_Forms", upstream.Fresh, upstream.Unchanged, Project{
-			Name: "Tide-Forms", Latest: "1.10.0", Licence: "MIT", DevelopmentStatus: 5, RequiresPython: ">=3.8", Python3: &yes,
+			Name: "Tide-Forms", Latest: "1.10.0", Licence: "MIT", DevelopmentStatus: 5, RequiresPython: ">=3.8", Python3: &yes, Python: []string{"3"},
 			DocumentationURL: "https://tide-forms.example.org/docs/", Serial: 30001207,
 			Versions: []Version{
 				{Version: "1.10.1", Uploaded: at("2024-06-07T08:09:10.111213Z"), Yanked: true},
@@ -85,7 +85,7 @@ func TestAnswersOfPyPIsShape(t *testing.T) {
 			},
 		}, "", 1, 1},
 		{"sand-dune", upstream.Fresh, upstream.Unchanged, Project{
-			Name: "sand-dune", Latest: "0.0.10", Licence: "BSD License", RequiresPython: ">=3.9", Python3: &yes, Serial: 29104410,
+			Name: "sand-dune", Latest: "0.0.10", Licence: "BSD License", RequiresPython: ">=3.9", Python3: &yes, Python: []string{"3"}, Serial: 29104410,
 			Versions: []Version{
 				{Version: "0.0.10", Uploaded: at("2022-03-04T05:06:07.080910Z")},
 				{Version: "0.0.9", Uploaded: at("2022-02-03T04:05:06.070809Z")},
@@ -146,21 +146,21 @@ func TestRecordedProjects(t *testing.T) {
 		oldest   Version
 	}{
 		{
-			want:     Project{Name: "django-crispy-forms", Latest: "1.14.0", Licence: "MIT", DevelopmentStatus: 5, RequiresPython: ">=3.7", Python3: &yes, Serial: 12684778},
+			want:     Project{Name: "django-crispy-forms", Latest: "1.14.0", Licence: "MIT", DevelopmentStatus: 5, RequiresPython: ">=3.7", Python3: &yes, Python: []string{"3", "3.7", "3.8", "3.9", "3.10"}, Django: []string{"2.2", "3.2", "4.0"}, Serial: 12684778},
 			count:    38,
 			order:    "1.14.0 1.13.0 1.12.0 1.11.2 1.11.1 1.11.0 1.10.0 1.9.2",
 			uploaded: "2022-01-25T08:08:34.739304Z",
 			oldest:   Version{Version: "1.0.0", Uploaded: time.Date(2011, 11, 2, 16, 34, 12, 784055000, time.UTC)},
 		},
 		{
-			want:     Project{Name: "nango", Latest: "0.1.2", Licence: "MIT License", RequiresPython: ">=3.8", Python3: &yes, Serial: 12873175},
+			want:     Project{Name: "nango", Latest: "0.1.2", Licence: "MIT License", RequiresPython: ">=3.8", Python3: &yes, Python: []string{"3"}, Serial: 12873175},
 			count:    20,
 			order:    "0.1.2 0.1.1 0.1.0 0.0.17 0.0.16 0.0.15 0.0.14 0.0.13 0.0.12 0.0.11 0.0.10 0.0.9",
 			uploaded: "2022-02-12T23:39:48.897997Z",
 			oldest:   Version{Version: "0.0.1", Uploaded: time.Date(2022, 1, 9, 9, 34, 31, 672852000, time.UTC)},
 		},
 		{
-			want:     Project{Name: "django-minify-html", Latest: "1.0.0", Licence: "MIT", DevelopmentStatus: 5, RequiresPython: ">=3.8", Python3: &yes, Serial: 12421611},
+			want:     Project{Name: "django-minify-html", Latest: "1.0.0", Licence: "MIT", DevelopmentStatus: 5, RequiresPython: ">=3.8", Python3: &yes, Python: []string{"3", "3.8", "3.9", "3.10"}, Django: []string{"2.2", "3.0", "3.1", "3.2", "4.0"}, Serial: 12421611},
 			count:    1,
 			order:    "1.0.0",
 			uploaded: "2021-12-28T10:37:18.583101Z",

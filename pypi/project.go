@@ -1,6 +1,7 @@
 package pypi
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,11 +17,13 @@ type Project struct {
 	Latest            string    // version, in PyPI's own spelling; "" where there is none
 	Versions          []Version // newest first (PEP 440); versions that PEP 440 cannot read last, by upload
 	Licence           string
-	DevelopmentStatus int    // 1 (planning) to 7 (inactive); 0 unknown
-	RequiresPython    string // specifiers of the latest release, as written
-	Python3           *bool  // some Python 3 will do; nil unknown
-	DocumentationURL  string // http or https
-	Serial            int64  // grows with every change of the project; 0 unknown
+	DevelopmentStatus int      // 1 (planning) to 7 (inactive); 0 unknown
+	RequiresPython    string   // specifiers of the latest release, as written
+	Python3           *bool    // some Python 3 will do; nil unknown
+	Python            []string // versions that its classifiers name, such as "3" and "3.12", ascending
+	Django            []string // likewise
+	DocumentationURL  string   // http or https
+	Serial            int64    // grows with every change of the project; 0 unknown
 }
 
 // Version is one release of a project.
@@ -38,6 +41,8 @@ func newProject(about *info, releases map[string]*release, serial int64) Project
 		DevelopmentStatus: developmentStatus(about.Classifiers),
 		RequiresPython:    strings.TrimSpace(about.RequiresPython),
 		Python3:           python3(about.RequiresPython, about.Classifiers),
+		Python:            classifiedVersions(about.Classifiers, "Programming Language :: Python :: "),
+		Django:            classifiedVersions(about.Classifiers, "Framework :: Django :: "),
 		DocumentationURL:  documentationURL(about),
 		Serial:            serial,
 	}
@@ -87,6 +92,21 @@ func developmentStatus(classifiers []string) (status int) {
 		}
 	}
 	return status
+}
+
+var classifiedVersion = regexp.MustCompile(`^[0-9]{1,4}(\.[0-9]{1,4})?$`)
+
+// classifiedVersions returns the versions that classifiers with a prefix name, ascending.
+func classifiedVersions(classifiers []string, prefix string) (versions []string) {
+	for _, c := range classifiers {
+		if version, ok := strings.CutPrefix(c, prefix); ok && classifiedVersion.MatchString(version) {
+			versions = append(versions, version)
+		}
+	}
+	slices.SortFunc(versions, func(a, b string) int {
+		return cmp.Or(slices.Compare(plainNumbers(a), plainNumbers(b)), strings.Compare(a, b))
+	})
+	return slices.Compact(versions)
 }
 
 // documentationURL returns the project URL that is labelled as documentation

@@ -66,6 +66,24 @@ func TestDevelopmentStatus(t *testing.T) {
 	}
 }
 
+func TestClassifiedVersions(t *testing.T) {
+	const python, django = "Programming Language :: Python :: ", "Framework :: Django :: "
+	p := mustDecode(t, projectJSON(`"classifiers":["`+strings.Join([]string{
+		python + "3.10", python + "3", python + "3.9", python + "3 :: Only", python + "Implementation :: PyPy", python + "3.9", python + "2.7",
+		"Programming Language :: Python", "Programming Language :: PHP :: 3.1", "Framework :: Django", django + "10.0", django + "4.2", django + "4", django + "4.0",
+		django + "5.0.1", django + "", django + " 5", django + "5.x", django + "99999.0", "Framework :: Django CMS :: 3.4",
+	}, `","`)+`"]`))
+	if d := cmp.Diff([]string{"2.7", "3", "3.9", "3.10"}, p.Python); d != "" {
+		t.Error("Python: -want +got\n", d)
+	}
+	if d := cmp.Diff([]string{"4", "4.0", "4.2", "10.0"}, p.Django); d != "" {
+		t.Error("Django: -want +got\n", d)
+	}
+	if p := mustDecode(t, projectJSON("")); p.Python != nil || p.Django != nil {
+		t.Errorf("of nothing: %v, %v", p.Python, p.Django)
+	}
+}
+
 func TestDocumentationURL(t *testing.T) {
 	for info, want := range map[string]string{
 		`"project_urls":null`: "",

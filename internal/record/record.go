@@ -121,7 +121,15 @@ type Project struct {
 	RequiresPython   string    `json:"requires_python,omitempty"`
 	Python3          *bool     `json:"python3,omitempty"` // supports Python 3; nil while unknown
 	DocumentationURL string    `json:"documentation_url,omitempty"`
+	Support          *Support  `json:"support,omitempty"` // nil while unknown
 	Standing         Standing  `json:"standing,omitzero"`
+}
+
+// Support is what the classifiers of a project's latest release say that it runs with. Both
+// lists are ascending, and empty where the classifiers name no version.
+type Support struct {
+	Python []string `json:"python,omitempty"` // versions such as "3" and "3.12"
+	Django []string `json:"django,omitempty"` // versions such as "4" and "5.2"
 }
 
 // Standing is what PyPI says of a project as a whole, on its page in the index (PEP

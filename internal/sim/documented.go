@@ -32,7 +32,7 @@ func Documented(w *World) {
 	project := &Project{
 		Name: name, Summary: "PostgreSQL full-text search integration with django orm.", License: "BSD",
 		HomePage:    "https://github.com/linuxlewis/" + name,
-		Classifiers: []string{"Development Status :: 4 - Beta", "Framework :: Django", "Programming Language :: Python :: 3"},
+		Classifiers: []string{"Development Status :: 4 - Beta", "Framework :: Django", "Framework :: Django :: 1.4", "Programming Language :: Python :: 3"},
 		Unlisted:    true,
 		timeless:    true,
 	}

@@ -47,7 +47,7 @@ func (g *generation) project(i int) *Project {
 	p.AuthorEmail = strings.ToLower(p.Author) + "@mail.example"
 	p.HomePage = "https://github.com/" + p.Author + "/" + b.name
 	p.License = licence.text
-	p.Classifiers = classifiers(d, licence.classifier)
+	p.Classifiers = append(classifiers(d, licence.classifier), djangoClassifiers(roll(g.seed, 47, uint64(i)))...)
 	p.RequiresPython = pick(d, []string{">=3.8", ">=3.9", ">=3.10,<4.0", ">=3.6.*", "", ">=2.7, !=3.0.*, !=3.1.*", "==2.7.*",
 		"~=3.9.1", ">=3.15", "==3.8.10", "<4", "3.11"})
 	if licence.expression != "" {
@@ -109,6 +109,21 @@ var licences = []struct{ text, expression, classifier string }{
 	{"Permission is hereby granted, free of charge,\nto any person obtaining a copy\n", "", "License :: OSI Approved :: MIT License"},
 	{"UNKNOWN", "", ""},
 	{"", "", ""},
+}
+
+// djangos are the versions of Django that projects may name, oldest first.
+var djangos = []string{"1.11", "2.2", "3.2", "4.0", "4.1", "4.2", "5.0", "5.1", "5.2", "6.0"}
+
+// djangoClassifiers name a range of versions of Django, in two of three projects.
+func djangoClassifiers(d dice) (list []string) {
+	if !d.chance(0.67) {
+		return nil
+	}
+	first := d.below(len(djangos))
+	for _, version := range djangos[first:d.within(first+1, len(djangos))] {
+		list = append(list, "Framework :: Django :: "+version)
+	}
+	return list
 }
 
 func classifiers(d *dice, licence string) []string {

@@ -3,7 +3,6 @@ package web
 import (
 	"cmp"
 	"io"
-	"time"
 
 	"pkgmetad/internal/record"
 )
@@ -26,17 +25,3 @@ func (p GridPage) Name() string { return cmp.Or(p.Grid.Title, p.Grid.Slug) }
 
 // Maturity is the development status in PyPI's words, "" if unknown.
 func (i Item) Maturity() string { return maturity(i.Record.Project.Status) }
-
-// Released is when the latest version was uploaded, nil if unknown.
-func (i Item) Released() *time.Time {
-	r := &i.Record.Project
-	if r.Version == nil {
-		return nil
-	}
-	for _, v := range r.Versions {
-		if v.Version == *r.Version {
-			return v.Uploaded
-		}
-	}
-	return nil
-}
