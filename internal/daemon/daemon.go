@@ -221,6 +221,7 @@ func (d *Daemon) Address() net.Addr { return d.listener.Addr() }
 func (d *Daemon) Run() error {
 	defer setGC(gcPercent)()
 	defer setMemoryLimit()()
+	defer addProcessor()()
 	var others sync.WaitGroup
 	serve := func(s interface{ Serve(net.Listener) error }, l net.Listener) {
 		others.Go(func() {
