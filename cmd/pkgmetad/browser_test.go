@@ -31,6 +31,7 @@ func TestBrowser(t *testing.T) {
 		{"keyboard", testKeyboard},
 		{"details", testDetails},
 		{"colours", testColours},
+		{"axe", testAxe},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(openTab(t, browser, s)) })
 	}
