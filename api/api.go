@@ -23,7 +23,8 @@
 //
 // In addition to the API there are the feed of changes (changes.go), the snapshot
 // (snapshot.go), the status (status.go), HTML pages (html.go, on top of package
-// web), the OpenAPI description (openapi.go), the health checks (health.go) and a
+// web), the addresses that pages have elsewhere (addresses.go), what search engines ask for
+// (robots.go, sitemap.go), the OpenAPI description (openapi.go), the health checks (health.go) and a
 // server with the limits that an open port needs (server.go, on top of
 // connections.go, clients.go and requestlog.go). Requests only read the store; none
 // of them causes a request to an upstream.
@@ -45,6 +46,7 @@ import (
 	"pkgmetad/internal/render"
 	"pkgmetad/internal/snapshot"
 	"pkgmetad/internal/status"
+	"pkgmetad/internal/web"
 	"pkgmetad/store"
 )
 
@@ -109,6 +111,8 @@ type Options struct {
 	// "", links begin with the scheme and host of the request.
 	PublicURL string
 
+	Site Site // what the pages say of themselves; without a name they have that of the program
+
 	// TrustedProxies are the peers whose X-Forwarded-Proto and
 	// X-Forwarded-Host are trusted.
 	TrustedProxies []netip.Prefix
@@ -138,9 +142,13 @@ type Options struct {
 	Log      zerolog.Logger // for failures, mostly of the store
 }
 
+// Site is what every page says of the site that it belongs to.
+type Site = web.Site
+
 type api struct {
 	store        Store
 	base         base
+	site         Site
 	location     *time.Location
 	maxLimit     int
 	pagesChanged time.Time
@@ -174,6 +182,7 @@ func New(o Options) (http.Handler, error) {
 	a := &api{
 		store:        o.Store,
 		base:         b,
+		site:         o.Site,
 		location:     o.Location,
 		maxLimit:     o.MaxLimit,
 		read:         o.Read,
@@ -189,6 +198,7 @@ func New(o Options) (http.Handler, error) {
 		statusMaker: NewStatus(o),
 		activity:    o.Activity,
 	}
+	a.site.Name = cmp.Or(a.site.Name, "pkgmetad")
 	a.snapshotBase = b.public
 	if o.Snapshots != nil {
 		a.snapshotBase = o.Snapshots.Base()

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"pkgmetad/internal/record"
@@ -33,8 +35,8 @@ func (a *api) answerPage(w http.ResponseWriter, rq *request, v view, status int,
 		method = http.MethodGet
 	}
 	f := web.Frame{
-		Prefix: a.base.prefix,
-		Title:  v.name,
+		Site: a.site, Prefix: a.base.prefix, Base: a.base.of(rq.Request),
+		Title: v.name, JSON: jsonPath(rq),
 		Answer: &web.Answer{
 			Method: method, Path: rq.URL.RequestURI(), Status: status,
 			Header: [][2]string{{"Content-Type", typeJSON[0]}, {"Vary", "Accept"}},
@@ -70,6 +72,7 @@ func (a *api) answerPage(w http.ResponseWriter, rq *request, v view, status int,
 func (v *view) writePage(w io.Writer, rq *request, status int, f web.Frame) error {
 	switch {
 	case status != http.StatusOK:
+		f.JSON = ""
 		f.Title = strconv.Itoa(status) + " " + http.StatusText(status)
 		return web.Plain(w, f, web.PlainPage{Heading: http.StatusText(status), Text: statusTexts[status]})
 	case v.page == nil || rq.Method == http.MethodOptions:
@@ -87,6 +90,45 @@ var statusTexts = map[int]string{
 
 	http.StatusServiceUnavailable:  "This is not available right now. Try again later.",
 	http.StatusInternalServerError: "The page could not be made. The log of the daemon says why.",
+}
+
+// jsonParameters are the query parameters that what a page shows as JSON depends on.
+var jsonParameters = []string{"limit", "offset", "q", "since"}
+
+// jsonPath returns the address of what a page shows as JSON.
+func jsonPath(rq *request) string {
+	kept := query{{"format", "json"}}
+	for _, f := range rq.query {
+		if slices.Contains(jsonParameters, f.key) {
+			kept = append(kept, f)
+		}
+	}
+	return plainPath(rq) + "?" + kept.encode()
+}
+
+// plainPath returns the path that was asked for without a format suffix.
+func plainPath(rq *request) string {
+	path := strings.TrimSuffix(rq.path, "/")
+	dir, name := path[:strings.LastIndexByte(path, '/')+1], path[strings.LastIndexByte(path, '/')+1:]
+	name, _, _ = strings.Cut(name, ".")
+	if name == "" {
+		return dir
+	}
+	return dir + name + "/"
+}
+
+// listPath returns the address of a page of a list, however it was sorted or filtered.
+func listPath(rq *request) string {
+	var kept query
+	for _, name := range []string{"limit", "offset"} {
+		if value, ok := rq.query.get(name); ok {
+			kept = append(kept, field{name, value})
+		}
+	}
+	if len(kept) == 0 {
+		return plainPath(rq)
+	}
+	return plainPath(rq) + "?" + kept.encode()
 }
 
 func (a *api) clock() web.Clock { return web.Clock{Now: time.Now(), Zone: a.location} }
@@ -115,7 +157,7 @@ func (a *api) pager(rq *request, count, shown int) web.Pager {
 }
 
 func (a *api) rootPage(w io.Writer, rq *request, f web.Frame) error {
-	f.Title = "pkgmetad"
+	f.Title, f.Path = "", root
 	var p web.RootPage
 	var err error
 	if _, p.Packages, err = a.store.Packages(0, 0); err != nil {
@@ -139,7 +181,8 @@ func (a *api) packagesPage(w io.Writer, rq *request, f web.Frame) error {
 	if err != nil {
 		return err
 	}
-	f.Title = "Packages"
+	f.Title, f.Path = "Packages", listPath(rq)
+	f.Description = "All packages of the catalogue, with stars, commits and versions."
 	return web.Packages(w, f, web.ListPage{Clock: a.clock(), Pager: a.pager(rq, count, len(recs)), Items: items(recs)})
 }
 
@@ -171,7 +214,7 @@ func (a *api) packagePage(w io.Writer, rq *request, f web.Frame) error {
 			return err
 		}
 	}
-	f.Title = cmp.Or(rec.Title, rec.Slug)
+	f.Title, f.Path, f.Description = cmp.Or(rec.Title, rec.Slug), packagePath(rec.ID), rec.Repo.Description
 	return web.Package(w, f, p)
 }
 
@@ -188,7 +231,8 @@ func (a *api) gridsPage(w io.Writer, rq *request, f web.Frame) error {
 		}
 		p.Items = append(p.Items, web.GridItem{Grid: g, Path: gridPath(g.ID), Packages: len(ids)})
 	}
-	f.Title = "Grids"
+	f.Title, f.Path = "Grids", listPath(rq)
+	f.Description = "Comparisons of packages for one purpose."
 	return web.Grids(w, f, p)
 }
 
@@ -212,7 +256,7 @@ func (a *api) gridPage(w io.Writer, rq *request, f web.Frame) error {
 		}
 		recs = append(recs, rec)
 	}
-	f.Title = cmp.Or(g.Title, g.Slug)
+	f.Title, f.Path, f.Description = cmp.Or(g.Title, g.Slug), gridPath(g.ID), g.Description
 	return web.Grid(w, f, web.GridPage{Clock: a.clock(), Grid: g, Items: items(recs), JSON: gridPath(g.ID) + "?format=json"})
 }
 
@@ -225,7 +269,8 @@ func (a *api) categoriesPage(w io.Writer, rq *request, f web.Frame) error {
 	for _, c := range categories {
 		p.Items = append(p.Items, web.CategoryItem{Category: c, Path: categoryPath(c.ID)})
 	}
-	f.Title = "Categories"
+	f.Title, f.Path = "Categories", listPath(rq)
+	f.Description = "The kinds of packages in the catalogue."
 	return web.Categories(w, f, p)
 }
 
@@ -234,6 +279,6 @@ func (a *api) categoryPage(w io.Writer, rq *request, f web.Frame) error {
 	if err != nil {
 		return err
 	}
-	f.Title = cmp.Or(c.Title, c.Slug)
+	f.Title, f.Path, f.Description = cmp.Or(c.Title, c.Slug), categoryPath(c.ID), c.Description
 	return web.Category(w, f, web.CategoryPage{Clock: a.clock(), Category: c, JSON: categoryPath(c.ID) + "?format=json"})
 }

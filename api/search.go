@@ -217,6 +217,9 @@ func (a *api) searchPage(w io.Writer, rq *request, f web.Frame) error {
 			Category: r.category, Stars: &r.pkg.Repo.Stars,
 		})
 	}
-	f.Title = "Search"
+	f.Title, f.Description = "Search", "Find packages and grids by the words in their texts."
+	if !p.Asked {
+		f.Path = root + "search/"
+	}
 	return web.Search(w, f, p)
 }

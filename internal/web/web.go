@@ -12,6 +12,7 @@
 //	source.go   the state of a source, in words
 //	link.go     what may be a link, and where it leads
 //	text.go     numbers, sizes and ages as people write them
+//	head.go     what the head of a page says to machines
 //
 // A page needs no script and nothing from another host, which browsers enforce
 // because of [Policy]. It forbids style attributes too: so positions and sizes that
@@ -34,11 +35,29 @@ import (
 // style, no other host.
 const Policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// Frame is what is around the content of every page.
+// Site is what every page says of the site that it belongs to.
+type Site struct {
+	Name        string
+	Description string // a sentence
+}
+
+// Frame is what is around the content of every page, and what machines read of it.
 type Frame struct {
+	Site   Site
 	Prefix string  // path before every link on this host: "" or "/prefix"
-	Title  string  // of the page
+	Base   string  // scheme://host[/prefix] of the links to this service that need them
+	Title  string  // of the page, "" for that of the site
 	Answer *Answer // the raw answer to show below the content, nil for none
+
+	// Description says what is on the page, in words that may be anybody's; "" for that of
+	// the site. It is cut to a length that search engines show.
+	Description string
+	// Path is the address of the page, below the prefix, among all those that show the same
+	// or parts of the same, such as a list sorted in another way. "" asks search engines to
+	// leave the page out, as they do with errors and results of searches.
+	Path string
+	// JSON is the address of the page's data as JSON, below the prefix; "" for none.
+	JSON string
 }
 
 // Link is a link to another page of this host.
