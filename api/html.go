@@ -169,10 +169,14 @@ func (a *api) rootPage(w io.Writer, rq *request, f web.Frame) error {
 	if _, p.Categories, err = a.store.Categories(0, 0); err != nil {
 		return err
 	}
-	p.More = []web.Link{{Title: "Changes", Path: changesPath}, {Title: "OpenAPI", Path: openAPIPath}}
-	if a.snapshots != nil {
-		p.More = append(p.More, web.Link{Title: "Snapshot", Path: snapshotPath})
+	more := func(title, path, text string) {
+		p.More = append(p.More, web.RootLink{Link: web.Link{Title: title, Path: path}, Text: text})
 	}
+	more("Changes", changesPath, "what has changed, for programs that keep a copy")
+	if a.snapshots != nil {
+		more("Snapshot", snapshotPath, "all packages in one file, one a line")
+	}
+	more("OpenAPI", openAPIPath, "all of the API, described for machines")
 	return web.Root(w, f, p)
 }
 

@@ -229,7 +229,7 @@ var rendered = sync.OnceValues(func() (map[string]string, error) {
 	}
 	add("package zero", func(b *bytes.Buffer, f Frame) error { return Package(b, f, PackagePage{}) })
 	add("root", func(b *bytes.Buffer, f Frame) error {
-		return Root(b, f, RootPage{Packages: 5500, Grids: 94, Categories: 4, More: []Link{{"openapi.json", "/openapi.json"}}})
+		return Root(b, f, RootPage{Packages: 5500, Grids: 94, Categories: 4, More: []RootLink{{Link{"openapi.json", "/openapi.json"}, "all of it"}}})
 	})
 	add("packages", func(b *bytes.Buffer, f Frame) error {
 		return Packages(b, f, ListPage{Clock: clock, Pager: pager, Items: items})
