@@ -88,7 +88,7 @@ func testPages(b *tab) {
 		path, heading string
 		facts         []string
 	}{
-		{"/", "pkgmetad", []string{"Package facts, kept fresh", "of 24 packages", "Grids", "Categories", "Changes", "OpenAPI", "Snapshot"}},
+		{"/", "pkgmetad", []string{"Package facts, kept fresh", "Facts about 24 packages", "Grids", "Categories", "Changes", "OpenAPI", "Snapshot"}},
 		{"/api/v4/packages/", "Packages", []string{"Packages 1 to 20 of 24", "Next →"}},
 		{"/api/v4/packages/1609/", "djorm-ext-pgfulltext", []string{"PostgreSQL full-text search integration with django orm.", "251", "85", "0.10", "There were no commits in these 52 weeks", "linuxlewis", "BSD", "Beta", "github.com/linuxlewis/djorm-ext-pgfulltext", "HTTP 200 OK"}},
 		{"/api/v4/packages/lively/", "Lively", []string{"A package that much happens to.", "1,234", "56", "4.0", "yanked", "older versions", "Participants 60", "person-0", "MIT", ">=3.9", "Production/stable", "Tool", "Kinds"}},
