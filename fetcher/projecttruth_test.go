@@ -20,7 +20,7 @@ func TestProjectsAreTrue(t *testing.T) {
 	for name, above := range map[string]int{"with the index": 1, "one by one": 1000} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				const projects, days, perDay = 40, 40, 4
+				const projects, days, perDay = 25, 40, 4
 				rates := sim.DefaultRates()
 				rates.Releases, rates.Yanked = 0.03, 0.2
 				rates.Quarantined, rates.ProjectsArchived, rates.ProjectsDeleted = 0.02, 0.005, 0.002
