@@ -5,6 +5,7 @@
 // its template (package.html); layout.html is the frame around all of them and
 // parts.html holds what several of them share. The rest, one subject a file:
 //
+//	head.go     what the head of a page says to machines
 //	assets.go   the style sheet and the icon
 //	answer.go   the raw answer below a page, with working links
 //	chart.go    the 52 weeks: the chart and the small one in lists
@@ -12,7 +13,6 @@
 //	source.go   the state of a source, in words
 //	link.go     what may be a link, and where it leads
 //	text.go     numbers, sizes and ages as people write them
-//	head.go     what the head of a page says to machines
 //
 // A page needs no script and nothing from another host, which browsers enforce
 // because of [Policy]. It forbids style attributes too: so positions and sizes that
