@@ -36,7 +36,7 @@ func Packages(w io.Writer, f Frame, p ListPage) error {
 func (i Item) Name() string { return name(&i.Record) }
 
 // Counted reports whether the package's numbers are known.
-func (i Item) Counted() bool { return counted(&i.Record) }
+func (i Item) Counted() bool { return i.Record.Counted() }
 
 // Spark is the small chart of the package's weeks, nil if they are unknown.
 func (i Item) Spark() *spark { return newSpark(i.Record.Repo.Commits52) }
