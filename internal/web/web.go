@@ -2,13 +2,14 @@
 // store: the caller passes everything that a page shows.
 //
 // Each page has a file with its view model (package.go) beside the file with
-// its template (package.html); layout.html is the frame around all of them and
-// parts.html holds what several of them share. The rest, one subject a file:
+// its template (package.html); layout.html is the frame around all of them,
+// parts.html and list.html hold what several of them share. The rest, one subject a file:
 //
 //	assets.go   the style sheet and the icon
 //	answer.go   the raw answer below a page, with working links
 //	chart.go    the 52 weeks: the chart and the small one in lists
 //	bars.go     parts of a total as bars
+//	list.go     packages compared in a table that can be sorted and filtered
 //	source.go   the state of a source, in words
 //	link.go     what may be a link, and where it leads
 //	text.go     numbers, sizes and ages as people write them
@@ -77,7 +78,7 @@ func parseTemplates(names ...string) map[string]*template.Template {
 		"web":    webURL,
 		"bare":   bare,
 		"breaks": breaks,
-	}).ParseFS(templateFiles, "layout.html", "parts.html"))
+	}).ParseFS(templateFiles, "layout.html", "parts.html", "list.html"))
 	pages := make(map[string]*template.Template, len(names))
 	for _, name := range names {
 		pages[name] = template.Must(template.Must(shared.Clone()).ParseFS(templateFiles, name+".html"))
