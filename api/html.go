@@ -138,18 +138,21 @@ func (a *api) packagesPage(w io.Writer, rq *request, f web.Frame) error {
 	q := listQuery(rq, p)
 	q.Django = false // too many to be compared
 	f.Title = "Packages"
+	var l web.List
+	var err error
 	if q.Sort != record.ByDefault || q.Alive || q.Python3 || q.Stable {
-		l, err := a.list(rq, p, q)
-		if err != nil {
-			return err
-		}
-		return web.Packages(w, f, web.ListPage{Clock: a.clock(), List: l})
+		l, err = a.list(rq, p, q)
+	} else { // which costs less
+		var recs []record.Package
+		var count int
+		recs, count, err = a.store.Packages(p.window())
+		l = a.viewOf(rq, p, q, count, recs)
 	}
-	recs, count, err := a.store.Packages(p.window())
 	if err != nil {
 		return err
 	}
-	return web.Packages(w, f, web.ListPage{Clock: a.clock(), List: a.viewOf(rq, p, q, count, recs)})
+	l.Own = "newest in the catalogue first"
+	return web.Packages(w, f, web.ListPage{Clock: a.clock(), List: l})
 }
 
 func items(recs []record.Package) []web.Item {

@@ -15,6 +15,7 @@ type List struct {
 	Items   []Item
 	Heads   []Head
 	Filters []Filter
+	Own     string // the list's own order in words, "" to leave it unsaid
 	Plain   string // address of the list in its own order without filters, "" if it is that
 
 	Other     string         // address of the other view, "" for none
