@@ -15,6 +15,7 @@
 //	records.go    packages, grids and categories, one by one and in lists
 //	base.go       scheme and host of the links
 //	search.go     the search; a [Searcher] ranks the hits
+//	lists.go      what sorts and filters the pages that list packages
 //	score.go      the scores and weights of search results
 //	v3.go         the older API, v3, which the same sites serve; pagev3.go has its pages
 //	send.go       validators, 304 and compression, of every answer
@@ -71,6 +72,9 @@ type Store interface {
 	// PackagesByTitle is Packages by title in code point order, then id: of all packages,
 	// or of those in a category other than 0.
 	PackagesByTitle(category, offset, limit int) ([]record.Package, int, error)
+	// List returns the part of a list of packages, sorted and filtered, that q asks for; see
+	// [store.Store.List].
+	List(q record.ListQuery) (record.Listing, error)
 	// Slugs returns the slugs of packages, without those that do not exist.
 	Slugs(ids []int) ([]string, error)
 

@@ -147,6 +147,29 @@ func (f *fakeStore) PackagesByTitle(category, offset, limit int) ([]record.Packa
 	return all[from:min(from+limit, len(all))], len(all), f.err
 }
 
+func (f *fakeStore) List(q record.ListQuery) (record.Listing, error) {
+	byID := slices.SortedFunc(slices.Values(f.packages), func(a, b record.Package) int { return cmp.Compare(a.ID, b.ID) })
+	place := func(of func(p record.Package) string, p record.Package) uint32 {
+		var all []string
+		for _, p := range f.packages {
+			all = append(all, of(p))
+		}
+		slices.Sort(all)
+		return uint32(slices.Index(slices.Compact(all), of(p))) + 1
+	}
+	var all []record.Listed
+	for _, p := range byID {
+		l := p.Listed()
+		l.Slug = place(func(p record.Package) string { return p.Slug }, p)
+		l.Name = place(func(p record.Package) string { return cmp.Or(p.Title, p.Slug) }, p)
+		if p.Project.Licence != "" {
+			l.Licence = place(func(p record.Package) string { return p.Project.Licence }, p)
+		}
+		all = append(all, l)
+	}
+	return record.Select(all, q), f.err
+}
+
 func (f *fakeStore) byTitle() []record.Package {
 	return slices.SortedFunc(slices.Values(f.packages), func(a, b record.Package) int {
 		return cmp.Or(cmp.Compare(a.Title, b.Title), cmp.Compare(a.ID, b.ID))

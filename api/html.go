@@ -143,9 +143,8 @@ func gridPath(id int) string { return root + "grids/" + strconv.Itoa(id) + "/" }
 
 func categoryPath(id int) string { return root + "categories/" + strconv.Itoa(id) + "/" }
 
-// pager describes a page with so many items shown of a list of count items.
-func (a *api) pager(rq *request, count, shown int) web.Pager {
-	p := newPage(rq.query, a.maxLimit)
+// pager describes the page p, with so many items shown, of a list of count items.
+func (a *api) pager(rq *request, p page, count, shown int) web.Pager {
 	link := func(query string, ok bool) *string {
 		if !ok {
 			return nil
@@ -185,13 +184,27 @@ func (a *api) rootPage(w io.Writer, rq *request, f web.Frame) error {
 }
 
 func (a *api) packagesPage(w io.Writer, rq *request, f web.Frame) error {
-	recs, count, err := a.store.Packages(newPage(rq.query, a.maxLimit).window())
+	p := newPage(rq.query, a.maxLimit)
+	q := listQuery(rq, p)
+	q.Django = false // too many to be compared
+	f.Title = "Packages"
+	var l web.List
+	var err error
+	if q.Sort != record.ByDefault || q.Alive || q.Python3 || q.Stable {
+		l, err = a.list(rq, p, q)
+	} else { // which costs less
+		var recs []record.Package
+		var count int
+		recs, count, err = a.store.Packages(p.window())
+		l = a.viewOf(rq, p, q, count, recs)
+	}
 	if err != nil {
 		return err
 	}
-	f.Title, f.Path = "Packages", listPath(rq)
+	f.Title, f.Path = "Packages", listPath(root+"packages/", rq.query)
 	f.Description = "All packages of the catalogue, with stars, commits and versions."
-	return web.Packages(w, f, web.ListPage{Clock: a.clock(), Pager: a.pager(rq, count, len(recs)), Items: items(recs)})
+	l.Own = "newest in the catalogue first"
+	return web.Packages(w, f, web.ListPage{Clock: a.clock(), List: l})
 }
 
 func items(recs []record.Package) []web.Item {
@@ -227,11 +240,12 @@ func (a *api) packagePage(w io.Writer, rq *request, f web.Frame) error {
 }
 
 func (a *api) gridsPage(w io.Writer, rq *request, f web.Frame) error {
-	grids, count, err := a.store.Grids(newPage(rq.query, a.maxLimit).window())
+	part := newPage(rq.query, a.maxLimit)
+	grids, count, err := a.store.Grids(part.window())
 	if err != nil {
 		return err
 	}
-	p := web.GridsPage{Pager: a.pager(rq, count, len(grids))}
+	p := web.GridsPage{Pager: a.pager(rq, part, count, len(grids))}
 	for _, g := range grids {
 		ids, err := a.store.GridPackages(g.ID)
 		if err != nil {
@@ -253,27 +267,24 @@ func (a *api) gridPage(w io.Writer, rq *request, f web.Frame) error {
 	if err != nil {
 		return err
 	}
-	var recs []record.Package
-	for _, id := range ids {
-		rec, err := a.store.Package(id)
-		if errors.Is(err, store.ErrNotFound) {
-			continue // it has just been deleted
-		}
-		if err != nil {
-			return err
-		}
-		recs = append(recs, rec)
+	if ids == nil {
+		ids = []int{} // a grid of nothing, not the list of everything
 	}
-	f.Title, f.Path, f.Description = cmp.Or(g.Title, g.Slug), gridPath(g.ID), g.Description
-	return web.Grid(w, f, web.GridPage{Clock: a.clock(), Grid: g, Items: items(recs), JSON: gridPath(g.ID) + "?format=json"})
-}
-
-func (a *api) categoriesPage(w io.Writer, rq *request, f web.Frame) error {
-	categories, count, err := a.store.Categories(newPage(rq.query, a.maxLimit).window())
+	l, err := a.comparedList(rq, record.ListQuery{IDs: ids})
 	if err != nil {
 		return err
 	}
-	p := web.CategoriesPage{Pager: a.pager(rq, count, len(categories))}
+	f.Title, f.Path, f.Description = cmp.Or(g.Title, g.Slug), listPath(gridPath(g.ID), rq.query), g.Description
+	return web.Grid(w, f, web.GridPage{Clock: a.clock(), Grid: g, List: l, JSON: gridPath(g.ID) + "?format=json"})
+}
+
+func (a *api) categoriesPage(w io.Writer, rq *request, f web.Frame) error {
+	part := newPage(rq.query, a.maxLimit)
+	categories, count, err := a.store.Categories(part.window())
+	if err != nil {
+		return err
+	}
+	p := web.CategoriesPage{Pager: a.pager(rq, part, count, len(categories))}
 	for _, c := range categories {
 		p.Items = append(p.Items, web.CategoryItem{Category: c, Path: categoryPath(c.ID)})
 	}
@@ -287,6 +298,10 @@ func (a *api) categoryPage(w io.Writer, rq *request, f web.Frame) error {
 	if err != nil {
 		return err
 	}
+	l, err := a.comparedList(rq, record.ListQuery{Category: c.ID})
+	if err != nil {
+		return err
+	}
 	f.Title, f.Path, f.Description = cmp.Or(c.Title, c.Slug), categoryPath(c.ID), c.Description
-	return web.Category(w, f, web.CategoryPage{Clock: a.clock(), Category: c, JSON: categoryPath(c.ID) + "?format=json"})
+	return web.Category(w, f, web.CategoryPage{Clock: a.clock(), Category: c, List: l, JSON: categoryPath(c.ID) + "?format=json"})
 }

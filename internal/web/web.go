@@ -2,14 +2,15 @@
 // store: the caller passes everything that a page shows.
 //
 // Each page has a file with its view model (package.go) beside the file with
-// its template (package.html); layout.html is the frame around all of them and
-// parts.html holds what several of them share. The rest, one subject a file:
+// its template (package.html); layout.html is the frame around all of them,
+// parts.html and list.html hold what several of them share. The rest, one subject a file:
 //
 //	head.go     what the head of a page says to machines
 //	assets.go   the style sheet and the icon
 //	answer.go   the raw answer below a page, with working links
 //	chart.go    the 52 weeks: the chart and the small one in lists
 //	bars.go     parts of a total as bars
+//	list.go     packages compared in a table that can be sorted and filtered
 //	source.go   where a source stands
 //	notice.go   what to know before using a package
 //	install.go  the command that installs it
@@ -98,7 +99,7 @@ func parseTemplates(names ...string) map[string]*template.Template {
 		"web":    webURL,
 		"bare":   bare,
 		"breaks": breaks,
-	}).ParseFS(templateFiles, "layout.html", "parts.html"))
+	}).ParseFS(templateFiles, "layout.html", "parts.html", "list.html"))
 	pages := make(map[string]*template.Template, len(names))
 	for _, name := range names {
 		pages[name] = template.Must(template.Must(shared.Clone()).ParseFS(templateFiles, name+".html"))
