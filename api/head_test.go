@@ -26,7 +26,7 @@ func TestHeads(t *testing.T) {
 	}{
 		"/api/v4/":                                    {"Example & Co", "/api/v4/", "/api/v4/?format=json", "All that we use."},
 		"/api/v4/packages/":                           {"Packages", "/api/v4/packages/", "/api/v4/packages/?format=json", "All packages"},
-		"/api/v4/packages/?sort=-stars&limit=5":       {"Packages", "/api/v4/packages/?limit=5", "/api/v4/packages/?format=json&limit=5", "All packages"},
+		"/api/v4/packages/?sort=-stars&limit=5":       {"Packages", "/api/v4/packages/", "/api/v4/packages/?format=json&limit=5", "All packages"},
 		"/api/v4/packages/?format=api&x=1":            {"Packages", "/api/v4/packages/", "/api/v4/packages/?format=json", "All packages"},
 		"/api/v4/packages.api?offset=20&limit=20":     {"Packages", "/api/v4/packages/?limit=20&offset=20", "/api/v4/packages/?format=json&limit=20&offset=20", "All packages"},
 		"/api/v4/packages/1609/":                      {"djorm-ext-pgfulltext", "/api/v4/packages/1609/", "/api/v4/packages/1609/?format=json", "PostgreSQL full-text search integration with django orm."},

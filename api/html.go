@@ -121,18 +121,22 @@ func plainPath(rq *request) string {
 	return dir + name + "/"
 }
 
-// listPath returns the address of a page of a list, however it was sorted or filtered.
-func listPath(rq *request) string {
+// listPath returns the address of a page of the list at path; of its first page if it is
+// sorted or filtered, because search engines are to know each package from one list.
+func listPath(path string, q query) string {
+	if len(q.without("format", "limit", "offset")) > 0 {
+		return path
+	}
 	var kept query
 	for _, name := range []string{"limit", "offset"} {
-		if value, ok := rq.query.get(name); ok {
+		if value, given := q.get(name); given {
 			kept = append(kept, field{name, value})
 		}
 	}
 	if len(kept) == 0 {
-		return plainPath(rq)
+		return path
 	}
-	return plainPath(rq) + "?" + kept.encode()
+	return path + "?" + kept.encode()
 }
 
 func (a *api) clock() web.Clock { return web.Clock{Now: time.Now(), Zone: a.location} }
@@ -253,7 +257,7 @@ func (a *api) gridsPage(w io.Writer, rq *request, f web.Frame) error {
 		}
 		p.Items = append(p.Items, web.GridItem{Grid: g, Path: gridPath(g.ID), Packages: len(ids)})
 	}
-	f.Title, f.Path = "Grids", listPath(rq)
+	f.Title, f.Path = "Grids", listPath(root+"grids/", rq.query)
 	f.Description = "Comparisons of packages for one purpose."
 	return web.Grids(w, f, p)
 }
@@ -288,7 +292,7 @@ func (a *api) categoriesPage(w io.Writer, rq *request, f web.Frame) error {
 	for _, c := range categories {
 		p.Items = append(p.Items, web.CategoryItem{Category: c, Path: categoryPath(c.ID)})
 	}
-	f.Title, f.Path = "Categories", listPath(rq)
+	f.Title, f.Path = "Categories", listPath(root+"categories/", rq.query)
 	f.Description = "The kinds of packages in the catalogue."
 	return web.Categories(w, f, p)
 }
@@ -302,6 +306,6 @@ func (a *api) categoryPage(w io.Writer, rq *request, f web.Frame) error {
 	if err != nil {
 		return err
 	}
-	f.Title, f.Path, f.Description = cmp.Or(c.Title, c.Slug), categoryPath(c.ID), c.Description
+	f.Title, f.Path, f.Description = cmp.Or(c.Title, c.Slug), listPath(categoryPath(c.ID), rq.query), c.Description
 	return web.Category(w, f, web.CategoryPage{Clock: a.clock(), Category: c, List: l, JSON: categoryPath(c.ID) + "?format=json"})
 }
