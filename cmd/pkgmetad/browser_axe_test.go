@@ -33,6 +33,7 @@ func axeScript(t *testing.T) string {
 var everyKind = []string{
 	"/api/v4/", "/api/v4/packages/", "/api/v4/packages/lively/", "/api/v4/packages/hostile/", "/api/v4/packages/failing/", "/api/v4/packages/elsewhere/",
 	"/api/v4/grids/", "/api/v4/grids/kinds/", "/api/v4/categories/", "/api/v4/categories/90/",
+	"/api/v4/packages/?sort=-stars", "/api/v4/grids/kinds/?sort=name&alive=yes&stable=yes", "/api/v4/grids/kinds/?view=django", "/api/v4/categories/90/?view=django",
 	"/api/v4/search/?format=api", "/api/v4/search/?q=lively&format=api", "/api/v4/search/?q=nothingiscalledthis&format=api",
 	"/status/", "/status/packages/failing/", "/changes/", "/api/v4/packages/livel/", "/no/such/page",
 }
