@@ -32,7 +32,7 @@ const whereFocus = `(() => {
 // testKeyboard goes through pages with the Tab key alone: it reaches all that
 // can be used, in the order of the page, and what has the focus shows it.
 func testKeyboard(b *tab) {
-	for _, path := range []string{"/api/v4/search/?q=lively&format=api", "/api/v4/packages/lively/", "/status/"} {
+	for _, path := range []string{"/api/v4/search/?q=lively&format=api", "/api/v4/packages/lively/", "/api/v4/grids/kinds/?sort=-stars&alive=yes", "/status/"} {
 		b.visit(path)
 		count := eval[int](b, gatherStops)
 		if count < 9 {
