@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 	_ "time/tzdata"
@@ -161,7 +162,7 @@ func (f *fakeStore) List(q record.ListQuery) (record.Listing, error) {
 	for _, p := range byID {
 		l := p.Listed()
 		l.Slug = place(func(p record.Package) string { return p.Slug }, p)
-		l.Name = place(func(p record.Package) string { return cmp.Or(p.Title, p.Slug) }, p)
+		l.Name = place(func(p record.Package) string { return strings.ToLower(cmp.Or(p.Title, p.Slug)) }, p)
 		if p.Project.Licence != "" {
 			l.Licence = place(func(p record.Package) string { return p.Project.Licence }, p)
 		}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -23,6 +24,7 @@ func TestBrowser(t *testing.T) {
 	}{
 		{"pages", testPages},
 		{"links", testLinks},
+		{"lists", testLists},
 		{"search", testSearch},
 		{"chart", testChart},
 		{"answer", testAnswer},
@@ -99,9 +101,10 @@ func testPages(b *tab) {
 		{"/api/v4/packages/wide/", wide, []string{"57 commits", "archived", "The repository is read-only", "is now called people/" + wide + "-renamed"}},
 		{"/api/v4/packages/counting/", "Counting", []string{"to be asked again soon", "GitHub has not provided it yet"}},
 		{"/api/v4/grids/", "Grids", []string{"Kinds"}},
-		{"/api/v4/grids/kinds/", "Kinds", []string{"7 packages compared", "Lively", "1,234"}},
+		{"/api/v4/grids/kinds/", "Kinds", []string{"7 packages compared", "Lively", "1,234", "Licence", "MIT"}},
+		{"/api/v4/grids/kinds/?view=django", "Kinds", []string{"which versions of Django", "Lively"}},
 		{"/api/v4/categories/", "Categories", []string{"Tool", "Tools"}},
-		{"/api/v4/categories/90/", "Tool", []string{"Tools", "2019-03-01"}},
+		{"/api/v4/categories/90/", "Tool", []string{"Tools", "2019-03-01", "7 packages compared", "Lively"}},
 		{"/api/v4/search/?format=api", "Search", []string{"Type a part of a name"}},
 		{"/api/v4/search/?q=nothingiscalledthis&format=api", "Search", []string{"Nothing was found for"}},
 		{"/status/", "Status", []string{"24", "What fails", "Failing", "Gone", "502", "5,000 requests", "Passes of the last day", "Times are in UTC"}},
@@ -141,11 +144,15 @@ func testPages(b *tab) {
 	}
 }
 
-// testLinks follows every link of the site, as a phone shows it.
+var otherwise = regexp.MustCompile(`/(packages|grids|categories)/.*[?&](?:sort|alive|python3|stable)=`)
+
+// testLinks follows every link of the site, as a phone shows it, but of lists that are sorted
+// and filtered only the first of each kind: there are too many combinations.
 func testLinks(b *tab) {
 	b.phone()
 	seen := map[string]bool{"/": true}
 	kinds := map[string]int{} // answers by media type
+	lists := map[string]int{} // that are sorted or filtered, by what they list
 	for queue := []string{"/"}; len(queue) > 0; queue = queue[1:] {
 		path := queue[0]
 		resp, _ := b.site.get(b.T, path, "text/html,*/*;q=0.8")
@@ -169,6 +176,11 @@ func testLinks(b *tab) {
 			}
 			u.Fragment = ""
 			if to := u.RequestURI(); u.Scheme+"://"+u.Host == b.site.url && !seen[to] {
+				if of := otherwise.FindStringSubmatch(to); of != nil {
+					if lists[of[1]]++; lists[of[1]] > 20 {
+						continue
+					}
+				}
 				seen[to] = true
 				queue = append(queue, to)
 			}

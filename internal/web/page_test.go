@@ -181,7 +181,7 @@ func TestEmptyPages(t *testing.T) {
 		"package zero":      "The number of commits is unknown: GitHub has not provided it yet",
 		"package empty":     "The number of commits is unknown: there is no repository",
 		"packages empty":    "There is no package here: the list ends at number 3.",
-		"packages filtered": "None of the 3 packages passes the filters.",
+		"packages filtered": "No package passes the filters (3 packages without them).",
 		"grids empty":       "There is no grid here.",
 		"grid empty":        "compares no package yet",
 		"categories empty":  "There is no category here.",
