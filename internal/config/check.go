@@ -13,8 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"pkgmetad/internal/strict"
 	"pkgmetad/internal/upstream"
@@ -49,8 +47,7 @@ func (c *check) problem(field, section any, key, format string, args ...any) {
 func (c *check) all() {
 	c.store()
 	c.http()
-	c.line(&c.cfg.Site.Name, "site.name", 60, "a short name, such as Example Packages")
-	c.line(&c.cfg.Site.Description, "site.description", 300, "a sentence on what the site is about")
+	c.site()
 	c.path(&c.cfg.Catalogue.Path, &c.cfg.Catalogue, "catalogue.path", "such as catalogue.yaml")
 	between(c, &c.cfg.Catalogue.MaxRemoved, "catalogue.max_removed", 0, 100)
 	c.schedule()
@@ -180,20 +177,6 @@ func (c *check) path(field *string, section any, key, example string) {
 		c.problem(field, section, key, "has a NUL character; write a file's path, %s", example)
 	default:
 		*field = c.absolute(*field)
-	}
-}
-
-// line checks a text that a page shows on one line, of at most limit characters, and
-// removes the spaces around it.
-func (c *check) line(field *string, key string, limit int, what string) {
-	*field = strings.TrimSpace(*field)
-	switch n := utf8.RuneCountInString(*field); {
-	case n == 0:
-		c.problem(field, &c.cfg.Site, key, "is empty; write %s, or leave the key out", what)
-	case n > limit:
-		c.problem(field, nil, key, "has %d characters, which is more than %d; write %s", n, limit, what)
-	case strings.ContainsFunc(*field, func(r rune) bool { return !unicode.IsGraphic(r) }):
-		c.problem(field, nil, key, "has a line break or another character that cannot be seen; write %s, on one line", what)
 	}
 }
 
