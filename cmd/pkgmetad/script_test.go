@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -70,6 +73,8 @@ func TestScripts(t *testing.T) {
 			"get":    scriptGet,
 			"header": scriptHeader,
 			"code":   scriptCode,
+
+			"warnings": scriptWarnings,
 		},
 	})
 }
@@ -132,6 +137,25 @@ func scriptCode(ts *testscript.TestScript, neg bool, args []string) {
 	if fmt.Sprint(code) != args[0] {
 		ts.Fatalf("exit code %d; want %s\n%s%s", code, args[0], ts.ReadFile("out"), ts.ReadFile("err"))
 	}
+}
+
+// scriptWarnings sorts the warnings in a log, or in what config check printed, into a
+// file, one a line: warnings FILE SORTED.
+func scriptWarnings(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: warnings FILE SORTED")
+	}
+	var all []string
+	for line := range strings.Lines(ts.ReadFile(args[0])) {
+		var logged struct{ Level, Message string }
+		if warning, ok := strings.CutPrefix(line, "warning: "); ok {
+			all = append(all, warning)
+		} else if json.Unmarshal([]byte(line), &logged) == nil && logged.Level == "warn" {
+			all = append(all, logged.Message+"\n")
+		}
+	}
+	slices.Sort(all)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(strings.Join(all, "")), 0o600))
 }
 
 // absolute makes the names of files that are there absolute: run works in the

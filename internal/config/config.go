@@ -27,7 +27,7 @@ type Config struct {
 	Notify    Notify    `yaml:"notify"`
 	Log       Log       `yaml:"log"`
 
-	Warnings []string // about what works but should be fixed, for the log
+	Warnings []string // about what works but should be fixed in the files, for the log
 }
 
 // Store says where the records are kept.
@@ -235,7 +235,7 @@ func parse(data []byte, folder string, env func(string) string, ps *strict.Probl
 	}
 	c := check{cfg: Default(), positions: make(map[any]strict.Position), folder: folder, env: env, ps: ps}
 	if !strict.DecodeYAML(data, c.cfg, strict.Options{
-		WhenEmpty: "is empty; start from config.example.yaml", KeyAdvice: secretAdvice, Positions: c.positions,
+		WhenEmpty: "is empty; start from config.example.yaml", KeyAdvice: secretAdvice, Instead: c.cfg.insteadOfPort, Positions: c.positions,
 	}, ps) {
 		return nil
 	}

@@ -204,10 +204,12 @@ func (d *Daemon) listen() (net.Listener, error) {
 		return nil, err
 	}
 	if len(given) == 0 {
+		d.refresher.warnOf(hostWarnings(d.cfg, d.cfg.HTTP.Listen))
 		return Listen(d.cfg.HTTP.Listen)
 	}
 	if len(given) == 1 && given[0] != nil && given[0].Addr().Network() == "tcp" {
 		d.log.Info().Msg("the socket on " + given[0].Addr().String() + " is systemd's: http.listen does not count")
+		d.refresher.warnOf(hostWarnings(d.cfg, given[0].Addr().String()))
 		return given[0], nil
 	}
 	var got []string
