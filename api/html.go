@@ -71,7 +71,11 @@ func (v *view) writePage(w io.Writer, rq *request, status int, f web.Frame) erro
 	switch {
 	case status != http.StatusOK:
 		f.Title = strconv.Itoa(status) + " " + http.StatusText(status)
-		return web.Plain(w, f, web.PlainPage{Heading: http.StatusText(status), Text: statusTexts[status]})
+		p := web.PlainPage{Heading: http.StatusText(status), Text: statusTexts[status]}
+		if status == http.StatusNotFound && v.near != nil {
+			p.Near = v.near(rq)
+		}
+		return web.Plain(w, f, p)
 	case v.page == nil || rq.Method == http.MethodOptions:
 		return web.Plain(w, f, web.PlainPage{Heading: v.name, Text: v.description})
 	}

@@ -68,6 +68,7 @@ func (a *api) packageStatus() view {
 	return view{
 		name:        "Package Status",
 		description: "Where the sources of one package stand: last attempt, last success, next due, failures, last error.",
+		near:        a.nearPackages,
 		get: func(e *render.Encoder, rq *request) error {
 			rq.changed = time.Time{} // unknown: a failed attempt changes this answer, but nothing that the store dates
 			rec, err := a.find(rq.key)

@@ -9,9 +9,11 @@
 //	answer.go   the raw answer below a page, with working links
 //	chart.go    the 52 weeks: the chart and the small one in lists
 //	bars.go     parts of a total as bars
-//	source.go   the state of a source, in words
+//	source.go   where a source stands
+//	notice.go   what to know before using a package
+//	install.go  the command that installs it
 //	link.go     what may be a link, and where it leads
-//	text.go     numbers, sizes and ages as people write them
+//	text.go     numbers, sizes and times as people write them
 //
 // A page needs no script and nothing from another host, which browsers enforce
 // because of [Policy]. It forbids style attributes too: so positions and sizes that
@@ -92,6 +94,8 @@ type templateData struct {
 	clock   Clock
 	Section string
 	Page    any
+
+	Unfolded bool // the raw answer is, since the page has nothing else
 }
 
 // render writes a page, or nothing if its template fails.
