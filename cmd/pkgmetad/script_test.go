@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"pkgmetad/internal/sim"
@@ -75,6 +76,7 @@ func TestScripts(t *testing.T) {
 			"code":   scriptCode,
 
 			"warnings": scriptWarnings,
+			"samejson": scriptSameJSON,
 		},
 	})
 }
@@ -156,6 +158,23 @@ func scriptWarnings(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	slices.Sort(all)
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(strings.Join(all, "")), 0o600))
+}
+
+// scriptSameJSON checks that what show --json printed is a record as the API serves it and,
+// as "status", what the API tells of its sources: samejson SHOWN RECORD STATUS.
+func scriptSameJSON(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: samejson SHOWN RECORD STATUS")
+	}
+	var files [3]map[string]any
+	for i, name := range args {
+		ts.Check(json.Unmarshal([]byte(ts.ReadFile(name)), &files[i]))
+	}
+	shown, want := files[0], files[1]
+	want["status"] = files[2]
+	if diff := cmp.Diff(want, shown); diff != "" {
+		ts.Fatalf("-served +shown\n%s", diff)
+	}
 }
 
 // absolute makes the names of files that are there absolute: run works in the

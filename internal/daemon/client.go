@@ -76,10 +76,10 @@ func (c *Client) Refresh(ctx context.Context, which Selection, progress func(fet
 	}
 }
 
-// Show returns the package with that slug, and how the daemon renders it, or
+// Show returns the package with that slug or id, and how the daemon renders it, or
 // record.ErrNotFound.
-func (c *Client) Show(ctx context.Context, slug string) (p record.Package, rendering render.Rendering, err error) {
-	resp, err := c.do(ctx, http.MethodGet, "show/"+url.PathEscape(slug), nil)
+func (c *Client) Show(ctx context.Context, key string) (p record.Package, rendering render.Rendering, err error) {
+	resp, err := c.do(ctx, http.MethodGet, "show/"+url.PathEscape(key), nil)
 	if err != nil {
 		return p, rendering, err
 	}
@@ -181,11 +181,12 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte) (*htt
 	switch resp.StatusCode {
 	case http.StatusOK:
 		return resp, nil
-	case http.StatusNotFound:
-		err = record.ErrNotFound
-	case http.StatusConflict: // its own words say it all
+	case http.StatusNotFound, http.StatusConflict: // its own words say it all
 		text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 		err = errors.New(string(bytes.TrimSpace(text)))
+		if resp.StatusCode == http.StatusNotFound {
+			err = &notFound{err.Error()}
+		}
 	default:
 		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
 		err = fmt.Errorf("the daemon refused (%s): %s", resp.Status, bytes.TrimSpace(text))
