@@ -6,6 +6,7 @@ package config
 import (
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"time"
 	_ "time/tzdata" // the configuration names time zones, and a container may lack their data
 
@@ -144,6 +145,11 @@ func (c Credential) secretKey() string {
 		return "oauth.secret_file"
 	}
 	return "token_file"
+}
+
+// HasCredentials reports whether GitHub is asked with any credential.
+func (g *GitHub) HasCredentials() bool {
+	return !g.Token.Empty() || slices.ContainsFunc(g.Credentials, func(c Credential) bool { return !c.Secret.Empty() })
 }
 
 // PyPI is the upstream for projects.

@@ -30,7 +30,7 @@ func settingsWarnings(cfg *config.Config) []string {
 	if cfg.PyPI.Contact == "" {
 		all = append(all, "pypi.contact is empty: GitHub and PyPI ask for a contact in the User-Agent, and block who has none first")
 	}
-	if len(credentials(cfg.GitHub)) == 0 {
+	if !cfg.GitHub.HasCredentials() {
 		all = append(all, "no GitHub token: GitHub answers 60 requests an hour, about 15 packages; with one (github.token_file or GITHUB_TOKEN) it answers 5000")
 	}
 	return all
