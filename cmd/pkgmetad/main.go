@@ -89,9 +89,9 @@ then         pkgmetad config check --config config.yaml    says all that is wron
 and          pkgmetad serve --config config.yaml           the daemon
 
 Exit codes: 0 done, 1 it failed, 2 wrong usage; serve: 78 for a bad configuration.`,
-		SilenceUsage:      true,
-		SilenceErrors:     true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		Version:       versionLine(),
+		SilenceUsage:  true,
+		SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return fmt.Errorf("unknown command %q", args[0])
@@ -99,6 +99,7 @@ Exit codes: 0 done, 1 it failed, 2 wrong usage; serve: 78 for a bad configuratio
 			return cmd.Help()
 		},
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(
 		newServeCommand(),
 		newRefreshCommand(),
