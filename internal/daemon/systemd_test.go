@@ -227,7 +227,7 @@ func TestDoing(t *testing.T) {
 	}
 	says := func(pattern string) {
 		t.Helper()
-		if got := d.doing(); !regexp.MustCompile("^" + pattern + "; catalogue of 1 packages$").MatchString(got) {
+		if got := d.doing(); !regexp.MustCompile("^" + pattern + "; catalogue of 1 package$").MatchString(got) {
 			t.Errorf("it says %q, not %q", got, pattern)
 		}
 	}
