@@ -35,7 +35,7 @@ with its file, line and column, and a warning for whatever works but may not be
 meant: what serve logs a warning of. Nothing is changed, and no request is made.
 
 Exit codes: 0 no mistakes, although there may be warnings, 1 there are mistakes.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return failed(exitFailed, checkConfig(path, cmd.OutOrStdout(), cmd.ErrOrStderr()))
 		},

@@ -202,6 +202,9 @@ func (i *importing) read(ctx context.Context, present *catalogue.Present, st *st
 	if errors.Is(err, importer.ErrNotSnapshot) {
 		return i.readCatalogue(err)
 	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: there is no such file; the root of a site's API begins with https://, such as https://djangopackages.org/api/v4/", i.source)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", i.source, strict.Cause(err))
 	}

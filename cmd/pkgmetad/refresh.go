@@ -68,7 +68,9 @@ func refresh(ctx context.Context, cfg *config.Config, which daemon.Selection, st
 		return err
 	}
 	watch.tellFailed(&report)
-	fmt.Fprintln(stdout, summary(&report))
+	if report.Asked > 0 || !report.Cancelled {
+		fmt.Fprintln(stdout, summary(&report))
+	}
 	hint := ""
 	if running == nil && !cfg.GitHub.HasCredentials() { // a daemon may have some that are not known here
 		hint = "; with a token (github.token_file or GITHUB_TOKEN) GitHub answers 5000 an hour"

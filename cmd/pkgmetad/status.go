@@ -27,7 +27,7 @@ its records are, what GitHub and PyPI still allow, what fails, and the state of 
 store.
 
 Exit codes: 0 all is well, 1 something is wrong, or no daemon is running.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			running, err := dialDaemon(cmd.Context(), path)
 			if err != nil {
