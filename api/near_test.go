@@ -54,7 +54,7 @@ func TestNear(t *testing.T) {
 	records.grids = []record.Grid{{ID: 7, Slug: "forms"}, {ID: 8, Slug: "rest-apis"}}
 	records.categories = []record.Category{{ID: 3, Slug: "apps"}, {ID: 4, Slug: "frameworks"}}
 	finds := map[string][]Hit{
-		"django-crispy-form":      {{ID: 2}, {ID: 1}, {Grid: true, ID: 7}, {ID: 99}},
+		"django-crispy-form":      {{ID: 2}, {Grid: true, ID: 1}, {ID: 1}, {ID: 99}},
 		"crispy":                  {{ID: 1}, {ID: 2}},
 		"crispy forms":            {{ID: 1}, {ID: 2}},
 		"<b>":                     {{ID: 4}},

@@ -71,8 +71,8 @@ func testKeyboard(b *tab) {
 func testDetails(b *tab) {
 	b.visit("/api/v4/packages/lively/")
 	count := eval[int](b, `document.querySelectorAll('details').length`)
-	if count != 3 {
-		b.Errorf("%d folds, want the chart's numbers, versions and participants", count)
+	if count != 4 {
+		b.Errorf("%d folds, want the chart's numbers, versions, participants and the answer", count)
 	}
 	for i := range count {
 		for _, key := range []struct {
@@ -87,13 +87,23 @@ func testDetails(b *tab) {
 		}
 	}
 	r := b.well("unfolded", 1280)
-	for _, fact := range []string{"0.0", "person-59", "Week of"} {
+	for _, fact := range []string{"0.0", "person-59", "Week of", "HTTP 200 OK"} {
 		if !strings.Contains(r.Text, fact) {
 			b.Errorf("%q is not there once all is unfolded", fact)
 		}
 	}
 	b.phone()
 	b.well("unfolded", phoneWidth)
+}
+
+// testInstall clicks on the command that installs a package: all of it is selected, and
+// nothing else.
+func testInstall(b *tab) {
+	b.visit("/api/v4/packages/lively/")
+	act(b, chromedp.Click(chromedp.CSS(`.install code`)))
+	if selected := eval[string](b, `getSelection().toString()`); selected != "python -m pip install lively" {
+		b.Errorf("a click selects %q", selected)
+	}
 }
 
 // palette is what of a page's colours can be measured.
@@ -139,14 +149,14 @@ const readColours = `(() => {
 		const style = getComputedStyle(e);
 		check(e, e instanceof SVGElement ? style.fill : style.color, 4.5, text);
 	}
-	for (const e of document.querySelectorAll('.stem, .spark path, .age, .age-never')) check(e, getComputedStyle(e).fill, 3, 'mark');
+	for (const e of document.querySelectorAll('.stem, .spark path, .age, .age-never, .release')) check(e, getComputedStyle(e).fill, 3, 'mark');
 	for (const e of document.querySelectorAll('input:not([type=hidden])')) check(e.parentElement, getComputedStyle(e).borderTopColor, 3, 'border');
 	return {Ground: getComputedStyle(document.body).backgroundColor, Texts: texts, Faint: faint};
 })()`
 
 // testColours measures the contrast of all text in both schemes.
 func testColours(b *tab) {
-	for _, path := range []string{"/", "/api/v4/packages/", "/api/v4/packages/lively/", "/api/v4/packages/failing/", "/api/v4/grids/kinds/", "/api/v4/search/?q=lively&format=api", "/status/", "/status/packages/failing/"} {
+	for _, path := range []string{"/", "/api/v4/packages/", "/api/v4/packages/lively/", "/api/v4/packages/failing/", "/api/v4/packages/elsewhere/", "/api/v4/packages/gone/", "/api/v4/grids/kinds/", "/api/v4/search/?q=lively&format=api", "/status/", "/status/packages/failing/"} {
 		grounds := map[string]bool{}
 		for _, scheme := range []string{"light", "dark"} {
 			b.prefer(scheme)

@@ -132,18 +132,3 @@ func showStanding(w io.Writer, s record.Standing, now time.Time) {
 	}
 	fmt.Fprintf(w, "pypi: the project is %s%s; as of %s\n", s.Status, reason, moment(s.Asked, now, "an unknown time"))
 }
-
-// moment writes a time and how far it is from now.
-func moment(t, now time.Time, zero string) string {
-	if t.IsZero() {
-		return zero
-	}
-	d, format := now.Sub(t), "%s ago"
-	if d < 0 {
-		d, format = -d, "in %s"
-	}
-	if d > time.Minute {
-		d = d.Round(time.Minute)
-	}
-	return t.UTC().Format(time.RFC3339) + " (" + fmt.Sprintf(format, d.Round(time.Second)) + ")"
-}

@@ -73,8 +73,8 @@ func projectNotices(rec *record.Package) (all []notice) {
 	default:
 		said(standing.Status, "PyPI gives the project this status.", false)
 	}
-	gone := rec.PyPI.State == record.StateGone && standing.Status != record.ProjectQuarantined
-	switch {
+	switch gone := rec.PyPI.State == record.StateGone; {
+	case standing.Status == record.ProjectQuarantined: // which is why PyPI has no data of it
 	case gone && last.IsZero():
 		all = append(all, notice{Tag: "not on PyPI", Grave: true, Text: "PyPI finds no project at the address below. Nothing was fetched so far."})
 	case gone:

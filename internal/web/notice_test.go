@@ -34,6 +34,7 @@ func TestNotices(t *testing.T) {
 		"in another case":  {record.Package{RepoKey: "github.com/a/b", Repo: record.Repo{Name: "A/B"}}, nil, ""},
 		"hostile name":     {record.Package{RepoKey: "github.com/a/b", Repo: record.Repo{Name: "x/../../evil"}}, []string{"renamed"}, "is now called <bdi>x/../../evil</bdi>."},
 		"quarantined":      {standing(record.ProjectQuarantined, record.StateGone), []string{"quarantined"}, `do not install it. The reason given: <q dir="auto">a reason</q>`},
+		"withheld":         {standing(record.ProjectQuarantined, record.StateBlocked), []string{"quarantined"}, "harmful"},
 		"deprecated":       {standing(record.ProjectDeprecated, record.StateOK), []string{"deprecated"}, "obsolete"},
 		"archived project": {standing(record.ProjectArchived, record.StateOK), []string{"archived on PyPI"}, "no further releases"},
 		"a later status":   {standing("sold", record.StateOK), []string{"sold"}, "this status"},

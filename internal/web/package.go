@@ -36,6 +36,17 @@ func (p PackagePage) Chart() *chart     { return newChart(&p.Record) }
 func (p PackagePage) Counted() bool     { return counted(&p.Record) }
 func (p PackagePage) Sources() []source { return sources(&p.Record) }
 
+// Uncounted says why the number of commits is unknown.
+func (p PackagePage) Uncounted() string {
+	switch s := p.Record.GitHub.State; {
+	case !s.Fetchable():
+		return "there is no repository to ask GitHub about"
+	case s == record.StateGone, s == record.StateBlocked:
+		return "GitHub shows no repository at that address"
+	}
+	return "GitHub has not provided it yet"
+}
+
 // LastRelease is when a release was last uploaded that is not yanked, nil if unknown.
 func (p PackagePage) LastRelease() *time.Time { return p.Record.Project.LastRelease() }
 

@@ -118,6 +118,21 @@ func TestStatusPageOfTheOperator(t *testing.T) {
 	}
 }
 
+// TestFailingInWords: what fails is told with whether there is anything of it.
+func TestFailingInWords(t *testing.T) {
+	var b bytes.Buffer
+	if err := Status(&b, Frame{}, StatusPage{Catalogue: status.Catalogue{Now: now, FailingTotal: 2, Failing: []status.Failing{
+		{Slug: "a", State: record.StateGone}, {Slug: "b", State: record.StateGone, LastSuccess: ago(time.Hour)},
+	}}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{">not found, nothing fetched so far<", ">not found any more<"} {
+		if strings.Count(b.String(), want) != 1 {
+			t.Errorf("the page does not say once %s", want)
+		}
+	}
+}
+
 // TestSearchPageOfAPart: who searches is told that there may be more.
 func TestSearchPageOfAPart(t *testing.T) {
 	all := samples(t)
