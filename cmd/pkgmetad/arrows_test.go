@@ -31,8 +31,8 @@ var rooms = map[string][]string{
 	"store":              {"internal/durable", "internal/record"},
 	"internal/bench":     {"internal/record", "internal/render", "store"},
 	"internal/catalogue": {"internal/durable", "internal/record", "internal/strict"}, // never the store: it knows files alone
-	"internal/config":    {"internal/strict", "internal/upstream"},
-	"internal/daemon": {"api", "fetcher", "github", "internal/catalogue", "internal/config", "internal/durable", "internal/reads", "internal/record", "internal/render",
+	"internal/config":    {"internal/record", "internal/strict", "internal/upstream"},
+	"internal/daemon": {"api", "fetcher", "github", "internal/catalogue", "internal/config", "internal/durable", "internal/near", "internal/reads", "internal/record", "internal/render",
 		"internal/search", "internal/snapshot", "internal/status", "internal/strict", "internal/upstream", "pypi", "store"}, // the one that knows all that runs
 	"internal/durable":           {}, // a leaf
 	"internal/importer":          {"internal/durable", "internal/record", "internal/upstream"},

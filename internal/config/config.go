@@ -6,6 +6,7 @@ package config
 import (
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"time"
 	_ "time/tzdata" // the configuration names time zones, and a container may lack their data
 
@@ -28,7 +29,7 @@ type Config struct {
 	Notify    Notify    `yaml:"notify"`
 	Log       Log       `yaml:"log"`
 
-	Warnings []string // about what works but should be fixed, for the log
+	Warnings []string // about what works but should be fixed in the files, for the log
 }
 
 // Store says where the records are kept.
@@ -153,6 +154,11 @@ func (c Credential) secretKey() string {
 	return "token_file"
 }
 
+// HasCredentials reports whether GitHub is asked with any credential.
+func (g *GitHub) HasCredentials() bool {
+	return !g.Token.Empty() || slices.ContainsFunc(g.Credentials, func(c Credential) bool { return !c.Secret.Empty() })
+}
+
 // PyPI is the upstream for projects.
 type PyPI struct {
 	BaseURL string        `yaml:"base_url" reload:"restart"` // ends in a slash once loaded
@@ -243,7 +249,7 @@ func parse(data []byte, folder string, env func(string) string, ps *strict.Probl
 	}
 	c := check{cfg: Default(), positions: make(map[any]strict.Position), folder: folder, env: env, ps: ps}
 	if !strict.DecodeYAML(data, c.cfg, strict.Options{
-		WhenEmpty: "is empty; start from config.example.yaml", KeyAdvice: secretAdvice, Positions: c.positions,
+		WhenEmpty: "is empty; start from config.example.yaml", KeyAdvice: secretAdvice, Instead: c.cfg.insteadOfPort, Positions: c.positions,
 	}, ps) {
 		return nil
 	}

@@ -381,9 +381,10 @@ func FuzzConfig(f *testing.F) {
 	if text, err := os.ReadFile(exampleConfig); err == nil {
 		f.Add(text)
 	}
+	folder := f.TempDir() // that of a store has to be there
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var ps strict.Problems
-		cfg := parse(data, "/folder", nil, &ps)
+		cfg := parse(data, folder, nil, &ps)
 		if err := ps.Err("c.yaml", strict.MaxProblems); err != nil {
 			stricttest.OneLineEach(t, err)
 		} else if cfg.Store.Path == "" || cfg.GitHub.URLHost == "" || cfg.Schedule.Cron == nil || cfg.Schedule.Cron.Next(time.Now()).IsZero() {
