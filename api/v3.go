@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
 	"slices"
@@ -108,14 +109,15 @@ func noUsersV3(*render.Encoder, *request) error {
 }
 
 func (a *api) getPackageV3(e *render.Encoder, rq *request) error {
-	p, err := a.store.PackageBySlug(rq.key)
-	if err != nil {
+	var served servedPackages
+	if err := served.check(a.store.ServedBySlug(rq.key, served.add)); err != nil {
 		return missing("Package", err)
 	}
+	p := &served.packages[0]
 	if a.read != nil {
 		a.read(p.ID)
 	}
-	return a.packageWriterV3()(e, &p)
+	return a.packageWriterV3()(e, p)
 }
 
 func (a *api) getPackagesV3(e *render.Encoder, rq *request) error {
@@ -132,14 +134,42 @@ func (a *api) getPackagesV3(e *render.Encoder, rq *request) error {
 		filter = c.ID
 	}
 	offset, limit := page.window(a.maxLimit)
-	recs, total, err := a.store.PackagesByTitle(filter, offset, limit)
+	var served servedPackages
+	if err := served.check(a.store.ServedByTitle(filter, offset, limit, served.begin, served.add)); err != nil {
+		return err
+	}
+	page.begin(e, rq, a.maxLimit, served.total)
+	e.Key("category")
+	e.Null() // even with a filter
+	return writeObjectsV3(e, served.packages, a.packageWriterV3())
+}
+
+// servedPackages are packages that a store serves, read from their templates. They are
+// written afterwards, as what is served must not be kept, nor the store be asked meanwhile.
+type servedPackages struct {
+	packages []record.Package
+	total    int
+	err      error
+}
+
+func (s *servedPackages) begin(total int) {
+	*s = servedPackages{packages: s.packages[:0], total: total}
+}
+
+func (s *servedPackages) add(served store.Served) {
+	p, err := render.ReadTemplate(served.Body)
+	if err != nil && s.err == nil {
+		s.err = fmt.Errorf("package %d: %w", served.ID, err)
+	}
+	s.packages = append(s.packages, p)
+}
+
+// check returns the error of the store, else that of reading what it passed.
+func (s *servedPackages) check(err error) error {
 	if err != nil {
 		return err
 	}
-	page.begin(e, rq, a.maxLimit, total)
-	e.Key("category")
-	e.Null() // even with a filter
-	return writeObjectsV3(e, recs, a.packageWriterV3())
+	return s.err
 }
 
 // packageWriterV3 returns a function that writes packages. It looks up the slug of each
@@ -236,16 +266,13 @@ func (a *api) getGridPackagesV3(e *render.Encoder, rq *request) error {
 	if err := a.writeGridV3(e, &g); err != nil {
 		return err
 	}
-	var recs []record.Package
+	var served servedPackages
 	for _, id := range part(ids, page, a.maxLimit) {
-		switch p, err := a.store.Package(id); {
-		case err == nil:
-			recs = append(recs, p)
-		case !errors.Is(err, store.ErrNotFound): // it has just been deleted
+		if err := served.check(a.store.Served(id, served.add)); err != nil && !errors.Is(err, store.ErrNotFound) { // it has just been deleted
 			return err
 		}
 	}
-	return writeObjectsV3(e, recs, a.packageWriterV3())
+	return writeObjectsV3(e, served.packages, a.packageWriterV3())
 }
 
 func (a *api) getCategoriesV3(e *render.Encoder, rq *request) error {
