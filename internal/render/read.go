@@ -1,10 +1,10 @@
 package render
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"strconv"
+	"strings"
 	"time"
 
 	"pkgmetad/internal/record"
@@ -14,9 +14,9 @@ import (
 var ErrTemplate = errors.New("render: not a template of this version")
 
 // ReadTemplate returns what a template serves of a record, with times in UTC; the rest of the
-// record is zero. The API answers v3 from that, which takes a tenth of the time that the whole
-// record does, with its releases and all that was learnt of its commits.
-func ReadTemplate(template []byte) (p record.Package, err error) {
+// record is zero. Its texts are parts of the template. API v3 is made from that: to decode the
+// whole record, with its releases and all that is known of its commits, takes far longer.
+func ReadTemplate(template string) (p record.Package, err error) {
 	r := templateReader{rest: template}
 	r.skip("{")
 	r.key("category")
@@ -56,8 +56,10 @@ func ReadTemplate(template []byte) (p record.Package, err error) {
 	r.key("repo_watchers")
 	p.Repo.Stars = r.int()
 	r.key("commits_over_52")
+	p.Repo.Commits52 = make([]int, 0, 52)
 	r.list(func() { p.Repo.Commits52 = append(p.Repo.Commits52, r.int()) })
 	r.key("participants")
+	p.Repo.Participants = make([]string, 0, 16)
 	r.list(func() { p.Repo.Participants = append(p.Repo.Participants, r.text()) })
 	r.skip("}")
 	if r.failed || len(r.rest) > 0 {
@@ -69,16 +71,17 @@ func ReadTemplate(template []byte) (p record.Package, err error) {
 // A templateReader reads a template from its beginning. After a failure it reads only zero
 // values.
 type templateReader struct {
-	rest   []byte
+	rest   string
 	failed bool
 }
 
 // begins reads a token if it is next.
 func (r *templateReader) begins(token string) bool {
-	if r.failed || len(r.rest) < len(token) || string(r.rest[:len(token)]) != token {
+	rest, found := strings.CutPrefix(r.rest, token)
+	if r.failed || !found {
 		return false
 	}
-	r.rest = r.rest[len(token):]
+	r.rest = rest
 	return true
 }
 
@@ -110,7 +113,7 @@ func (r *templateReader) int() int {
 	for end < len(r.rest) && ('0' <= r.rest[end] && r.rest[end] <= '9' || end == 0 && r.rest[end] == '-') {
 		end++
 	}
-	n, err := strconv.Atoi(string(r.rest[:end]))
+	n, err := strconv.Atoi(r.rest[:end])
 	if r.failed = r.failed || err != nil; r.failed {
 		return 0
 	}
@@ -128,7 +131,7 @@ func (r *templateReader) link(collection string) int {
 }
 
 // quoted reads a string, and returns it as it is written, with its quotes.
-func (r *templateReader) quoted() []byte {
+func (r *templateReader) quoted() string {
 	all := r.rest
 	r.skip(`"`)
 	for i := 1; !r.failed && i < len(all); i++ {
@@ -141,16 +144,16 @@ func (r *templateReader) quoted() []byte {
 		}
 	}
 	r.failed = true
-	return nil
+	return ""
 }
 
 func (r *templateReader) text() (text string) {
 	quoted := r.quoted()
 	switch {
 	case r.failed:
-	case bytes.IndexByte(quoted, '\\') < 0:
-		return string(quoted[1 : len(quoted)-1])
-	case json.Unmarshal(quoted, &text) != nil:
+	case strings.IndexByte(quoted, '\\') < 0:
+		return quoted[1 : len(quoted)-1]
+	case json.Unmarshal([]byte(quoted), &text) != nil:
 		r.failed = true
 	}
 	return text

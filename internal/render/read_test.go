@@ -14,7 +14,7 @@ import (
 // readBack returns p as ReadTemplate reads it from its template in a zone.
 func readBack(t *testing.T, p *record.Package, zone *time.Location) record.Package {
 	t.Helper()
-	template := Rendering{Zone: zone}.Template()(p)
+	template := string(Rendering{Zone: zone}.Template()(p))
 	got, err := ReadTemplate(template)
 	if err != nil {
 		t.Fatalf("%q: %v", template, err)
@@ -53,14 +53,14 @@ func TestReadTemplate(t *testing.T) {
 // TestReadTemplateOfSomethingElse: whatever is not a template is refused.
 func TestReadTemplateOfSomethingElse(t *testing.T) {
 	p := record.Package{Entry: record.Entry{ID: 7, Category: 1, Grids: []int{3, 9}, Created: time.Unix(1e9, 0)}}
-	template := Rendering{}.Template()(&p)
+	template := string(Rendering{}.Template()(&p))
 	for end := range template {
 		if _, err := ReadTemplate(template[:end]); !errors.Is(err, ErrTemplate) {
 			t.Errorf("%q is read: %v", template[:end], err)
 		}
 	}
-	for _, other := range []string{string(template) + " ", "null", string(Rendering{}.Record(&p, 0))} {
-		if _, err := ReadTemplate([]byte(other)); !errors.Is(err, ErrTemplate) {
+	for _, other := range []string{template + " ", "null", string(Rendering{}.Record(&p, 0))} {
+		if _, err := ReadTemplate(other); !errors.Is(err, ErrTemplate) {
 			t.Errorf("%q is read: %v", other, err)
 		}
 	}
@@ -72,7 +72,7 @@ func FuzzReadTemplate(f *testing.F) {
 	f.Add("plain", "a\\", "\xff\"\u2028", 7, int64(1e15), -18000)
 	f.Add("\x00", "{", "", -1, int64(-3e15), 3208)
 	f.Fuzz(func(t *testing.T, title, description, login string, n int, micros int64, offset int) {
-		ReadTemplate([]byte(title))
+		ReadTemplate(title)
 		at := time.UnixMicro(micros).UTC()
 		if y := at.Year(); y < 1 || y > 9998 || at.IsZero() {
 			t.Skip("no year that records have")
