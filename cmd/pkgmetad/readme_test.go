@@ -69,7 +69,7 @@ func TestReadme(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	blocks := shellBlocks(string(readme))
+	blocks := blocksIn(string(readme), "sh|bash|shell|console")
 	for _, e := range readmeExamples {
 		found := 0
 		for _, block := range blocks {
@@ -103,11 +103,11 @@ func TestReadme(t *testing.T) {
 	}
 }
 
-// shellBlocks returns the sh blocks of a Markdown text, each with the number of its
-// first line.
-func shellBlocks(markdown string) iter.Seq2[int, string] {
+// blocksIn returns the blocks of a Markdown text in a language, or in one of several with |
+// between them, each with the number of its first line.
+func blocksIn(markdown, language string) iter.Seq2[int, string] {
 	return func(yield func(int, string) bool) {
-		for _, at := range regexp.MustCompile("(?ms)^```(?:sh|bash|shell|console)\n(.*?)^```$").FindAllStringSubmatchIndex(markdown, -1) {
+		for _, at := range regexp.MustCompile("(?ms)^```(?:" + language + ")\n(.*?)^```$").FindAllStringSubmatchIndex(markdown, -1) {
 			if !yield(1+strings.Count(markdown[:at[2]], "\n"), markdown[at[2]:at[3]]) {
 				return
 			}
