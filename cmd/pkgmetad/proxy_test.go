@@ -17,9 +17,11 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -81,7 +83,7 @@ http {
 func TestReverseProxies(t *testing.T) {
 	for _, ahead := range proxiesAhead {
 		t.Run(ahead.program, func(t *testing.T) {
-			p := startProxied(t, ahead)
+			p := startProxied(t, ahead, readmeBlock(t, ahead.language, proxyName))
 			for _, test := range []struct {
 				name string
 				run  func(*proxied, *testing.T)
@@ -108,8 +110,9 @@ type proxied struct {
 	roots   *x509.CertPool
 }
 
-// startProxied starts a daemon, and the proxy in front of it. Both end with the test.
-func startProxied(t *testing.T, ahead proxyAhead) *proxied {
+// startProxied starts a daemon, and the proxy in front of it, configured by an example of
+// README. Both end with the test.
+func startProxied(t *testing.T, ahead proxyAhead, example string) *proxied {
 	t.Helper()
 	program, err := exec.LookPath(ahead.program)
 	if err != nil {
@@ -129,7 +132,6 @@ func startProxied(t *testing.T, ahead proxyAhead) *proxied {
 	}
 	p.startDaemon(t)
 	replaced := append(ahead.replace(p), "127.0.0.1:8080", p.daemon, "/etc/ssl/", p.folder+"/")
-	example := readmeBlock(t, ahead.language, proxyName)
 	for i := 0; i < len(replaced); i += 2 {
 		if !strings.Contains(example, replaced[i]) {
 			t.Fatalf("README's example has no %q:\n%s", replaced[i], example)
@@ -390,6 +392,40 @@ func (p *proxied) clients(t *testing.T) {
 			}
 			return nil
 		})
+	}
+}
+
+// TestSwitchedProxy: by README's lines, nginx takes the API from a site and leaves it the rest.
+func TestSwitchedProxy(t *testing.T) {
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "the site") }))
+	defer site.Close()
+	ahead := proxiesAhead[0]
+	const everything = "proxy_pass http://pkgmetad;"
+	example := readmeBlock(t, ahead.language, proxyName)
+	if strings.Count(example, everything) != 1 {
+		t.Fatalf("README's example does not have one %s", everything)
+	}
+	example = strings.Replace(example, everything, "proxy_pass "+site.URL+";", 1)
+	end := strings.LastIndexByte(example, '}')
+	p := startProxied(t, ahead, example[:end]+readmeBlock(t, ahead.language, "location /api/v3/")+example[end:])
+
+	for _, path := range []string{"/", "/packages/p/djorm-ext-pgfulltext/", "/static/site.css", "/api/v1/"} {
+		if _, body := p.must(t, 200, "127.0.0.1", path); string(body) != "the site" {
+			t.Errorf("%s: %s", path, body)
+		}
+	}
+	for _, path := range []string{"/api/v4/packages/1609/", "/api/v3/packages/djorm-ext-pgfulltext/", "/changes/?since=0&limit=1000", "/snapshot/packages.ndjson"} {
+		if _, body := p.must(t, 200, "127.0.0.1", path); !bytes.Contains(body, []byte("djorm-ext-pgfulltext")) {
+			t.Errorf("%s: %s", path, body)
+		}
+	}
+	_, page := p.must(t, 200, "127.0.0.1", "/api/v4/packages/1609/", "Accept", "text/html")
+	style := regexp.MustCompile(`"(?:https://` + proxyName + `)?(/static/style-[^"]+)"`).FindSubmatch(page)
+	if style == nil {
+		t.Fatalf("the page has no style:\n%s", page)
+	}
+	if header, _ := p.must(t, 200, "127.0.0.1", string(style[1])); !strings.HasPrefix(header.Get("Content-Type"), "text/css") {
+		t.Errorf("%s is %s", style[1], header.Get("Content-Type"))
 	}
 }
 
