@@ -65,13 +65,13 @@ type Store interface {
 	Served(id int, use func(store.Served)) error
 	ServedBySlug(slug string, use func(store.Served)) error
 	ServedPage(offset, limit int, begin func(total int), use func(store.Served)) error
+	// ServedByTitle is ServedPage by title in code point order, then id: of all packages, or
+	// of those in a category other than 0.
+	ServedByTitle(category, offset, limit int, begin func(total int), use func(store.Served)) error
 
 	Package(id int) (record.Package, error)
 	PackageBySlug(slug string) (record.Package, error)
 	Packages(offset, limit int) ([]record.Package, int, error)
-	// PackagesByTitle is Packages by title in code point order, then id: of all packages,
-	// or of those in a category other than 0.
-	PackagesByTitle(category, offset, limit int) ([]record.Package, int, error)
 	// List returns the part of a list of packages, sorted and filtered, that q asks for; see
 	// [store.Store.List].
 	List(q record.ListQuery) (record.Listing, error)
