@@ -117,9 +117,9 @@ func plainPath(rq *request) string {
 	return dir + name + "/"
 }
 
-// listPath returns the address of a page of the list at path; of its first page if it is
+// canonicalPath returns the address of a page of the list at path; of its first page if it is
 // sorted or filtered, because search engines are to know each package from one list.
-func listPath(path string, q query) string {
+func canonicalPath(path string, q query) string {
 	if len(q.without("format", "limit", "offset")) > 0 {
 		return path
 	}
@@ -189,7 +189,7 @@ func (a *api) packagesPage(w io.Writer, rq *request, f web.Frame) error {
 	if err != nil {
 		return err
 	}
-	f.Title, f.Path = "Packages", listPath(root+"packages/", rq.query)
+	f.Title, f.Path = "Packages", canonicalPath(root+"packages/", rq.query)
 	f.Description = "All packages of the catalogue, with stars, commits and versions."
 	return web.Packages(w, f, web.ListPage{Clock: a.clock(), Pager: a.pager(rq, count, len(recs)), Items: items(recs)})
 }
@@ -239,7 +239,7 @@ func (a *api) gridsPage(w io.Writer, rq *request, f web.Frame) error {
 		}
 		p.Items = append(p.Items, web.GridItem{Grid: g, Path: gridPath(g.ID), Packages: len(ids)})
 	}
-	f.Title, f.Path = "Grids", listPath(root+"grids/", rq.query)
+	f.Title, f.Path = "Grids", canonicalPath(root+"grids/", rq.query)
 	f.Description = "Comparisons of packages for one purpose."
 	return web.Grids(w, f, p)
 }
@@ -264,7 +264,7 @@ func (a *api) gridPage(w io.Writer, rq *request, f web.Frame) error {
 		}
 		recs = append(recs, rec)
 	}
-	f.Title, f.Path, f.Description = cmp.Or(g.Title, g.Slug), listPath(gridPath(g.ID), rq.query), g.Description
+	f.Title, f.Path, f.Description = cmp.Or(g.Title, g.Slug), canonicalPath(gridPath(g.ID), rq.query), g.Description
 	return web.Grid(w, f, web.GridPage{Clock: a.clock(), Grid: g, Items: items(recs), JSON: gridPath(g.ID) + "?format=json"})
 }
 
@@ -277,7 +277,7 @@ func (a *api) categoriesPage(w io.Writer, rq *request, f web.Frame) error {
 	for _, c := range categories {
 		p.Items = append(p.Items, web.CategoryItem{Category: c, Path: categoryPath(c.ID)})
 	}
-	f.Title, f.Path = "Categories", listPath(root+"categories/", rq.query)
+	f.Title, f.Path = "Categories", canonicalPath(root+"categories/", rq.query)
 	f.Description = "The kinds of packages in the catalogue."
 	return web.Categories(w, f, p)
 }
@@ -287,6 +287,6 @@ func (a *api) categoryPage(w io.Writer, rq *request, f web.Frame) error {
 	if err != nil {
 		return err
 	}
-	f.Title, f.Path, f.Description = cmp.Or(c.Title, c.Slug), listPath(categoryPath(c.ID), rq.query), c.Description
+	f.Title, f.Path, f.Description = cmp.Or(c.Title, c.Slug), canonicalPath(categoryPath(c.ID), rq.query), c.Description
 	return web.Category(w, f, web.CategoryPage{Clock: a.clock(), Category: c, JSON: categoryPath(c.ID) + "?format=json"})
 }
