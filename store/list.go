@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"slices"
@@ -88,18 +89,32 @@ func (l *lists) read(tx *bolt.Tx, ids []int) error {
 
 // placesOf returns the place of each name in their order, from 1; equal names share one.
 func placesOf(names []string) []uint32 {
-	order := make([]int, len(names))
-	for i := range order {
-		order[i] = i
+	type named struct {
+		first, second uint64 // 8 bytes of the name each: these tell most names apart, and faster
+		at            int
 	}
-	slices.SortFunc(order, func(a, b int) int { return strings.Compare(names[a], names[b]) })
+	order := make([]named, len(names))
+	for i, name := range names {
+		var begin [16]byte
+		copy(begin[:], name)
+		order[i] = named{binary.BigEndian.Uint64(begin[:8]), binary.BigEndian.Uint64(begin[8:]), i}
+	}
+	slices.SortFunc(order, func(a, b named) int {
+		switch {
+		case a.first != b.first:
+			return cmp.Compare(a.first, b.first)
+		case a.second != b.second:
+			return cmp.Compare(a.second, b.second)
+		}
+		return strings.Compare(names[a.at], names[b.at])
+	})
 	places := make([]uint32, len(names))
 	place, last := uint32(0), ""
-	for _, i := range order {
-		if place == 0 || names[i] != last {
-			place, last = place+1, names[i]
+	for _, n := range order {
+		if place == 0 || names[n.at] != last {
+			place, last = place+1, names[n.at]
 		}
-		places[i] = place
+		places[n.at] = place
 	}
 	return places
 }
