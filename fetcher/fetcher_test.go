@@ -683,7 +683,7 @@ func (c *countdown) RoundTrip(r *http.Request) (*http.Response, error) {
 // TestCancelAtAnyMoment is the promise of a stop: what was stored before stays,
 // what arrived is stored, and nothing is left running.
 func TestCancelAtAnyMoment(t *testing.T) {
-	runs := 200
+	runs := 80
 	world := sim.Generate(3, 15, sim.Options{NoSecondary: true})
 	t.Cleanup(func() { _ = world.Close() })
 	transport := world.Transport()

@@ -20,7 +20,7 @@ func TestProjectsAreTrue(t *testing.T) {
 	for name, above := range map[string]int{"with the index": 1, "one by one": 1000} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				const projects, days, perDay = 40, 40, 4
+				const projects, days, perDay = 25, 40, 4
 				rates := sim.DefaultRates()
 				rates.Releases, rates.Yanked = 0.03, 0.2
 				rates.Quarantined, rates.ProjectsArchived, rates.ProjectsDeleted = 0.02, 0.005, 0.002
@@ -115,6 +115,12 @@ func (r *rig) compareProject(s *record.Source, calm bool) {
 	if got, want := versionsOf(s.Project), releasesOf(truth); !slices.Equal(got, want) {
 		problem("versions %v; want %v", got, want)
 	}
+	if s.Project.Name != truth.Name {
+		problem("its name is %s", truth.Name)
+	}
+	if s.Project.Support == nil || !slices.Equal(classifiersOf(s.Project.Support), versionClassifiers(r.world.Project(name).Classifiers)) {
+		problem("supports %+v; its classifiers are %q", s.Project.Support, r.world.Project(name).Classifiers)
+	}
 	if standing := s.Project.Standing; !standing.Asked.IsZero() {
 		if truth, _ := r.world.ProjectTruth(name, standing.Asked); string(truth.Status) != standing.Status {
 			problem("its status was %s", truth.Status)
@@ -124,7 +130,31 @@ func (r *rig) compareProject(s *record.Source, calm bool) {
 
 func versionsOf(p *record.Project) (list []string) {
 	for _, v := range p.Versions {
-		list = append(list, fmt.Sprint(v.Version, v.Yanked))
+		list = append(list, fmt.Sprint(v.Version, v.Yanked, v.Uploaded))
+	}
+	slices.Sort(list)
+	return list
+}
+
+// classifiersOf returns the classifiers that say what s says.
+func classifiersOf(s *record.Support) (list []string) {
+	for _, v := range s.Python {
+		list = append(list, "Programming Language :: Python :: "+v)
+	}
+	for _, v := range s.Django {
+		list = append(list, "Framework :: Django :: "+v)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// versionClassifiers returns those of the classifiers that name a version.
+func versionClassifiers(all []string) (list []string) {
+	for _, c := range all {
+		parts := strings.Split(c, " :: ")
+		if kind := strings.Join(parts[:len(parts)-1], " :: "); kind == "Programming Language :: Python" || kind == "Framework :: Django" {
+			list = append(list, c)
+		}
 	}
 	slices.Sort(list)
 	return list
@@ -132,7 +162,13 @@ func versionsOf(p *record.Project) (list []string) {
 
 func releasesOf(truth sim.ProjectTruth) (list []string) {
 	for _, v := range truth.Releases {
-		list = append(list, fmt.Sprint(v.Version, v.Yanked))
+		var uploaded *time.Time
+		for _, f := range v.Files {
+			if at := f.Uploaded.UTC(); uploaded == nil || at.Before(*uploaded) {
+				uploaded = &at
+			}
+		}
+		list = append(list, fmt.Sprint(v.Version, v.Yanked, uploaded))
 	}
 	slices.Sort(list)
 	return list

@@ -164,9 +164,9 @@ func TestAnotherWayOfCounting(t *testing.T) {
 	for way, counting := range map[string]sim.Counting{"without merges, by author date": {WithoutMerges: true}, "with merges, by commit date": {ByCommitDate: true}} {
 		t.Run(way, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := newSweeping(t, sim.Generate(3, 100, sim.Options{Counting: counting}))
+				r := newSweeping(t, sim.Generate(3, 45, sim.Options{Counting: counting}))
 				before := 0
-				r.days(24, func(day int, report record.Pass) {
+				r.days(18, func(day int, report record.Pass) {
 					wrong, _ := r.wrong()
 					if day < 9 {
 						before += len(wrong)

@@ -165,7 +165,7 @@ func TestTruth(t *testing.T) {
 	var told []moment
 	d := roll(5)
 	changes := map[string]int{}
-	for range 36 {
+	for range 24 {
 		m := moment{at: clock}
 		for i := range repos {
 			s := look(t, w, repos[i], projects[i])
