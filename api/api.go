@@ -153,6 +153,7 @@ type api struct {
 	snapshotBase string // what the links in the snapshot and the feed begin with; "" for the request's scheme and host
 	searcher     Searcher
 	searches     chan struct{} // semaphore: one element for each running search
+	seeking      sync.Mutex    // held while packages with a similar name are sought
 	waiting      chan struct{} // semaphore: one element for each client that waits for changes
 	statusMaker  *status.Maker
 	activity     func() status.Activity

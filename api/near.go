@@ -13,8 +13,8 @@ import (
 
 // A page that is not there names those that may have been meant. However large the
 // catalogue is, and however many ask for what is not there, that stays cheap: packages are
-// sought with the search, by three searches at most, in bounded time, and only while
-// nobody else waits for a search; grids and categories are few.
+// sought with the search, by three searches at most, in bounded time, for one page at a
+// time, and only while nobody else waits for a search; grids and categories are few.
 const (
 	maxNear    = 5                      // pages that are named
 	nearTime   = 250 * time.Millisecond // for the searches
@@ -23,9 +23,10 @@ const (
 
 // nearPackages returns the packages that a key without one may have been meant for.
 func (a *api) nearPackages(rq *request) []web.Link {
-	if a.searcher == nil || allDigits(rq.key) {
+	if a.searcher == nil || allDigits(rq.key) || !a.seeking.TryLock() {
 		return nil
 	}
+	defer a.seeking.Unlock()
 	select {
 	case a.searches <- struct{}{}:
 		defer func() { <-a.searches }()

@@ -137,6 +137,15 @@ func TestNearIsCheap(t *testing.T) {
 		}
 		close(ended)
 		searches.Wait()
+
+		ended, s.queries = make(chan struct{}), nil
+		searches.Go(func() { do(h, "GET", "/api/v4/packages/ones/", "Accept", browser) })
+		synctest.Wait()
+		if w := do(h, "GET", "/api/v4/packages/two/", "Accept", browser); w.Code != 404 || !slices.Equal(s.queries, []string{"ones"}) {
+			t.Errorf("while another page seeks: %d, %q", w.Code, s.queries)
+		}
+		close(ended)
+		searches.Wait()
 		if w := do(h, "GET", "/api/v4/packages/ones/", "Accept", browser); !slices.Equal(named(w.Body.String()), []string{"one /api/v4/packages/1/"}) {
 			t.Errorf("afterwards: %s", w.Body)
 		}
