@@ -214,6 +214,9 @@ func (a *api) searchPage(w io.Writer, rq *request, f web.Frame) error {
 		}
 		p.Hits = append(p.Hits, web.Hit{Package: &web.Item{Record: *r.pkg, Path: packagePath(r.pkg.ID)}, Category: r.category})
 	}
-	f.Title = "Search"
+	f.Title, f.Description = "Search", "Find packages and grids by the words in their texts."
+	if !p.Asked {
+		f.Path = root + "search/"
+	}
 	return web.Search(w, f, p)
 }

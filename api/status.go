@@ -33,6 +33,7 @@ func (a *api) status() view {
 			if err != nil {
 				return err
 			}
+			f.Path, f.Description = statusPath, "How fresh the catalogue is, and what is failing."
 			return web.Status(w, f, web.StatusPage{Catalogue: state, Zone: a.location, JSON: statusPath + "?format=json"})
 		},
 	}

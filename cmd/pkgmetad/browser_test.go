@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -23,6 +24,7 @@ func TestBrowser(t *testing.T) {
 	}{
 		{"pages", testPages},
 		{"links", testLinks},
+		{"lists", testLists},
 		{"search", testSearch},
 		{"chart", testChart},
 		{"answer", testAnswer},
@@ -32,6 +34,7 @@ func TestBrowser(t *testing.T) {
 		{"details", testDetails},
 		{"install", testInstall},
 		{"colours", testColours},
+		{"axe", testAxe},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(openTab(t, browser, s)) })
 	}
@@ -88,7 +91,7 @@ func testPages(b *tab) {
 		path, heading string
 		facts         []string
 	}{
-		{"/", "Package facts, kept fresh", []string{"of 24 packages", "Grids", "Categories", "Changes", "OpenAPI", "Snapshot"}},
+		{"/", "pkgmetad", []string{"Package facts, kept fresh", "Facts about 24 packages", "Grids", "Categories", "Changes", "OpenAPI", "Snapshot"}},
 		{"/api/v4/packages/", "Packages", []string{"Packages 1 to 20 of 24", "Next →"}},
 		{"/api/v4/packages/1609/", "djorm-ext-pgfulltext", []string{"PostgreSQL full-text search integration with django orm.", "251", "85", "0.10", "There were no commits in these 52 weeks", "linuxlewis", "BSD", "Beta", "github.com/linuxlewis/djorm-ext-pgfulltext"}},
 		{"/api/v4/packages/lively/", "Lively", []string{"A package that much happens to.", "1,234", "56", "4.1", "yanked", "Last release", "marks the week with a release", "python -m pip install lively", "up to date, ", "older versions", "Participants 60", "person-0", "MIT", ">=3.9", "Production/stable", "Tool", "Kinds"}},
@@ -98,13 +101,18 @@ func testPages(b *tab) {
 		{"/api/v4/packages/wide/", wide, []string{"57 commits", "archived", "The repository is read-only", "is now called people/" + wide + "-renamed"}},
 		{"/api/v4/packages/counting/", "Counting", []string{"to be asked again soon", "GitHub has not provided it yet"}},
 		{"/api/v4/grids/", "Grids", []string{"Kinds"}},
-		{"/api/v4/grids/kinds/", "Kinds", []string{"7 packages compared", "Lively", "1,234"}},
+		{"/api/v4/grids/kinds/", "Kinds", []string{"7 packages compared", "Lively", "1,234", "Licence", "MIT"}},
+		{"/api/v4/grids/kinds/?view=django", "Kinds", []string{"which versions of Django", "Lively"}},
 		{"/api/v4/categories/", "Categories", []string{"Tool", "Tools"}},
-		{"/api/v4/categories/90/", "Tool", []string{"Tools", "2019-03-01"}},
+		{"/api/v4/categories/90/", "Tool", []string{"Tools", "2019-03-01", "7 packages compared", "Lively"}},
 		{"/api/v4/search/?format=api", "Search", []string{"Type a part of a name"}},
 		{"/api/v4/search/?q=nothingiscalledthis&format=api", "Search", []string{"Nothing was found for"}},
 		{"/status/", "Status", []string{"24", "What fails", "Failing", "Gone", "502", "5,000 requests", "Passes of the last day", "Times are in UTC"}},
 		{"/status/packages/failing/", "Failing", []string{"last attempt failed", "Failures in a row", "502", "never"}},
+		{"/packages/p/lively/", "Lively", []string{"A package that much happens to."}},
+		{"/grids/g/kinds/", "Kinds", []string{"Lively"}},
+		{"/categories/tools/", "Tool", []string{"Tools"}},
+		{"/packages/p/nothing/", "Not Found", []string{"There is nothing at this address"}},
 		{"/changes/", "Changes", []string{"HTTP 200 OK", "lively"}},
 		{"/api/v4/packages/nothing/", "Not Found", []string{"There is nothing at this address"}},
 		{"/api/v4/packages/livly/", "Not Found", []string{"There is nothing at this address", "Did you mean", "lively"}},
@@ -136,11 +144,15 @@ func testPages(b *tab) {
 	}
 }
 
-// testLinks follows every link of the site, as a phone shows it.
+var otherwise = regexp.MustCompile(`/(packages|grids|categories)/.*[?&](?:sort|alive|python3|stable)=`)
+
+// testLinks follows every link of the site, as a phone shows it, but of lists that are sorted
+// and filtered only the first of each kind: there are too many combinations.
 func testLinks(b *tab) {
 	b.phone()
 	seen := map[string]bool{"/": true}
 	kinds := map[string]int{} // answers by media type
+	lists := map[string]int{} // that are sorted or filtered, by what they list
 	for queue := []string{"/"}; len(queue) > 0; queue = queue[1:] {
 		path := queue[0]
 		resp, _ := b.site.get(b.T, path, "text/html,*/*;q=0.8")
@@ -164,6 +176,11 @@ func testLinks(b *tab) {
 			}
 			u.Fragment = ""
 			if to := u.RequestURI(); u.Scheme+"://"+u.Host == b.site.url && !seen[to] {
+				if of := otherwise.FindStringSubmatch(to); of != nil {
+					if lists[of[1]]++; lists[of[1]] > 20 {
+						continue
+					}
+				}
 				seen[to] = true
 				queue = append(queue, to)
 			}

@@ -44,6 +44,9 @@ serves them as they were read. SOURCE is one of
                 with gzip or Zstandard: restores a daemon from its own snapshot
   a catalogue   .yaml, .yml, .json, .ndjson or .jsonl: used as it is
 
+A site that does not answer is asked again for two minutes, and one that asks for a
+pause, for up to ten, is given it; Ctrl-C ends either, and the same command resumes.
+
 Importing the same SOURCE again changes nothing, and what the daemon has fetched
 since stays. Invalid entries are reported with their ids and skipped. Packages of
 the present catalogue that SOURCE does not have would vanish: without --replace,
@@ -228,6 +231,7 @@ func (i *importing) readSite(ctx context.Context, present *catalogue.Present, st
 		Note:     i.note,
 		IDs:      func() (importer.IDs, error) { return knownIDs(present, st) },
 	}
+	i.note(fmt.Sprintf("reading %s; Ctrl-C stops, and the same command then resumes", i.source))
 	collection, err := site.Read(ctx)
 	if err != nil {
 		return nil, err

@@ -45,6 +45,7 @@ func (c *check) problem(field, section any, key, format string, args ...any) {
 func (c *check) all() {
 	c.store()
 	c.http()
+	c.site()
 	c.path(&c.cfg.Catalogue.Path, &c.cfg.Catalogue, "catalogue.path", "such as catalogue.yaml")
 	between(c, &c.cfg.Catalogue.MaxRemoved, "catalogue.max_removed", 0, 100)
 	c.schedule()

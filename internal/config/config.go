@@ -20,6 +20,7 @@ import (
 type Config struct {
 	Store     Store     `yaml:"store"`
 	HTTP      HTTP      `yaml:"http" reload:"restart"`
+	Site      Site      `yaml:"site" reload:"restart"`
 	Catalogue Catalogue `yaml:"catalogue"`
 	Schedule  Schedule  `yaml:"schedule"`
 	Refresh   Refresh   `yaml:"refresh"`
@@ -65,6 +66,12 @@ type HTTP struct {
 	LogRequests bool `yaml:"log_requests"` // a line in the log for each
 
 	AdminListen string `yaml:"admin_listen"` // host:port of metrics and profiles; "" for none
+}
+
+// Site is what the pages say of themselves, as plain text on one line.
+type Site struct {
+	Name        string `yaml:"name"`        // in the head and the title of every page
+	Description string `yaml:"description"` // a sentence, for the first page and for search engines
 }
 
 // Catalogue says where the catalogue is.
@@ -194,6 +201,7 @@ func Default() *Config {
 
 			CrossOrigin: true,
 		},
+		Site:      Site{Name: "pkgmetad", Description: "Package facts, kept fresh: stars, participants, commits and versions, from GitHub and PyPI."},
 		Catalogue: Catalogue{MaxRemoved: 20},
 		Schedule:  Schedule{Refresh: "*/5 * * * *", TimeZone: time.UTC},
 		Refresh: Refresh{

@@ -188,7 +188,7 @@ func (d *Daemon) newAPI() (http.Handler, error) {
 	}
 	o := api.Options{
 		Store: d.refresher.store, Snapshots: d.snapshots, Searcher: searcher{d.index}, Activity: d.activity,
-		PublicURL: d.cfg.HTTP.PublicURL, TrustedProxies: d.cfg.HTTP.TrustedProxies,
+		PublicURL: d.cfg.HTTP.PublicURL, Site: api.Site(d.cfg.Site), TrustedProxies: d.cfg.HTTP.TrustedProxies,
 		Location: d.cfg.HTTP.TimeZone, MaxLimit: d.cfg.HTTP.MaxLimit, PagesChanged: pagesChanged, Read: d.refresher.reads.Count,
 		MaxWaits: (d.cfg.HTTP.MaxConnections + 1) / 2, Log: d.log,
 	}

@@ -33,7 +33,7 @@ func Package(w io.Writer, f Frame, p PackagePage) error {
 
 func (p PackagePage) Name() string      { return name(&p.Record) }
 func (p PackagePage) Chart() *chart     { return newChart(&p.Record) }
-func (p PackagePage) Counted() bool     { return counted(&p.Record) }
+func (p PackagePage) Counted() bool     { return p.Record.Counted() }
 func (p PackagePage) Sources() []source { return sources(&p.Record) }
 
 // Uncounted says why the number of commits is unknown.

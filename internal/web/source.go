@@ -39,12 +39,6 @@ type source struct {
 	record.Status
 }
 
-// counted reports whether a record's numbers come from GitHub. If GitHub was never
-// asked or never answered, they are zeros that mean nothing.
-func counted(rec *record.Package) bool {
-	return !rec.GitHub.LastSuccess.IsZero() || rec.Repo.Stars > 0 || rec.Repo.Forks > 0 || len(rec.Repo.Participants) > 0
-}
-
 // sources are the sources of a record, in the order in which pages show them.
 func sources(rec *record.Package) []source {
 	return []source{{"GitHub", rec.GitHub}, {"PyPI", rec.PyPI}}
