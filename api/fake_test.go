@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 	_ "time/tzdata"
@@ -149,6 +150,29 @@ func (f *fakeStore) ServedByTitle(category, offset, limit int, begin func(total 
 		use(f.serve(p))
 	}
 	return f.err
+}
+
+func (f *fakeStore) List(q record.ListQuery) (record.Listing, error) {
+	byID := slices.SortedFunc(slices.Values(f.packages), func(a, b record.Package) int { return cmp.Compare(a.ID, b.ID) })
+	place := func(of func(p record.Package) string, p record.Package) uint32 {
+		var all []string
+		for _, p := range f.packages {
+			all = append(all, of(p))
+		}
+		slices.Sort(all)
+		return uint32(slices.Index(slices.Compact(all), of(p))) + 1
+	}
+	var all []record.Listed
+	for _, p := range byID {
+		l := p.Listed()
+		l.Slug = place(func(p record.Package) string { return p.Slug }, p)
+		l.Name = place(func(p record.Package) string { return strings.ToLower(cmp.Or(p.Title, p.Slug)) }, p)
+		if p.Project.Licence != "" {
+			l.Licence = place(func(p record.Package) string { return p.Project.Licence }, p)
+		}
+		all = append(all, l)
+	}
+	return record.Select(all, q), f.err
 }
 
 func (f *fakeStore) byTitle() []record.Package {

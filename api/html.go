@@ -6,7 +6,9 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"pkgmetad/internal/record"
@@ -33,8 +35,8 @@ func (a *api) answerPage(w http.ResponseWriter, rq *request, v view, status int,
 		method = http.MethodGet
 	}
 	f := web.Frame{
-		Prefix: a.base.prefix,
-		Title:  v.name,
+		Site: a.site, Prefix: a.base.prefix, Base: a.base.of(rq.Request),
+		Title: v.name, JSON: jsonPath(rq),
 		Answer: &web.Answer{
 			Method: method, Path: rq.URL.RequestURI(), Status: status,
 			Header: [][2]string{{"Content-Type", typeJSON[0]}, {"Vary", "Accept"}},
@@ -70,8 +72,13 @@ func (a *api) answerPage(w http.ResponseWriter, rq *request, v view, status int,
 func (v *view) writePage(w io.Writer, rq *request, status int, f web.Frame) error {
 	switch {
 	case status != http.StatusOK:
+		f.JSON = ""
 		f.Title = strconv.Itoa(status) + " " + http.StatusText(status)
-		return web.Plain(w, f, web.PlainPage{Heading: http.StatusText(status), Text: statusTexts[status]})
+		p := web.PlainPage{Heading: http.StatusText(status), Text: statusTexts[status]}
+		if status == http.StatusNotFound && v.near != nil {
+			p.Near = v.near(rq)
+		}
+		return web.Plain(w, f, p)
 	case v.page == nil || rq.Method == http.MethodOptions:
 		return web.Plain(w, f, web.PlainPage{Heading: v.name, Text: v.description})
 	}
@@ -89,6 +96,49 @@ var statusTexts = map[int]string{
 	http.StatusInternalServerError: "The page could not be made. The log of the daemon says why.",
 }
 
+// jsonParameters are the query parameters that what a page shows as JSON depends on.
+var jsonParameters = []string{"limit", "offset", "q", "since"}
+
+// jsonPath returns the address of what a page shows as JSON.
+func jsonPath(rq *request) string {
+	kept := query{{"format", "json"}}
+	for _, f := range rq.query {
+		if slices.Contains(jsonParameters, f.key) {
+			kept = append(kept, f)
+		}
+	}
+	return plainPath(rq) + "?" + kept.encode()
+}
+
+// plainPath returns the path that was asked for without a format suffix.
+func plainPath(rq *request) string {
+	path := strings.TrimSuffix(rq.path, "/")
+	dir, name := path[:strings.LastIndexByte(path, '/')+1], path[strings.LastIndexByte(path, '/')+1:]
+	name, _, _ = strings.Cut(name, ".")
+	if name == "" {
+		return dir
+	}
+	return dir + name + "/"
+}
+
+// canonicalPath returns the address of a page of the list at path; of its first page if it is
+// sorted or filtered, because search engines are to know each package from one list.
+func canonicalPath(path string, q query) string {
+	if len(q.without("format", "limit", "offset")) > 0 {
+		return path
+	}
+	var kept query
+	for _, name := range []string{"limit", "offset"} {
+		if value, given := q.get(name); given {
+			kept = append(kept, field{name, value})
+		}
+	}
+	if len(kept) == 0 {
+		return path
+	}
+	return path + "?" + kept.encode()
+}
+
 func (a *api) clock() web.Clock { return web.Clock{Now: time.Now(), Zone: a.location} }
 
 func packagePath(id int) string { return root + "packages/" + strconv.Itoa(id) + "/" }
@@ -97,9 +147,8 @@ func gridPath(id int) string { return root + "grids/" + strconv.Itoa(id) + "/" }
 
 func categoryPath(id int) string { return root + "categories/" + strconv.Itoa(id) + "/" }
 
-// pager describes a page with so many items shown of a list of count items.
-func (a *api) pager(rq *request, count, shown int) web.Pager {
-	p := newPage(rq.query, a.maxLimit)
+// pager describes the page p, with so many items shown, of a list of count items.
+func (a *api) pager(rq *request, p page, count, shown int) web.Pager {
 	link := func(query string, ok bool) *string {
 		if !ok {
 			return nil
@@ -115,7 +164,7 @@ func (a *api) pager(rq *request, count, shown int) web.Pager {
 }
 
 func (a *api) rootPage(w io.Writer, rq *request, f web.Frame) error {
-	f.Title = "pkgmetad"
+	f.Title, f.Path = "", root
 	var p web.RootPage
 	var err error
 	if _, p.Packages, err = a.store.Packages(0, 0); err != nil {
@@ -127,20 +176,39 @@ func (a *api) rootPage(w io.Writer, rq *request, f web.Frame) error {
 	if _, p.Categories, err = a.store.Categories(0, 0); err != nil {
 		return err
 	}
-	p.More = []web.Link{{Title: "Changes", Path: changesPath}, {Title: "OpenAPI", Path: openAPIPath}}
-	if a.snapshots != nil {
-		p.More = append(p.More, web.Link{Title: "Snapshot", Path: snapshotPath})
+	more := func(title, path, text string) {
+		p.More = append(p.More, web.RootLink{Link: web.Link{Title: title, Path: path}, Text: text})
 	}
+	more("Changes", changesPath, "what has changed, for programs that keep a copy")
+	if a.snapshots != nil {
+		more("Snapshot", snapshotPath, "all packages in one file, one a line")
+	}
+	more("OpenAPI", openAPIPath, "all of the API, described for machines")
 	return web.Root(w, f, p)
 }
 
 func (a *api) packagesPage(w io.Writer, rq *request, f web.Frame) error {
-	recs, count, err := a.store.Packages(newPage(rq.query, a.maxLimit).window())
+	p := newPage(rq.query, a.maxLimit)
+	q := listQuery(rq, p)
+	q.Django = false // too many to be compared
+	f.Title = "Packages"
+	var l web.List
+	var err error
+	if q.Sort != record.ByDefault || q.Alive || q.Python3 || q.Stable {
+		l, err = a.list(rq, p, q)
+	} else { // which costs less
+		var recs []record.Package
+		var count int
+		recs, count, err = a.store.Packages(p.window())
+		l = a.viewOf(rq, p, q, count, recs)
+	}
 	if err != nil {
 		return err
 	}
-	f.Title = "Packages"
-	return web.Packages(w, f, web.ListPage{Clock: a.clock(), Pager: a.pager(rq, count, len(recs)), Items: items(recs)})
+	f.Title, f.Path = "Packages", canonicalPath(root+"packages/", rq.query)
+	f.Description = "All packages of the catalogue, with stars, commits and versions."
+	l.Own = "newest in the catalogue first"
+	return web.Packages(w, f, web.ListPage{Clock: a.clock(), List: l})
 }
 
 func items(recs []record.Package) []web.Item {
@@ -171,16 +239,17 @@ func (a *api) packagePage(w io.Writer, rq *request, f web.Frame) error {
 			return err
 		}
 	}
-	f.Title = cmp.Or(rec.Title, rec.Slug)
+	f.Title, f.Path, f.Description = cmp.Or(rec.Title, rec.Slug), packagePath(rec.ID), rec.Repo.Description
 	return web.Package(w, f, p)
 }
 
 func (a *api) gridsPage(w io.Writer, rq *request, f web.Frame) error {
-	grids, count, err := a.store.Grids(newPage(rq.query, a.maxLimit).window())
+	part := newPage(rq.query, a.maxLimit)
+	grids, count, err := a.store.Grids(part.window())
 	if err != nil {
 		return err
 	}
-	p := web.GridsPage{Pager: a.pager(rq, count, len(grids))}
+	p := web.GridsPage{Pager: a.pager(rq, part, count, len(grids))}
 	for _, g := range grids {
 		ids, err := a.store.GridPackages(g.ID)
 		if err != nil {
@@ -188,7 +257,8 @@ func (a *api) gridsPage(w io.Writer, rq *request, f web.Frame) error {
 		}
 		p.Items = append(p.Items, web.GridItem{Grid: g, Path: gridPath(g.ID), Packages: len(ids)})
 	}
-	f.Title = "Grids"
+	f.Title, f.Path = "Grids", canonicalPath(root+"grids/", rq.query)
+	f.Description = "Comparisons of packages for one purpose."
 	return web.Grids(w, f, p)
 }
 
@@ -201,31 +271,29 @@ func (a *api) gridPage(w io.Writer, rq *request, f web.Frame) error {
 	if err != nil {
 		return err
 	}
-	var recs []record.Package
-	for _, id := range ids {
-		rec, err := a.store.Package(id)
-		if errors.Is(err, store.ErrNotFound) {
-			continue // it has just been deleted
-		}
-		if err != nil {
-			return err
-		}
-		recs = append(recs, rec)
+	if ids == nil {
+		ids = []int{} // a grid of nothing, not the list of everything
 	}
-	f.Title = cmp.Or(g.Title, g.Slug)
-	return web.Grid(w, f, web.GridPage{Clock: a.clock(), Grid: g, Items: items(recs), JSON: gridPath(g.ID) + "?format=json"})
-}
-
-func (a *api) categoriesPage(w io.Writer, rq *request, f web.Frame) error {
-	categories, count, err := a.store.Categories(newPage(rq.query, a.maxLimit).window())
+	l, err := a.comparedList(rq, record.ListQuery{IDs: ids})
 	if err != nil {
 		return err
 	}
-	p := web.CategoriesPage{Pager: a.pager(rq, count, len(categories))}
+	f.Title, f.Path, f.Description = cmp.Or(g.Title, g.Slug), canonicalPath(gridPath(g.ID), rq.query), g.Description
+	return web.Grid(w, f, web.GridPage{Clock: a.clock(), Grid: g, List: l, JSON: gridPath(g.ID) + "?format=json"})
+}
+
+func (a *api) categoriesPage(w io.Writer, rq *request, f web.Frame) error {
+	part := newPage(rq.query, a.maxLimit)
+	categories, count, err := a.store.Categories(part.window())
+	if err != nil {
+		return err
+	}
+	p := web.CategoriesPage{Pager: a.pager(rq, part, count, len(categories))}
 	for _, c := range categories {
 		p.Items = append(p.Items, web.CategoryItem{Category: c, Path: categoryPath(c.ID)})
 	}
-	f.Title = "Categories"
+	f.Title, f.Path = "Categories", canonicalPath(root+"categories/", rq.query)
+	f.Description = "The kinds of packages in the catalogue."
 	return web.Categories(w, f, p)
 }
 
@@ -234,6 +302,10 @@ func (a *api) categoryPage(w io.Writer, rq *request, f web.Frame) error {
 	if err != nil {
 		return err
 	}
-	f.Title = cmp.Or(c.Title, c.Slug)
-	return web.Category(w, f, web.CategoryPage{Clock: a.clock(), Category: c, JSON: categoryPath(c.ID) + "?format=json"})
+	l, err := a.comparedList(rq, record.ListQuery{Category: c.ID})
+	if err != nil {
+		return err
+	}
+	f.Title, f.Path, f.Description = cmp.Or(c.Title, c.Slug), canonicalPath(categoryPath(c.ID), rq.query), c.Description
+	return web.Category(w, f, web.CategoryPage{Clock: a.clock(), Category: c, List: l, JSON: categoryPath(c.ID) + "?format=json"})
 }

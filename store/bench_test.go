@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 
 	"pkgmetad/internal/record"
@@ -60,6 +61,44 @@ func BenchmarkDue5500(b *testing.B) {
 	for b.Loop() {
 		if recs, _, err := s.Due(day(3), 5500, record.Order{}); err != nil || len(recs) != 5500 {
 			b.Fatal(len(recs), err)
+		}
+	}
+}
+
+// BenchmarkListRead reads what lists are sorted by, as the first reader after a start or a
+// sync waits for, and tells what it takes in memory.
+func BenchmarkListRead(b *testing.B) {
+	const packages = 5500
+	s, recs := filled(b, packages)
+	heap := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.GC() // what pools hold survives one
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := heap()
+	if _, err := s.List(record.ListQuery{}); err != nil {
+		b.Fatal(err)
+	}
+	taken := heap() - before
+	runtime.KeepAlive(recs)
+	for b.Loop() {
+		s.ForgetLists()
+		if found, err := s.List(record.ListQuery{Sort: record.ByStars, Limit: 20}); err != nil || len(found.IDs) != 20 {
+			b.Fatal(found, err)
+		}
+	}
+	b.ReportMetric(float64(taken)/packages, "B/package")
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/packages, "ns/package")
+}
+
+// BenchmarkList answers for a list that has been read.
+func BenchmarkList(b *testing.B) {
+	s, _ := filled(b, 5500)
+	for b.Loop() {
+		if _, err := s.List(record.ListQuery{Sort: record.ByStars, Descending: true, Limit: 20}); err != nil {
+			b.Fatal(err)
 		}
 	}
 }

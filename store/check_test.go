@@ -113,7 +113,7 @@ func TestCheckFinds(t *testing.T) {
 			if found := strings.Join(report.Findings, "\n"); (found == "") != (test.want == "") || !strings.Contains(found, test.want) {
 				t.Errorf("it finds %q", report.Findings)
 			}
-			if report.Packages != 2 || report.Schema != 3 || report.Bytes < 4096 {
+			if report.Packages != 2 || report.Schema != 4 || report.Bytes < 4096 {
 				t.Errorf("report: %+v", report)
 			}
 		})

@@ -10,3 +10,6 @@ func SetChunk(packages int) (restore func()) {
 	syncChunk = packages
 	return func() { syncChunk = before }
 }
+
+// ForgetLists makes the next List read what it sorts by again.
+func (s *Store) ForgetLists() { s.lists.forget() }

@@ -19,7 +19,7 @@ import (
 )
 
 // schema is the version of the layout that this program reads and writes.
-const schema = 3
+const schema = 4
 
 func createBuckets(tx *bolt.Tx, names ...[]byte) error {
 	for _, name := range names {
@@ -151,6 +151,17 @@ func (s *Store) beginMigration(tx *bolt.Tx, version uint64) error {
 			return fmt.Errorf("migrate to schema 2: %w", err)
 		}
 	}
+	meta := tx.Bucket(bucketMeta)
+	if version < 3 {
+		if err := addSources(tx); err != nil {
+			return fmt.Errorf("migrate to schema 3: %w", err)
+		}
+	}
+	return errors.Join(meta.Put(keyMigrating, key(0)), meta.Put(keySchema, key(schema)))
+}
+
+// addSources creates the buckets of schema 3.
+func addSources(tx *bolt.Tx) error {
 	// Up to schema 2 the due index was by package, and "sources" held the states.
 	for _, name := range [][]byte{bucketDue, bucketSources} {
 		if err := tx.DeleteBucket(name); err != nil && !errors.Is(err, bolterrors.ErrBucketNotFound) {
@@ -173,11 +184,7 @@ func (s *Store) beginMigration(tx *bolt.Tx, version uint64) error {
 			}
 		}
 	}
-	return errors.Join(
-		meta.Delete(keyCatalogue), // so that the catalogue is synced again
-		meta.Put(keyMigrating, key(0)),
-		meta.Put(keySchema, key(schema)),
-	)
+	return meta.Delete(keyCatalogue) // so that the catalogue is synced again
 }
 
 // renderingSince3 returns the current name of a rendering of schema 2, whose name
@@ -191,10 +198,11 @@ func renderingSince3(name string) (rendering, limit string) {
 	return strings.Join([]string{"v" + f[0], f[1], f[3]}, " "), f[2]
 }
 
-// migrateChunk migrates some packages of schema 2. There the fetched data was stored
-// with each package; it moves to the sources. If several packages refer to one
-// source, record.Wins decides. What is served stays as it was rendered, so that
-// nothing changes for clients or in the feed.
+// migrateChunk migrates some packages. In schema 2 the fetched data was stored with each
+// package; it moves to the sources. If several packages refer to one source, record.Wins
+// decides. A package that has a value in the states bucket is of schema 3, and gets the
+// longer value of schema 4. What is served stays as it was rendered, so that nothing
+// changes for clients or in the feed.
 func (s *Store) migrateChunk(tx *bolt.Tx) (done bool, err error) {
 	meta, packages := tx.Bucket(bucketMeta), tx.Bucket(bucketPackages)
 	last := meta.Get(keyMigrating)
@@ -211,6 +219,10 @@ func (s *Store) migrateChunk(tx *bolt.Tx) (done bool, err error) {
 	}
 	w := s.newWriter(tx)
 	for i := range ids {
+		if tx.Bucket(bucketStates).Get(ids[i]) != nil {
+			w.referring[int(number(ids[i]))] = lesson{}
+			continue
+		}
 		var p record.Package
 		if err := decode(values[i], &p, place(bucketPackages, int(number(ids[i])))); err != nil {
 			continue // damaged: the next sync of the catalogue repairs it
@@ -222,7 +234,7 @@ func (s *Store) migrateChunk(tx *bolt.Tx) (done bool, err error) {
 	for _, id := range slices.Sorted(maps.Keys(w.referring)) { // whose sources are known by now
 		p, err := getPackage(tx, id)
 		if err == nil {
-			err = putStates(tx, &p)
+			err = w.putStates(&p)
 		}
 		if err != nil && !errors.Is(err, errDamaged) {
 			return false, fmt.Errorf("package %d: %w", id, err)

@@ -22,7 +22,16 @@ import (
 // that program read in it.
 func schema2(t *testing.T) (path string, known schema2Content) {
 	t.Helper()
-	packed, err := os.Open("testdata/schema2.db.gz")
+	path = unpack(t, "testdata/schema2.db.gz")
+	text, err := os.ReadFile("testdata/schema2.json")
+	must(t, err)
+	must(t, json.Unmarshal(text, &known))
+	return path, known
+}
+
+func unpack(t *testing.T, name string) (path string) {
+	t.Helper()
+	packed, err := os.Open(name)
 	must(t, err)
 	defer packed.Close()
 	unzip, err := gzip.NewReader(packed)
@@ -33,10 +42,7 @@ func schema2(t *testing.T) (path string, known schema2Content) {
 	_, err = io.Copy(file, unzip)
 	must(t, err)
 	must(t, file.Close())
-	text, err := os.ReadFile("testdata/schema2.json")
-	must(t, err)
-	must(t, json.Unmarshal(text, &known))
-	return path, known
+	return path
 }
 
 type schema2Content struct {
@@ -231,6 +237,19 @@ func TestMigrationKeepsTheLaterAnswer(t *testing.T) {
 	checkFile(t, s)
 }
 
+// TestMigrationFromSchema3: what lists are sorted by is known of every package, and nothing
+// else changes.
+func TestMigrationFromSchema3(t *testing.T) {
+	_, known := schema2(t)
+	path := unpack(t, "testdata/schema3.db.gz") // the store of schema 2, as the last program of schema 3 migrated it
+	s := open(t, path, schema2Options(true))
+	if s.Sequence() != known.Sequence || !s.Changed().Equal(known.Changed) {
+		t.Errorf("sequence %d of %v, want %d of %v", s.Sequence(), s.Changed(), known.Sequence, known.Changed)
+	}
+	diff(t, "by stars", byStars(t, s), listed(t, s, record.ListQuery{Sort: record.ByStars}))
+	checkFile(t, s)
+}
+
 // TestMigrationDatesPages: pages are as old as they were, unless the migration comes
 // with another http.max_limit.
 func TestMigrationDatesPages(t *testing.T) {
@@ -264,7 +283,7 @@ func TestMigrationGoesOn(t *testing.T) {
 		t.Fatal("the migration did not break off")
 	}
 	raw(t, path, func(tx *bolt.Tx) error {
-		if got := tx.Bucket([]byte("meta")).Get([]byte("schema")); string(got) != string(be(3)) {
+		if got := tx.Bucket([]byte("meta")).Get([]byte("schema")); string(got) != string(be(4)) {
 			t.Errorf("the schema of a half migrated file is %x", got)
 		}
 		return nil

@@ -263,10 +263,10 @@ func TestReadOnly(t *testing.T) {
 	must(t, os.WriteFile(empty, nil, 0o600))
 	half, _ := schema2(t)
 	raw(t, half, func(tx *bolt.Tx) error {
-		return errors.Join(tx.Bucket([]byte("meta")).Put([]byte("schema"), be(3)), tx.Bucket([]byte("meta")).Put([]byte("migrating"), be(2)))
+		return errors.Join(tx.Bucket([]byte("meta")).Put([]byte("schema"), be(4)), tx.Bucket([]byte("meta")).Put([]byte("migrating"), be(2)))
 	})
 	for path, want := range map[string]string{
-		old: "has schema 2, this one reads 3; start the daemon once, which migrates it", empty: "start the daemon",
+		old: "has schema 2, this one reads 4; start the daemon once, which migrates it", empty: "start the daemon",
 		half: "has not been completed", filepath.Join(t.TempDir(), "missing"): "no such file",
 	} {
 		before, _ := os.ReadFile(path)

@@ -142,5 +142,5 @@ func (w *writer) putPackage(r *row) error {
 	if err := putServed(w, &p); err != nil {
 		return err
 	}
-	return putStates(w.Tx, &p)
+	return w.putStates(&p)
 }

@@ -18,27 +18,29 @@ var states = []record.State{
 	record.StatePending, record.StateFailed, record.StateGone, record.StateBlocked,
 }
 
-// A value of the states bucket holds, for GitHub and then for PyPI: the state's
-// number, the last success and the start of the failures, in 1, 8 and 8 bytes.
+// A value of the states bucket begins, for GitHub and then for PyPI, with the state's
+// number, the last success and the start of the failures, in 1, 8 and 8 bytes. What
+// lists are sorted and filtered by follows; see listed.go.
 const stateLen = 1 + 8 + 8
 
 // statesOf returns the value of a package in the states bucket.
 func statesOf(p *record.Package) []byte {
-	value := make([]byte, 0, 2*stateLen)
+	value := make([]byte, 0, 256)
 	for _, s := range []*record.Status{&p.GitHub, &p.PyPI} {
 		value = append(value, byte(max(0, slices.Index(states, s.State))))
 		value = append(value, timeKey(s.LastSuccess)...)
 		value = append(value, timeKey(s.FailingSince)...)
 	}
-	return value
+	return appendListed(value, p)
 }
 
-func putStates(tx *bolt.Tx, p *record.Package) error {
+func (w *writer) putStates(p *record.Package) error {
 	value := statesOf(p)
-	bucket := tx.Bucket(bucketStates)
+	bucket := w.Bucket(bucketStates)
 	if bytes.Equal(bucket.Get(key(p.ID)), value) {
 		return nil
 	}
+	w.listed = append(w.listed, listedValue{p.ID, value})
 	return bucket.Put(key(p.ID), value)
 }
 
@@ -51,7 +53,7 @@ func (s *Store) Summary(now time.Time, bounds []time.Duration, limit int) (sum r
 	err = s.view(func(tx *bolt.Tx) error {
 		c := tx.Bucket(bucketStates).Cursor()
 		for k, v := c.First(); k != nil; k, v = c.Next() {
-			if len(v) != 2*stateLen || int(v[0]) >= len(states) || int(v[stateLen]) >= len(states) {
+			if len(v) < 2*stateLen || int(v[0]) >= len(states) || int(v[stateLen]) >= len(states) {
 				continue // damaged; written again with the package
 			}
 			sum.Packages++

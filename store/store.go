@@ -36,7 +36,7 @@
 //	due         time ‖ Key    -> what else counts            (when each source is due; see dueValue)
 //	packages    id            -> row                         (live packages: what is declared, and which sources they refer to)
 //	served      id            -> sequence ‖ time ‖ body      (live packages as they are served, and when that last changed)
-//	states      id            -> two states                  (what Summary counts; see states.go)
+//	states      id            -> two states ‖ facts          (what Summary counts, and what List sorts and filters by; see states.go)
 //	changes     sequence      -> id                          (the last change of each live package)
 //	deletions   sequence      -> time ‖ id ‖ slug            (packages that left the catalogue, for as long as the feed lists them)
 //	tombstones  id            -> tombstone                   (packages that left the catalogue, with the data of their sources)
@@ -154,6 +154,7 @@ type Store struct {
 	version version               // of what is served
 	order   atomic.Pointer[[]int] // ids of the live packages, ascending; a sync replaces the slice
 	titles  titles
+	lists   lists
 	synced  atomic.Bool // a catalogue has been synced, now or in an earlier run
 	health  health
 	syncing sync.Mutex // held by SyncCatalogue and Import

@@ -22,6 +22,7 @@ type writer struct {
 	met       func(error) // notes a damaged value that f goes on without
 	repair    bool        // not even missing values are trusted to be missing for a reason
 
+	listed     []listedValue                 // written so far, of the states bucket
 	sources    map[record.Key]*record.Source // read or written so far
 	referring  map[int]lesson                // packages to be brought up to date, by id
 	unreferred map[record.Key]bool           // sources that a package has ceased to refer to
@@ -42,6 +43,7 @@ func (s *Store) write(f func(*writer) error) error {
 		meta := tx.Bucket(bucketMeta)
 		before := number(meta.Get(keySequence))
 		w = s.newWriter(tx)
+		tx.OnCommit(func() { s.lists.apply(w.listed) }) // before another transaction can write
 		w.sequence = before
 		// A clock that was set back must not date a change before an earlier
 		// one: who asks by date would never hear of it.
@@ -67,6 +69,8 @@ func (s *Store) write(f func(*writer) error) error {
 	})
 	if err == nil {
 		s.version.publish(w.sequence, w.now)
+	} else if w != nil && len(w.listed) > 0 { // a commit that failed may be stored nevertheless
+		s.lists.forget()
 	}
 	return err
 }

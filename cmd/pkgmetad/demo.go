@@ -27,7 +27,7 @@ func newDemoCommand() *cobra.Command {
 		Long: `Run the real daemon over a simulated GitHub and PyPI, on a store that is removed
 at the end. A pass starts every 10 seconds, and records fall due after 30, so
 that there is something to see. Ctrl-C stops it.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := config.CheckListen(listen); err != nil {
 				return fmt.Errorf("--listen %w", err)

@@ -11,6 +11,7 @@ import (
 type CategoryPage struct {
 	Clock
 	Category record.Category
+	List     List
 	JSON     string // path of the category as JSON, below the prefix
 }
 

@@ -10,9 +10,9 @@ import (
 // GridPage compares the packages of a grid.
 type GridPage struct {
 	Clock
-	Grid  record.Grid
-	Items []Item // in the grid's order
-	JSON  string // path of the grid as JSON, below the prefix
+	Grid record.Grid
+	List List
+	JSON string // path of the grid as JSON, below the prefix
 }
 
 // Grid writes the page of a grid.
@@ -22,6 +22,3 @@ func Grid(w io.Writer, f Frame, p GridPage) error {
 
 // Name is the grid's title or, where it has none, its slug.
 func (p GridPage) Name() string { return cmp.Or(p.Grid.Title, p.Grid.Slug) }
-
-// Maturity is the development status in PyPI's words, "" if unknown.
-func (i Item) Maturity() string { return maturity(i.Record.Project.Status) }

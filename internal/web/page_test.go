@@ -140,7 +140,7 @@ func checkElement(t *testing.T, e element, ids map[string]bool) {
 
 func TestHostileTextStaysText(t *testing.T) {
 	all := samples(t)
-	for _, name := range []string{"package hostile", "packages", "grids", "grid", "categories", "category", "search", "status", "package status", "plain"} {
+	for _, name := range []string{"package hostile", "packages", "grids", "grid", "readiness", "categories", "category", "search", "status", "package status", "plain"} {
 		if page := all[name]; !strings.Contains(html.UnescapeString(tag.ReplaceAllString(page, "")), attack) {
 			t.Errorf("%s does not show the text that it was given", name)
 		}
@@ -174,19 +174,35 @@ func TestPackagePage(t *testing.T) {
 	}
 }
 
+// TestSearchPage: a package that was found is told with its version, its last commit and
+// its weeks, a grid with how much it compares.
+func TestSearchPage(t *testing.T) {
+	page := samples(t)["search"]
+	for _, want := range []string{
+		`<h2><a href="/facts/api/v4/packages/django-crispy-forms/"><bdi>django-crispy-forms</bdi></a></h2>`, "5,104 stars", `version <bdi class="text">2.5</bdi>`,
+		`last commit <time datetime="2026-02-15T09:45:10&#43;01:00" title="2026-02-15 09:45:10 CET">yesterday</time>`, `<svg class="spark"`, "<bdi>Apps</bdi>",
+		`<h2><a href="/facts/api/v4/grids/58/"><bdi>Forms</bdi></a></h2>`, "7 packages compared",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+}
+
 // TestEmptyPages: what is not known is said, not left out.
 func TestEmptyPages(t *testing.T) {
 	all := samples(t)
 	for name, want := range map[string]string{
-		"package zero":     "The number of commits is unknown: GitHub has not provided it yet",
-		"package empty":    "The number of commits is unknown: there is no repository",
-		"packages empty":   "There is no package here: the list ends at number 3.",
-		"grids empty":      "There is no grid here.",
-		"grid empty":       "compares no package yet",
-		"categories empty": "There is no category here.",
-		"search empty":     "Type a part of a name",
-		"search none":      "Nothing was found for",
-		"status empty":     "Nothing is failing.",
+		"package zero":      "The number of commits is unknown: GitHub has not provided it yet",
+		"package empty":     "The number of commits is unknown: there is no repository",
+		"packages empty":    "There is no package here: the list ends at number 3.",
+		"packages filtered": "No package passes the filters (3 packages without them).",
+		"grids empty":       "There is no grid here.",
+		"grid empty":        "compares no package yet",
+		"categories empty":  "There is no category here.",
+		"search empty":      "Type a part of a name",
+		"search none":       "Nothing was found for",
+		"status empty":      "Nothing is failing.",
 	} {
 		if !strings.Contains(all[name], want) {
 			t.Errorf("%s does not say %q", name, want)

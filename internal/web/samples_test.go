@@ -33,6 +33,7 @@ func crispy() record.Package {
 			DocumentationURL: new("https://django-crispy-forms.readthedocs.io/en/latest/"),
 			Created:          time.Date(2010, 9, 5, 18, 5, 5, 0, time.UTC),
 		},
+		RepoKey: "github.com/django-crispy-forms/django-crispy-forms", ProjectKey: "pypi:django-crispy-forms",
 		Repo: record.Repo{
 			Name: "django-crispy-forms/django-crispy-forms", Stars: 5104, Forks: 729,
 			Description:  "The best way to have DRY Django forms. The app provides a tag and filter that lets you quickly render forms in a div format while providing an enormous amount of capability to configure and control the rendered HTML.",
@@ -41,6 +42,7 @@ func crispy() record.Package {
 		},
 		Project: record.Project{
 			Name: "django-crispy-forms", Version: new("2.5"), Licence: "MIT", Status: 5, RequiresPython: ">=3.10", Python3: new(true),
+			Support:  &record.Support{Python: []string{"3", "3.10", "3.13"}, Django: []string{"5", "5.1", "5.2"}},
 			Standing: record.Standing{Status: record.ProjectArchived, Reason: "moved to django-crispier-forms", Asked: ago(9 * 24 * time.Hour)},
 		},
 		GitHub:      record.Status{State: record.StateOK, LastAttempt: ago(3 * time.Hour), LastSuccess: ago(3 * time.Hour), NextDue: now.Add(17 * time.Hour)},
@@ -84,12 +86,13 @@ const (
 func hostile() record.Package {
 	bad := func() *string { return new(attack) }
 	rec := record.Package{
-		Entry: record.Entry{ID: -1, Slug: attack, Title: attack, RepoURL: new("https://github.com/" + attack), PyPIURL: bad(), DocumentationURL: new(scriptURL)},
+		Entry:   record.Entry{ID: -1, Slug: attack, Title: attack, RepoURL: new("https://github.com/" + attack), PyPIURL: bad(), DocumentationURL: new(scriptURL)},
+		RepoKey: "github.com/a/b", ProjectKey: "pypi:a",
 		Repo: record.Repo{
-			Name: attack, Stars: -5, Forks: 1 << 62, Description: attack, Commits52: []int{-3, 1 << 62, 7}, LastCommit: new(time.Time{}),
+			Name: "a/" + attack, Stars: -5, Forks: 1 << 62, Description: attack, Commits52: []int{-3, 1 << 62, 7}, LastCommit: new(time.Time{}),
 			Participants: []string{attack, "../../evil", "dependabot[bot]", "", "javascript:alert(1)"},
 		},
-		Project:  record.Project{Version: bad(), Licence: attack, RequiresPython: attack, Status: 99, DocumentationURL: scriptURL, Versions: []record.Version{{Version: attack, Yanked: true}}, Standing: record.Standing{Status: attack, Reason: attack}},
+		Project:  record.Project{Name: "a; rm -rf " + attack, Version: bad(), Licence: attack, Support: &record.Support{Python: []string{attack}, Django: []string{attack}}, RequiresPython: attack, Status: 99, DocumentationURL: scriptURL, Versions: []record.Version{{Version: attack, Yanked: true}}, Standing: record.Standing{Status: attack, Reason: attack}},
 		GitHub:   record.Status{State: attack, LastError: attack, Note: attack, Failures: -1, LastAttempt: time.Unix(1<<40, 0)},
 		PyPI:     record.Status{State: record.StateFailed, LastError: attack, Note: attack, Failures: 1 << 60},
 		Modified: time.Unix(-1<<40, 0),
@@ -224,24 +227,43 @@ var rendered = sync.OnceValues(func() (map[string]string, error) {
 		{hostile(), "/api/v4/packages/-1/"}, {huge(), "/api/v4/packages/huge/"}, {record.Package{}, "/api/v4/packages/0/"},
 	}
 	pager := Pager{Count: 5500, First: 21, Last: 25, Previous: new("https://facts.example/facts/api/v4/packages/?limit=20"), Next: new("https://facts.example/facts/api/v4/packages/?limit=20&offset=40")}
+	list := func(items []Item, p Pager, sorted record.Column) List {
+		l := List{Pager: p, All: p.Count + 7, Items: items, Other: "/api/v4/grids/58/?view=django",
+			Heads:   Heads(sorted, true, func(sort string) string { return "/api/v4/packages/?sort=" + sort }),
+			Filters: []Filter{{"Alive", true, "/api/v4/packages/"}, {"Stable", false, "/api/v4/packages/?alive=yes&stable=yes"}},
+			Plain:   "/api/v4/packages/",
+		}
+		for minor := range 14 {
+			l.Django = append(l.Django, VersionCount{fmt.Sprintf("%d.%d", 6-minor/3, 2-minor%3), minor})
+		}
+		return l
+	}
 	for name, rec := range map[string]record.Package{"package": crispy(), "package quiet": quiet(), "package hostile": hostile(), "package huge": huge(), "package empty": {GitHub: record.Status{State: record.StateNone}, PyPI: record.Status{State: record.StateUnsupported}}} {
 		add(name, func(b *bytes.Buffer, f Frame) error { return Package(b, f, packagePage(rec)) })
 	}
 	add("package zero", func(b *bytes.Buffer, f Frame) error { return Package(b, f, PackagePage{}) })
 	add("root", func(b *bytes.Buffer, f Frame) error {
-		return Root(b, f, RootPage{Packages: 5500, Grids: 94, Categories: 4, More: []Link{{"openapi.json", "/openapi.json"}}})
+		return Root(b, f, RootPage{Packages: 5500, Grids: 94, Categories: 4, More: []RootLink{{Link{"openapi.json", "/openapi.json"}, "all of it"}}})
 	})
 	add("packages", func(b *bytes.Buffer, f Frame) error {
-		return Packages(b, f, ListPage{Clock: clock, Pager: pager, Items: items})
+		return Packages(b, f, ListPage{Clock: clock, List: list(items, pager, record.ByDefault)})
 	})
-	add("packages empty", func(b *bytes.Buffer, f Frame) error { return Packages(b, f, ListPage{Pager: Pager{Count: 3}}) })
+	add("packages empty", func(b *bytes.Buffer, f Frame) error {
+		return Packages(b, f, ListPage{List: List{All: 3, Pager: Pager{Count: 3}}})
+	})
+	add("packages filtered", func(b *bytes.Buffer, f Frame) error { return Packages(b, f, ListPage{List: List{All: 3}}) })
 	grid := record.Grid{ID: 58, Slug: "forms", Title: "Forms", Description: "Everything about forms. " + attack, IsLocked: true}
 	add("grids", func(b *bytes.Buffer, f Frame) error {
 		return Grids(b, f, GridsPage{Pager: pager, Items: []GridItem{{grid, "/api/v4/grids/58/", 7}, {record.Grid{}, "/api/v4/grids/0/", 0}}})
 	})
 	add("grids empty", func(b *bytes.Buffer, f Frame) error { return Grids(b, f, GridsPage{}) })
 	add("grid", func(b *bytes.Buffer, f Frame) error {
-		return Grid(b, f, GridPage{Clock: clock, Grid: grid, Items: items, JSON: "/api/v4/grids/58/?format=json"})
+		return Grid(b, f, GridPage{Clock: clock, Grid: grid, List: list(items, pager, record.ByStars), JSON: "/api/v4/grids/58/?format=json"})
+	})
+	add("readiness", func(b *bytes.Buffer, f Frame) error {
+		l := list(items, pager, record.ByDjango)
+		l.Readiness = true
+		return Grid(b, f, GridPage{Clock: clock, Grid: grid, List: l, JSON: "/api/v4/grids/58/?format=json"})
 	})
 	add("grid empty", func(b *bytes.Buffer, f Frame) error { return Grid(b, f, GridPage{}) })
 	category := record.Category{ID: 1, Slug: "apps", Title: "App", TitlePlural: "Apps", Description: "Small components. " + attack, ShowPyPI: true, Created: ago(1e17), Modified: ago(1e14)}
@@ -250,14 +272,12 @@ var rendered = sync.OnceValues(func() (map[string]string, error) {
 	})
 	add("categories empty", func(b *bytes.Buffer, f Frame) error { return Categories(b, f, CategoriesPage{}) })
 	add("category", func(b *bytes.Buffer, f Frame) error {
-		return Category(b, f, CategoryPage{clock, category, "/api/v4/categories/1/?format=json"})
+		return Category(b, f, CategoryPage{clock, category, list(items, pager, record.ByLicence), "/api/v4/categories/1/?format=json"})
 	})
 	add("category empty", func(b *bytes.Buffer, f Frame) error { return Category(b, f, CategoryPage{}) })
 	add("search", func(b *bytes.Buffer, f Frame) error {
-		return Search(b, f, SearchPage{Query: "form " + attack, Asked: true, Count: 120, Pager: &pager, Hits: []Hit{
-			{Kind: "package", Title: "django-crispy-forms", Path: "/api/v4/packages/43/", Description: crispy().Repo.Description, Category: "Apps", Stars: new(5104)},
-			{Kind: "grid", Title: "Forms", Path: "/api/v4/grids/58/", Description: attack},
-			{},
+		return Search(b, f, SearchPage{Clock: clock, Query: "form " + attack, Asked: true, Count: 120, Pager: &pager, Hits: []Hit{
+			{Package: &items[0], Category: "Apps"}, {Grid: &GridItem{grid, "/api/v4/grids/58/", 7}}, {Package: &items[2], Category: attack}, {Package: &items[4]}, {},
 		}})
 	})
 	add("search empty", func(b *bytes.Buffer, f Frame) error { return Search(b, f, SearchPage{}) })
@@ -280,7 +300,8 @@ var rendered = sync.OnceValues(func() (map[string]string, error) {
 	add("package status empty", func(b *bytes.Buffer, f Frame) error { return PackageStatus(b, f, PackageStatusPage{}) })
 	add("plain", func(b *bytes.Buffer, f Frame) error {
 		f.Answer.Status, f.Answer.Body = 404, []byte("{\n    \"detail\": \"No Package matches the given query.\"\n}")
-		return Plain(b, f, PlainPage{"Not found", "There is no package here. " + attack})
+		return Plain(b, f, PlainPage{"Not found", "There is no package here. " + attack, []Link{{"Forms " + attack, "/api/v4/packages/43/"}}})
 	})
+	add("plain answer", func(b *bytes.Buffer, f Frame) error { return Plain(b, f, PlainPage{Heading: "Changes"}) })
 	return all, errors.Join(failures...)
 })
