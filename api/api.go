@@ -24,7 +24,8 @@
 //
 // In addition to the API there are the feed of changes (changes.go), the snapshot
 // (snapshot.go), the status (status.go), HTML pages (html.go, on top of package
-// web), the OpenAPI description (openapi.go), the health checks (health.go) and a
+// web), the addresses that pages have elsewhere (addresses.go), what search engines ask for
+// (robots.go, sitemap.go), the OpenAPI description (openapi.go), the health checks (health.go) and a
 // server with the limits that an open port needs (server.go, on top of
 // connections.go, clients.go and requestlog.go). Requests only read the store; none
 // of them causes a request to an upstream.
@@ -46,6 +47,7 @@ import (
 	"pkgmetad/internal/render"
 	"pkgmetad/internal/snapshot"
 	"pkgmetad/internal/status"
+	"pkgmetad/internal/web"
 	"pkgmetad/store"
 )
 
@@ -63,13 +65,13 @@ type Store interface {
 	Served(id int, use func(store.Served)) error
 	ServedBySlug(slug string, use func(store.Served)) error
 	ServedPage(offset, limit int, begin func(total int), use func(store.Served)) error
+	// ServedByTitle is ServedPage by title in code point order, then id: of all packages, or
+	// of those in a category other than 0.
+	ServedByTitle(category, offset, limit int, begin func(total int), use func(store.Served)) error
 
 	Package(id int) (record.Package, error)
 	PackageBySlug(slug string) (record.Package, error)
 	Packages(offset, limit int) ([]record.Package, int, error)
-	// PackagesByTitle is Packages by title in code point order, then id: of all packages,
-	// or of those in a category other than 0.
-	PackagesByTitle(category, offset, limit int) ([]record.Package, int, error)
 	// List returns the part of a list of packages, sorted and filtered, that q asks for; see
 	// [store.Store.List].
 	List(q record.ListQuery) (record.Listing, error)
@@ -113,6 +115,8 @@ type Options struct {
 	// "", links begin with the scheme and host of the request.
 	PublicURL string
 
+	Site Site // what the pages say of themselves; without a name they have that of the program
+
 	// TrustedProxies are the peers whose X-Forwarded-Proto and
 	// X-Forwarded-Host are trusted.
 	TrustedProxies []netip.Prefix
@@ -142,9 +146,13 @@ type Options struct {
 	Log      zerolog.Logger // for failures, mostly of the store
 }
 
+// Site is what every page says of the site that it belongs to.
+type Site = web.Site
+
 type api struct {
 	store        Store
 	base         base
+	site         Site
 	location     *time.Location
 	maxLimit     int
 	pagesChanged time.Time
@@ -157,6 +165,7 @@ type api struct {
 	snapshotBase string // what the links in the snapshot and the feed begin with; "" for the request's scheme and host
 	searcher     Searcher
 	searches     chan struct{} // semaphore: one element for each running search
+	seeking      sync.Mutex    // held while packages with a similar name are sought
 	waiting      chan struct{} // semaphore: one element for each client that waits for changes
 	statusMaker  *status.Maker
 	activity     func() status.Activity
@@ -178,6 +187,7 @@ func New(o Options) (http.Handler, error) {
 	a := &api{
 		store:        o.Store,
 		base:         b,
+		site:         o.Site,
 		location:     o.Location,
 		maxLimit:     o.MaxLimit,
 		read:         o.Read,
@@ -193,6 +203,7 @@ func New(o Options) (http.Handler, error) {
 		statusMaker: NewStatus(o),
 		activity:    o.Activity,
 	}
+	a.site.Name = cmp.Or(a.site.Name, "pkgmetad")
 	a.snapshotBase = b.public
 	if o.Snapshots != nil {
 		a.snapshotBase = o.Snapshots.Base()

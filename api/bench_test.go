@@ -1,11 +1,14 @@
 package api
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"pkgmetad/internal/reads"
+	"pkgmetad/internal/record"
 	"pkgmetad/internal/render"
 )
 
@@ -54,6 +57,37 @@ func BenchmarkPage(b *testing.B) {
 		}
 	}
 	b.SetBytes(int64(len(e.Bytes())))
+}
+
+// BenchmarkList answers whole requests for 1,000 packages at once, each with 30 releases.
+func BenchmarkList(b *testing.B) {
+	records, zone := documented(b)
+	example := records.packages[0]
+	uploaded := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+	for i := range 30 {
+		example.Project.Versions = append(example.Project.Versions, record.Version{Version: fmt.Sprint("1.", i), Uploaded: &uploaded})
+	}
+	records.packages = nil
+	for id := range 1000 {
+		p := example
+		p.ID, p.Slug = id+1, fmt.Sprint("package-", id+1)
+		p.RepoURL, p.PyPIURL = new("https://github.com/o/"+p.Slug), new("https://pypi.org/project/"+p.Slug)
+		records.packages = append(records.packages, p)
+	}
+	h := newHandler(b, Options{Store: records.store(b, Options{Location: zone}), Location: zone})
+	for _, version := range []string{"v4", "v3"} {
+		b.Run(version, func(b *testing.B) {
+			r := httptest.NewRequest("GET", "/api/"+version+"/packages/?limit=1000", nil)
+			b.ReportAllocs()
+			for b.Loop() {
+				w := discard{header: http.Header{}}
+				h.ServeHTTP(&w, r)
+				if w.status >= 400 {
+					b.Fatal(w.status)
+				}
+			}
+		})
+	}
 }
 
 // discard is an http.ResponseWriter that keeps nothing.

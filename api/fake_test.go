@@ -139,13 +139,17 @@ func (f *fakeStore) Packages(offset, limit int) ([]record.Package, int, error) {
 	return stretch(f.err, f.packages, func(p record.Package) int { return p.ID }, offset, limit)
 }
 
-func (f *fakeStore) PackagesByTitle(category, offset, limit int) ([]record.Package, int, error) {
+func (f *fakeStore) ServedByTitle(category, offset, limit int, begin func(total int), use func(store.Served)) error {
 	all := f.byTitle()
 	if category != 0 {
 		all = slices.DeleteFunc(all, func(p record.Package) bool { return p.Category != category })
 	}
+	begin(len(all))
 	from := min(offset, len(all))
-	return all[from:min(from+limit, len(all))], len(all), f.err
+	for _, p := range all[from:min(from+limit, len(all))] {
+		use(f.serve(p))
+	}
+	return f.err
 }
 
 func (f *fakeStore) List(q record.ListQuery) (record.Listing, error) {

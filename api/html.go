@@ -6,7 +6,9 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"pkgmetad/internal/record"
@@ -33,8 +35,8 @@ func (a *api) answerPage(w http.ResponseWriter, rq *request, v view, status int,
 		method = http.MethodGet
 	}
 	f := web.Frame{
-		Prefix: a.base.prefix,
-		Title:  v.name,
+		Site: a.site, Prefix: a.base.prefix, Base: a.base.of(rq.Request),
+		Title: v.name, JSON: jsonPath(rq),
 		Answer: &web.Answer{
 			Method: method, Path: rq.URL.RequestURI(), Status: status,
 			Header: [][2]string{{"Content-Type", typeJSON[0]}, {"Vary", "Accept"}},
@@ -70,8 +72,13 @@ func (a *api) answerPage(w http.ResponseWriter, rq *request, v view, status int,
 func (v *view) writePage(w io.Writer, rq *request, status int, f web.Frame) error {
 	switch {
 	case status != http.StatusOK:
+		f.JSON = ""
 		f.Title = strconv.Itoa(status) + " " + http.StatusText(status)
-		return web.Plain(w, f, web.PlainPage{Heading: http.StatusText(status), Text: statusTexts[status]})
+		p := web.PlainPage{Heading: http.StatusText(status), Text: statusTexts[status]}
+		if status == http.StatusNotFound && v.near != nil {
+			p.Near = v.near(rq)
+		}
+		return web.Plain(w, f, p)
 	case v.page == nil || rq.Method == http.MethodOptions:
 		return web.Plain(w, f, web.PlainPage{Heading: v.name, Text: v.description})
 	}
@@ -87,6 +94,49 @@ var statusTexts = map[int]string{
 
 	http.StatusServiceUnavailable:  "This is not available right now. Try again later.",
 	http.StatusInternalServerError: "The page could not be made. The log of the daemon says why.",
+}
+
+// jsonParameters are the query parameters that what a page shows as JSON depends on.
+var jsonParameters = []string{"limit", "offset", "q", "since"}
+
+// jsonPath returns the address of what a page shows as JSON.
+func jsonPath(rq *request) string {
+	kept := query{{"format", "json"}}
+	for _, f := range rq.query {
+		if slices.Contains(jsonParameters, f.key) {
+			kept = append(kept, f)
+		}
+	}
+	return plainPath(rq) + "?" + kept.encode()
+}
+
+// plainPath returns the path that was asked for without a format suffix.
+func plainPath(rq *request) string {
+	path := strings.TrimSuffix(rq.path, "/")
+	dir, name := path[:strings.LastIndexByte(path, '/')+1], path[strings.LastIndexByte(path, '/')+1:]
+	name, _, _ = strings.Cut(name, ".")
+	if name == "" {
+		return dir
+	}
+	return dir + name + "/"
+}
+
+// canonicalPath returns the address of a page of the list at path; of its first page if it is
+// sorted or filtered, because search engines are to know each package from one list.
+func canonicalPath(path string, q query) string {
+	if len(q.without("format", "limit", "offset")) > 0 {
+		return path
+	}
+	var kept query
+	for _, name := range []string{"limit", "offset"} {
+		if value, given := q.get(name); given {
+			kept = append(kept, field{name, value})
+		}
+	}
+	if len(kept) == 0 {
+		return path
+	}
+	return path + "?" + kept.encode()
 }
 
 func (a *api) clock() web.Clock { return web.Clock{Now: time.Now(), Zone: a.location} }
@@ -114,7 +164,7 @@ func (a *api) pager(rq *request, p page, count, shown int) web.Pager {
 }
 
 func (a *api) rootPage(w io.Writer, rq *request, f web.Frame) error {
-	f.Title = "pkgmetad"
+	f.Title, f.Path = "", root
 	var p web.RootPage
 	var err error
 	if _, p.Packages, err = a.store.Packages(0, 0); err != nil {
@@ -126,10 +176,14 @@ func (a *api) rootPage(w io.Writer, rq *request, f web.Frame) error {
 	if _, p.Categories, err = a.store.Categories(0, 0); err != nil {
 		return err
 	}
-	p.More = []web.Link{{Title: "Changes", Path: changesPath}, {Title: "OpenAPI", Path: openAPIPath}}
-	if a.snapshots != nil {
-		p.More = append(p.More, web.Link{Title: "Snapshot", Path: snapshotPath})
+	more := func(title, path, text string) {
+		p.More = append(p.More, web.RootLink{Link: web.Link{Title: title, Path: path}, Text: text})
 	}
+	more("Changes", changesPath, "what has changed, for programs that keep a copy")
+	if a.snapshots != nil {
+		more("Snapshot", snapshotPath, "all packages in one file, one a line")
+	}
+	more("OpenAPI", openAPIPath, "all of the API, described for machines")
 	return web.Root(w, f, p)
 }
 
@@ -151,6 +205,8 @@ func (a *api) packagesPage(w io.Writer, rq *request, f web.Frame) error {
 	if err != nil {
 		return err
 	}
+	f.Title, f.Path = "Packages", canonicalPath(root+"packages/", rq.query)
+	f.Description = "All packages of the catalogue, with stars, commits and versions."
 	l.Own = "newest in the catalogue first"
 	return web.Packages(w, f, web.ListPage{Clock: a.clock(), List: l})
 }
@@ -183,7 +239,7 @@ func (a *api) packagePage(w io.Writer, rq *request, f web.Frame) error {
 			return err
 		}
 	}
-	f.Title = cmp.Or(rec.Title, rec.Slug)
+	f.Title, f.Path, f.Description = cmp.Or(rec.Title, rec.Slug), packagePath(rec.ID), rec.Repo.Description
 	return web.Package(w, f, p)
 }
 
@@ -201,7 +257,8 @@ func (a *api) gridsPage(w io.Writer, rq *request, f web.Frame) error {
 		}
 		p.Items = append(p.Items, web.GridItem{Grid: g, Path: gridPath(g.ID), Packages: len(ids)})
 	}
-	f.Title = "Grids"
+	f.Title, f.Path = "Grids", canonicalPath(root+"grids/", rq.query)
+	f.Description = "Comparisons of packages for one purpose."
 	return web.Grids(w, f, p)
 }
 
@@ -221,7 +278,7 @@ func (a *api) gridPage(w io.Writer, rq *request, f web.Frame) error {
 	if err != nil {
 		return err
 	}
-	f.Title = cmp.Or(g.Title, g.Slug)
+	f.Title, f.Path, f.Description = cmp.Or(g.Title, g.Slug), canonicalPath(gridPath(g.ID), rq.query), g.Description
 	return web.Grid(w, f, web.GridPage{Clock: a.clock(), Grid: g, List: l, JSON: gridPath(g.ID) + "?format=json"})
 }
 
@@ -235,7 +292,8 @@ func (a *api) categoriesPage(w io.Writer, rq *request, f web.Frame) error {
 	for _, c := range categories {
 		p.Items = append(p.Items, web.CategoryItem{Category: c, Path: categoryPath(c.ID)})
 	}
-	f.Title = "Categories"
+	f.Title, f.Path = "Categories", canonicalPath(root+"categories/", rq.query)
+	f.Description = "The kinds of packages in the catalogue."
 	return web.Categories(w, f, p)
 }
 
@@ -248,6 +306,6 @@ func (a *api) categoryPage(w io.Writer, rq *request, f web.Frame) error {
 	if err != nil {
 		return err
 	}
-	f.Title = cmp.Or(c.Title, c.Slug)
+	f.Title, f.Path, f.Description = cmp.Or(c.Title, c.Slug), canonicalPath(categoryPath(c.ID), rq.query), c.Description
 	return web.Category(w, f, web.CategoryPage{Clock: a.clock(), Category: c, List: l, JSON: categoryPath(c.ID) + "?format=json"})
 }

@@ -12,8 +12,8 @@ func (a *api) packages() collection {
 	const description = "API endpoint that allows packages to be viewed or edited."
 	return collection{
 		path:     "packages",
-		list:     view{"Package List", description, a.getPackages, a.packagesPage},
-		instance: view{"Package Instance", description, a.getPackage, a.packagePage},
+		list:     view{name: "Package List", description: description, get: a.getPackages, page: a.packagesPage},
+		instance: view{name: "Package Instance", description: description, get: a.getPackage, page: a.packagePage, near: a.nearPackages},
 	}
 }
 
@@ -49,32 +49,32 @@ func (a *api) getPackages(e *render.Encoder, rq *request) error {
 func (a *api) grids() collection {
 	return collection{
 		path: "grids",
-		list: view{"Grid List", "", func(e *render.Encoder, rq *request) error {
+		list: view{name: "Grid List", page: a.gridsPage, get: func(e *render.Encoder, rq *request) error {
 			return list(e, rq, a.page(rq), a.store.Grids, a.writeGrid)
-		}, a.gridsPage},
-		instance: view{"Grid Instance", "", func(e *render.Encoder, rq *request) error {
+		}},
+		instance: view{name: "Grid Instance", page: a.gridPage, near: a.nearGrids, get: func(e *render.Encoder, rq *request) error {
 			g, err := find("Grid", rq.key, a.store.Grid, a.store.GridBySlug)
 			if err != nil {
 				return err
 			}
 			return a.writeGrid(e, rq, &g)
-		}, a.gridPage},
+		}},
 	}
 }
 
 func (a *api) categories() collection {
 	return collection{
 		path: "categories",
-		list: view{"Category List", "", func(e *render.Encoder, rq *request) error {
+		list: view{name: "Category List", page: a.categoriesPage, get: func(e *render.Encoder, rq *request) error {
 			return list(e, rq, a.page(rq), a.store.Categories, a.writeCategory)
-		}, a.categoriesPage},
-		instance: view{"Category Instance", "", func(e *render.Encoder, rq *request) error {
+		}},
+		instance: view{name: "Category Instance", page: a.categoryPage, near: a.nearCategories, get: func(e *render.Encoder, rq *request) error {
 			c, err := a.category(rq.key)
 			if err != nil {
 				return err
 			}
 			return a.writeCategory(e, rq, &c)
-		}, a.categoryPage},
+		}},
 	}
 }
 

@@ -26,7 +26,7 @@ func (s *Server) logged(next http.Handler) http.Handler {
 }
 
 // parameters are the query parameters that the API reads.
-var parameters = []string{"category", "format", "limit", "offset", "q", "since", "wait"}
+var parameters = []string{"category", "format", "limit", "offset", "part", "q", "since", "wait"}
 
 // loggedPath returns the path of r and the query parameters that the API reads. Any
 // other parameter may hold a secret that was sent by mistake.

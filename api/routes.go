@@ -45,6 +45,9 @@ func (a *api) routes() http.Handler {
 	mux.HandleFunc(root+"{file}", a.suffixed(lists))
 
 	a.routesV3(mux)
+	a.routesOfOldPages(mux)
+	mux.HandleFunc(robotsPath, a.robots)
+	a.routesOfSitemap(mux)
 
 	mux.HandleFunc(changesPath+"{$}", a.serveChanges)
 	mux.HandleFunc(statusPath+"{$}", a.serve(a.status()))
@@ -124,13 +127,16 @@ func cutSuffix(segment string) (name, suffix string, ok bool) {
 	return name, suffix, true
 }
 
+// querySafe are the characters that Django does not escape in a query.
+const querySafe = "/#%[]=:;$&()+,!?*@'"
+
 // appendSlash redirects to the same path with a slash at its end, whatever the
 // method, and keeps the query.
 func (a *api) appendSlash(w http.ResponseWriter, r *http.Request) {
-	// The characters that Django does not escape, in a path and in a query.
+	// The characters that Django does not escape in a path.
 	location := a.base.prefix + quote(r.URL.Path, "/:@&+$,!*'()") + "/"
 	if r.URL.RawQuery != "" {
-		location += "?" + quote(r.URL.RawQuery, "/#%[]=:;$&()+,!?*@'")
+		location += "?" + quote(r.URL.RawQuery, querySafe)
 	}
 	h := w.Header()
 	h.Set("Location", location)

@@ -203,20 +203,20 @@ func (a *api) searchPage(w io.Writer, rq *request, f web.Frame) error {
 		return err
 	}
 	q, asked := rq.query.get("q")
-	p := web.SearchPage{Query: q, Asked: asked && strings.TrimSpace(q) != "", Count: len(found)}
+	p := web.SearchPage{Clock: a.clock(), Query: q, Asked: asked && strings.TrimSpace(q) != "", Count: len(found)}
 	if state := rq.header[searchHeader]; len(state) > 0 {
 		p.State = state[0]
 	}
 	for _, r := range found {
 		if r.grid != nil {
-			p.Hits = append(p.Hits, web.Hit{Kind: "grid", Title: r.grid.Title, Path: gridPath(r.grid.ID), Description: r.grid.Description})
+			p.Hits = append(p.Hits, web.Hit{Grid: &web.GridItem{Grid: *r.grid, Path: gridPath(r.grid.ID), Packages: r.compared}})
 			continue
 		}
-		p.Hits = append(p.Hits, web.Hit{
-			Kind: "package", Title: r.pkg.Title, Path: packagePath(r.pkg.ID), Description: r.pkg.Repo.Description,
-			Category: r.category, Stars: &r.pkg.Repo.Stars,
-		})
+		p.Hits = append(p.Hits, web.Hit{Package: &web.Item{Record: *r.pkg, Path: packagePath(r.pkg.ID)}, Category: r.category})
 	}
-	f.Title = "Search"
+	f.Title, f.Description = "Search", "Find packages and grids by the words in their texts."
+	if !p.Asked {
+		f.Path = root + "search/"
+	}
 	return web.Search(w, f, p)
 }

@@ -33,6 +33,7 @@ func (a *api) status() view {
 			if err != nil {
 				return err
 			}
+			f.Path, f.Description = statusPath, "How fresh the catalogue is, and what is failing."
 			return web.Status(w, f, web.StatusPage{Catalogue: state, Zone: a.location, JSON: statusPath + "?format=json"})
 		},
 	}
@@ -68,6 +69,7 @@ func (a *api) packageStatus() view {
 	return view{
 		name:        "Package Status",
 		description: "Where the sources of one package stand: last attempt, last success, next due, failures, last error.",
+		near:        a.nearPackages,
 		get: func(e *render.Encoder, rq *request) error {
 			rq.changed = time.Time{} // unknown: a failed attempt changes this answer, but nothing that the store dates
 			rec, err := a.find(rq.key)

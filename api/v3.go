@@ -108,14 +108,15 @@ func noUsersV3(*render.Encoder, *request) error {
 }
 
 func (a *api) getPackageV3(e *render.Encoder, rq *request) error {
-	p, err := a.store.PackageBySlug(rq.key)
-	if err != nil {
+	var id int
+	var template string // a copy: the store must not be asked for more while it passes what it serves
+	if err := a.store.ServedBySlug(rq.key, func(p store.Served) { id, template = p.ID, string(p.Body) }); err != nil {
 		return missing("Package", err)
 	}
 	if a.read != nil {
-		a.read(p.ID)
+		a.read(id)
 	}
-	return a.packageWriterV3()(e, &p)
+	return a.packageWriterV3()(e, &template)
 }
 
 func (a *api) getPackagesV3(e *render.Encoder, rq *request) error {
@@ -132,21 +133,29 @@ func (a *api) getPackagesV3(e *render.Encoder, rq *request) error {
 		filter = c.ID
 	}
 	offset, limit := page.window(a.maxLimit)
-	recs, total, err := a.store.PackagesByTitle(filter, offset, limit)
-	if err != nil {
+	var templates []string
+	var total int
+	if err := a.store.ServedByTitle(filter, offset, limit,
+		func(n int) { templates, total = templates[:0], n },
+		func(p store.Served) { templates = append(templates, string(p.Body)) },
+	); err != nil {
 		return err
 	}
 	page.begin(e, rq, a.maxLimit, total)
 	e.Key("category")
 	e.Null() // even with a filter
-	return writeObjectsV3(e, recs, a.packageWriterV3())
+	return writeObjectsV3(e, templates, a.packageWriterV3())
 }
 
-// packageWriterV3 returns a function that writes packages. It looks up the slug of each
-// category and grid that they refer to, and keeps it for the next package.
-func (a *api) packageWriterV3() func(*render.Encoder, *record.Package) error {
+// packageWriterV3 returns a function that writes packages from their templates. It looks up
+// the slug of each category and grid that they refer to, and keeps it for the next package.
+func (a *api) packageWriterV3() func(e *render.Encoder, template *string) error {
 	categories, grids := map[int]string{}, map[int]string{}
-	return func(e *render.Encoder, p *record.Package) error {
+	return func(e *render.Encoder, template *string) error {
+		p, err := render.ReadTemplate(*template)
+		if err != nil {
+			return err
+		}
 		category, err := kept(categories, p.Category, func(id int) (string, error) {
 			c, err := a.store.Category(id)
 			return c.Slug, err
@@ -167,7 +176,7 @@ func (a *api) packageWriterV3() func(*render.Encoder, *record.Package) error {
 				of = append(of, slug)
 			}
 		}
-		a.v3().Package(e, p, category, of)
+		a.v3().Package(e, &p, category, of)
 		return nil
 	}
 }
@@ -236,16 +245,14 @@ func (a *api) getGridPackagesV3(e *render.Encoder, rq *request) error {
 	if err := a.writeGridV3(e, &g); err != nil {
 		return err
 	}
-	var recs []record.Package
+	var templates []string
+	use := func(p store.Served) { templates = append(templates, string(p.Body)) }
 	for _, id := range part(ids, page, a.maxLimit) {
-		switch p, err := a.store.Package(id); {
-		case err == nil:
-			recs = append(recs, p)
-		case !errors.Is(err, store.ErrNotFound): // it has just been deleted
+		if err := a.store.Served(id, use); err != nil && !errors.Is(err, store.ErrNotFound) { // it has just been deleted
 			return err
 		}
 	}
-	return writeObjectsV3(e, recs, a.packageWriterV3())
+	return writeObjectsV3(e, templates, a.packageWriterV3())
 }
 
 func (a *api) getCategoriesV3(e *render.Encoder, rq *request) error {

@@ -20,6 +20,9 @@ type view struct {
 	// page writes the answer as an HTML page, in a frame that shows the JSON as well;
 	// nil for a page without more than that. Its errors are like those of get.
 	page func(w io.Writer, rq *request, f web.Frame) error
+	// near returns the pages that may have been meant by a key that names no record; nil
+	// where keys name none.
+	near func(rq *request) []web.Link
 }
 
 // A collection is a list of records and each record by itself.

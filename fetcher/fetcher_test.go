@@ -513,6 +513,9 @@ func TestClockThatWasAhead(t *testing.T) {
 				if report := r.pass(); report.Asked != 6 || report.Gone != 1 {
 					t.Fatalf("%+v", report)
 				}
+				if n := strings.Count(r.log.String(), `"message":"not found, nothing fetched so far"`); n != 1 {
+					t.Errorf("told %d times that one was never there:\n%s", n, r.log)
+				}
 			})
 			run(func(t *testing.T, r *rig) {
 				now := time.Now()
@@ -653,6 +656,9 @@ func TestGoneRenamedEmpty(t *testing.T) {
 		world.SetProjectFault(world.Project("beta"), sim.All, sim.NotFound, 0)
 		if report := r.refresh("beta"); report.Gone != 2 || report.Failed != 0 {
 			t.Errorf("gone: %+v", report)
+		}
+		if n := strings.Count(r.log.String(), `"message":"not found, the data of the last success stays"`); n != 2 {
+			t.Errorf("told %d times that two are gone:\n%s", n, r.log)
 		}
 		rec = r.get("beta")
 		if rec.GitHub.State != record.StateGone || rec.PyPI.State != record.StateGone {

@@ -68,6 +68,7 @@ func mergeRepo(s record.Source, a *Answer, now time.Time, policy Policy) record.
 		return s
 	}
 	s.Status = policy.attempt(&s, outcome, err, now)
+	s.Replaced = another(outcome, err)
 	if outcome == upstream.Gone && s.Repo.Name != "" {
 		// What was asked for is the name that GitHub once gave. The catalogue's
 		// own, which a person may have mended, gets its turn soon.

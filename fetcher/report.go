@@ -102,9 +102,9 @@ func (p *pass) logSource(before *record.Source, outcome upstream.Outcome, err *u
 	level, message := zerolog.DebugLevel, w
 	switch {
 	case w == wordFailed:
-		level, message = zerolog.WarnLevel, "failed, the data of the last success stays"
+		level, message = zerolog.WarnLevel, "failed, "+left(before)
 	case w == wordGone && before.State != record.StateGone && before.State != record.StateBlocked:
-		level, message = zerolog.WarnLevel, "gone, the data of the last success stays"
+		level, message = zerolog.WarnLevel, gone(outcome)+", "+left(before)
 	case w == wordPending:
 		message = "not complete yet, asked again later"
 	case outcome.Answered() && before.Failures > 0:
@@ -118,6 +118,22 @@ func (p *pass) logSource(before *record.Source, outcome upstream.Outcome, err *u
 		e = e.Str("error", err.Error())
 	}
 	e.Msg(message)
+}
+
+// left says what there is of a source that does not answer.
+func left(s *record.Source) string {
+	if s.LastSuccess.IsZero() {
+		return "nothing fetched so far"
+	}
+	return "the data of the last success stays"
+}
+
+// gone says how a source is gone.
+func gone(o upstream.Outcome) string {
+	if o == upstream.Blocked {
+		return "taken down"
+	}
+	return "not found"
 }
 
 // finish completes the report and logs it in one line.

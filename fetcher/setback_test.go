@@ -242,8 +242,8 @@ func TestGoneIsAskedOnce(t *testing.T) {
 					}
 					time.Sleep(24 * time.Hour)
 					report := r.pass()
-					if s := r.get("kit").GitHub.State; s != record.StateGone || report.GitHub.Charged > 2 {
-						t.Errorf("%s, %d requests charged", s, report.GitHub.Charged)
+					if s := r.get("kit").GitHub; s.State != record.StateGone || s.Replaced != another || report.GitHub.Charged > 2 {
+						t.Errorf("%s, replaced %t, %d requests charged", s.State, s.Replaced, report.GitHub.Charged)
 					}
 				})
 			})

@@ -1,8 +1,9 @@
 package github
 
 import (
-	"fmt"
 	"time"
+
+	"pkgmetad/internal/record"
 )
 
 // A claim is what a part of an answer says of whether there are commits.
@@ -74,14 +75,14 @@ func (t testimony) doubt(part Parts, c claim) string {
 			return "GitHub says that there is nothing, but no other answer says that the repository is empty"
 		case empty+t.says(nothingThere)+t.says(noLogins) > 1 || t.stood&part != 0:
 		case t.knownCommits > 0:
-			return fmt.Sprintf("GitHub says that the repository is empty, but %d commits are known", t.knownCommits)
+			return "GitHub says that the repository is empty, but it is known to have " + record.Count(t.knownCommits, "commit", "commits")
 		case t.knownLogins > 0:
-			return fmt.Sprintf("GitHub says that the repository is empty, but %d contributors are known", t.knownLogins)
+			return "GitHub says that the repository is empty, but it is known to have " + record.Count(t.knownLogins, "contributor", "contributors")
 		}
 	case noLogins:
 		agreed := empty > 0 && t.says(someCommits) == 0
 		if t.knownLogins > 0 && !agreed && t.stood&part == 0 {
-			return fmt.Sprintf("GitHub lists nobody, but %d contributors are known", t.knownLogins)
+			return "GitHub lists nobody, but it is known to have " + record.Count(t.knownLogins, "contributor", "contributors")
 		}
 	}
 	return ""

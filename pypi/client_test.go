@@ -107,7 +107,7 @@ func TestFetchOutcomes(t *testing.T) {
 		{name: "without releases", pages: index(page{200, `{"meta":{"api-version":"1.4"},"name":"demo-app","files":[],"versions":[]}`, nil}), outcome: upstream.Empty, requests: 2},
 		{name: "archived without releases", pages: index(page{200, `{"project-status":{"status":"archived"},"files":null}`, nil}), outcome: upstream.Empty, requests: 2},
 		{name: "index knows better", pages: index(page{200, `{"meta":{},"files":[{"a":1},{"b":[]}]}`, nil}), outcome: upstream.Failed, requests: 2, message: "its index lists 2 files"},
-		{name: "odd types in the index", pages: index(page{200, `{"meta":{"project-status":3},"project-status":"x","files":[1]}`, nil}), outcome: upstream.Failed, requests: 2, message: "lists 1 files"},
+		{name: "odd types in the index", pages: index(page{200, `{"meta":{"project-status":3},"project-status":"x","files":[1]}`, nil}), outcome: upstream.Failed, requests: 2, message: "lists 1 file;"},
 		{name: "index fails", pages: index(page{500, "", nil}), outcome: upstream.Failed, requests: 2, message: "HTTP 500"},
 		{name: "index is unavailable", pages: index(page{502, "", nil}), outcome: upstream.Failed, requests: 2, message: "HTTP 502", quick: true},
 		{name: "index limits", pages: index(page{429, "", nil}), outcome: upstream.Limited, requests: 2, message: "HTTP 429", held: true},

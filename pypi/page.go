@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/internal/upstream"
 )
 
@@ -77,7 +78,7 @@ func (c *Client) explainMissing(ctx context.Context, a Answer, normal string, as
 		return a.failed(notFound)
 	case page.Page.Files > 0:
 		notFound.Outcome = upstream.Failed
-		notFound.Message = fmt.Sprintf("PyPI's JSON API says not found while its index lists %d files; asked again later", page.Page.Files)
+		notFound.Message = fmt.Sprintf("PyPI's JSON API says not found while its index lists %s; asked again later", record.Count(page.Page.Files, "file", "files"))
 		return a.failed(notFound)
 	}
 	a.Outcome, a.Serial = upstream.Empty, page.Page.Serial

@@ -188,7 +188,8 @@ const mendChunk = 5_000
 // Reschedule brings sources forward that are due at a time that cannot be right. What was
 // asked after now, by a clock that was ahead, becomes due at now. What is due after latest,
 // because of such a clock too, or of limits or an interval that have been lowered, becomes
-// due then; latest must depend on the source alone. It returns how many were moved.
+// due then; latest must depend on the source alone. It returns how many were moved, but for
+// imported ones: who imports does not know latest, so their time is no sign of trouble.
 //
 // It reads all sources, but only where there is reason to: an attempt after now is
 // stored, an interval has changed, or limits, the name of what latest returns, has changed
@@ -234,7 +235,7 @@ func (s *Store) Reschedule(now time.Time, latest func(*record.Source) time.Time,
 }
 
 // moveDue makes those of the sources due earlier that are still wrong, and returns how
-// many were.
+// many were, without imported ones.
 func (s *Store) moveDue(sources []record.Source, earlier func(*record.Source) (time.Time, bool)) (moved int, err error) {
 	if len(sources) == 0 {
 		return 0, nil
@@ -258,7 +259,9 @@ func (s *Store) moveDue(sources []record.Source, earlier func(*record.Source) (t
 			if err := w.putSource(stored, &next); err != nil {
 				return err
 			}
-			moved++
+			if !stored.Imported {
+				moved++
+			}
 		}
 		return nil
 	})

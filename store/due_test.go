@@ -227,3 +227,19 @@ func TestReschedule(t *testing.T) {
 	due(now.Add(30*time.Minute), "ABCDad")
 	checkFile(t, s)
 }
+
+// TestRescheduleImported: an imported source is due when it may be at the latest, and that it
+// had another time means nothing.
+func TestRescheduleImported(t *testing.T) {
+	s := open(t, dbPath(t), store.Options{})
+	rec := imported(withID(7, "a"), 5, day(-9), day(-1))
+	_, err := s.Import(catalogueOf(rec), []record.Package{rec}, t0)
+	must(t, err)
+	latest := func(s *record.Source) time.Time { return s.LastSuccess.Add(20 * time.Hour) }
+	if n, err := s.Reschedule(day(-1), latest, "20h"); n != 0 || err != nil {
+		t.Errorf("%d moved, %v", n, err)
+	}
+	if due := get(t, s, "a").GitHub.NextDue; !due.Equal(day(-1).Add(20 * time.Hour)) {
+		t.Errorf("it is due at %s", due)
+	}
+}

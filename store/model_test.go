@@ -215,11 +215,15 @@ func (m *model) compare(t *testing.T, s *store.Store, now time.Time) {
 	if d := cmp.Diff(want, recs, cmpopts.EquateEmpty()); d != "" || total != len(want) {
 		t.Fatalf("%d packages (-want +got):\n%s", total, d)
 	}
-	recs, total, err = s.PackagesByTitle(0, 0, 100)
-	must(t, err)
+	var titled []int
+	must(t, s.ServedByTitle(0, 0, 100, func(n int) { titled, total = nil, n }, func(p store.Served) { titled = append(titled, p.ID) }))
 	slices.SortFunc(want, func(a, b record.Package) int { return a.ID - b.ID })
 	slices.SortStableFunc(want, func(a, b record.Package) int { return strings.Compare(a.Title, b.Title) })
-	if d := cmp.Diff(want, recs, cmpopts.EquateEmpty()); d != "" || total != len(want) {
+	var ids []int
+	for _, rec := range want {
+		ids = append(ids, rec.ID)
+	}
+	if d := cmp.Diff(ids, titled); d != "" || total != len(want) {
 		t.Fatalf("%d packages by title (-want +got):\n%s", total, d)
 	}
 	for _, ahead := range []int{-60, -1, 0, 1, 3, 20, 300} {

@@ -36,29 +36,16 @@ func (s *Store) PackageBySlug(slug string) (rec record.Package, err error) {
 // offset of them, and how many there are in all. Both are of the same state of the
 // store.
 func (s *Store) Packages(offset, limit int) (recs []record.Package, total int, err error) {
-	return s.packages(offset, limit, func() (int, func(i int) int, error) {
-		order := *s.order.Load()
-		return len(order), func(i int) int { return order[len(order)-1-i] }, nil
-	})
-}
-
-// packages is Packages in another order: order returns how many packages are listed, and
-// the id of each by its place in the list.
-func (s *Store) packages(offset, limit int, order func() (total int, id func(i int) int, err error)) (recs []record.Package, total int, err error) {
 	offset = max(0, offset)
-	for begun := time.Now(); ; wait() {
-		var id func(i int) int
-		if total, id, err = order(); err != nil {
-			return nil, 0, err
-		}
+	err = s.readPage(func() (func(*bolt.Tx) error, error) {
+		order := *s.order.Load()
+		total = len(order)
 		recs = make([]record.Package, 0, max(0, min(limit, total-offset)))
-		complete := true
-		err = s.view(func(tx *bolt.Tx) error {
+		return func(tx *bolt.Tx) error {
 			for i := offset; i < total && len(recs) < limit; i++ {
-				rec, err := getPackage(tx, id(i))
+				rec, err := getPackage(tx, order[total-1-i])
 				if errors.Is(err, ErrNotFound) {
-					complete = false // a sync has removed it since the order was read
-					return nil
+					return errRemoved
 				}
 				if err != nil {
 					return err
@@ -66,12 +53,28 @@ func (s *Store) packages(offset, limit int, order func() (total int, id func(i i
 				recs = append(recs, rec)
 			}
 			return nil
-		})
-		if complete || err != nil {
-			return recs, total, err
+		}, nil
+	})
+	return recs, total, err
+}
+
+// errRemoved is met by who reads a page and finds that a sync has removed one of its
+// packages since the order of the packages was read.
+var errRemoved = errors.New("a listed package has been removed")
+
+// readPage reads a page of packages in an order that is kept in memory: begin reads the
+// order, and returns what reads the page by it. Both are done again if that meets errRemoved.
+func (s *Store) readPage(begin func() (page func(*bolt.Tx) error, err error)) error {
+	for begun := time.Now(); ; wait() {
+		page, err := begin()
+		if err == nil {
+			err = s.view(page)
+		}
+		if !errors.Is(err, errRemoved) {
+			return err
 		}
 		if time.Since(begun) > maxReading {
-			return nil, 0, s.listedAndMissing()
+			return s.listedAndMissing()
 		}
 	}
 }

@@ -167,11 +167,10 @@ func (s *Store) ServedBySlug(slug string, use func(Served)) error {
 // again, the page is read again, and what use was passed before is to be discarded.
 // use is restricted as that of Served is.
 func (s *Store) ServedPage(offset, limit int, begin func(total int), use func(Served)) error {
-	for begun := time.Now(); ; wait() {
+	return s.readPage(func() (func(*bolt.Tx) error, error) {
 		order := *s.order.Load()
-		complete := true
 		begin(len(order))
-		err := s.view(func(tx *bolt.Tx) error {
+		return func(tx *bolt.Tx) error {
 			c := tx.Bucket(bucketServed).Cursor()
 			want := make([]byte, 8)
 			var k, value []byte
@@ -185,8 +184,7 @@ func (s *Store) ServedPage(offset, limit int, begin func(total int), use func(Se
 					k, value = c.Seek(want)
 				}
 				if !bytes.Equal(k, want) {
-					complete = false // a sync has removed it since the order was read
-					return nil
+					return errRemoved
 				}
 				p, err := s.servedFrom(tx, order[i], value)
 				if err != nil {
@@ -195,14 +193,8 @@ func (s *Store) ServedPage(offset, limit int, begin func(total int), use func(Se
 				use(p)
 			}
 			return nil
-		})
-		if complete || err != nil {
-			return err
-		}
-		if time.Since(begun) > maxReading {
-			return s.listedAndMissing()
-		}
-	}
+		}, nil
+	})
 }
 
 // EachServed passes every live package, lowest id first, to use. All are of the same

@@ -29,7 +29,7 @@ func (s *Store) Put(learnt []record.Source) error {
 		return w.updateReferring(w.now)
 	})
 	if err != nil {
-		return fmt.Errorf("store what %d sources said: %w", len(learnt), err)
+		return fmt.Errorf("store what %s said: %w", record.Count(len(learnt), "source", "sources"), err)
 	}
 	return nil
 }

@@ -2,13 +2,10 @@ package store
 
 import (
 	"cmp"
-	"errors"
 	"slices"
 	"sync"
 
 	bolt "go.etcd.io/bbolt"
-
-	"pkgmetad/internal/record"
 )
 
 // titles are the live packages in the order of their titles. Titles and categories change
@@ -21,12 +18,31 @@ type titles struct {
 	byCategory map[int][]int // ids by the id of the category
 }
 
-// PackagesByTitle is Packages in the code point order of the titles, then by id. With a
-// category other than 0, only its packages are listed and counted.
-func (s *Store) PackagesByTitle(category, offset, limit int) (recs []record.Package, total int, err error) {
-	return s.packages(offset, limit, func() (int, func(i int) int, error) {
+// ServedByTitle is ServedPage in the code point order of the titles, then by id. With a
+// category other than 0, only its packages are passed and counted.
+func (s *Store) ServedByTitle(category, offset, limit int, begin func(total int), use func(Served)) error {
+	return s.readPage(func() (page func(*bolt.Tx) error, err error) {
 		ids, err := s.byTitle(category)
-		return len(ids), func(i int) int { return ids[i] }, err
+		if err != nil {
+			return nil, err
+		}
+		begin(len(ids))
+		from := min(max(0, offset), len(ids))
+		to := from + min(max(0, limit), len(ids)-from)
+		return func(tx *bolt.Tx) error {
+			for _, id := range ids[from:to] {
+				value := tx.Bucket(bucketServed).Get(key(id))
+				if value == nil {
+					return errRemoved
+				}
+				p, err := s.servedFrom(tx, id, value)
+				if err != nil {
+					return err
+				}
+				use(p)
+			}
+			return nil
+		}, nil
 	})
 }
 
@@ -36,14 +52,15 @@ func (s *Store) Slugs(ids []int) (slugs []string, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
 		slugs = make([]string, 0, len(ids))
 		for _, id := range ids {
-			r, err := getRow(tx, id)
-			if errors.Is(err, ErrNotFound) {
+			value := tx.Bucket(bucketPackages).Get(key(id))
+			if value == nil {
 				continue
 			}
-			if err != nil {
+			var p struct{ Slug string }
+			if err := decode(value, &p, place(bucketPackages, id)); err != nil {
 				return err
 			}
-			slugs = append(slugs, r.Slug)
+			slugs = append(slugs, p.Slug)
 		}
 		return nil
 	})

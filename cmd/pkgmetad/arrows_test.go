@@ -24,18 +24,19 @@ const (
 var rooms = map[string][]string{
 	"cmd/pkgmetad": {"fetcher", "internal/catalogue", "internal/config", "internal/daemon", "internal/durable", "internal/importer", "internal/record",
 		"internal/render", "internal/sim", "internal/status", "internal/strict", "internal/upstream", "store"},
-	"api":                {"internal/record", "internal/render", "internal/snapshot", "internal/status", "internal/web", "store"}, // never a client: reading causes no request
-	"fetcher":            {"github", "internal/record", "internal/upstream", "pypi"},                                              // never the store: it declares what it needs of one
+	"api":                {"internal/near", "internal/record", "internal/render", "internal/snapshot", "internal/status", "internal/web", "store"}, // never a client: reading causes no request
+	"fetcher":            {"github", "internal/record", "internal/upstream", "pypi"},                                                               // never the store: it declares what it needs of one
 	"github":             {"internal/record", "internal/upstream"},
 	"pypi":               {"internal/record", "internal/upstream"},
 	"store":              {"internal/durable", "internal/record"},
 	"internal/bench":     {"internal/record", "internal/render", "store"},
 	"internal/catalogue": {"internal/durable", "internal/record", "internal/strict"}, // never the store: it knows files alone
-	"internal/config":    {"internal/strict", "internal/upstream"},
-	"internal/daemon": {"api", "fetcher", "github", "internal/catalogue", "internal/config", "internal/durable", "internal/reads", "internal/record", "internal/render",
+	"internal/config":    {"internal/record", "internal/strict", "internal/upstream"},
+	"internal/daemon": {"api", "fetcher", "github", "internal/catalogue", "internal/config", "internal/durable", "internal/near", "internal/reads", "internal/record", "internal/render",
 		"internal/search", "internal/snapshot", "internal/status", "internal/strict", "internal/upstream", "pypi", "store"}, // the one that knows all that runs
 	"internal/durable":           {}, // a leaf
 	"internal/importer":          {"internal/durable", "internal/record", "internal/upstream"},
+	"internal/near":              {}, // a leaf
 	"internal/reads":             {}, // a leaf
 	"internal/record":            {}, // a leaf
 	"internal/render":            {"internal/record"},
@@ -43,7 +44,7 @@ var rooms = map[string][]string{
 	"internal/sim":               {}, // no type of the clients: it must not share their mistakes
 	"internal/snapshot":          {"internal/durable", "internal/render", "store"},
 	"internal/status":            {"internal/record"},
-	"internal/strict":            {},                                     // a leaf
+	"internal/strict":            {"internal/near"},
 	"internal/strict/stricttest": {"internal/strict"},                    // for tests
 	"internal/upstream":          {},                                     // a leaf
 	"internal/web":               {"internal/record", "internal/status"}, // neither routes nor store

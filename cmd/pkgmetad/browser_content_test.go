@@ -27,7 +27,8 @@ type drawn struct {
 		Text string
 		Line float64 // where their line is
 	}
-	Rows [][]string // of the table with the same numbers
+	Marks []struct{ Left, Right, Bottom float64 } // of releases
+	Rows  [][]string                              // of the table with the same numbers
 }
 
 const readChart = `(() => {
@@ -38,6 +39,10 @@ const readChart = `(() => {
 		Bars: [...document.querySelectorAll('svg.weeks .week')].map(g => {
 			const r = g.querySelector('.stem').getBoundingClientRect();
 			return {Title: g.querySelector('title').textContent, Left: r.left - place.left, Right: r.right - place.left, Top: r.top - place.top, Bottom: r.bottom - place.top};
+		}),
+		Marks: [...document.querySelectorAll('svg.weeks .release')].map(e => {
+			const r = e.getBoundingClientRect();
+			return {Left: r.left - place.left, Right: r.right - place.left, Bottom: r.bottom - place.top};
 		}),
 		Ticks: [...document.querySelectorAll('svg.scale text')].map((t, i) => ({Text: t.textContent, Line: lines[i].getBoundingClientRect().top - place.top})),
 		Rows: [...document.querySelectorAll('.numbers tbody tr')].map(r => [...r.cells].map(c => c.textContent)),
@@ -81,6 +86,13 @@ func testChart(b *tab) {
 			if n == 1 {
 				title = strings.TrimSuffix(title, "s")
 			}
+			row := []string{day, strconv.Itoa(n), ""}
+			if i == livelyReleased {
+				title, row[2] = title+"; released 4.1", "4.1"
+				if m := chart.Marks; len(m) != 1 || math.Abs(m[0].Left+m[0].Right-bar.Left-bar.Right) > 1 || m[0].Bottom > top.Line {
+					b.Errorf("the release in bar %d, %+v, below a chart that ends at %.1f px, is marked by %+v", i, bar, top.Line, m)
+				}
+			}
 			if bar.Title != title {
 				b.Errorf("bar %d is called %q, want %q", i, bar.Title, title)
 			}
@@ -94,7 +106,7 @@ func testChart(b *tab) {
 				b.Errorf("bar %d goes from %.1f to %.1f px; the one before ends at %.1f, the chart at %.1f", i, bar.Left, bar.Right, left, chart.Width)
 			}
 			left = bar.Right
-			if diff := cmp.Diff([]string{day, strconv.Itoa(n)}, chart.Rows[i]); diff != "" {
+			if diff := cmp.Diff(row, chart.Rows[i]); diff != "" {
 				b.Errorf("row %d of the table (-want +got):\n%s", i, diff)
 			}
 		}
@@ -126,6 +138,7 @@ func testAnswer(b *tab) {
 	}) {
 		b.Errorf("the links of the answer are %q", links)
 	}
+	act(b, chromedp.Click(chromedp.CSS(`.answer summary`)))
 	b.follow(chromedp.Click(chromedp.CSS(`.answer a[href$="/grids/91/"]`)))
 	if r := b.well("the link to the grid", 1280); r.Headings[0] != "Kinds" {
 		b.Errorf("it leads to %s, %q", b.path(), r.Headings)

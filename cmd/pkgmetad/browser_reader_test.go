@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/chromedp/chromedp"
@@ -13,6 +14,7 @@ type stop struct {
 	Name    string
 	Outline float64 // px, 0 for none
 	Seen    bool    // it is in the window
+	Content bool    // it is past the navigation
 }
 
 // gatherStops keeps all that can have the focus in a global, and returns how
@@ -25,40 +27,27 @@ const whereFocus = `(() => {
 		Index: stops.indexOf(e),
 		Name: e.localName + '.' + e.className + ' ' + (e.textContent || e.getAttribute('aria-label') || e.id).trim().slice(0, 40),
 		Outline: style.outlineStyle === 'none' ? 0 : parseFloat(style.outlineWidth),
+		Content: e.closest('main') !== null,
 		Seen: r.bottom > 0 && r.top < innerHeight && r.right > 0 && r.left < innerWidth,
 	};
 })()`
 
-// testKeyboard goes through pages with the Tab key alone: it reaches all that
+// testKeyboard goes through each kind of page with the Tab key alone: it reaches all that
 // can be used, in the order of the page, and what has the focus shows it.
 func testKeyboard(b *tab) {
-	for _, path := range []string{"/api/v4/search/?q=lively&format=api", "/api/v4/packages/lively/", "/api/v4/grids/kinds/?sort=-stars&alive=yes", "/status/"} {
-		b.visit(path)
-		count := eval[int](b, gatherStops)
-		if count < 9 {
-			b.Errorf("%s: only %d places for the focus", path, count)
-		}
-		for i := range count {
-			act(b, chromedp.KeyEvent(kb.Tab))
-			at := eval[stop](b, whereFocus)
-			if at.Index != i {
-				b.Fatalf("%s: Tab number %d leads to number %d, %s", path, i+1, at.Index+1, at.Name)
-			}
-			if at.Outline < 2 || !at.Seen {
-				b.Errorf("%s: the focus is on %s, but not to be seen: %+v", path, at.Name, at)
-			}
-			if i == 0 && !strings.Contains(at.Name, "Skip to the content") {
-				b.Errorf("%s: the first Tab leads to %s", path, at.Name)
-			}
+	for _, path := range everyKind {
+		b.absent = b.site.url + path
+		for _, width := range []int64{1440, 390} {
+			b.resize(width, 900)
+			b.visit(path)
+			b.tabThrough(fmt.Sprintf("%s, %d px", path, width))
 		}
 	}
 
-	// The skip link leads past the navigation, Enter follows a link.
+	// Enter sends a search, and follows a link.
+	b.resize(1280, 800)
 	b.visit("/api/v4/search/?format=api")
 	act(b, chromedp.KeyEvent(kb.Tab+kb.Enter+kb.Tab))
-	if id := eval[string](b, `document.activeElement.id`); id != "q" || !strings.HasSuffix(b.path(), "#main") {
-		b.Errorf("past the skip link, at %s, the focus is on %q", b.path(), id)
-	}
 	b.follow(chromedp.KeyEvent("hostile" + kb.Enter))
 	act(b, chromedp.KeyEvent(kb.Tab+kb.Tab+kb.Tab))
 	b.follow(chromedp.KeyEvent(kb.Enter))
@@ -67,12 +56,44 @@ func testKeyboard(b *tab) {
 	}
 }
 
+// tabThrough goes through the page with the Tab key, and then over the skip link to the
+// first place past the navigation.
+func (b *tab) tabThrough(where string) {
+	b.Helper()
+	count := eval[int](b, gatherStops)
+	if count < 8 {
+		b.Errorf("%s: only %d places for the focus", where, count)
+	}
+	past := -1 // number of the first place in the content
+	for i := range count {
+		act(b, chromedp.KeyEvent(kb.Tab))
+		at := eval[stop](b, whereFocus)
+		if at.Index != i {
+			b.Fatalf("%s: Tab number %d leads to number %d, %s", where, i+1, at.Index+1, at.Name)
+		}
+		if at.Outline < 2 || !at.Seen {
+			b.Errorf("%s: the focus is on %s, but not to be seen: %+v", where, at.Name, at)
+		}
+		if i == 0 && !strings.Contains(at.Name, "Skip to the content") {
+			b.Errorf("%s: the first Tab leads to %s", where, at.Name)
+		}
+		if past < 0 && at.Content {
+			past = i
+		}
+	}
+	eval[chromedp.Void](b, `stops[0].focus()`)
+	act(b, chromedp.KeyEvent(kb.Enter+kb.Tab))
+	if at := eval[stop](b, whereFocus); at.Index != past || !strings.HasSuffix(b.path(), "#main") {
+		b.Errorf("%s: past the skip link, the focus is on number %d, %s, not on number %d", where, at.Index+1, at.Name, past+1)
+	}
+}
+
 // testDetails unfolds what is folded, with the keyboard.
 func testDetails(b *tab) {
 	b.visit("/api/v4/packages/lively/")
 	count := eval[int](b, `document.querySelectorAll('details').length`)
-	if count != 3 {
-		b.Errorf("%d folds, want the chart's numbers, versions and participants", count)
+	if count != 4 {
+		b.Errorf("%d folds, want the chart's numbers, versions, participants and the answer", count)
 	}
 	for i := range count {
 		for _, key := range []struct {
@@ -87,13 +108,23 @@ func testDetails(b *tab) {
 		}
 	}
 	r := b.well("unfolded", 1280)
-	for _, fact := range []string{"0.0", "person-59", "Week of"} {
+	for _, fact := range []string{"0.0", "person-59", "Week of", "HTTP 200 OK"} {
 		if !strings.Contains(r.Text, fact) {
 			b.Errorf("%q is not there once all is unfolded", fact)
 		}
 	}
 	b.phone()
 	b.well("unfolded", phoneWidth)
+}
+
+// testInstall clicks on the command that installs a package: all of it is selected, and
+// nothing else.
+func testInstall(b *tab) {
+	b.visit("/api/v4/packages/lively/")
+	act(b, chromedp.Click(chromedp.CSS(`.install code`)))
+	if selected := eval[string](b, `getSelection().toString()`); selected != "python -m pip install lively" {
+		b.Errorf("a click selects %q", selected)
+	}
 }
 
 // palette is what of a page's colours can be measured.
@@ -139,14 +170,14 @@ const readColours = `(() => {
 		const style = getComputedStyle(e);
 		check(e, e instanceof SVGElement ? style.fill : style.color, 4.5, text);
 	}
-	for (const e of document.querySelectorAll('.stem, .spark path, .age, .age-never')) check(e, getComputedStyle(e).fill, 3, 'mark');
+	for (const e of document.querySelectorAll('.stem, .spark path, .age, .age-never, .release')) check(e, getComputedStyle(e).fill, 3, 'mark');
 	for (const e of document.querySelectorAll('input:not([type=hidden])')) check(e.parentElement, getComputedStyle(e).borderTopColor, 3, 'border');
 	return {Ground: getComputedStyle(document.body).backgroundColor, Texts: texts, Faint: faint};
 })()`
 
 // testColours measures the contrast of all text in both schemes.
 func testColours(b *tab) {
-	for _, path := range []string{"/", "/api/v4/packages/", "/api/v4/packages/lively/", "/api/v4/packages/failing/", "/api/v4/grids/kinds/", "/api/v4/search/?q=lively&format=api", "/status/", "/status/packages/failing/"} {
+	for _, path := range []string{"/", "/api/v4/packages/", "/api/v4/packages/lively/", "/api/v4/packages/failing/", "/api/v4/packages/elsewhere/", "/api/v4/packages/gone/", "/api/v4/grids/kinds/", "/api/v4/search/?q=lively&format=api", "/status/", "/status/packages/failing/"} {
 		grounds := map[string]bool{}
 		for _, scheme := range []string{"light", "dark"} {
 			b.prefer(scheme)

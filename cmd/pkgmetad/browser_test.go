@@ -32,7 +32,9 @@ func TestBrowser(t *testing.T) {
 		{"policy", testPolicy},
 		{"keyboard", testKeyboard},
 		{"details", testDetails},
+		{"install", testInstall},
 		{"colours", testColours},
+		{"axe", testAxe},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(openTab(t, browser, s)) })
 	}
@@ -89,14 +91,14 @@ func testPages(b *tab) {
 		path, heading string
 		facts         []string
 	}{
-		{"/", "Package facts, kept fresh", []string{"of 24 packages", "Grids", "Categories", "Changes", "OpenAPI", "Snapshot"}},
+		{"/", "pkgmetad", []string{"Package facts, kept fresh", "Facts about 24 packages", "Grids", "Categories", "Changes", "OpenAPI", "Snapshot"}},
 		{"/api/v4/packages/", "Packages", []string{"Packages 1 to 20 of 24", "Next →"}},
-		{"/api/v4/packages/1609/", "djorm-ext-pgfulltext", []string{"PostgreSQL full-text search integration with django orm.", "251", "85", "0.10", "There were no commits in these 52 weeks", "linuxlewis", "BSD", "Beta", "github.com/linuxlewis/djorm-ext-pgfulltext", "HTTP 200 OK"}},
-		{"/api/v4/packages/lively/", "Lively", []string{"A package that much happens to.", "1,234", "56", "4.0", "yanked", "older versions", "Participants 60", "person-0", "MIT", ">=3.9", "Production/stable", "Tool", "Kinds"}},
-		{"/api/v4/packages/gone/", "Gone", []string{"not found there", "GitHub has not provided it yet", "No participants are known"}},
+		{"/api/v4/packages/1609/", "djorm-ext-pgfulltext", []string{"PostgreSQL full-text search integration with django orm.", "251", "85", "0.10", "There were no commits in these 52 weeks", "linuxlewis", "BSD", "Beta", "github.com/linuxlewis/djorm-ext-pgfulltext"}},
+		{"/api/v4/packages/lively/", "Lively", []string{"A package that much happens to.", "1,234", "56", "4.1", "yanked", "Last release", "marks the week with a release", "python -m pip install lively", "up to date, ", "older versions", "Participants 60", "person-0", "MIT", ">=3.9", "Production/stable", "Tool", "Kinds"}},
+		{"/api/v4/packages/gone/", "Gone", []string{"not found, nothing fetched so far", "Nothing was fetched so far.", "GitHub shows no repository at that address", "No participants are known"}},
 		{"/api/v4/packages/failing/", "Failing", []string{"last attempt failed", "It has never answered", "502", "not from all sources yet"}},
-		{"/api/v4/packages/elsewhere/", "Elsewhere", []string{"codeberg.org/people/elsewhere", "Stars\nunknown", "cannot be asked", "there is no repository to ask GitHub about", "0.0"}},
-		{"/api/v4/packages/wide/", wide, []string{"57 commits"}},
+		{"/api/v4/packages/elsewhere/", "Elsewhere", []string{"codeberg.org/people/elsewhere", "Stars\nunknown", "cannot be asked", "there is no repository to ask GitHub about", "0.0", "yanked", "The latest version, 0.0, was withdrawn"}},
+		{"/api/v4/packages/wide/", wide, []string{"57 commits", "archived", "The repository is read-only", "is now called people/" + wide + "-renamed"}},
 		{"/api/v4/packages/counting/", "Counting", []string{"to be asked again soon", "GitHub has not provided it yet"}},
 		{"/api/v4/grids/", "Grids", []string{"Kinds"}},
 		{"/api/v4/grids/kinds/", "Kinds", []string{"7 packages compared", "Lively", "1,234", "Licence", "MIT"}},
@@ -107,8 +109,13 @@ func testPages(b *tab) {
 		{"/api/v4/search/?q=nothingiscalledthis&format=api", "Search", []string{"Nothing was found for"}},
 		{"/status/", "Status", []string{"24", "What fails", "Failing", "Gone", "502", "5,000 requests", "Passes of the last day", "Times are in UTC"}},
 		{"/status/packages/failing/", "Failing", []string{"last attempt failed", "Failures in a row", "502", "never"}},
+		{"/packages/p/lively/", "Lively", []string{"A package that much happens to."}},
+		{"/grids/g/kinds/", "Kinds", []string{"Lively"}},
+		{"/categories/tools/", "Tool", []string{"Tools"}},
+		{"/packages/p/nothing/", "Not Found", []string{"There is nothing at this address"}},
 		{"/changes/", "Changes", []string{"HTTP 200 OK", "lively"}},
-		{"/api/v4/packages/nothing/", "Not Found", []string{"There is nothing at this address", "HTTP 404 Not Found"}},
+		{"/api/v4/packages/nothing/", "Not Found", []string{"There is nothing at this address"}},
+		{"/api/v4/packages/livly/", "Not Found", []string{"There is nothing at this address", "Did you mean", "lively"}},
 		{"/no/such/page", "Not Found", []string{"There is nothing at this address"}},
 	} {
 		status := int64(http.StatusOK)
@@ -128,6 +135,9 @@ func testPages(b *tab) {
 			if !strings.Contains(r.Text, fact) {
 				b.Errorf("%s: %q is not on the page:\n%s", p.path, fact, r.Text)
 			}
+		}
+		if open := eval[bool](b, `document.querySelector('details.answer').open`); open != (p.heading == "Changes") {
+			b.Errorf("%s: the answer is unfolded: %t; it should be where the page has nothing else", p.path, open)
 		}
 		b.phone()
 		b.well(p.path, phoneWidth)
@@ -202,7 +212,8 @@ func testSearch(b *tab) {
 		b.Errorf("the form leads to %s", p)
 	}
 	r := b.well("the results", 1280)
-	if !strings.Contains(r.Text, "1 result for livel") && !strings.Contains(r.Text, "1 result for “livel”") || !strings.Contains(r.Text, "A package that much happens to.") {
+	if !strings.Contains(r.Text, "1 result for livel") && !strings.Contains(r.Text, "1 result for “livel”") || !strings.Contains(r.Text, "A package that much happens to.") ||
+		!strings.Contains(r.Text, "version 4.1") || !strings.Contains(r.Text, "last commit ") || eval[int](b, `document.querySelectorAll('.hits .spark').length`) != 1 {
 		b.Errorf("the results are\n%s", r.Text)
 	}
 	if q := eval[string](b, `document.querySelector('#q').value`); q != "livel" {

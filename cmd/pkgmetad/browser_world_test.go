@@ -34,6 +34,9 @@ func livelyWeeks() []int {
 	return weeks
 }
 
+// livelyReleased is the week, of those, in which it has a release.
+const livelyReleased = 50
+
 // browserWorld declares one package of each kind that a page looks different
 // for, among generated ones.
 func browserWorld(t *testing.T) *sim.World {
@@ -85,7 +88,8 @@ func browserWorld(t *testing.T) *sim.World {
 	}
 
 	repo("people/lively", "A package that much happens to.", livelyWeeks())
-	project("lively", 41)
+	lively := project("lively", 41)
+	lively.Releases = append(lively.Releases, sim.Release{Version: "4.1", Files: []sim.File{{Uploaded: today.AddDate(0, 0, 3-7*(52-livelyReleased)), Size: 1000}}})
 	w.AddPackage(entry(901, "lively", "Lively", "https://github.com/people/lively", "lively"))
 
 	repo("people/hostile", hostileText, []int{0, 3, 1})
@@ -101,9 +105,10 @@ func browserWorld(t *testing.T) *sim.World {
 	w.AddPackage(entry(904, "failing", "Failing", "https://github.com/people/failing", "failing"))
 
 	w.AddPackage(entry(905, "elsewhere", "Elsewhere", "https://codeberg.org/people/elsewhere", "elsewhere"))
-	project("elsewhere", 1)
+	project("elsewhere", 1).Releases[0].Yanked = true
 
-	repo("people/"+wide, strings.Repeat(wide, 4), []int{20_000 / 365, 2, 0, 1})
+	repo("people/"+wide, strings.Repeat(wide, 4), []int{20_000 / 365, 2, 0, 1}).Archived = true
+	w.Rename("people/"+wide, "people/"+wide+"-renamed")
 	w.AddPackage(entry(906, "wide", wide, "https://github.com/people/"+wide, ""))
 
 	w.SetFault(repo("people/counting", "Its weeks are being counted.", []int{5}), sim.Participation, sim.Pending, 0)

@@ -9,6 +9,7 @@ import (
 
 	"pkgmetad/internal/config"
 	"pkgmetad/internal/daemon"
+	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
 
@@ -52,7 +53,7 @@ Exit codes: 0 nothing is wrong, 1 something is, or the file cannot be read.`,
 				fmt.Fprintln(cmd.OutOrStdout(), finding)
 			}
 			if n := len(report.Findings) + report.More; n > 0 {
-				return failed(exitFailed, fmt.Errorf("%s is damaged: %s (see pkgmetad check --help for what to do)", name, counted(n, "finding", "findings")))
+				return failed(exitFailed, fmt.Errorf("%s is damaged: %s (see pkgmetad check --help for what to do)", name, record.Count(n, "finding", "findings")))
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s: %s; nothing is wrong\n", name, contents(report))
 			return nil
@@ -67,8 +68,8 @@ func contents(r store.Report) string {
 	if r.Packages == 0 && r.Sources == 0 {
 		return fmt.Sprintf("schema %d, %s", r.Schema, mebibytes(r.Bytes))
 	}
-	return fmt.Sprintf("%s, %s, schema %d, %s of which %s is free", counted(r.Packages, "package", "packages"),
-		counted(r.Sources, "repository or project", "repositories and projects"), r.Schema, mebibytes(r.Bytes), mebibytes(r.Free))
+	return fmt.Sprintf("%s, %s, schema %d, %s of which %s is free", record.Count(r.Packages, "package", "packages"),
+		record.Count(r.Sources, "repository or project", "repositories and projects"), r.Schema, mebibytes(r.Bytes), mebibytes(r.Free))
 }
 
 func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }

@@ -23,7 +23,7 @@ The daemon also does this by itself after a pass, at most once a day, if the fil
 16 MiB or more and more than half of it is free.
 
 Exit codes: 0 done, 1 it failed and the old file is still there.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := config.Load(path, os.Getenv)
 			if err != nil {

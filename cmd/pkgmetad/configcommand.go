@@ -3,13 +3,16 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
+	"github.com/spf13/cobra"
+
 	"pkgmetad/internal/catalogue"
 	"pkgmetad/internal/config"
-
-	"github.com/spf13/cobra"
+	"pkgmetad/internal/daemon"
+	"pkgmetad/internal/record"
 )
 
 func newConfigCommand() *cobra.Command {
@@ -28,34 +31,54 @@ func newConfigCommand() *cobra.Command {
 		Use:   "check --config FILE",
 		Short: "Name every mistake in the configuration and in its catalogue at once",
 		Long: `Read the configuration and the catalogue that it names, and print every mistake
-with its file, line and column. Nothing is changed, and no request is made.
+with its file, line and column, and a warning for whatever works but may not be
+meant: what serve logs a warning of. Nothing is changed, and no request is made.
 
-Exit codes: 0 no mistakes, 1 there are some.`,
-		Args: cobra.NoArgs,
+Exit codes: 0 no mistakes, although there may be warnings, 1 there are mistakes.`,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := config.Load(path, os.Getenv)
-			packages := 0
-			if cfg != nil && filepath.IsAbs(cfg.Catalogue.Path) { // it is known, whatever else is wrong
-				c, catalogueErr := catalogue.Load(cfg.Catalogue.Path)
-				err = errors.Join(err, catalogueErr)
-				packages = len(c.Packages)
-			}
-			if err != nil {
-				fmt.Fprintln(cmd.ErrOrStderr(), err)
-				return failed(exitFailed, errReported)
-			}
-			warnings := cfg.Warnings
-			if w := cfg.HTTP.HostWarning(cfg.HTTP.Listen); w != "" {
-				warnings = append(warnings, w)
-			}
-			for _, w := range warnings {
-				fmt.Fprintln(cmd.ErrOrStderr(), "warning:", w)
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s: no mistakes, and none in the catalogue %s (%d packages)\n", path, cfg.Catalogue.Path, packages)
-			return nil
+			return failed(exitFailed, checkConfig(path, cmd.OutOrStdout(), cmd.ErrOrStderr()))
 		},
 	}
 	addConfigFlag(check, &path)
 	group.AddCommand(check)
 	return group
+}
+
+// shownWarnings is how many warnings are printed; a catalogue may be the cause of thousands.
+const shownWarnings = 50
+
+func checkConfig(path string, stdout, stderr io.Writer) error {
+	cfg, err := config.Load(path, os.Getenv)
+	var c record.Catalogue
+	if cfg != nil && filepath.IsAbs(cfg.Catalogue.Path) { // it is known, whatever else is wrong
+		var catalogueErr error
+		c, catalogueErr = catalogue.Load(cfg.Catalogue.Path)
+		err = errors.Join(err, catalogueErr)
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		if cfg != nil {
+			printWarnings(stderr, cfg.Warnings) // others may be due to the mistakes
+		}
+		return errReported
+	}
+	warnings := daemon.Warnings(cfg, c)
+	printWarnings(stderr, warnings)
+	and := ""
+	if len(warnings) > 0 {
+		and = "; " + record.Count(len(warnings), "warning", "warnings")
+	}
+	fmt.Fprintf(stdout, "%s: no mistakes, and none in the catalogue %s (%s)%s\n", path, cfg.Catalogue.Path, record.Count(len(c.Packages), "package", "packages"), and)
+	return nil
+}
+
+func printWarnings(w io.Writer, warnings []string) {
+	for i, warning := range warnings {
+		if i == shownWarnings {
+			fmt.Fprintf(w, "and %d more like these\n", len(warnings)-i)
+			return
+		}
+		fmt.Fprintln(w, "warning:", warning)
+	}
 }

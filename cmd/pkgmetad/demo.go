@@ -27,7 +27,7 @@ func newDemoCommand() *cobra.Command {
 		Long: `Run the real daemon over a simulated GitHub and PyPI, on a store that is removed
 at the end. A pass starts every 10 seconds, and records fall due after 30, so
 that there is something to see. Ctrl-C stops it.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := config.CheckListen(listen); err != nil {
 				return fmt.Errorf("--listen %w", err)
@@ -43,6 +43,13 @@ that there is something to see. Ctrl-C stops it.`,
 	return cmd
 }
 
+// demoWorld returns what the demo is run over.
+func demoWorld(o sim.Options) *sim.World {
+	world := sim.Generate(3, demoPackages, o)
+	sim.Documented(world)
+	return world
+}
+
 func demo(ctx context.Context, listen, admin string, stdout, stderr io.Writer) (err error) {
 	folder, err := os.MkdirTemp("", "pkgmetad-demo-")
 	if err != nil {
@@ -51,9 +58,8 @@ func demo(ctx context.Context, listen, admin string, stdout, stderr io.Writer) (
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 
 	// Nobody wants to watch the pace that GitHub asks for.
-	world := sim.Generate(3, demoPackages, sim.Options{Latency: 50 * time.Millisecond, NoSecondary: true})
+	world := demoWorld(sim.Options{Latency: 50 * time.Millisecond, NoSecondary: true})
 	defer world.Close()
-	sim.Documented(world)
 	upstreams, err := startSim("127.0.0.1:0", world)
 	if err != nil {
 		return err

@@ -44,6 +44,9 @@ serves them as they were read. SOURCE is one of
                 with gzip or Zstandard: restores a daemon from its own snapshot
   a catalogue   .yaml, .yml, .json, .ndjson or .jsonl: used as it is
 
+A site that does not answer is asked again for two minutes, and one that asks for a
+pause, for up to ten, is given it; Ctrl-C ends either, and the same command resumes.
+
 Importing the same SOURCE again changes nothing, and what the daemon has fetched
 since stays. Invalid entries are reported with their ids and skipped. Packages of
 the present catalogue that SOURCE does not have would vanish: without --replace,
@@ -202,6 +205,9 @@ func (i *importing) read(ctx context.Context, present *catalogue.Present, st *st
 	if errors.Is(err, importer.ErrNotSnapshot) {
 		return i.readCatalogue(err)
 	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: there is no such file; the root of a site's API begins with https://, such as https://djangopackages.org/api/v4/", i.source)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", i.source, strict.Cause(err))
 	}
@@ -225,6 +231,7 @@ func (i *importing) readSite(ctx context.Context, present *catalogue.Present, st
 		Note:     i.note,
 		IDs:      func() (importer.IDs, error) { return knownIDs(present, st) },
 	}
+	i.note(fmt.Sprintf("reading %s; Ctrl-C stops, and the same command then resumes", i.source))
 	collection, err := site.Read(ctx)
 	if err != nil {
 		return nil, err
@@ -277,7 +284,8 @@ func (i *importing) listed(problems []string, tail string) {
 }
 
 func (i *importing) summary(c *content, written, changed bool) string {
-	s := fmt.Sprintf("imported %d packages, %d grids, %d categories from %s", len(c.catalogue.Packages), len(c.catalogue.Grids), len(c.catalogue.Categories), i.source)
+	s := fmt.Sprintf("imported %s, %s, %s from %s", record.Count(len(c.catalogue.Packages), "package", "packages"),
+		record.Count(len(c.catalogue.Grids), "grid", "grids"), record.Count(len(c.catalogue.Categories), "category", "categories"), i.source)
 	if c.Skipped > 0 {
 		s += fmt.Sprintf(" (%d skipped)", c.Skipped)
 	}
@@ -294,14 +302,14 @@ func (i *importing) summary(c *content, written, changed bool) string {
 func (c *content) complaint() error {
 	var parts []string
 	if c.Skipped > 0 {
-		parts = append(parts, fmt.Sprintf("%d entries skipped", c.Skipped))
+		parts = append(parts, record.Count(c.Skipped, "entry", "entries")+" skipped")
 	}
 	if c.Dropped > 0 {
-		parts = append(parts, fmt.Sprintf("%d references dropped", c.Dropped))
+		parts = append(parts, record.Count(c.Dropped, "reference", "references")+" dropped")
 	}
 	var errs []error
 	if parts != nil {
-		errs = append(errs, errors.New(strings.Join(parts, " and ")+" because they are invalid; everything else is imported"))
+		errs = append(errs, errors.New(strings.Join(parts, " and ")+" as invalid; everything else is imported"))
 	}
 	if c.Unsettled != nil {
 		errs = append(errs, fmt.Errorf("%s may be missing, as the warning says; everything listed is imported: run the same command again", strings.Join(c.Unsettled, " and ")))

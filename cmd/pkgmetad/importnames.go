@@ -47,8 +47,8 @@ func nameCategoriesAndGrids(c *importer.Collection, present *catalogue.Present, 
 	}
 	if categories.named+grids.named > 0 {
 		c.Warnings = append(c.Warnings, fmt.Sprintf(
-			"%d categories and %d grids are known by their ids alone and got titles like category-1 and grid-58; an import from an API root brings the real ones",
-			categories.named, grids.named))
+			"%s and %s are known by their ids alone and got titles like category-1 and grid-58; an import from an API root brings the real ones",
+			record.Count(categories.named, "category", "categories"), record.Count(grids.named, "grid", "grids")))
 	}
 	return nil
 }

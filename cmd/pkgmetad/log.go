@@ -1,7 +1,9 @@
 package main
 
 import (
+	"encoding/json"
 	"io"
+	"maps"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -23,11 +25,20 @@ func isTerminal(w io.Writer) bool {
 // changes its least level.
 func newLogger(cfg config.Log, w io.Writer) (log zerolog.Logger, setLevel func(zerolog.Level)) {
 	if cfg.Format == "console" || cfg.Format == "auto" && isTerminal(w) {
-		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: !isTerminal(w)}
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: !isTerminal(w), FormatPrepare: dropZeroCounts}
 	}
 	out := &logWriter{w: w}
 	out.least.Store(int32(logLevel(cfg)))
 	return zerolog.New(out).With().Timestamp().Logger(), func(level zerolog.Level) { out.least.Store(int32(level)) }
+}
+
+// dropZeroCounts takes what did not occur out of the line of a pass: a person looks for what
+// did. No other line has the number of sources that were asked.
+func dropZeroCounts(line map[string]any) error {
+	if _, isPass := line["asked"]; isPass {
+		maps.DeleteFunc(line, func(_ string, value any) bool { return value == json.Number("0") })
+	}
+	return nil
 }
 
 // logLevel returns the least level that cfg wants logged.

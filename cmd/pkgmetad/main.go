@@ -89,9 +89,15 @@ then         pkgmetad config check --config config.yaml    says all that is wron
 and          pkgmetad serve --config config.yaml           the daemon
 
 Exit codes: 0 done, 1 it failed, 2 wrong usage; serve: 78 for a bad configuration.`,
-		SilenceUsage:      true,
-		SilenceErrors:     true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		Version: versionLine(),
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if c := cmd.Flags().Lookup("config"); c != nil && c.Value.String() == "" {
+				return errors.New("the required flag --config is missing; write --config FILE, where FILE is the configuration (config.example.yaml is one to begin with)")
+			}
+			return nil
+		},
+		SilenceUsage:  true,
+		SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return fmt.Errorf("unknown command %q", args[0])
@@ -99,6 +105,7 @@ Exit codes: 0 done, 1 it failed, 2 wrong usage; serve: 78 for a bad configuratio
 			return cmd.Help()
 		},
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(
 		newServeCommand(),
 		newRefreshCommand(),
@@ -127,4 +134,17 @@ func addConfigFlag(cmd *cobra.Command, path *string) {
 	cmd.Flags().StringVarP(path, "config", "c", "", "the configuration `file` (see config.example.yaml)")
 	_ = cmd.MarkFlagRequired("config") // it was added in the line above
 	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
+}
+
+// noArgs is for commands that take flags alone. People name the configuration without its
+// flag.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	advice := ""
+	if c := cmd.Flags().Lookup("config"); c != nil && !c.Changed {
+		advice = fmt.Sprintf("; if that is the configuration, write --config %s", args[0])
+	}
+	return fmt.Errorf("%s takes no argument such as %q%s", cmd.Name(), args[0], advice)
 }

@@ -57,6 +57,7 @@ func manPage(cmd *cobra.Command) string {
 	asIs("SYNOPSIS", cmd.UseLine())
 	asIs("DESCRIPTION", cmp.Or(cmd.Long, cmd.Short+"."))
 	cmd.InitDefaultHelpFlag()
+	cmd.InitDefaultVersionFlag()
 	asIs("OPTIONS", cmd.LocalFlags().FlagUsagesWrapped(72))
 	asIs("EXAMPLES", cmd.Example)
 

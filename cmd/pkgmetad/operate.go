@@ -24,7 +24,7 @@ report the result. Both are checked completely and then take effect together; if
 either is bad, nothing changes.
 
 Exit codes: 0 they took effect, 1 they were refused, or no daemon is running.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 	}, func(ctx context.Context, c *daemon.Client, _ []string) (string, error) {
 		return "reloaded", c.Reload(ctx, allowRemovals)
 	})
@@ -38,7 +38,7 @@ func newPauseCommand() *cobra.Command {
 		Short: "Stop the daemon from starting passes on schedule",
 		Long: `Stop the daemon from starting passes on schedule, until resume or a restart. A pass
 that is running continues. Records are still served, and refresh still works.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 	}, func(ctx context.Context, c *daemon.Client, _ []string) (string, error) {
 		return "paused; pkgmetad resume, or a restart, ends it", c.Pause(ctx)
 	})
@@ -48,7 +48,7 @@ func newResumeCommand() *cobra.Command {
 	return operatorCommand(&cobra.Command{
 		Use:   "resume --config FILE",
 		Short: "Let a paused daemon start passes again",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 	}, func(ctx context.Context, c *daemon.Client, _ []string) (string, error) {
 		return "resumed; what is due is fetched within a minute", c.Resume(ctx)
 	})
@@ -87,7 +87,7 @@ func newHoldCommand() *cobra.Command {
 		Long: `Have the daemon ask GitHub and PyPI again at once, even if one of them asked it to
 wait, refused the token or did not answer. If that has not changed, the daemon waits
 again. An hourly budget that is used up stays used up.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 	}, func(ctx context.Context, c *daemon.Client, _ []string) (string, error) {
 		return "holds lifted; what is due is fetched within a minute", c.Lift(ctx)
 	}))
@@ -121,9 +121,5 @@ func dialDaemon(ctx context.Context, path string) (*daemon.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	running := daemon.Dial(ctx, cfg)
-	if running == nil {
-		return nil, fmt.Errorf("no daemon serves %s, as far as this user can see; pkgmetad serve starts one, and a changed store.path takes a restart", cfg.Store.Path)
-	}
-	return running, nil
+	return daemon.Reach(ctx, cfg)
 }

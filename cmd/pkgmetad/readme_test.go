@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"pkgmetad/internal/sim"
 )
 
 // readmeVariable set to "required" makes it a failure, and no reason to skip,
@@ -46,12 +48,13 @@ var readmeExamples = []struct {
 		`^  "repo_watchers": 251,$`,
 		`^85$`,
 		`^    "id": 1609,$`,
-		`^\d+ package djorm-ext-pgfulltext$`,
+		`\d+ package djorm-ext-pgfulltext$`,
 	)},
 	{begins: `page="$api/api/v4/packages/?limit=20"`, run: everySlug},
 	{begins: "curl -s --etag-save etag ", run: notModified},
 	{begins: "curl -fsS --etag-save etag ", run: brokenOff},
 	{begins: "while :; do", run: follows},
+	{begins: "old=https://packages.example.org ", run: takesOver},
 	{begins: "# how many sources ", run: prints(
 		`^\d+$`,
 		`^\S+ \S+ github gone: GET .+$`,
@@ -69,7 +72,7 @@ func TestReadme(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	blocks := shellBlocks(string(readme))
+	blocks := blocksIn(string(readme), "sh|bash|shell|console")
 	for _, e := range readmeExamples {
 		found := 0
 		for _, block := range blocks {
@@ -103,11 +106,11 @@ func TestReadme(t *testing.T) {
 	}
 }
 
-// shellBlocks returns the sh blocks of a Markdown text, each with the number of its
-// first line.
-func shellBlocks(markdown string) iter.Seq2[int, string] {
+// blocksIn returns the blocks of a Markdown text in a language, or in one of several with |
+// between them, each with the number of its first line.
+func blocksIn(markdown, language string) iter.Seq2[int, string] {
 	return func(yield func(int, string) bool) {
-		for _, at := range regexp.MustCompile("(?ms)^```(?:sh|bash|shell|console)\n(.*?)^```$").FindAllStringSubmatchIndex(markdown, -1) {
+		for _, at := range regexp.MustCompile("(?ms)^```(?:"+language+")\n(.*?)^```$").FindAllStringSubmatchIndex(markdown, -1) {
 			if !yield(1+strings.Count(markdown[:at[2]], "\n"), markdown[at[2]:at[3]]) {
 				return
 			}
@@ -361,6 +364,42 @@ func (d *readmeDemo) catchesUp(script string) error {
 		return fmt.Errorf("the copy is another one (-served +copy):\n%s%s", diff, &stderr)
 	}
 	return nil
+}
+
+// takesOver is the recipe to take over an API, here that of the demo: from each of its two.
+func takesOver(d *readmeDemo, block string) error {
+	world := demoWorld(sim.Options{})
+	defer world.Close()
+	upstreams, err := startSim("127.0.0.1:0", world)
+	if err != nil {
+		return err
+	}
+	defer upstreams.stop()
+	for _, version := range []string{"v4", "v3"} {
+		if err := d.takesOver(strings.ReplaceAll(block, "/v4/", "/"+version+"/"), upstreams.url); err != nil {
+			return fmt.Errorf("from API %s: %w", version, err)
+		}
+	}
+	return nil
+}
+
+func (d *readmeDemo) takesOver(block, upstreams string) error {
+	address, err := freeAddress()
+	if err != nil {
+		return err
+	}
+	config := fmt.Sprintf(`store: {path: new.db}
+catalogue: {path: new.ndjson}
+http: {listen: %q, public_url: %q}
+github: {base_url: %q}
+pypi: {base_url: %[3]q, contact: test@example.org, rate: 0}
+`, address, d.url, upstreams)
+	if err := os.WriteFile(filepath.Join(d.folder, "config.yaml"), []byte(config), 0o600); err != nil {
+		return err
+	}
+	block = strings.NewReplacer("old=https://packages.example.org", "old="+d.url, "http://127.0.0.1:8080", "http://"+address).Replace(block)
+	script := "export GITHUB_TOKEN=test\ntrap 'kill $(jobs -p); wait; rm -r new.*' EXIT\n" + block
+	return prints(`^imported 61 packages, `, `^both serve the same packages$`, `, 0 failed,`)(d, script)
 }
 
 // packages returns what the snapshot of the demo holds, by id.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -48,12 +49,15 @@ Exit codes: 0 all done, 1 a package failed or had to be deferred for a limit.`,
 	return cmd
 }
 
-// refresh has the pass run by whoever can, shows how it goes, and sums it up.
+// refresh has the pass run by whoever can, shows how it goes, and sums it up. Each cause is
+// told in one line: sources that failed or are gone by themselves, and each upstream that
+// had to be left alone.
 func refresh(ctx context.Context, cfg *config.Config, which daemon.Selection, stdout, stderr io.Writer) error {
 	watch := newWatcher(stderr)
 	var report record.Pass
 	var err error
-	if running := daemon.Dial(ctx, cfg); running != nil {
+	running := daemon.Dial(ctx, cfg)
+	if running != nil {
 		report, err = running.Refresh(ctx, which, watch.progress)
 	} else {
 		log, _ := newLogger(cfg.Log, stderr)
@@ -63,49 +67,65 @@ func refresh(ctx context.Context, cfg *config.Config, which daemon.Selection, st
 	if err != nil {
 		return err
 	}
-	for _, p := range watch.failed {
-		fmt.Fprintf(stderr, "%s %s: %s\n", p.Key, p.Outcome, p.Error)
+	watch.tellFailed(&report)
+	if report.Asked > 0 || !report.Cancelled {
+		fmt.Fprintln(stdout, summary(&report))
 	}
-	fmt.Fprintln(stdout, summary(report))
+	hint := ""
+	if running == nil && !cfg.GitHub.HasCredentials() { // a daemon may have some that are not known here
+		hint = "; with a token (github.token_file or GITHUB_TOKEN) GitHub answers 5000 an hour"
+	}
+	holds(stdout, &report, running == nil, hint)
+	return verdict(&report)
+}
+
+// verdict is the error of a pass that did not get everything.
+func verdict(r *record.Pass) error {
+	left := record.Count(r.Deferred, "was", "were") + " deferred"
 	switch {
-	case report.Cancelled:
+	case r.Cancelled:
 		return errors.New("stopped before the end; what had arrived is stored")
-	case report.Failed > 0 && report.Deferred > 0:
-		return fmt.Errorf("%d repositories or projects failed and %d were deferred", report.Failed, report.Deferred)
-	case report.Failed > 0:
-		return fmt.Errorf("%d of %d repositories and projects failed; the data of their last success stays", report.Failed, report.Asked)
-	case report.Deferred > 0:
-		return fmt.Errorf("%d of %d repositories and projects were deferred for a limit; run it again later, or leave it to the daemon", report.Deferred, report.Asked)
+	case r.Failed > 0 && r.Deferred > 0:
+		return fmt.Errorf("of %s, %d failed and %s", asked(r), r.Failed, left)
+	case r.Failed > 0:
+		return fmt.Errorf("%d of %s failed; the data of their last success stays", r.Failed, asked(r))
+	case r.Deferred > 0:
+		return fmt.Errorf("of %s, %s; run it again later, or leave it to the daemon", asked(r), left)
 	}
 	return nil
 }
 
+// asked counts what a pass was about.
+func asked(r *record.Pass) string {
+	return record.Count(r.Asked, "repository or project", "repositories and projects")
+}
+
 // summary tells a person what a pass did.
-func summary(r record.Pass) string {
+func summary(r *record.Pass) string {
 	if r.Asked == 0 {
 		return "Nothing to do: no package is due (--all asks for every one)."
 	}
 	s := fmt.Sprintf("%s and %s in %s: %d fresh, %d unchanged, %d pending, %d failed, %d gone, %d deferred.\nGitHub: %s, %d charged. PyPI: %s.",
-		counted(r.GitHub.Asked, "repository", "repositories"), counted(r.PyPI.Asked, "project", "projects"),
+		record.Count(r.GitHub.Asked, "repository", "repositories"), record.Count(r.PyPI.Asked, "project", "projects"),
 		r.Duration().Round(100*time.Millisecond), r.Fresh, r.Unchanged, r.Pending, r.Failed, r.Gone, r.Deferred,
-		counted(r.GitHub.Requests, "request", "requests"), r.GitHub.Charged, counted(r.PyPI.Requests, "request", "requests"))
-	for _, use := range []record.Use{r.GitHub, r.PyPI} {
-		if !use.HeldUntil.IsZero() {
-			s += fmt.Sprintf("\nOn hold until %s: %s", use.HeldUntil.Local().Format(time.DateTime), use.Reason)
-		}
-	}
+		record.Count(r.GitHub.Requests, "request", "requests"), r.GitHub.Charged, record.Count(r.PyPI.Requests, "request", "requests"))
 	if r.More {
 		s += "\nMore is due than one pass takes on (refresh.max_packages); run it again."
 	}
 	return s
 }
 
-// counted writes a number with its noun.
-func counted(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
+// holds tells which upstreams are left alone, until when and why, unless the log has told
+// what is wrong with them. hint goes with that of GitHub's limit.
+func holds(w io.Writer, r *record.Pass, logged bool, hint string) {
+	for _, use := range []*record.Use{&r.GitHub, &r.PyPI} {
+		if !use.HeldUntil.IsZero() && (use.Fault == "" || !logged) {
+			if use != &r.GitHub || use.Fault != "" {
+				hint = ""
+			}
+			fmt.Fprintf(w, "On hold until %s: %s%s\n", use.HeldUntil.Local().Format(time.DateTime), use.Reason, hint)
+		}
 	}
-	return fmt.Sprintf("%d %s", n, many)
 }
 
 // watcher shows the progress of a pass on a terminal.
@@ -113,17 +133,37 @@ type watcher struct {
 	w       io.Writer
 	visible bool
 	bar     *progressbar.ProgressBar
-	failed  []fetcher.Progress // sources that failed, are gone or were deferred: the first few
+	failed  []fetcher.Progress // sources that failed or are gone
 }
 
+// maxFailed is how many sources that failed or are gone are listed.
 const maxFailed = 20
+
+// tellFailed lists the sources that failed or are gone, but for those that failed because
+// their upstream does as a whole, which is told once.
+func (w *watcher) tellFailed(r *record.Pass) {
+	told := slices.DeleteFunc(w.failed, func(p fetcher.Progress) bool {
+		use := &r.GitHub
+		if _, project := p.Key.Project(); project {
+			use = &r.PyPI
+		}
+		return p.Outcome == "failed" && use.Fault != ""
+	})
+	for i, p := range told {
+		if i == maxFailed {
+			fmt.Fprintf(w.w, "and %d more; pkgmetad show tells of each\n", len(told)-i)
+			return
+		}
+		fmt.Fprintf(w.w, "%s %s: %s\n", p.Key, p.Outcome, p.Error)
+	}
+}
 
 func newWatcher(w io.Writer) *watcher {
 	return &watcher{w: w, visible: isTerminal(w)}
 }
 
 func (w *watcher) progress(p fetcher.Progress) {
-	if p.Error != "" && len(w.failed) < maxFailed {
+	if p.Error != "" && p.Outcome != "deferred" { // the upstream's hold is told once
 		w.failed = append(w.failed, p)
 	}
 	if !w.visible {

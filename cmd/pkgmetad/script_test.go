@@ -2,15 +2,19 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"pkgmetad/internal/sim"
@@ -70,6 +74,9 @@ func TestScripts(t *testing.T) {
 			"get":    scriptGet,
 			"header": scriptHeader,
 			"code":   scriptCode,
+
+			"warnings": scriptWarnings,
+			"samejson": scriptSameJSON,
 		},
 	})
 }
@@ -131,6 +138,42 @@ func scriptCode(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(stderr.Close())
 	if fmt.Sprint(code) != args[0] {
 		ts.Fatalf("exit code %d; want %s\n%s%s", code, args[0], ts.ReadFile("out"), ts.ReadFile("err"))
+	}
+}
+
+// scriptWarnings sorts the warnings in a log, or in what config check printed, into a
+// file, one a line: warnings FILE SORTED.
+func scriptWarnings(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: warnings FILE SORTED")
+	}
+	var all []string
+	for line := range strings.Lines(ts.ReadFile(args[0])) {
+		var logged struct{ Level, Message string }
+		if warning, ok := strings.CutPrefix(line, "warning: "); ok {
+			all = append(all, warning)
+		} else if json.Unmarshal([]byte(line), &logged) == nil && logged.Level == "warn" {
+			all = append(all, logged.Message+"\n")
+		}
+	}
+	slices.Sort(all)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(strings.Join(all, "")), 0o600))
+}
+
+// scriptSameJSON checks that what show --json printed is a record as the API serves it and,
+// as "status", what the API tells of its sources: samejson SHOWN RECORD STATUS.
+func scriptSameJSON(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: samejson SHOWN RECORD STATUS")
+	}
+	var files [3]map[string]any
+	for i, name := range args {
+		ts.Check(json.Unmarshal([]byte(ts.ReadFile(name)), &files[i]))
+	}
+	shown, want := files[0], files[1]
+	want["status"] = files[2]
+	if diff := cmp.Diff(want, shown); diff != "" {
+		ts.Fatalf("-served +shown\n%s", diff)
 	}
 }
 

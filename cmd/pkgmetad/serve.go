@@ -31,7 +31,7 @@ signal kills it.
 
 Exit codes: 0 stopped in order, 1 it failed, 78 the configuration is bad.`,
 		Example: "  pkgmetad serve --config /etc/pkgmetad/config.yaml",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := config.Load(path, os.Getenv)
 			if err != nil {

@@ -1,11 +1,13 @@
 package main
 
 import (
-	"context"
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"text/tabwriter"
 	"time"
 
@@ -15,19 +17,27 @@ import (
 	"pkgmetad/internal/daemon"
 	"pkgmetad/internal/record"
 	"pkgmetad/internal/render"
+	"pkgmetad/internal/status"
 	"pkgmetad/internal/strict"
-	"pkgmetad/store"
 )
 
 func newShowCommand() *cobra.Command {
 	var path string
+	var asJSON bool
 	cmd := &cobra.Command{
-		Use:     "show --config FILE SLUG",
-		Short:   "Print one record as served, and where each of its sources stands",
-		Example: "  pkgmetad show -c config.yaml django-crispy-forms",
+		Use:   "show --config FILE [--json] SLUG",
+		Short: "Print where each source of a package stands, and its record as served",
+		Long: `Print where the repository and the project of one package stand, and its record as
+the API serves it. SLUG may be an id. Nothing is changed, and no request is made; a
+daemon need not be running.
+
+With --json, print the record as one JSON object, as GET /api/v4/packages/SLUG/
+answers it, with one more key: "status" is what GET /status/packages/SLUG/ answers.`,
+		Example: `  pkgmetad show -c config.yaml django-crispy-forms
+  pkgmetad show -c config.yaml --json 1609 | jq .status.github.state`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return errors.New("show takes the slug of one package")
+				return errors.New("show takes the slug of one package, or its id")
 			}
 			return nil
 		},
@@ -36,45 +46,46 @@ func newShowCommand() *cobra.Command {
 			if err != nil {
 				return failed(exitFailed, err)
 			}
-			rec, rendering, err := lookUp(cmd.Context(), cfg, args[0])
-			if errors.Is(err, record.ErrNotFound) {
-				err = fmt.Errorf("no package has the slug %q; slugs are those of the catalogue %s", args[0], cfg.Catalogue.Path)
-			}
+			p, rendering, err := daemon.Show(cmd.Context(), cfg, args[0])
 			if err != nil {
 				return failed(exitFailed, err)
 			}
-			return failed(exitFailed, show(cmd.OutOrStdout(), rendering, rec, time.Now()))
+			if asJSON {
+				return failed(exitFailed, showJSON(cmd.OutOrStdout(), rendering, &p))
+			}
+			return failed(exitFailed, show(cmd.OutOrStdout(), rendering, p, time.Now()))
 		},
 	}
 	addConfigFlag(cmd, &path)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 
-// lookUp gets a record and how it is rendered from the daemon or, where none runs,
-// from the store, which it only reads.
-func lookUp(ctx context.Context, cfg *config.Config, slug string) (p record.Package, rendering render.Rendering, err error) {
-	if running := daemon.Dial(ctx, cfg); running != nil {
-		return running.Show(ctx, slug)
-	}
-	if _, err := os.Stat(cfg.Store.Path); err != nil {
-		return p, rendering, fmt.Errorf("there is no store yet: %w; serve or refresh make it", err)
-	}
-	st, err := store.Open(cfg.Store.Path, store.Options{
-		ReadOnly: true, LockWait: cfg.Store.LockWait, Render: render.New, Rendering: daemon.Rendering(cfg).Name(),
-	})
+// showJSON writes the record with what is known of its sources.
+func showJSON(w io.Writer, rendering render.Rendering, p *record.Package) error {
+	state := status.New(status.Options{Zone: rendering.Zone}).Package(p)
+	data, err := json.MarshalIndent(state, "    ", "    ")
 	if err != nil {
-		return p, rendering, err
+		return err
 	}
-	defer func() { err = errors.Join(err, st.Close()) }()
-	if rendering, err = render.Parse(st.Rendering()); err != nil {
-		return p, rendering, err
-	}
-	p, err = st.PackageBySlug(slug)
-	return p, rendering, err
+	rec := bytes.TrimSuffix(weeksOnOneLine(rendering.Record(p, 4)), []byte("\n}"))
+	_, err = fmt.Fprintf(w, "%s,\n    \"status\": %s\n}\n", rec, data)
+	return err
+}
+
+// weeks matches the commits of 52 weeks in a record. In text the quotes would be escaped.
+var weeks = regexp.MustCompile(`"commits_over_52": \[[\s\d,]*\]`)
+
+// weeksOnOneLine returns an indented record with the commits of its weeks on one line.
+func weeksOnOneLine(rec []byte) []byte {
+	return weeks.ReplaceAllFunc(rec, func(list []byte) []byte {
+		list = bytes.Join(bytes.Fields(list), []byte(" "))
+		return bytes.ReplaceAll(bytes.ReplaceAll(list, []byte("[ "), []byte("[")), []byte(" ]"), []byte("]"))
+	})
 }
 
 func show(w io.Writer, rendering render.Rendering, rec record.Package, now time.Time) error {
-	fmt.Fprintf(w, "%s\n\n", rendering.Record(&rec, 4))
+	fmt.Fprintf(w, "%s (id %d): %s\n\n", rec.Slug, rec.ID, rec.Title)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "source\tstate\tlast attempt\tlast success\tnext due\tfailures")
 	sources := []struct {
@@ -86,7 +97,8 @@ func show(w io.Writer, rendering render.Rendering, rec record.Package, now time.
 		if !s.State.Fetchable() {
 			due = "never"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\n", s.name, s.State, moment(s.LastAttempt, now, "never"), moment(s.LastSuccess, now, "never"), due, s.Failures)
+		words, _ := status.Words(s.Status)
+		fmt.Fprintf(t, "%s\t%s (%s)\t%s\t%s\t%s\t%d\n", s.name, s.State, words, moment(s.LastAttempt, now, "never"), moment(s.LastSuccess, now, "never"), due, s.Failures)
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -104,33 +116,19 @@ func show(w io.Writer, rendering render.Rendering, rec record.Package, now time.
 			}
 		}
 	}
-	return showStanding(w, rec.Project.Standing, now)
+	showStanding(w, rec.Project.Standing, now)
+	_, err := fmt.Fprintf(w, "\n%s\n", weeksOnOneLine(rendering.Record(&rec, 4)))
+	return err
 }
 
 // showStanding writes what PyPI says of the project as a whole.
-func showStanding(w io.Writer, s record.Standing, now time.Time) error {
+func showStanding(w io.Writer, s record.Standing, now time.Time) {
 	if s.Status == "" {
-		return nil
+		return
 	}
 	reason := ""
 	if s.Reason != "" {
 		reason = ": " + s.Reason
 	}
-	_, err := fmt.Fprintf(w, "pypi: the project is %s%s; as of %s\n", s.Status, reason, moment(s.Asked, now, "an unknown time"))
-	return err
-}
-
-// moment writes a time and how far it is from now.
-func moment(t, now time.Time, zero string) string {
-	if t.IsZero() {
-		return zero
-	}
-	d, format := now.Sub(t), "%s ago"
-	if d < 0 {
-		d, format = -d, "in %s"
-	}
-	if d > time.Minute {
-		d = d.Round(time.Minute)
-	}
-	return t.UTC().Format(time.RFC3339) + " (" + fmt.Sprintf(format, d.Round(time.Second)) + ")"
+	fmt.Fprintf(w, "pypi: the project is %s%s; as of %s\n", s.Status, reason, moment(s.Asked, now, "an unknown time"))
 }

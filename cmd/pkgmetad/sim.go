@@ -43,7 +43,7 @@ minute, or goes on after an hourly one, counts as a violation. Any token will do
   /_sim/batches?heavy=50&limit=80                queries of more than 50 repositories time out, the rest lacks those after 80
   /_sim/credential?secret=TOKEN&revoked=true     a token is no longer good; kind=actions, limit=N, points=N, account=A`,
 		Example: "  pkgmetad sim --listen 127.0.0.1:9000 --packages 5500 --catalogue catalogue.ndjson",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := config.CheckListen(listen); err != nil {
 				return fmt.Errorf("--listen %w", err)

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pkgmetad/internal/daemon"
+	"pkgmetad/internal/record"
 	"pkgmetad/internal/status"
 )
 
@@ -26,7 +27,7 @@ its records are, what GitHub and PyPI still allow, what fails, and the state of 
 store.
 
 Exit codes: 0 all is well, 1 something is wrong, or no daemon is running.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			running, err := dialDaemon(cmd.Context(), path)
 			if err != nil {
@@ -91,7 +92,7 @@ func printReport(w io.Writer, r *daemon.Report, now time.Time) error {
 		line("last pass", "%s, %s: %d asked, %d fresh, %d unchanged, %d pending, %d failed, %d gone, %d deferred",
 			moment(p.Started, now, ""), p.Duration().Round(100*time.Millisecond), p.Asked, p.Fresh, p.Unchanged, p.Pending, p.Failed, p.Gone, p.Deferred)
 	}
-	line("packages", "%d; fetched within a day: %s from GitHub, %s from PyPI; %s", s.Packages, fresh(s.GitHub), fresh(s.PyPI), counted(s.FailingTotal, "source fails", "sources fail"))
+	line("packages", "%d; fetched within a day: %s from GitHub, %s from PyPI; %s", s.Packages, fresh(s.GitHub), fresh(s.PyPI), record.Count(s.FailingTotal, "source fails", "sources fail"))
 	for i, f := range s.Failing {
 		if i == failingShown {
 			line("", "and %d more: see http://%s/status/", s.FailingTotal-i, r.Listen)

@@ -14,7 +14,7 @@ import (
 // TestDoing: a pass that runs, and that the schedule is paused, do not hide each other.
 func TestDoing(t *testing.T) {
 	now := time.Date(2026, 2, 16, 13, 45, 0, 0, time.UTC)
-	const ago, ahead = "2026-02-16T13:00:00Z (45m0s ago)", "2026-02-16T14:00:00Z (in 15m0s)"
+	const ago, ahead = "2026-02-16T13:00:00Z (45 minutes ago)", "2026-02-16T14:00:00Z (in 15 minutes)"
 	since, tick := now.Add(-45*time.Minute), now.Add(15*time.Minute)
 	for want, s := range map[string]status.Catalogue{
 		"idle; the next pass is due " + ahead:                                                                       {NextTick: tick},
@@ -42,7 +42,7 @@ func TestReportOfFailures(t *testing.T) {
 	if err := printReport(&out, &r, now); err != nil {
 		t.Fatal(err)
 	}
-	if text := out.String(); !strings.Contains(text, "300 sources fail\n") || !strings.Contains(text, "p4, pypi: failed since 2026-02-16T12:45:00Z (1h0m0s ago): HTTP 503\n") ||
+	if text := out.String(); !strings.Contains(text, "300 sources fail\n") || !strings.Contains(text, "p4, pypi: failed since 2026-02-16T12:45:00Z (1 hour ago): HTTP 503\n") ||
 		strings.Contains(text, "p5,") || !strings.Contains(text, "and 295 more: see http://127.0.0.1:8080/status/\n") {
 		t.Errorf("it says:\n%s", text)
 	}

@@ -24,12 +24,16 @@ func newVersionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print version, commit, its date and the Go version",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		Run: func(cmd *cobra.Command, _ []string) {
-			commit, date := revision()
-			fmt.Fprintf(cmd.OutOrStdout(), "pkgmetad %s (commit %s of %s, %s %s/%s)\n", version, commit, date, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			fmt.Fprintln(cmd.OutOrStdout(), versionLine())
 		},
 	}
+}
+
+func versionLine() string {
+	commit, date := revision()
+	return fmt.Sprintf("pkgmetad %s (commit %s of %s, %s %s/%s)", version, commit, date, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 // revision returns the commit that the program was built from and its date, as far

@@ -94,7 +94,7 @@ const (
 
 func readYAML(data []byte, b *builder) {
 	var f file
-	strict.DecodeYAML(data, &f, strict.Options{WhenEmpty: emptyYAML}, b.problems)
+	strict.DecodeYAML(data, &f, strict.Options{WhenEmpty: emptyYAML, Instead: insteadOfText}, b.problems)
 	for i := range f.Categories {
 		b.addCategory(&f.Categories[i])
 	}

@@ -50,7 +50,7 @@ func (p *Present) Guard(next record.Catalogue) error {
 	if len(named) > maxNamed {
 		named = append(named[:maxNamed:maxNamed], "…")
 	}
-	return fmt.Errorf("%d packages of the present catalogue %s are not in SOURCE and would vanish: %s; %s", len(vanishing), p.path, strings.Join(named, ", "), advice)
+	return fmt.Errorf("%s of the present catalogue %s would vanish: %s, which SOURCE lacks; %s", record.Count(len(vanishing), "package", "packages"), p.path, strings.Join(named, ", "), advice)
 }
 
 // KeepStaleAfter gives the packages and categories of next the stale_after that they have

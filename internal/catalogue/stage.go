@@ -118,7 +118,7 @@ func readsBack(path string, packages int, write writer) error {
 	}
 	const advice = "; nothing was changed: give catalogue.path a name that ends in .ndjson and try again"
 	if f, _ := formatOf(path); f != linesFormat && info.Size() > maxYAML {
-		return fmt.Errorf("%d packages take %.1f MiB, and a catalogue in YAML has %d MiB at most%s", packages, float64(info.Size())/(1<<20), maxYAML>>20, advice)
+		return fmt.Errorf("%s %.1f MiB, and a catalogue in YAML has %d MiB at most%s", record.Count(packages, "package takes", "packages take"), float64(info.Size())/(1<<20), maxYAML>>20, advice)
 	}
 	c, err := Load(path)
 	if err != nil {

@@ -7,8 +7,6 @@ import (
 	"net/mail"
 	"net/netip"
 	"net/url"
-	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -47,6 +45,7 @@ func (c *check) problem(field, section any, key, format string, args ...any) {
 func (c *check) all() {
 	c.store()
 	c.http()
+	c.site()
 	c.path(&c.cfg.Catalogue.Path, &c.cfg.Catalogue, "catalogue.path", "such as catalogue.yaml")
 	between(c, &c.cfg.Catalogue.MaxRemoved, "catalogue.max_removed", 0, 100)
 	c.schedule()
@@ -61,6 +60,7 @@ func (c *check) all() {
 func (c *check) store() {
 	s := &c.cfg.Store
 	c.path(&s.Path, s, "store.path", "such as pkgmetad.db")
+	c.parent(&s.Path, "store.path")
 	between(c, &s.LockWait, "store.lock_wait", time.Millisecond, 10*time.Minute)
 	between(c, &s.KeepDeletions, "store.keep_deletions", time.Hour, 10*365*24*time.Hour)
 	if s.MaxSize != 0 && s.MaxSize < 1<<20 {
@@ -73,6 +73,7 @@ func (c *check) backup() {
 	b := &c.cfg.Store.Backup
 	if b.Folder != "" {
 		c.path(&b.Folder, &c.cfg.Store, "store.backup.folder", "such as backups")
+		c.parent(&b.Folder, "store.backup.folder")
 	}
 	var err error
 	if b.Schedule, err = ParseSchedule(b.Cron, c.cfg.Schedule.TimeZone); err != nil {
@@ -84,7 +85,7 @@ func (c *check) backup() {
 func (c *check) http() {
 	h := &c.cfg.HTTP
 	if err := CheckListen(h.Listen); err != nil {
-		c.problem(&h.Listen, nil, "http.listen", "%s; write host:port, such as 127.0.0.1:8080 or [::1]:8080, or :8080 for all addresses", err)
+		c.problem(&h.Listen, nil, "http.listen", "%s", err)
 	}
 	if h.PublicURL != "" {
 		c.url(&h.PublicURL, "http.public_url", "https://packages.example.org")
@@ -104,7 +105,7 @@ func (c *check) adminListen() {
 	const key = "http.admin_listen"
 	host, port, _ := net.SplitHostPort(h.AdminListen)
 	if err := CheckListen(h.AdminListen); err != nil {
-		c.problem(&h.AdminListen, nil, key, "%s; write host:port, such as 127.0.0.1:8081, or \"\" for none", err)
+		c.problem(&h.AdminListen, nil, key, "%s, or \"\" for none", err)
 	} else if h.AdminListen == h.Listen && port != "0" {
 		c.problem(&h.AdminListen, nil, key, "is http.listen; write another port, such as 127.0.0.1:8081")
 	} else if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
@@ -175,15 +176,8 @@ func (c *check) path(field *string, section any, key, example string) {
 	case strings.ContainsRune(*field, 0):
 		c.problem(field, section, key, "has a NUL character; write a file's path, %s", example)
 	default:
-		*field = c.absolute(*field)
+		*field = c.absolute(*field, key)
 	}
-}
-
-func (c *check) absolute(path string) string {
-	if filepath.IsAbs(path) {
-		return filepath.Clean(path)
-	}
-	return filepath.Join(c.folder, path)
 }
 
 // url checks and normalises the URL of a service, and returns it; nil if it is not
@@ -230,34 +224,6 @@ func format(v any) string {
 		return strict.FormatDuration(v)
 	}
 	return ""
-}
-
-// CheckListen returns an error unless address, which is host:port or :port, is one
-// to listen on.
-func CheckListen(address string) error {
-	host, port, err := net.SplitHostPort(address)
-	switch {
-	case err != nil:
-		return errors.New(strict.Quote(address) + " is not an address to listen on")
-	case !isPort(port):
-		return errors.New(strict.Quote(port) + " is not a port from 0 to 65535")
-	case host != "" && !isHost(host):
-		return errors.New(strict.Quote(host) + " is not a host")
-	}
-	return nil
-}
-
-var hostName = regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?$`)
-
-// isHost reports whether s is the name of a host or an IP address.
-func isHost(s string) bool {
-	_, err := netip.ParseAddr(s)
-	return err == nil || hostName.MatchString(s)
-}
-
-func isPort(s string) bool {
-	_, err := strconv.ParseUint(s, 10, 16)
-	return err == nil
 }
 
 // isContact reports whether s is a mail address or a URL that may be put into the

@@ -6,6 +6,7 @@ package config
 import (
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"time"
 	_ "time/tzdata" // the configuration names time zones, and a container may lack their data
 
@@ -19,6 +20,7 @@ import (
 type Config struct {
 	Store     Store     `yaml:"store"`
 	HTTP      HTTP      `yaml:"http" reload:"restart"`
+	Site      Site      `yaml:"site" reload:"restart"`
 	Catalogue Catalogue `yaml:"catalogue"`
 	Schedule  Schedule  `yaml:"schedule"`
 	Refresh   Refresh   `yaml:"refresh"`
@@ -27,7 +29,7 @@ type Config struct {
 	Notify    Notify    `yaml:"notify"`
 	Log       Log       `yaml:"log"`
 
-	Warnings []string // about what works but should be fixed, for the log
+	Warnings []string // about what works but should be fixed in the files, for the log
 }
 
 // Store says where the records are kept.
@@ -64,6 +66,12 @@ type HTTP struct {
 	LogRequests bool `yaml:"log_requests"` // a line in the log for each
 
 	AdminListen string `yaml:"admin_listen"` // host:port of metrics and profiles; "" for none
+}
+
+// Site is what the pages say of themselves, as plain text on one line.
+type Site struct {
+	Name        string `yaml:"name"`        // in the head and the title of every page
+	Description string `yaml:"description"` // a sentence, for the first page and for search engines
 }
 
 // Catalogue says where the catalogue is.
@@ -146,6 +154,11 @@ func (c Credential) secretKey() string {
 	return "token_file"
 }
 
+// HasCredentials reports whether GitHub is asked with any credential.
+func (g *GitHub) HasCredentials() bool {
+	return !g.Token.Empty() || slices.ContainsFunc(g.Credentials, func(c Credential) bool { return !c.Secret.Empty() })
+}
+
 // PyPI is the upstream for projects.
 type PyPI struct {
 	BaseURL string        `yaml:"base_url" reload:"restart"` // ends in a slash once loaded
@@ -188,6 +201,7 @@ func Default() *Config {
 
 			CrossOrigin: true,
 		},
+		Site:      Site{Name: "pkgmetad", Description: "Package facts, kept fresh: stars, participants, commits and versions, from GitHub and PyPI."},
 		Catalogue: Catalogue{MaxRemoved: 20},
 		Schedule:  Schedule{Refresh: "*/5 * * * *", TimeZone: time.UTC},
 		Refresh: Refresh{
@@ -235,7 +249,7 @@ func parse(data []byte, folder string, env func(string) string, ps *strict.Probl
 	}
 	c := check{cfg: Default(), positions: make(map[any]strict.Position), folder: folder, env: env, ps: ps}
 	if !strict.DecodeYAML(data, c.cfg, strict.Options{
-		WhenEmpty: "is empty; start from config.example.yaml", KeyAdvice: secretAdvice, Positions: c.positions,
+		WhenEmpty: "is empty; start from config.example.yaml", KeyAdvice: secretAdvice, Instead: c.cfg.insteadOfPort, Positions: c.positions,
 	}, ps) {
 		return nil
 	}

@@ -112,6 +112,7 @@ http:
   cross_origin: false
   log_requests: true
   admin_listen: 127.0.0.1:0
+site: {name: " Example Packages ", description: "Apps & tools: “all” of them."}
 catalogue: {path: ../c.ndjson, max_removed: 100}
 schedule:
   refresh: '@every 90s'
@@ -145,6 +146,7 @@ log: {level: trace, format: json}
 	}
 	want := &Config{
 		Store: Store{Path: "/var/lib/p.db", LockWait: time.Second, MaxSize: 2 << 30, KeepDeletions: 48 * time.Hour, Backup: Backup{Folder: "/var/backups/pkgmetad", Cron: "@weekly", Keep: 3}},
+		Site:  Site{Name: "Example Packages", Description: "Apps & tools: “all” of them."},
 		HTTP: HTTP{
 			Listen: "[::1]:0", PublicURL: "https://packages.example.org/sub", TimeZone: zone("Europe/Berlin"),
 			TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/32"), netip.MustParsePrefix("fd00::/8")},
@@ -379,9 +381,10 @@ func FuzzConfig(f *testing.F) {
 	if text, err := os.ReadFile(exampleConfig); err == nil {
 		f.Add(text)
 	}
+	folder := f.TempDir() // that of a store has to be there
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var ps strict.Problems
-		cfg := parse(data, "/folder", nil, &ps)
+		cfg := parse(data, folder, nil, &ps)
 		if err := ps.Err("c.yaml", strict.MaxProblems); err != nil {
 			stricttest.OneLineEach(t, err)
 		} else if cfg.Store.Path == "" || cfg.GitHub.URLHost == "" || cfg.Schedule.Cron == nil || cfg.Schedule.Cron.Next(time.Now()).IsZero() {

@@ -90,8 +90,9 @@ func (c *check) credentialSecret(cr *Credential, file *string, noun, key string)
 			return
 		}
 		*file = filepath.Join(folder, name)
+	} else {
+		*file = c.absolute(*file, key)
 	}
-	*file = c.absolute(*file)
 	text, message := c.readFile(*file, key, noun)
 	if message == "" {
 		if cr.App != (App{}) {

@@ -44,7 +44,7 @@ func TestRestart(t *testing.T) {
 		}
 	}
 	slices.Sort(others)
-	want := []string{"github.base_url", "github.url_host", "log.format", "pypi.base_url", "store.lock_wait", "store.max_size", "store.path"}
+	want := []string{"github.base_url", "github.url_host", "log.format", "pypi.base_url", "site.description", "site.name", "store.lock_wait", "store.max_size", "store.path"}
 	if !slices.Equal(others, want) {
 		t.Errorf("a restart is needed, beside http, for %q, not %q", others, want)
 	}
@@ -55,7 +55,7 @@ func TestRestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(example), "except for these, which take a\n# restart: http, store (path, lock_wait, max_size), log.format, and the addresses\n# of GitHub and PyPI.") {
+	if !strings.Contains(string(example), "except for these, which take a\n# restart: http, site, store (path, lock_wait, max_size), log.format, and the\n# addresses of GitHub and PyPI.") {
 		t.Error("config.example.yaml says otherwise")
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/robfig/cron/v3"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/internal/strict"
 )
 
@@ -37,7 +38,7 @@ func ParseSchedule(spec string, loc *time.Location) (cron.Schedule, error) {
 	case len(fields) == 6:
 		return nil, fmt.Errorf("%q has six fields, but seconds are not supported; write %s", spec, cronForms)
 	case len(fields) != 5:
-		return nil, fmt.Errorf("%q has %d fields; write %s", spec, len(fields), cronForms)
+		return nil, fmt.Errorf("%q has %s; write %s", spec, record.Count(len(fields), "field", "fields"), cronForms)
 	default:
 		fields[4] = daysOfWeek(fields[4])
 	}

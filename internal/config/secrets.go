@@ -85,7 +85,7 @@ func (c *check) secret(at place) (secret Secret, source string) {
 	path, name := *at.file, at.key
 	report := func(format string, args ...any) { c.problem(at.file, nil, at.key, format, args...) }
 	if path != "" {
-		*at.file = c.absolute(path)
+		*at.file = c.absolute(path, at.key)
 		path = *at.file
 	} else {
 		report = func(format string, args ...any) { c.ps.Add(strict.Position{}, name, format, args...) }
@@ -122,7 +122,7 @@ func (c *check) secret(at place) (secret Secret, source string) {
 func (c *check) readFile(path, source, noun string) (text, message string) {
 	f, err := os.Open(path)
 	if err != nil {
-		return "", "cannot be opened: " + strict.Cause(err).Error() + "; check the path and its permissions"
+		return "", "cannot be opened: " + strict.Cause(err).Error() + "; check the path and its permissions" + literalHint(path)
 	}
 	defer f.Close()
 	info, err := f.Stat()

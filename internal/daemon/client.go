@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
@@ -25,7 +26,33 @@ type Client struct{ http *http.Client }
 // Dial returns a client of the daemon that serves cfg's store, or nil where none
 // does.
 func Dial(ctx context.Context, cfg *config.Config) *Client {
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+	c, err := dial(ctx, cfg)
+	if err != nil {
+		return nil
+	}
+	return c
+}
+
+// Reach is Dial for what only a daemon can do: that none serves the store, or that this
+// user may not ask it, is an error.
+func Reach(ctx context.Context, cfg *config.Config) (*Client, error) {
+	c, err := dial(ctx, cfg)
+	if err != nil {
+		return nil, unanswered(cfg, err)
+	}
+	return c, nil
+}
+
+// unanswered says what it means that the control socket cannot be connected to.
+func unanswered(cfg *config.Config, err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("this user may not open the daemon's socket %s: run this as the daemon's user, or as root", controlPath(cfg))
+	}
+	return fmt.Errorf("no daemon serves %s; pkgmetad serve starts one, and a changed store.path takes a restart", cfg.Store.Path)
+}
+
+func dial(ctx context.Context, cfg *config.Config) (*Client, error) {
+	connect := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		address, done, err := socketAddress(controlPath(cfg))
 		if err != nil {
 			return nil, err
@@ -33,12 +60,12 @@ func Dial(ctx context.Context, cfg *config.Config) *Client {
 		defer done()
 		return new(net.Dialer).DialContext(ctx, "unix", address)
 	}
-	conn, err := dial(ctx, "", "")
+	conn, err := connect(ctx, "", "")
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	_ = conn.Close()
-	return &Client{&http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}}
+	return &Client{&http.Client{Transport: &http.Transport{DialContext: connect, DisableKeepAlives: true}}}, nil
 }
 
 // Refresh has the daemon run a pass, calls progress after each source (some are left
@@ -76,10 +103,10 @@ func (c *Client) Refresh(ctx context.Context, which Selection, progress func(fet
 	}
 }
 
-// Show returns the package with that slug, and how the daemon renders it, or
+// Show returns the package with that slug or id, and how the daemon renders it, or
 // record.ErrNotFound.
-func (c *Client) Show(ctx context.Context, slug string) (p record.Package, rendering render.Rendering, err error) {
-	resp, err := c.do(ctx, http.MethodGet, "show/"+url.PathEscape(slug), nil)
+func (c *Client) Show(ctx context.Context, key string) (p record.Package, rendering render.Rendering, err error) {
+	resp, err := c.do(ctx, http.MethodGet, "show/"+url.PathEscape(key), nil)
 	if err != nil {
 		return p, rendering, err
 	}
@@ -181,11 +208,12 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte) (*htt
 	switch resp.StatusCode {
 	case http.StatusOK:
 		return resp, nil
-	case http.StatusNotFound:
-		err = record.ErrNotFound
-	case http.StatusConflict: // its own words say it all
+	case http.StatusNotFound, http.StatusConflict: // its own words say it all
 		text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 		err = errors.New(string(bytes.TrimSpace(text)))
+		if resp.StatusCode == http.StatusNotFound {
+			err = &notFound{err.Error()}
+		}
 	default:
 		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
 		err = fmt.Errorf("the daemon refused (%s): %s", resp.Status, bytes.TrimSpace(text))

@@ -27,7 +27,7 @@ import (
 // beside the store, which only the daemon's user (and root) may open.
 //
 //	POST /refresh Selection -> a line of JSON, a refreshEvent, for each event
-//	GET  /show/{slug}       -> record.Package
+//	GET  /show/{slug or id} -> record.Package
 //	GET  /backup            -> the database file, of one state
 //	POST /compact           -> compacted
 //
@@ -71,7 +71,7 @@ func listenControl(ctx context.Context, r *refresher, more func(*http.ServeMux))
 	c := &control{refresher: r, path: path, listener: listener}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /refresh", c.handleRefresh)
-	mux.HandleFunc("GET /show/{slug}", c.handleShow)
+	mux.HandleFunc("GET /show/{key}", c.handleShow)
 	mux.HandleFunc("GET /backup", c.handleBackup)
 	mux.HandleFunc("POST /compact", c.handleCompact)
 	more(mux)
@@ -177,7 +177,7 @@ func (c *control) handleRefresh(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *control) handleShow(w http.ResponseWriter, r *http.Request) {
-	rec, err := c.refresher.store.PackageBySlug(r.PathValue("slug"))
+	rec, err := find(c.refresher.store, r.PathValue("key"))
 	if errors.Is(err, record.ErrNotFound) {
 		http.Error(w, err.Error(), http.StatusNotFound)
 		return

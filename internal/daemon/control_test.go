@@ -2,11 +2,13 @@ package daemon
 
 import (
 	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -134,5 +136,17 @@ func TestLongSocketPath(t *testing.T) {
 	}
 	if _, err := os.Stat(controlPath(cfg)); !os.IsNotExist(err) {
 		t.Errorf("the socket is still there: %v", err)
+	}
+}
+
+// TestUnanswered: a daemon of another user is not taken for one that does not run.
+func TestUnanswered(t *testing.T) {
+	cfg := &config.Config{Store: config.Store{Path: filepath.Join(t.TempDir(), "a.db")}}
+	if _, err := Reach(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "no daemon serves "+cfg.Store.Path) {
+		t.Errorf("none: %v", err)
+	}
+	err := unanswered(cfg, &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.EACCES)})
+	if !strings.Contains(err.Error(), "this user may not open the daemon's socket "+controlPath(cfg)) {
+		t.Errorf("another user's: %v", err)
 	}
 }

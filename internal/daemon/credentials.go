@@ -12,21 +12,18 @@ import (
 // repositories takes with that.
 func (r *refresher) tellCredentials() {
 	now := r.settings.Load()
-	level, text := r.log.Info(), "GitHub is asked with "
-	all := now.github.Credentials()
-	if all[0].Kind == github.KindAnonymous {
-		level, text = r.log.Warn(), "no GitHub token: GitHub answers 60 requests an hour, about 15 packages; with one (github.token_file or GITHUB_TOKEN) it answers 5000"
-	} else {
-		var names []string
-		for _, c := range credentials(now.cfg.GitHub) {
+	names := []string{"no credential"}
+	if all := credentials(now.cfg.GitHub); len(all) > 0 {
+		names = names[:0]
+		for _, c := range all {
 			names = append(names, fmt.Sprintf("%s (%s)", c.Name, c.Source))
 		}
-		text += strings.Join(names, ", ")
 	}
+	text := "GitHub is asked with " + strings.Join(names, ", ")
 	if takes := r.fullRound(now.github); takes > 0 {
 		text += fmt.Sprintf("; a full round over all repositories takes about %s", roughly(takes))
 	}
-	level.Msg(text)
+	r.log.Info().Msg(text)
 }
 
 // everything is so far ahead that each source is due by then.

@@ -108,16 +108,13 @@ func New(o Options) (_ *Daemon, err error) {
 	if err := d.setLogLevel(d.cfg.Log.Level); err != nil {
 		return nil, err
 	}
-	d.warn()
+	d.refresher.warnOf(settingsWarnings(d.cfg))
 	if err := d.refresher.startCatalogue(); err != nil {
 		return nil, err
 	}
 	d.refresher.tellCredentials()
 	if d.listener, err = d.listen(); err != nil {
 		return nil, err
-	}
-	if warning := d.cfg.HTTP.HostWarning(d.listener.Addr().String()); warning != "" {
-		d.log.Warn().Msg(warning)
 	}
 	if err := d.listenAdmin(); err != nil {
 		return nil, err
@@ -191,7 +188,7 @@ func (d *Daemon) newAPI() (http.Handler, error) {
 	}
 	o := api.Options{
 		Store: d.refresher.store, Snapshots: d.snapshots, Searcher: searcher{d.index}, Activity: d.activity,
-		PublicURL: d.cfg.HTTP.PublicURL, TrustedProxies: d.cfg.HTTP.TrustedProxies,
+		PublicURL: d.cfg.HTTP.PublicURL, Site: api.Site(d.cfg.Site), TrustedProxies: d.cfg.HTTP.TrustedProxies,
 		Location: d.cfg.HTTP.TimeZone, MaxLimit: d.cfg.HTTP.MaxLimit, PagesChanged: pagesChanged, Read: d.refresher.reads.Count,
 		MaxWaits: (d.cfg.HTTP.MaxConnections + 1) / 2, Log: d.log,
 	}
@@ -306,16 +303,6 @@ func (d *Daemon) release() error {
 		errs = append(errs, d.refresher.store.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// warn tells what works, but not as well as it could.
-func (d *Daemon) warn() {
-	for _, w := range d.cfg.Warnings {
-		d.log.Warn().Msg(w)
-	}
-	if d.cfg.PyPI.Contact == "" {
-		d.log.Warn().Msg("pypi.contact is empty: GitHub and PyPI ask for a contact in the User-Agent, and block who has none first")
-	}
 }
 
 // searcher lets the API search the index.

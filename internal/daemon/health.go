@@ -172,8 +172,9 @@ func (h *health) failsToWrite() bool {
 // writes to cannot be written to: better at the start than at the first write.
 func checkFolders(cfg *config.Config) error {
 	var problems []error
+	folder, fails := filepath.Dir(cfg.Store.Path), false // of the store
 	for _, f := range []struct{ path, key, what string }{
-		{filepath.Dir(cfg.Store.Path), "store.path", "keeps its database, and what it makes of it, there"},
+		{folder, "store.path", "keeps its database, and what it makes of it, there"},
 		{orParent(cfg.Store.Path + snapshotSuffix), "store.path", "keeps the snapshot there"},
 		{orParent(cfg.Store.Path + searchSuffix), "store.path", "keeps the search index there"},
 		{orParent(cfg.Store.Backup.Folder), "store.backup.folder", "puts its backups there"},
@@ -182,9 +183,10 @@ func checkFolders(cfg *config.Config) error {
 			continue
 		}
 		if err := CheckFolder(f.path); err != nil {
-			if problems != nil && f.path == filepath.Dir(cfg.Store.Path) {
+			if within := f.path == folder || filepath.Dir(f.path) == folder; within && fails {
 				continue // told of already
 			}
+			fails = fails || f.path == folder
 			problems = append(problems, fmt.Errorf("%s: %w; the daemon %s: let its user write there", f.key, err, f.what))
 		}
 	}

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"pkgmetad/fetcher"
@@ -14,7 +15,7 @@ import (
 // it is zero, what is due.
 type Selection struct {
 	All   bool     `json:"all"`
-	Slugs []string `json:"slugs"`
+	Slugs []string `json:"slugs"` // or ids
 }
 
 // passes runs passes until nothing is due, and returns when to resume what a limit
@@ -54,13 +55,27 @@ func (r *refresher) refresh(ctx context.Context, which Selection, progress func(
 	case which.All:
 		report, err = r.fetcher.RefreshAll(ctx, progress)
 	case len(which.Slugs) > 0:
-		report, err = r.fetcher.Refresh(ctx, which.Slugs, progress)
+		var slugs []string
+		if slugs, err = r.slugs(which.Slugs); err != nil {
+			return report, err
+		}
+		report, err = r.fetcher.Refresh(ctx, slugs, progress)
 	default:
 		report, err = r.fetcher.RefreshDue(ctx, progress)
 	}
 	r.endPass(report, err)
 	r.tellPass(report, err, false)
 	return report, err
+}
+
+// slugs returns the slugs of the packages with these ids or slugs.
+func (r *refresher) slugs(keys []string) (slugs []string, err error) {
+	var problems []error
+	for _, key := range keys {
+		p, err := find(r.store, key)
+		slugs, problems = append(slugs, p.Slug), append(problems, err)
+	}
+	return slugs, errors.Join(problems...)
 }
 
 // endPass does what follows every pass: it stores the report, which /status/ shows,

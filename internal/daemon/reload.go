@@ -62,9 +62,7 @@ func (d *Daemon) Reload(allowRemovals bool) (err error) {
 	if err := d.setLogLevel(cfg.Log.Level); err != nil {
 		d.log.Warn().Msg(err.Error()) // config.Load has checked it
 	}
-	for _, w := range cfg.Warnings {
-		d.log.Warn().Msg(w)
-	}
+	r.warnOf(settingsWarnings(cfg))
 	if len(waiting) > 0 {
 		d.log.Warn().Msg("changed, and in force after a restart: " + strings.Join(waiting, ", "))
 	}
@@ -137,8 +135,9 @@ func (r *refresher) takeOverCatalogue(cfg *config.Config, allowRemovals bool) er
 	if err != nil {
 		return err // the store's fault, not the file's
 	}
+	r.warnOf(catalogue.Warnings(next))
 	for _, problem := range report.Problems {
-		r.log.Warn().Msg(problem + "; the package is served, and this half of it never fetched")
+		r.log.Warn().Msg(cannotAsk(problem))
 	}
 	r.log.Info().Int("packages", len(next.Packages)).
 		Int("added", report.Added).Int("changed", report.Changed).Int("restored", report.Restored).Int("removed", report.Removed).

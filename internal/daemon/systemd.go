@@ -12,6 +12,8 @@ import (
 	"github.com/coreos/go-systemd/v22/activation"
 	systemd "github.com/coreos/go-systemd/v22/daemon"
 	"github.com/rs/zerolog"
+
+	"pkgmetad/internal/record"
 )
 
 // notifier tells systemd how the daemon is: the other end of Type=notify and of
@@ -155,7 +157,7 @@ func (d *Daemon) doing() string {
 	if err != nil {
 		return err.Error()
 	}
-	rest := fmt.Sprintf("; catalogue of %d packages", packages)
+	rest := "; catalogue of " + record.Count(packages, "package", "packages")
 	location := d.scheduler.plan.Load().location
 	paused := d.refresher.paused.Load()
 	if since := d.refresher.passSince.Load(); since != nil {
@@ -204,10 +206,12 @@ func (d *Daemon) listen() (net.Listener, error) {
 		return nil, err
 	}
 	if len(given) == 0 {
+		d.refresher.warnOf(hostWarnings(d.cfg, d.cfg.HTTP.Listen))
 		return Listen(d.cfg.HTTP.Listen)
 	}
 	if len(given) == 1 && given[0] != nil && given[0].Addr().Network() == "tcp" {
 		d.log.Info().Msg("the socket on " + given[0].Addr().String() + " is systemd's: http.listen does not count")
+		d.refresher.warnOf(hostWarnings(d.cfg, given[0].Addr().String()))
 		return given[0], nil
 	}
 	var got []string
@@ -219,5 +223,5 @@ func (d *Daemon) listen() (net.Listener, error) {
 		got = append(got, l.Addr().Network()+" "+l.Addr().String())
 		_ = l.Close()
 	}
-	return nil, fmt.Errorf("systemd passed %d sockets (%s), and one TCP socket is needed: name one port in one ListenStream= of the .socket unit", len(given), strings.Join(got, ", "))
+	return nil, fmt.Errorf("systemd passed %s (%s), and one TCP socket is needed: name one port in one ListenStream= of the .socket unit", record.Count(len(given), "socket", "sockets"), strings.Join(got, ", "))
 }

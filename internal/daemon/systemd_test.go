@@ -90,7 +90,7 @@ func TestNotify(t *testing.T) {
 	const doing = `STATUS=(pass running since [0-9: -]+ UTC(, 1 of 1)?|idle until [0-9]{4}-01-01 00:00:00 UTC); catalogue of `
 	d, ended := x.start()
 	m.want(`EXTEND_TIMEOUT_USEC=90000000\nSTATUS=starting: .*`)
-	m.want(`READY=1\n` + doing + `1 packages`)
+	m.want(`READY=1\n` + doing + `1 package`)
 	if _, body := x.get(d, "/api/v4/packages/one/"); body["slug"] != "one" {
 		t.Errorf("it was told ready, and served %v", body)
 	}
@@ -227,7 +227,7 @@ func TestDoing(t *testing.T) {
 	}
 	says := func(pattern string) {
 		t.Helper()
-		if got := d.doing(); !regexp.MustCompile("^" + pattern + "; catalogue of 1 packages$").MatchString(got) {
+		if got := d.doing(); !regexp.MustCompile("^" + pattern + "; catalogue of 1 package$").MatchString(got) {
 			t.Errorf("it says %q, not %q", got, pattern)
 		}
 	}

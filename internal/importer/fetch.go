@@ -22,6 +22,7 @@ const (
 	maxPage      = 64 << 20         // bytes of an answer, decoded
 	maxWait      = 10 * time.Minute // that Retry-After may ask for
 	maxTries     = 8                // of one page
+	patience     = 2 * time.Minute  // how long after a failure it is tried again, where the site names no time
 	firstBackoff = time.Second      // the first wait is random, up to this; the bound then doubles
 	maxBackoff   = time.Minute
 	notedWait    = 5 * time.Second // from here on, a wait is noted
@@ -47,26 +48,29 @@ func newFetcher(s *Site) (*fetcher, *url.URL, error) {
 }
 
 // get returns the body of the answer to u. It retries where that may help, and waits
-// as long as the site asks, up to maxWait.
+// as long as the site asks, up to maxWait. The first failure is noted at once.
 func (f *fetcher) get(ctx context.Context, u *url.URL) ([]byte, error) {
 	var last error // why the last try failed
+	tries := 0
+	pause := newPause()
 	body, err := backoff.Retry(ctx, func() ([]byte, error) {
 		body, err := f.try(ctx, u)
+		tries++
 		last = err
 		var e *upstream.Error
 		switch {
 		case err == nil || !errors.As(err, &e) || !e.Quick:
 			return body, backoff.Permanent(err)
 		case !e.RetryAt.IsZero():
+			pause.until = time.Time{}
 			return nil, &backoff.RetryAfterError{Duration: time.Until(e.RetryAt)}
+		case pause.until.IsZero():
+			pause.until = time.Now().Add(patience)
+			f.note(fmt.Sprintf("%s; trying again until %s, Ctrl-C ends it", err, pause.until.Format(time.TimeOnly)))
 		}
 		return nil, err
 	},
-		// Full jitter: half the interval, plus or minus all of that half.
-		backoff.WithBackOff(&backoff.ExponentialBackOff{
-			InitialInterval: firstBackoff / 2, Multiplier: 2, MaxInterval: maxBackoff / 2, RandomizationFactor: 1,
-		}),
-		backoff.WithMaxTries(maxTries), backoff.WithMaxElapsedTime(0),
+		backoff.WithBackOff(pause), backoff.WithMaxTries(maxTries), backoff.WithMaxElapsedTime(0),
 		backoff.WithNotify(func(_ error, wait time.Duration) {
 			if wait >= notedWait {
 				f.note(fmt.Sprintf("%s; trying again in %s", last, wait.Round(time.Second)))
@@ -76,7 +80,32 @@ func (f *fetcher) get(ctx context.Context, u *url.URL) ([]byte, error) {
 	if err != nil && last != nil {
 		err = last
 	}
+	if err != nil && tries > 1 && ctx.Err() == nil {
+		err = fmt.Errorf("%w; gave up after %d tries: run the same command again when the site answers", err, tries)
+	}
 	return body, err
+}
+
+// pause is the wait between two tries, unless the site names one: full jitter, so half the
+// interval, plus or minus all of that half. It ends when the next try would begin after
+// until; zero for never.
+type pause struct {
+	*backoff.ExponentialBackOff
+	until time.Time
+}
+
+func newPause() *pause {
+	return &pause{ExponentialBackOff: &backoff.ExponentialBackOff{
+		InitialInterval: firstBackoff / 2, Multiplier: 2, MaxInterval: maxBackoff / 2, RandomizationFactor: 1,
+	}}
+}
+
+func (p *pause) NextBackOff() time.Duration {
+	next := p.ExponentialBackOff.NextBackOff()
+	if !p.until.IsZero() && time.Now().Add(next).After(p.until) {
+		return backoff.Stop
+	}
+	return next
 }
 
 // try asks for u once. Its error is an *upstream.Error, which is Quick if a retry may

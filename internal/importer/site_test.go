@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -142,6 +143,68 @@ func TestWaits(t *testing.T) {
 					}
 				})
 			})
+		}
+	})
+}
+
+// TestDeadAddress: who imports from an address where nothing answers is told so at once, until
+// when it is tried, and at last that it was given up.
+func TestDeadAddress(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		takes time.Duration // each try
+	}{{"refused", 0}, {"silent", 50 * time.Second}} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFakeSite(t, 1)
+				f.fault = func(int, *http.Request) (*http.Response, error) {
+					time.Sleep(test.takes)
+					return nil, syscall.ECONNREFUSED
+				}
+				s := f.site(t)
+				var notes []string
+				began := time.Now()
+				s.Note = func(sentence string) {
+					if len(notes) == 0 {
+						if waited := time.Since(began); waited > test.takes {
+							t.Errorf("the first note comes after %s", waited)
+						}
+						until := time.Now().Add(2 * time.Minute).Format(time.TimeOnly)
+						if want := "GET " + root + ": connection refused; trying again until " + until + ", Ctrl-C ends it"; sentence != want {
+							t.Errorf("the first note is %q, want %q", sentence, want)
+						}
+					}
+					notes = append(notes, sentence)
+				}
+				_, err := s.Read(t.Context())
+				if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("connection refused; gave up after %d tries: run the same command again", len(f.requests))) {
+					t.Errorf("after %d tries: %v", len(f.requests), err)
+				}
+				if len(notes) == 0 {
+					t.Error("nothing was noted")
+				}
+				if last := f.times[len(f.times)-1].Sub(began) - test.takes; last > 2*time.Minute {
+					t.Errorf("it was tried again after %s", last)
+				}
+			})
+		})
+	}
+}
+
+// TestDeadAddressIsLeftAtOnce: Ctrl-C does not wait for the next try.
+func TestDeadAddressIsLeftAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeSite(t, 1)
+		f.fault = func(int, *http.Request) (*http.Response, error) { return nil, syscall.ECONNREFUSED }
+		s := f.site(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		s.Note = func(string) { cancel() }
+		began := time.Now()
+		if _, err := s.Read(ctx); err == nil || err.Error() != "stopped; run the same command again to resume" || time.Since(began) > 0 {
+			t.Errorf("%v after %s", err, time.Since(began))
+		}
+		if len(f.requests) != 1 {
+			t.Errorf("it was asked %d times", len(f.requests))
 		}
 	})
 }

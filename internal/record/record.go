@@ -192,6 +192,7 @@ type Status struct {
 	Imported     bool              `json:"imported,omitempty"`     // the attempts were made by another site
 	Pending      int               `json:"pending,omitempty"`      // consecutive attempts that ended in StatePending
 	LastError    string            `json:"last_error,omitempty"`   // of the last attempt, for people; "" after a success
+	Replaced     bool              `json:"replaced,omitempty"`     // of a repository that is gone: another one has its name now
 	Note         string            `json:"note,omitempty"`         // a lasting limitation, such as a list too long to fetch
 	Tags         map[string]string `json:"tags,omitempty"`         // validators (ETags), by the client's name for each response
 	Serial       int64             `json:"serial,omitempty"`       // PyPI's last serial

@@ -110,6 +110,13 @@ func renamed(key Key, fullName string) Key {
 	return RepoKey(host, owner, name)
 }
 
+// Renamed returns the name that GitHub has for the repository, owner/name, where the
+// package's URL names another one, which GitHub forwards; ok is false otherwise.
+func (p *Package) Renamed() (name string, ok bool) {
+	to := renamed(p.RepoKey, p.Repo.Name)
+	return p.Repo.Name, p.RepoKey != "" && to != "" && to != p.RepoKey
+}
+
 // IsDue reports whether the source is due at now.
 func (s *Status) IsDue(now time.Time) bool { return s.State.Fetchable() && !s.NextDue.After(now) }
 

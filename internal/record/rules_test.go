@@ -83,6 +83,22 @@ func TestFollow(t *testing.T) {
 	}
 }
 
+func TestRenamed(t *testing.T) {
+	for _, test := range []struct {
+		key  Key
+		name string
+		want bool
+	}{
+		{"github.com/a/b", "A/B", false}, {"github.com/a/b", "a/c", true}, {"ghe.example/a/b", "Z/b", true},
+		{"github.com/a/b", "", false}, {"github.com/a/b", "b", false}, {"", "a/b", false},
+	} {
+		p := Package{RepoKey: test.key, Repo: Repo{Name: test.name}}
+		if name, ok := p.Renamed(); ok != test.want || ok && name != test.name {
+			t.Errorf("%s, which GitHub calls %q: %q, %t", test.key, test.name, name, ok)
+		}
+	}
+}
+
 func TestKeys(t *testing.T) {
 	k := RepoKey("GitHub.com", "Django", "Django.js")
 	if host, owner, name, ok := k.Repo(); k != "github.com/django/django.js" || host != "github.com" || owner != "django" || name != "django.js" || !ok {

@@ -200,29 +200,37 @@ func appendString(b []byte, s string) []byte {
 // U+FFFF as a pair of surrogates. Bytes that are not UTF-8 become U+FFFD.
 func appendASCII(b []byte, s string) []byte {
 	b = append(b, '"')
-	for _, r := range s {
-		switch {
-		case r == '"' || r == '\\':
-			b = append(b, '\\', byte(r))
-		case ' ' <= r && r <= '~':
-			b = append(b, byte(r))
-		case r == '\n':
-			b = append(b, '\\', 'n')
-		case r == '\r':
-			b = append(b, '\\', 'r')
-		case r == '\t':
-			b = append(b, '\\', 't')
-		case r == '\b':
-			b = append(b, '\\', 'b')
-		case r == '\f':
-			b = append(b, '\\', 'f')
-		case r > 0xFFFF:
-			high, low := utf16.EncodeRune(r)
-			b = appendEscape(appendEscape(b, high), low)
-		default:
-			b = appendEscape(b, r)
+	done := 0 // s[:done] is in b
+	for i, r := range s {
+		if ' ' <= r && r <= '~' && r != '"' && r != '\\' {
+			continue
 		}
+		b = append(b, s[done:i]...)
+		switch r {
+		case '"', '\\':
+			b = append(b, '\\', byte(r))
+		case '\n':
+			b = append(b, '\\', 'n')
+		case '\r':
+			b = append(b, '\\', 'r')
+		case '\t':
+			b = append(b, '\\', 't')
+		case '\b':
+			b = append(b, '\\', 'b')
+		case '\f':
+			b = append(b, '\\', 'f')
+		default:
+			if r > 0xFFFF {
+				high, low := utf16.EncodeRune(r)
+				b = appendEscape(appendEscape(b, high), low)
+			} else {
+				b = appendEscape(b, r)
+			}
+		}
+		_, width := utf8.DecodeRuneInString(s[i:])
+		done = i + width
 	}
+	b = append(b, s[done:]...)
 	return append(b, '"')
 }
 

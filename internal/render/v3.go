@@ -124,7 +124,7 @@ func (v V3) paths(e *Encoder, collection string, slugs []string) {
 }
 
 func joined(ns []int) string {
-	var b []byte
+	b := make([]byte, 0, 4*len(ns))
 	for i, n := range ns {
 		if i > 0 {
 			b = append(b, ',')

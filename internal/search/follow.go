@@ -313,7 +313,7 @@ func (x *Index) position() (uint64, error) {
 		return 0, err
 	}
 	if len(value) != 8 {
-		return 0, fmt.Errorf("%w: its position has %d bytes", errDamaged, len(value))
+		return 0, fmt.Errorf("%w: its position has %s", errDamaged, record.Count(len(value), "byte", "bytes"))
 	}
 	return binary.BigEndian.Uint64(value), nil
 }

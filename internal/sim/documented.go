@@ -6,7 +6,8 @@ import (
 )
 
 // Documented adds package 1609, the example of the API's documentation, to the world
-// and its catalogue. It remains as documented whatever the world's clock says.
+// and its catalogue. It remains as documented whatever the world's clock says. Its ids are
+// those of packaging/catalogue.example.yaml.
 func Documented(w *World) {
 	const name = "djorm-ext-pgfulltext"
 	w.mu.Lock()
@@ -48,7 +49,7 @@ func Documented(w *World) {
 		c.Categories = append(generatedCategories(w.anchor)[:1], c.Categories...)
 	}
 	var grids []string
-	for _, g := range []Grid{{ID: 58, Slug: "full-text-search", Title: "Full-text search"}, {ID: 161, Slug: "postgresql", Title: "PostgreSQL"}, {ID: 14, Slug: "search", Title: "Search"}} {
+	for _, g := range []Grid{{ID: 58, Slug: "postgresql", Title: "PostgreSQL"}, {ID: 161, Slug: "orm-extensions", Title: "ORM extensions"}, {ID: 14, Slug: "search", Title: "Search"}} {
 		g.Created = time.Date(2013, 2, 1, 10, 0, g.ID%60, 0, time.UTC)
 		g.Modified = g.Created.Add(365 * day)
 		if i := slices.IndexFunc(c.Grids, func(x Grid) bool { return x.ID == g.ID }); i >= 0 {

@@ -160,6 +160,7 @@ func (m *Maker) failing(sources []record.Failing) ([]Failing, error) {
 		all = append(all, Failing{
 			Slug: p.Slug, Title: p.Title, Source: name, State: source.State,
 			Since: m.moment(source.FailingSince), Failures: source.Failures, LastError: source.LastError,
+			LastSuccess: m.moment(source.LastSuccess),
 		})
 	}
 	return all, nil

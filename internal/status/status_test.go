@@ -63,7 +63,7 @@ func (s *fakeStore) Passes(since time.Time) ([]record.Pass, error) {
 }
 
 func (s *fakeStore) Find(id int) (p record.Package, ok bool, err error) {
-	p.Slug, p.PyPI = "fails", record.Status{State: record.StateFailed, Failures: 3, FailingSince: now.Add(time.Nanosecond)}
+	p.Slug, p.PyPI = "fails", record.Status{State: record.StateFailed, Failures: 3, FailingSince: now.Add(time.Nanosecond), LastSuccess: now.Add(-time.Hour)}
 	return p, id == 1, s.err
 }
 
@@ -86,7 +86,7 @@ func TestCatalogue(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(c.Failing) != 1 || c.Failing[0].Slug != "fails" || c.Failing[0].Source != "pypi" || c.Failing[0].Failures != 3 || !c.Failing[0].Since.Equal(now) || c.FailingTotal != 2 {
+		if len(c.Failing) != 1 || c.Failing[0].Slug != "fails" || c.Failing[0].Source != "pypi" || c.Failing[0].Failures != 3 || !c.Failing[0].Since.Equal(now) || !c.Failing[0].LastSuccess.Equal(now.Add(-time.Hour)) || c.FailingTotal != 2 {
 			t.Errorf("failing %+v of %d", c.Failing, c.FailingTotal)
 		}
 		for name, at := range map[string]time.Time{

@@ -94,6 +94,8 @@ type Failing struct {
 	Since     time.Time    `json:"failing_since,omitzero"`
 	Failures  int          `json:"failures"`
 	LastError string       `json:"last_error"`
+
+	LastSuccess time.Time `json:"last_success,omitzero"` // zero for never: there is no data then
 }
 
 // Snapshot is the snapshot that is served.

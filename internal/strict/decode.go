@@ -1,6 +1,7 @@
 package strict
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"reflect"
@@ -109,10 +110,12 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, at Position, path *keyPat
 		if !isScalar {
 			d.problems.Add(at, path.String(), "needs %s, not %s", Wanted(dst), describe(n))
 		} else if err := SetScalar(dst, s); err != nil {
-			d.problems.Add(at, path.String(), "%s", err)
+			d.problems.Add(at, path.String(), "%s", cmp.Or(d.instead(dst, s), err.Error()))
 		}
 	case isScalar && s.Kind == NullKind && path != nil:
 		// An empty section or list, such as one with every line commented out.
+	case isScalar && d.instead(dst, s) != "":
+		d.problems.Add(at, path.String(), "%s", d.instead(dst, s))
 	case v.Kind() == reflect.Struct:
 		d.mapping(n, v, at, path)
 	case v.Kind() == reflect.Slice:
@@ -120,6 +123,14 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, at Position, path *keyPat
 	default:
 		panic("cannot decode into " + v.Type().String())
 	}
+}
+
+// instead returns what the caller says to write instead of a scalar; "" for nothing.
+func (d *decoder) instead(dst any, s Scalar) string {
+	if d.Instead == nil {
+		return ""
+	}
+	return d.Instead(dst, s)
 }
 
 func (d *decoder) mapping(n *yaml.Node, v reflect.Value, at Position, path *keyPath) {

@@ -30,6 +30,9 @@ type Options struct {
 	// KeyAdvice, if not nil, returns the message for a key that does not exist and
 	// resembles no existing key; "" for the default message.
 	KeyAdvice func(key string) string
+	// Instead, if not nil, returns the message for a scalar that dst, a pointer to the
+	// value, does not take; "" for the default message.
+	Instead func(dst any, s Scalar) string
 	// Positions, if not nil, receives the position of each value, by the pointer to
 	// the value.
 	Positions map[any]Position

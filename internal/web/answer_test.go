@@ -64,6 +64,15 @@ func FuzzBody(f *testing.F) {
 	})
 }
 
+// TestAnswerIsFolded: on every page, but for those that have nothing else.
+func TestAnswerIsFolded(t *testing.T) {
+	for name, page := range samples(t) {
+		if open := strings.Contains(page, `<details class="answer" open>`); open != (name == "plain answer") || !open && !strings.Contains(page, `<details class="answer">`) {
+			t.Errorf("%s: the answer is unfolded: %t", name, open)
+		}
+	}
+}
+
 func TestAnswerIsShownAsDocumented(t *testing.T) {
 	page := samples(t)["package"]
 	for _, want := range []string{

@@ -15,15 +15,17 @@ const week = 7 * 24 * time.Hour
 // The chart is as wide as its container, so horizontal positions are in per cent.
 // Its height is fixed, so that its text is as large as text elsewhere.
 const (
-	chartTop    = 10  // px, top of the highest bar
-	chartFloor  = 170 // px, bottom of the bars
-	chartHeight = 204 // px, with months and years below the bars
+	chartMarks  = 8   // px, middle of the marks of releases, above the bars
+	chartTop    = 26  // px, top of the highest bar
+	chartFloor  = 186 // px, bottom of the bars
+	chartHeight = 220 // px, with months and years below the bars
 )
 
 // chart is the picture of commits a week, oldest first.
 type chart struct {
 	Weeks     []weekBar
 	Total     int
+	Releases  int    // weeks with releases
 	Most      int    // commits in a week
 	MostBegin string // first day of the first week with that many, "" if unknown
 	Begin     string // first day of the first week, "" if unknown
@@ -32,6 +34,7 @@ type chart struct {
 	Lines     []chartLine
 	Months    []chartMonth
 	Margin    int // px, for the numbers beside the chart
+	Marks     int // px, where releases are marked
 	Floor     int
 	Height    int
 }
@@ -44,6 +47,9 @@ type weekBar struct {
 	SlotX   string // of the area that reacts to the pointer, in per cent
 	SlotW   string
 	Y, H    string // of the bar, in px
+
+	Released string // the versions that were released in it, "" for none or if dates are unknown
+	Middle   string // of the bar, in per cent
 }
 
 type chartLine struct {
@@ -71,7 +77,7 @@ func newChart(rec *record.Package) *chart {
 	if len(counts) == 0 {
 		return nil
 	}
-	c := &chart{Weeks: make([]weekBar, len(counts)), Floor: chartFloor, Height: chartHeight}
+	c := &chart{Weeks: make([]weekBar, len(counts)), Marks: chartMarks, Floor: chartFloor, Height: chartHeight}
 	asked := rec.GitHub.LastSuccess
 	if asked.IsZero() {
 		asked = rec.LastFetched // of a record imported with its data
@@ -90,7 +96,7 @@ func newChart(rec *record.Package) *chart {
 		w := weekBar{
 			Name: fmt.Sprintf("week %d of %d", i+1, len(counts)), Commits: n,
 			SlotX: percent(slot * float64(i)), SlotW: percent(slot),
-			X: percent(slot * (float64(i) + 0.12)), W: percent(slot * 0.76),
+			X: percent(slot * (float64(i) + 0.12)), W: percent(slot * 0.76), Middle: percent(slot * (float64(i) + 0.5)),
 			Y: px(chartFloor - height), H: px(height),
 		}
 		if dated {
@@ -109,6 +115,7 @@ func newChart(rec *record.Package) *chart {
 	}
 	c.Begin, c.End, c.MostBegin = c.Weeks[0].Begin, end.Format(time.DateOnly), c.Weeks[most].Begin
 	c.Months = months(begin, end)
+	c.markReleases(rec.Project.Versions, begin)
 	switch {
 	case rec.GitHub.State == record.StatePending:
 		c.Doubt = "GitHub's last answer left something open, so these counts may be from an earlier one, and the weeks may have begun some days earlier."
@@ -116,6 +123,40 @@ func newChart(rec *record.Package) *chart {
 		c.Doubt = "The last request to GitHub failed; the weeks are those before the last success."
 	}
 	return c
+}
+
+// namedReleases is how many versions of a week are named; more are only counted.
+const namedReleases = 4
+
+// markReleases notes the versions that were uploaded in each week, oldest first.
+func (c *chart) markReleases(versions []record.Version, begin time.Time) {
+	released := make([][]record.Version, len(c.Weeks))
+	for _, v := range versions {
+		if v.Uploaded == nil || v.Uploaded.Before(begin) {
+			continue
+		}
+		if i := int(v.Uploaded.Sub(begin) / week); i < len(released) {
+			released[i] = append(released[i], v)
+		}
+	}
+	for i, all := range released {
+		if len(all) == 0 {
+			continue
+		}
+		slices.SortStableFunc(all, func(a, b record.Version) int { return a.Uploaded.Compare(*b.Uploaded) })
+		names := make([]string, min(len(all), namedReleases))
+		for j := range names {
+			names[j] = all[j].Version
+			if all[j].Yanked {
+				names[j] += " (yanked)"
+			}
+		}
+		if more := len(all) - len(names); more > 0 {
+			names = append(names, number(more)+" more")
+		}
+		c.Weeks[i].Released = strings.Join(names, ", ")
+		c.Releases++
+	}
 }
 
 // ticks returns two to five round numbers from 0 up to at least most, in equal

@@ -1,10 +1,13 @@
 package web
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"pkgmetad/internal/record"
 )
@@ -20,8 +23,8 @@ func TestChartShowsNumbersAndDates(t *testing.T) {
 			plural = ""
 		}
 		for _, want := range []string{
-			fmt.Sprintf("<title>week of %s: %d commit%s</title>", day, n, plural),
-			fmt.Sprintf(`<tr><th scope="row"><time datetime="%s">%[1]s</time></th><td class="n">%d</td></tr>`, day, n),
+			fmt.Sprintf("<title>week of %s: %d commit%s", day, n, plural),
+			fmt.Sprintf(`<tr><th scope="row"><time datetime="%s">%[1]s</time></th><td class="n">%d</td>`, day, n),
 		} {
 			if strings.Count(page, want) != 1 {
 				t.Errorf("week %d: the page has %d times %s", i, strings.Count(page, want), want)
@@ -64,12 +67,71 @@ func TestChartDates(t *testing.T) {
 		if c.Begin != test.begin || last.Begin != test.last || c.End != test.end || c.MostBegin != test.last || (c.Doubt != "") != test.doubt {
 			t.Errorf("%s: weeks from %q, the last from %q until %q, the highest from %q, doubt %q", test.name, c.Begin, last.Begin, c.End, c.MostBegin, c.Doubt)
 		}
-		if last.Commits != 4 || c.Total != 4 || c.Most != 4 || last.Y != "10.00" || last.H != "160.00" {
+		if last.Commits != 4 || c.Total != 4 || c.Most != 4 || last.Y != "26.00" || last.H != "160.00" {
 			t.Errorf("%s: %+v", test.name, last)
 		}
-		if first := c.Weeks[0]; first.H != "0.00" || first.Y != "170.00" {
+		if first := c.Weeks[0]; first.H != "0.00" || first.Y != "186.00" {
 			t.Errorf("%s: a week without commits is drawn: %+v", test.name, first)
 		}
+	}
+}
+
+// TestReleasesInTheChart: each week says what was released in it, to the second, in the
+// picture and in the table.
+func TestReleasesInTheChart(t *testing.T) {
+	at := func(s string) *time.Time {
+		t, err := time.Parse(time.RFC3339, s)
+		if err != nil {
+			panic(err)
+		}
+		return &t
+	}
+	rec := record.Package{
+		Repo:   record.Repo{Commits52: append(make([]int, 51), 4)},
+		GitHub: record.Status{State: record.StateOK, LastSuccess: *at("2026-02-16T12:00:00Z")},
+		Project: record.Project{Versions: []record.Version{
+			{Version: "9", Uploaded: at("2026-02-16T00:00:00Z")}, // after the last week
+			{Version: "8", Uploaded: at("2026-02-15T23:59:59Z")}, {Version: "7", Uploaded: at("2026-02-09T00:00:00Z"), Yanked: true},
+			{Version: "6" + attack, Uploaded: at("2026-02-08T23:59:59Z")},
+			{Version: "5e", Uploaded: at("2025-06-05T00:00:00Z")}, {Version: "5d", Uploaded: at("2025-06-04T00:00:00Z")}, {Version: "5a", Uploaded: at("2025-06-01T00:00:00+02:00")},
+			{Version: "5b", Uploaded: at("2025-06-02T00:00:00Z")}, {Version: "5c", Uploaded: at("2025-06-03T00:00:00Z")}, {Version: "5f", Uploaded: at("2025-06-06T00:00:00Z")},
+			{Version: "4", Uploaded: at("2025-02-17T00:00:00Z")}, {Version: "3", Uploaded: at("2025-02-16T23:59:59Z")}, // before the first week
+			{Version: "2"},
+		}},
+	}
+	got := map[string]string{}
+	for _, w := range newChart(&rec).Weeks {
+		if w.Released != "" {
+			got[w.Begin] = w.Released
+		}
+	}
+	want := map[string]string{"2025-02-17": "4", "2025-05-26": "5a", "2025-06-02": "5b, 5c, 5d, 5e, 1 more", "2026-02-02": "6" + attack, "2026-02-09": "7 (yanked), 8"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	var b bytes.Buffer
+	if err := Package(&b, Frame{}, PackagePage{Clock: clock, Record: rec}); err != nil {
+		t.Fatal(err)
+	}
+	page := b.String()
+	for _, want := range []string{
+		"<title>week of 2026-02-09: 4 commits; released 7 (yanked), 8</title>", "<title>week of 2025-06-02: 0 commits; released 5b, 5c, 5d, 5e, 1 more</title>",
+		`<td class="n">4</td><td><bdi class="text">7 (yanked), 8</bdi></td>`, "marks each of 5 weeks with a release", `; 5 weeks with a release"`, `<th scope="col">Released</th>`,
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+	if n := strings.Count(page, `class="release"`); n != 6 {
+		t.Errorf("%d marks, want one for each of 5 weeks and one that explains them", n)
+	}
+
+	rec.GitHub.LastSuccess = time.Time{}
+	if c := newChart(&rec); c.Releases != 0 {
+		t.Error("releases are marked in weeks whose dates are unknown")
+	}
+	if page := samples(t)["package quiet"]; strings.Contains(page, "release\"") || strings.Contains(page, ">Released<") {
+		t.Error("releases are told of where there are none")
 	}
 }
 

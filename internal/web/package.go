@@ -3,6 +3,9 @@ package web
 import (
 	"cmp"
 	"io"
+	"slices"
+	"strings"
+	"time"
 
 	"pkgmetad/internal/record"
 )
@@ -33,27 +36,49 @@ func (p PackagePage) Chart() *chart     { return newChart(&p.Record) }
 func (p PackagePage) Counted() bool     { return p.Record.Counted() }
 func (p PackagePage) Sources() []source { return sources(&p.Record) }
 
-// Pythons says which versions of Python the package supports, "" if unknown.
+// Uncounted says why the number of commits is unknown.
+func (p PackagePage) Uncounted() string {
+	switch s := p.Record.GitHub.State; {
+	case !s.Fetchable():
+		return "there is no repository to ask GitHub about"
+	case s == record.StateGone, s == record.StateBlocked:
+		return "GitHub shows no repository at that address"
+	}
+	return "GitHub has not provided it yet"
+}
+
+// LastRelease is when a release was last uploaded that is not yanked, nil if unknown.
+func (p PackagePage) LastRelease() *time.Time { return p.Record.Project.LastRelease() }
+
+// Pythons are the versions of Python that the package's classifiers name, or what else
+// tells them; "" if unknown.
 func (p PackagePage) Pythons() string {
 	r := &p.Record.Project
+	if r.Support != nil && len(r.Support.Python) > 0 {
+		return minors(r.Support.Python)
+	}
 	switch {
-	case r.RequiresPython != "":
-		return r.RequiresPython
 	case r.Python3 == nil:
 		return ""
 	case *r.Python3:
-		return "supports Python 3"
+		return "3"
 	}
-	return "Python 2 only"
+	return "2 only"
 }
 
-// ProjectStatus is what PyPI says of the project as a whole, "" where it is active or
-// PyPI was not asked yet.
-func (p PackagePage) ProjectStatus() string {
-	if s := p.Record.Project.Standing.Status; s != record.ProjectActive {
-		return s
+// Djangos are the versions of Django that the package's classifiers name, "" for none.
+func (p PackagePage) Djangos() string {
+	if s := p.Record.Project.Support; s != nil {
+		return minors(s.Django)
 	}
 	return ""
+}
+
+// minors joins versions, without each major one that a minor one of it makes plain.
+func minors(versions []string) string {
+	return strings.Join(slices.DeleteFunc(slices.Clone(versions), func(major string) bool {
+		return slices.ContainsFunc(versions, func(v string) bool { return strings.HasPrefix(v, major+".") })
+	}), ", ")
 }
 
 // Maturity is the development status in PyPI's words, "" if unknown.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"io"
 
+	"pkgmetad/internal/record"
 	"pkgmetad/internal/status"
 )
 
@@ -34,6 +35,9 @@ func (p PackageStatusPage) Sources() []namedSource {
 	return []namedSource{{"GitHub", p.GitHub}, {"PyPI", p.PyPI}}
 }
 
-func (s namedSource) Words() string { return stateWords(s.State) }
-func (s namedSource) Class() string { return stateClass(s.State) }
-func (s namedSource) Asked() bool   { return s.State.Fetchable() }
+func (s namedSource) Asked() bool { return s.State.Fetchable() }
+
+// Status is what says where the source stands.
+func (s namedSource) Status() record.Status {
+	return record.Status{State: s.State, LastAttempt: s.LastAttempt, LastSuccess: s.LastSuccess}
+}

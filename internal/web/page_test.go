@@ -174,6 +174,21 @@ func TestPackagePage(t *testing.T) {
 	}
 }
 
+// TestSearchPage: a package that was found is told with its version, its last commit and
+// its weeks, a grid with how much it compares.
+func TestSearchPage(t *testing.T) {
+	page := samples(t)["search"]
+	for _, want := range []string{
+		`<h2><a href="/facts/api/v4/packages/django-crispy-forms/"><bdi>django-crispy-forms</bdi></a></h2>`, "5,104 stars", `version <bdi class="text">2.5</bdi>`,
+		`last commit <time datetime="2026-02-15T09:45:10&#43;01:00" title="2026-02-15 09:45:10 CET">yesterday</time>`, `<svg class="spark"`, "<bdi>Apps</bdi>",
+		`<h2><a href="/facts/api/v4/grids/58/"><bdi>Forms</bdi></a></h2>`, "7 packages compared",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+}
+
 // TestEmptyPages: what is not known is said, not left out.
 func TestEmptyPages(t *testing.T) {
 	all := samples(t)

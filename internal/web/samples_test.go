@@ -33,6 +33,7 @@ func crispy() record.Package {
 			DocumentationURL: new("https://django-crispy-forms.readthedocs.io/en/latest/"),
 			Created:          time.Date(2010, 9, 5, 18, 5, 5, 0, time.UTC),
 		},
+		RepoKey: "github.com/django-crispy-forms/django-crispy-forms", ProjectKey: "pypi:django-crispy-forms",
 		Repo: record.Repo{
 			Name: "django-crispy-forms/django-crispy-forms", Stars: 5104, Forks: 729,
 			Description:  "The best way to have DRY Django forms. The app provides a tag and filter that lets you quickly render forms in a div format while providing an enormous amount of capability to configure and control the rendered HTML.",
@@ -85,12 +86,13 @@ const (
 func hostile() record.Package {
 	bad := func() *string { return new(attack) }
 	rec := record.Package{
-		Entry: record.Entry{ID: -1, Slug: attack, Title: attack, RepoURL: new("https://github.com/" + attack), PyPIURL: bad(), DocumentationURL: new(scriptURL)},
+		Entry:   record.Entry{ID: -1, Slug: attack, Title: attack, RepoURL: new("https://github.com/" + attack), PyPIURL: bad(), DocumentationURL: new(scriptURL)},
+		RepoKey: "github.com/a/b", ProjectKey: "pypi:a",
 		Repo: record.Repo{
-			Name: attack, Stars: -5, Forks: 1 << 62, Description: attack, Commits52: []int{-3, 1 << 62, 7}, LastCommit: new(time.Time{}),
+			Name: "a/" + attack, Stars: -5, Forks: 1 << 62, Description: attack, Commits52: []int{-3, 1 << 62, 7}, LastCommit: new(time.Time{}),
 			Participants: []string{attack, "../../evil", "dependabot[bot]", "", "javascript:alert(1)"},
 		},
-		Project:  record.Project{Version: bad(), Licence: attack, RequiresPython: attack, Status: 99, DocumentationURL: scriptURL, Versions: []record.Version{{Version: attack, Yanked: true}}, Support: &record.Support{Python: []string{attack}, Django: []string{attack}}, Standing: record.Standing{Status: attack, Reason: attack}},
+		Project:  record.Project{Name: "a; rm -rf " + attack, Version: bad(), Licence: attack, Support: &record.Support{Python: []string{attack}, Django: []string{attack}}, RequiresPython: attack, Status: 99, DocumentationURL: scriptURL, Versions: []record.Version{{Version: attack, Yanked: true}}, Standing: record.Standing{Status: attack, Reason: attack}},
 		GitHub:   record.Status{State: attack, LastError: attack, Note: attack, Failures: -1, LastAttempt: time.Unix(1<<40, 0)},
 		PyPI:     record.Status{State: record.StateFailed, LastError: attack, Note: attack, Failures: 1 << 60},
 		Modified: time.Unix(-1<<40, 0),
@@ -241,7 +243,7 @@ var rendered = sync.OnceValues(func() (map[string]string, error) {
 	}
 	add("package zero", func(b *bytes.Buffer, f Frame) error { return Package(b, f, PackagePage{}) })
 	add("root", func(b *bytes.Buffer, f Frame) error {
-		return Root(b, f, RootPage{Packages: 5500, Grids: 94, Categories: 4, More: []Link{{"openapi.json", "/openapi.json"}}})
+		return Root(b, f, RootPage{Packages: 5500, Grids: 94, Categories: 4, More: []RootLink{{Link{"openapi.json", "/openapi.json"}, "all of it"}}})
 	})
 	add("packages", func(b *bytes.Buffer, f Frame) error {
 		return Packages(b, f, ListPage{Clock: clock, List: list(items, pager, record.ByDefault)})
@@ -274,10 +276,8 @@ var rendered = sync.OnceValues(func() (map[string]string, error) {
 	})
 	add("category empty", func(b *bytes.Buffer, f Frame) error { return Category(b, f, CategoryPage{}) })
 	add("search", func(b *bytes.Buffer, f Frame) error {
-		return Search(b, f, SearchPage{Query: "form " + attack, Asked: true, Count: 120, Pager: &pager, Hits: []Hit{
-			{Kind: "package", Title: "django-crispy-forms", Path: "/api/v4/packages/43/", Description: crispy().Repo.Description, Category: "Apps", Stars: new(5104)},
-			{Kind: "grid", Title: "Forms", Path: "/api/v4/grids/58/", Description: attack},
-			{},
+		return Search(b, f, SearchPage{Clock: clock, Query: "form " + attack, Asked: true, Count: 120, Pager: &pager, Hits: []Hit{
+			{Package: &items[0], Category: "Apps"}, {Grid: &GridItem{grid, "/api/v4/grids/58/", 7}}, {Package: &items[2], Category: attack}, {Package: &items[4]}, {},
 		}})
 	})
 	add("search empty", func(b *bytes.Buffer, f Frame) error { return Search(b, f, SearchPage{}) })
@@ -300,7 +300,8 @@ var rendered = sync.OnceValues(func() (map[string]string, error) {
 	add("package status empty", func(b *bytes.Buffer, f Frame) error { return PackageStatus(b, f, PackageStatusPage{}) })
 	add("plain", func(b *bytes.Buffer, f Frame) error {
 		f.Answer.Status, f.Answer.Body = 404, []byte("{\n    \"detail\": \"No Package matches the given query.\"\n}")
-		return Plain(b, f, PlainPage{"Not found", "There is no package here. " + attack})
+		return Plain(b, f, PlainPage{"Not found", "There is no package here. " + attack, []Link{{"Forms " + attack, "/api/v4/packages/43/"}}})
 	})
+	add("plain answer", func(b *bytes.Buffer, f Frame) error { return Plain(b, f, PlainPage{Heading: "Changes"}) })
 	return all, errors.Join(failures...)
 })

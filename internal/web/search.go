@@ -2,18 +2,16 @@ package web
 
 import "io"
 
-// Hit is something that was found.
+// Hit is something that was found: a package or a grid.
 type Hit struct {
-	Kind        string // "package" or "grid"
-	Title       string
-	Path        string // of its page, below the prefix
-	Description string
-	Category    string // its title, "" for none
-	Stars       *int   // nil for a grid
+	Package  *Item
+	Category string // title of the package's category, "" for none
+	Grid     *GridItem
 }
 
 // SearchPage is the form for a search and what was found.
 type SearchPage struct {
+	Clock
 	Query string
 	Asked bool // false shows only the form
 	Hits  []Hit
@@ -24,7 +22,7 @@ type SearchPage struct {
 
 // Search writes the search page.
 func Search(w io.Writer, f Frame, p SearchPage) error {
-	return render(w, "search", templateData{Frame: f, Section: inSearch, Page: p})
+	return render(w, "search", templateData{Frame: f, clock: p.Clock, Section: inSearch, Page: p})
 }
 
 // searchForm is the form for a search.

@@ -1,28 +1,26 @@
 package web
 
-import "pkgmetad/internal/record"
+import (
+	"pkgmetad/internal/record"
+	"pkgmetad/internal/status"
+)
 
-// stateWords says in a few words what a state means.
-func stateWords(s record.State) string {
-	switch s {
-	case record.StateNone:
-		return "none given"
-	case record.StateUnsupported:
-		return "cannot be asked"
-	case record.StateNew:
-		return "not asked yet"
-	case record.StateOK:
-		return "answers"
-	case record.StatePending:
-		return "answers, to be asked again soon"
-	case record.StateFailed:
-		return "last attempt failed"
-	case record.StateGone:
-		return "not found there"
-	case record.StateBlocked:
-		return "taken down there"
+// standing is where a source stands, as the template "state" shows it.
+type standing struct {
+	Words string
+	Class string  // CSS class
+	At    *moment // when that was, nil where no time belongs to it
+}
+
+// Standing returns where a source stands.
+func (d templateData) Standing(s record.Status) standing {
+	words, at := status.Words(s)
+	line := standing{Words: words, Class: stateClass(s.State)}
+	if !at.IsZero() {
+		m := d.When(at)
+		line.At = &m
 	}
-	return string(s)
+	return line
 }
 
 // stateClass returns the CSS class of a state.
@@ -35,18 +33,19 @@ func stateClass(s record.State) string {
 	return "state-none"
 }
 
-// source is the state of one source of a package, as the package's page shows it.
+// source is one source of a package, as the package's page shows it.
 type source struct {
-	Name  string
-	Words string // of its state
-	Class string // of its state
+	Name string
 	record.Status
 }
 
 // sources are the sources of a record, in the order in which pages show them.
 func sources(rec *record.Package) []source {
-	return []source{
-		{"GitHub", stateWords(rec.GitHub.State), stateClass(rec.GitHub.State), rec.GitHub},
-		{"PyPI", stateWords(rec.PyPI.State), stateClass(rec.PyPI.State), rec.PyPI},
-	}
+	return []source{{"GitHub", rec.GitHub}, {"PyPI", rec.PyPI}}
+}
+
+// ToldByState reports whether where the source stands says all that there is to say of
+// when it was asked and when it answered.
+func (s source) ToldByState() bool {
+	return !s.State.Fetchable() || s.State == record.StateOK || s.State == record.StateNew
 }

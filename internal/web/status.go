@@ -163,8 +163,10 @@ func (b budgetRow) KindWords() string {
 	return b.Kind
 }
 
-func (f failingRow) Words() string { return stateWords(f.State) }
-func (f failingRow) Class() string { return stateClass(f.State) }
+// Status is what says where the source stands.
+func (f failingRow) Status() record.Status {
+	return record.Status{State: f.State, LastSuccess: f.LastSuccess}
+}
 
 // Name is the package's title or, where it has none, its slug.
 func (f failingRow) Name() string { return cmp.Or(f.Title, f.Slug) }

@@ -64,7 +64,7 @@ func TestStatusPageShowsItsNumbers(t *testing.T) {
 	for _, want := range []string{
 		"<b class=\"large\">1,312</b> of 5,000 requests left", "No requests until", "The first 3 of 57 sources", "in 14 minutes",
 		`<a href="/facts/status/packages/django-crispy-forms/"><bdi>django-crispy-forms</bdi></a>`, "3.3 MiB", "40 earlier passes",
-		"GitHub was held until", "no space left on device", ">26 hours ago<",
+		"GitHub was held until", "no space left on device", ">yesterday<",
 		`<dd class="bad">failing</dd>`, "no. 20410", "Searches do not find what is new", "write to the search index: no space",
 		"<b>store_writes</b> since", "<b>reload</b> at", "catalogue.yaml:7:3: no such key", "22.4 MiB", "1.0 MiB free",
 	} {
@@ -114,6 +114,21 @@ func TestStatusPageOfTheOperator(t *testing.T) {
 		}
 		if page := b.String(); !strings.Contains(page, test.want) || strings.Contains(page, test.lack) {
 			t.Errorf("%s:\n%s", name, page)
+		}
+	}
+}
+
+// TestFailingInWords: what fails is told with whether there is anything of it.
+func TestFailingInWords(t *testing.T) {
+	var b bytes.Buffer
+	if err := Status(&b, Frame{}, StatusPage{Catalogue: status.Catalogue{Now: now, FailingTotal: 2, Failing: []status.Failing{
+		{Slug: "a", State: record.StateGone}, {Slug: "b", State: record.StateGone, LastSuccess: ago(time.Hour)},
+	}}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{">not found, nothing fetched so far<", ">not found any more<"} {
+		if strings.Count(b.String(), want) != 1 {
+			t.Errorf("the page does not say once %s", want)
 		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"pkgmetad/internal/status"
 )
 
 // number writes a number with separated thousands: 1,234.
@@ -57,7 +59,7 @@ type moment struct {
 // When writes a time relative to now.
 func (d templateData) When(t time.Time) moment {
 	m := d.Day(t)
-	m.Text = distance(t, d.clock.Now)
+	m.Text = status.Age(t, d.clock.Now.In(d.clock.Zone))
 	return m
 }
 
@@ -65,10 +67,8 @@ func (d templateData) When(t time.Time) moment {
 // passed, the event is about to happen.
 func (d templateData) Ahead(t time.Time) moment {
 	m := d.When(t)
-	if left := t.Sub(d.clock.Now); left <= 0 {
+	if !t.After(d.clock.Now) {
 		m.Text = "any moment now"
-	} else if left < time.Minute {
-		m.Text = "within a minute"
 	}
 	return m
 }
@@ -87,34 +87,6 @@ func (d templateData) moment(t time.Time, layout string) moment {
 // Zone is the name of the zone that times are in.
 func (d templateData) Zone() string {
 	return d.clock.Zone.String()
-}
-
-// distance says how long before or after now t is.
-func distance(t, now time.Time) string {
-	d := now.Sub(t)
-	if d.Abs() < time.Minute {
-		return "just now"
-	}
-	if d < 0 {
-		return "in " + lasting(d.Abs())
-	}
-	return lasting(d) + " ago"
-}
-
-// lasting writes a duration of a minute or more in one unit, rounded down.
-func lasting(d time.Duration) string {
-	const day = 24 * time.Hour
-	switch {
-	case d < time.Hour:
-		return count(int(d/time.Minute), "minute")
-	case d < 2*day:
-		return count(int(d/time.Hour), "hour")
-	case d < 60*day:
-		return count(int(d/day), "day")
-	case d < 2*365*day:
-		return count(int(d/(30*day)), "month")
-	}
-	return count(int(d/(365*day)), "year")
 }
 
 // took writes how long something took, from milliseconds to hours.

@@ -19,24 +19,19 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
-func TestDistance(t *testing.T) {
-	const day = 24 * time.Hour
-	for d, want := range map[time.Duration]string{
-		0: "just now", 59 * time.Second: "just now", -59 * time.Second: "just now", -time.Minute: "in 1 minute",
-		time.Minute: "1 minute ago", 59 * time.Minute: "59 minutes ago", -5 * time.Minute: "in 5 minutes",
-		time.Hour: "1 hour ago", 47 * time.Hour: "47 hours ago", 2 * day: "2 days ago", 59 * day: "59 days ago",
-		60 * day: "2 months ago", 729 * day: "24 months ago", 730 * day: "2 years ago", -3 * 365 * day: "in 3 years",
-	} {
-		if got := distance(now.Add(-d), now); got != want {
-			t.Errorf("%s before now is %q, want %q", d, got, want)
-		}
+// TestWhen: ages are by the days of the page's zone, and the exact time stands beside them.
+func TestWhen(t *testing.T) {
+	v := templateData{clock: Clock{Now: time.Date(2026, 2, 16, 23, 30, 0, 0, time.UTC), Zone: berlin}}
+	then := time.Date(2026, 2, 15, 22, 30, 0, 0, time.UTC) // on the 15th in Berlin too, where now is the 17th
+	if got, want := v.When(then), (moment{"2 days ago", "2026-02-15 23:30:00 CET", "2026-02-15T23:30:00+01:00"}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
 	}
 }
 
 func TestAhead(t *testing.T) {
 	v := templateData{clock: clock}
 	for d, want := range map[time.Duration]string{
-		-time.Hour: "any moment now", 0: "any moment now", time.Second: "within a minute", time.Minute: "in 1 minute", 26 * time.Hour: "in 26 hours",
+		-time.Hour: "any moment now", 0: "any moment now", time.Second: "within a minute", time.Minute: "in 1 minute", 26 * time.Hour: "tomorrow",
 	} {
 		if got := v.Ahead(now.Add(d)).Text; got != want {
 			t.Errorf("%s after now is %q, want %q", d, got, want)

@@ -5,14 +5,17 @@
 // its template (package.html); layout.html is the frame around all of them,
 // parts.html and list.html hold what several of them share. The rest, one subject a file:
 //
+//	head.go     what the head of a page says to machines
 //	assets.go   the style sheet and the icon
 //	answer.go   the raw answer below a page, with working links
 //	chart.go    the 52 weeks: the chart and the small one in lists
 //	bars.go     parts of a total as bars
 //	list.go     packages compared in a table that can be sorted and filtered
-//	source.go   the state of a source, in words
+//	source.go   where a source stands
+//	notice.go   what to know before using a package
+//	install.go  the command that installs it
 //	link.go     what may be a link, and where it leads
-//	text.go     numbers, sizes and ages as people write them
+//	text.go     numbers, sizes and times as people write them
 //
 // A page needs no script and nothing from another host, which browsers enforce
 // because of [Policy]. It forbids style attributes too: so positions and sizes that
@@ -35,11 +38,29 @@ import (
 // style, no other host.
 const Policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// Frame is what is around the content of every page.
+// Site is what every page says of the site that it belongs to.
+type Site struct {
+	Name        string
+	Description string // a sentence
+}
+
+// Frame is what is around the content of every page, and what machines read of it.
 type Frame struct {
+	Site   Site
 	Prefix string  // path before every link on this host: "" or "/prefix"
-	Title  string  // of the page
+	Base   string  // scheme://host[/prefix] of the links to this service that need them
+	Title  string  // of the page, "" for that of the site
 	Answer *Answer // the raw answer to show below the content, nil for none
+
+	// Description says what is on the page, in words that may be anybody's; "" for that of
+	// the site. It is cut to a length that search engines show.
+	Description string
+	// Path is the address of the page, below the prefix, among all those that show the same
+	// or parts of the same, such as a list sorted in another way. "" asks search engines to
+	// leave the page out, as they do with errors and results of searches.
+	Path string
+	// JSON is the address of the page's data as JSON, below the prefix; "" for none.
+	JSON string
 }
 
 // Link is a link to another page of this host.
@@ -93,6 +114,8 @@ type templateData struct {
 	clock   Clock
 	Section string
 	Page    any
+
+	Unfolded bool // the raw answer is, since the page has nothing else
 }
 
 // render writes a page, or nothing if its template fails.
