@@ -231,7 +231,9 @@ func (i *importing) readSite(ctx context.Context, present *catalogue.Present, st
 		Note:     i.note,
 		IDs:      func() (importer.IDs, error) { return knownIDs(present, st) },
 	}
-	i.note(fmt.Sprintf("reading %s; Ctrl-C stops, and the same command then resumes", i.source))
+	if isTerminal(i.stderr) { // where a person waits for the first answer
+		i.note(fmt.Sprintf("reading %s; Ctrl-C stops, and the same command then resumes", i.source))
+	}
 	collection, err := site.Read(ctx)
 	if err != nil {
 		return nil, err

@@ -119,12 +119,14 @@ func summary(r *record.Pass) string {
 // what is wrong with them. hint goes with that of GitHub's limit.
 func holds(w io.Writer, r *record.Pass, logged bool, hint string) {
 	for _, use := range []*record.Use{&r.GitHub, &r.PyPI} {
-		if !use.HeldUntil.IsZero() && (use.Fault == "" || !logged) {
-			if use != &r.GitHub || use.Fault != "" {
-				hint = ""
-			}
-			fmt.Fprintf(w, "On hold until %s: %s%s\n", use.HeldUntil.Local().Format(time.DateTime), use.Reason, hint)
+		if use.HeldUntil.IsZero() || use.Fault != "" && logged {
+			continue
 		}
+		help := ""
+		if use == &r.GitHub && use.Fault == "" {
+			help = hint
+		}
+		fmt.Fprintf(w, "On hold until %s: %s%s\n", use.HeldUntil.Local().Format(time.DateTime), use.Reason, help)
 	}
 }
 
