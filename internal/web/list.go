@@ -3,7 +3,6 @@ package web
 import (
 	"cmp"
 	"slices"
-	"strings"
 
 	"pkgmetad/internal/record"
 )
@@ -126,7 +125,7 @@ func (l List) Filtered() bool {
 func (l List) Order() string {
 	for _, h := range l.Heads {
 		if h.Sorted != "" {
-			return strings.ToLower(h.Title[:1]) + h.Title[1:] + ", " + h.Sorted
+			return h.Title + ", " + h.Sorted
 		}
 	}
 	return ""
