@@ -203,7 +203,7 @@ func (a *api) searchPage(w io.Writer, rq *request, f web.Frame) error {
 		return err
 	}
 	q, asked := rq.query.get("q")
-	p := web.SearchPage{Clock: a.clock(), Query: q, Asked: asked && strings.TrimSpace(q) != "", Count: len(found)}
+	p := web.SearchPage{Clock: a.clock(), Query: q, Asked: asked && strings.TrimSpace(q) != "", Full: len(found) == maxHits}
 	if state := rq.header[searchHeader]; len(state) > 0 {
 		p.State = state[0]
 	}

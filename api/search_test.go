@@ -118,6 +118,13 @@ func TestSearchOfNothing(t *testing.T) {
 	if got := strings.Count(do(h, "GET", "/api/v4/search/?q=x").Body.String(), "absolute_url"); got != 20 {
 		t.Errorf("%d results", got)
 	}
+	if page := do(h, "GET", "/api/v4/search/?q=x", "Accept", "text/html").Body.String(); !strings.Contains(page, `>The best 20 results for <`) {
+		t.Error("the page does not say that there may be more results")
+	}
+	h = newHandler(t, Options{Store: few(), Searcher: finder{hits: many[:2]}})
+	if page := do(h, "GET", "/api/v4/search/?q=x", "Accept", "text/html").Body.String(); !strings.Contains(page, `>2 results for <`) {
+		t.Error("the page does not say that these are all results")
+	}
 	h = newHandler(t, Options{Store: few(), Searcher: finder{err: errors.New("the index is damaged")}})
 	if w := do(h, "GET", "/api/v4/search/?q=x"); w.Code != 500 || w.Body.String() != serverError {
 		t.Errorf("a failure: %d %s", w.Code, w.Body)
