@@ -222,6 +222,9 @@ func TestReadiness(t *testing.T) {
 		if want := "yuyyyuuuuuuu"; cells != want { // of anna, berta, carla, dora
 			t.Errorf("%s: cells %s, want %s", path, cells, want)
 		}
+		if title := ": Django readiness – pkgmetad</title>"; !strings.Contains(page, title) || strings.Contains(do(h, "GET", path, "Accept", browser).Body.String(), title) {
+			t.Errorf("%s: the title does not tell the two views apart", path)
+		}
 		if page := do(h, "GET", path+"?view=django&alive=yes", "Accept", browser).Body.String(); !strings.Contains(page, ">5.2<small>1 of 3<") || strings.Contains(page, ">4.2<small>") {
 			t.Errorf("%s: the heads count what the filters leave out", path)
 		}
