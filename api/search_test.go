@@ -59,6 +59,17 @@ func TestSearch(t *testing.T) {
 	})
 }
 
+// TestSearchPageSearchesOnce for what it shows in two ways.
+func TestSearchPageSearchesOnce(t *testing.T) {
+	for name, hits := range map[string][]Hit{"some": {{ID: 1}, {ID: 99}}, "none": nil} {
+		s := &seeker{search: func(context.Context, string) ([]Hit, error) { return hits, nil }}
+		h := newHandler(t, Options{Store: few(), Searcher: s})
+		if w := do(h, "GET", "/api/v4/search/?q=x", "Accept", browser); w.Code != 200 || len(s.queries) != 1 {
+			t.Errorf("%s: %d after the queries %q", name, w.Code, s.queries)
+		}
+	}
+}
+
 // TestSearchTellsItsState: an answer says whether it is all there is; so do the page
 // and the status.
 func TestSearchTellsItsState(t *testing.T) {
