@@ -194,6 +194,17 @@ func TestComparison(t *testing.T) {
 	}
 }
 
+// TestListsMarkPackages that one should think twice about, in both tables.
+func TestListsMarkPackages(t *testing.T) {
+	all := samples(t)
+	const want = `</bdi></a> <span class="tag warn">archived</span> <span class="tag warn">no commit for a year</span>`
+	for _, name := range []string{"packages", "grid", "readiness", "category"} {
+		if !strings.Contains(all[name], "djorm-ext-pgfulltext"+want) {
+			t.Errorf("%s: no marks of a package that is archived", name)
+		}
+	}
+}
+
 // TestSearchPage: a package that was found is told with its version, its last commit and
 // its weeks, a grid with how much it compares.
 func TestSearchPage(t *testing.T) {
