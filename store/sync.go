@@ -114,7 +114,14 @@ func (cs *catalogueSync) begin(c record.Catalogue) error {
 }
 
 func (cs *catalogueSync) syncPackages(packages []record.Entry) error {
-	for chunk := range slices.Chunk(packages, syncChunk) {
+	size := syncChunk
+	if len(packages) > size {
+		// It is not one transaction anyway. The keys of sources lie all over the file, and
+		// bbolt holds each page that a transaction touches in memory until it is
+		// committed: of 300,000 packages, 10,000 at once took 300 MB more than this.
+		size = max(1, size/4)
+	}
+	for chunk := range slices.Chunk(packages, size) {
 		var part ImportReport
 		err := cs.write(func(w *writer) error {
 			part, w.repair = ImportReport{}, cs.repair
