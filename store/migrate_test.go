@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -242,7 +243,13 @@ func TestMigrationKeepsTheLaterAnswer(t *testing.T) {
 func TestMigrationFromSchema3(t *testing.T) {
 	_, known := schema2(t)
 	path := unpack(t, "testdata/schema3.db.gz") // the store of schema 2, as the last program of schema 3 migrated it
-	s := open(t, path, schema2Options(true))
+	o := schema2Options(true)
+	var told []string
+	o.Migrating = func(sentence string) { told = append(told, sentence) }
+	s := open(t, path, o)
+	if len(told) != 1 || !strings.Contains(told[0], "from schema 3 to 4") || !strings.Contains(told[0], path+".before-schema-4") {
+		t.Errorf("the operator is told %q", told)
+	}
 	if s.Sequence() != known.Sequence || !s.Changed().Equal(known.Changed) {
 		t.Errorf("sequence %d of %v, want %d of %v", s.Sequence(), s.Changed(), known.Sequence, known.Changed)
 	}
@@ -288,7 +295,19 @@ func TestMigrationGoesOn(t *testing.T) {
 		}
 		return nil
 	})
-	s := open(t, path, schema2Options(true))
+	o = schema2Options(true)
+	var told []string
+	o.Migrating = func(sentence string) { told = append(told, sentence) }
+	s := open(t, path, o)
+	if len(told) != 1 || !strings.Contains(told[0], "interrupted, goes on") {
+		t.Errorf("the operator is told %q", told)
+	}
+	must(t, s.Close())
+	told = nil
+	s = open(t, path, o)
+	if len(told) > 0 {
+		t.Errorf("of a file that is migrated the operator is told %q", told)
+	}
 	if _, total, err := s.Packages(0, 100); err != nil || total != len(known.Records) || s.Sequence() != known.Sequence {
 		t.Errorf("%d packages, sequence %d, %v", total, s.Sequence(), err)
 	}
