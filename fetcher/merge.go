@@ -77,6 +77,9 @@ func mergeRepo(s record.Source, a *Answer, now time.Time, policy Policy) record.
 		s.NextDue = now.Add(policy.RetryMin)
 	}
 	s.Note = noteOf(rest, outcome)
+	if s.Repo.Disabled {
+		s.Note = joined(s.Note, "GitHub has disabled the repository")
+	}
 	if r := a.reading; r != nil && r.err != nil {
 		s.Note = joined(s.Note, "GitHub does not tell its commits, and its statistics are served instead: "+r.err.Message)
 	}
@@ -173,7 +176,7 @@ func takeSwept(repo *record.Repo, s *github.Swept, today record.Day) {
 
 func takeNumbers(repo *record.Repo, r github.Repository) {
 	repo.ID, repo.Stars, repo.Forks = r.ID, r.Stars, r.Forks
-	repo.Description, repo.Archived = r.Description, r.Archived
+	repo.Description, repo.Archived, repo.Disabled = r.Description, r.Archived, r.Disabled
 }
 
 // takeParts takes over the parts that REST answered.
@@ -323,7 +326,8 @@ func sameSwept(known *record.Repo, s *github.Swept) bool {
 	}
 	then := *known
 	takeNumbers(&then, s.Repository)
-	return then.ID == known.ID && then.Stars == known.Stars && then.Forks == known.Forks && then.Description == known.Description && then.Archived == known.Archived
+	return then.ID == known.ID && then.Stars == known.Stars && then.Forks == known.Forks && then.Description == known.Description &&
+		then.Archived == known.Archived && then.Disabled == known.Disabled
 }
 
 // errAnother is the cause of an answer about another repository than the one known.

@@ -628,3 +628,27 @@ func TestFollowsItsRepository(t *testing.T) {
 		}
 	})
 }
+
+// TestDisabled: the record says so for as long as GitHub does.
+func TestDisabled(t *testing.T) {
+	for name, newRig := range bothStrategies {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				world := sim.New(sim.Options{})
+				pair(world, "p", nil)
+				r := newRig(t, world)
+				r.pass()
+				for _, disabled := range []bool{true, true, false} {
+					repo := world.Repo("acme/p")
+					world.Edit(func() { repo.Disabled = disabled })
+					time.Sleep(30 * time.Hour)
+					r.pass()
+					p := r.get("p")
+					if told := strings.Contains(p.GitHub.Note, "GitHub has disabled the repository"); told != disabled || p.Repo.Disabled != disabled || p.GitHub.State != record.StateOK {
+						t.Errorf("disabled %v: %+v", disabled, p.GitHub)
+					}
+				}
+			})
+		})
+	}
+}

@@ -47,7 +47,7 @@ func differences(r *record.Repo, truth sim.RepoTruth) (d []string) {
 	if truth.Description != nil {
 		description = *truth.Description
 	}
-	if r.Stars != truth.Stars || r.Forks != truth.Forks || r.Description != description || r.Archived != truth.Archived || r.Name != truth.FullName {
+	if r.Stars != truth.Stars || r.Forks != truth.Forks || r.Description != description || r.Archived != truth.Archived || r.Disabled != truth.Disabled || r.Name != truth.FullName {
 		differ("the repository", []any{r.Stars, r.Forks, r.Description, r.Archived, r.Name}, []any{truth.Stars, truth.Forks, description, truth.Archived, truth.FullName})
 	}
 	if !slices.Equal(r.Commits52, truth.Weeks[:]) {

@@ -63,6 +63,7 @@ type Repository struct {
 	Forks       int    // forks_count
 	Description string // "" if there is none
 	Archived    bool
+	Disabled    bool // GitHub has disabled it
 }
 
 // Commits is what GET /repos/{owner}/{name}/commits?per_page=1 says of the

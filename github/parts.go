@@ -17,6 +17,7 @@ type repositoryBody struct {
 	Forks       *float64 `json:"forks_count"`
 	Description text     `json:"description"`
 	Archived    flag     `json:"archived"`
+	Disabled    flag     `json:"disabled"`
 }
 
 // repository asks GET /repos/{owner}/{name} and learns the current name.
@@ -56,7 +57,7 @@ func (v *repositoryBody) value() (r Repository, err error) {
 	if err != nil {
 		return r, err
 	}
-	r = Repository{ID: int64(id), FullName: ref.String(), Description: string(v.Description), Archived: bool(v.Archived)}
+	r = Repository{ID: int64(id), FullName: ref.String(), Description: string(v.Description), Archived: bool(v.Archived), Disabled: bool(v.Disabled)}
 	if r.Stars, err = whole("stargazers_count", v.Stars); err != nil {
 		return r, err
 	}

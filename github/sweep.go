@@ -29,7 +29,6 @@ type Swept struct {
 	Repository
 	NodeID   string
 	At       time.Time // when GitHub answered, by its clock, which its days go by; zero where it does not tell
-	Disabled bool
 	Empty    bool      // it has no commit
 	Head     string    // oid of the newest commit on the default branch; "" if there is no such branch
 	HeadDate time.Time // its committer date, UTC; zero if unreadable
@@ -103,14 +102,14 @@ func (c *Client) sweep(ctx context.Context, items []SweepItem) ([]Swept, graphAn
 }
 
 func (v *sweptBody) value() (Swept, *upstream.Error) {
-	r, err := (&repositoryBody{ID: v.DatabaseID, FullName: v.Name, Stars: v.Stars, Forks: v.Forks, Description: v.Description, Archived: v.Archived}).value()
+	r, err := (&repositoryBody{ID: v.DatabaseID, FullName: v.Name, Stars: v.Stars, Forks: v.Forks, Description: v.Description, Archived: v.Archived, Disabled: v.Disabled}).value()
 	if err != nil {
 		return Swept{}, brokenPart(err.Error())
 	}
 	if v.ID == "" {
 		return Swept{}, brokenPart("no id")
 	}
-	s := Swept{Outcome: upstream.Fresh, Repository: r, NodeID: v.ID, Disabled: bool(v.Disabled), Empty: bool(v.Empty)}
+	s := Swept{Outcome: upstream.Fresh, Repository: r, NodeID: v.ID, Empty: bool(v.Empty)}
 	if v.Branch == nil {
 		return s, nil
 	}

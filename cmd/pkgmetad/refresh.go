@@ -105,10 +105,14 @@ func summary(r *record.Pass) string {
 	if r.Asked == 0 {
 		return "Nothing to do: no package is due (--all asks for every one)."
 	}
-	s := fmt.Sprintf("%s and %s in %s: %d fresh, %d unchanged, %d pending, %d failed, %d gone, %d deferred.\nGitHub: %s, %d charged. PyPI: %s.",
+	charged := fmt.Sprintf("%d charged", r.GitHub.Charged)
+	if r.GitHub.Points > 0 {
+		charged += ", and " + record.Count(r.GitHub.Points, "point", "points") + " for GraphQL"
+	}
+	s := fmt.Sprintf("%s and %s in %s: %d fresh, %d unchanged, %d pending, %d failed, %d gone, %d deferred.\nGitHub: %s, %s. PyPI: %s.",
 		record.Count(r.GitHub.Asked, "repository", "repositories"), record.Count(r.PyPI.Asked, "project", "projects"),
 		r.Duration().Round(100*time.Millisecond), r.Fresh, r.Unchanged, r.Pending, r.Failed, r.Gone, r.Deferred,
-		record.Count(r.GitHub.Requests, "request", "requests"), r.GitHub.Charged, record.Count(r.PyPI.Requests, "request", "requests"))
+		record.Count(r.GitHub.Requests, "request", "requests"), charged, record.Count(r.PyPI.Requests, "request", "requests"))
 	if r.More {
 		s += "\nMore is due than one pass takes on (refresh.max_packages); run it again."
 	}

@@ -98,6 +98,7 @@ type Repo struct {
 	Forks        int        `json:"forks"`
 	Description  string     `json:"description"`
 	Archived     bool       `json:"archived,omitempty"`
+	Disabled     bool       `json:"disabled,omitempty"`     // by GitHub
 	Participants []string   `json:"participants,omitempty"` // logins by commits, descending, unique
 	Commits52    []int      `json:"commits52,omitempty"`    // commits a week, 52 weeks, oldest first; nil while unknown
 	LastCommit   *time.Time `json:"last_commit,omitempty"`  // committer date of the newest commit on the default branch
