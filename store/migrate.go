@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -86,7 +87,12 @@ func (s *Store) migrate() error {
 		if version != 0 {
 			kept, err := s.keepOldSchema()
 			if err != nil {
-				return fmt.Errorf("keep a copy of the file before it is migrated to schema %d: %w; nothing was changed", schema, err)
+				err = fmt.Errorf("keep a copy of the file before it is migrated to schema %d: %w; nothing was changed", schema, err)
+				if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+					size, _ := s.Space()
+					err = fmt.Errorf("%w; make room for a copy of %d MiB", err, size>>20+1)
+				}
+				return err
 			}
 			s.options.Migrating(fmt.Sprintf("the database is migrated from schema %d to %d, and an older pkgmetad refuses it from now on; to go back, there is a copy, %s: delete it once you will not",
 				version, schema, kept))

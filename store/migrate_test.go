@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"bytes"
 	"compress/gzip"
 	"encoding/binary"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -255,6 +257,45 @@ func TestMigrationFromSchema3(t *testing.T) {
 	}
 	diff(t, "by stars", byStars(t, s), listed(t, s, record.ListQuery{Sort: record.ByStars}))
 	checkFile(t, s)
+}
+
+// TestMigrationOnAFullDisk: without room for the copy nothing is changed, and nothing is left.
+func TestMigrationOnAFullDisk(t *testing.T) {
+	packed := unpack(t, "testdata/schema3.db.gz")
+	before, err := os.ReadFile(packed)
+	must(t, err)
+	folder := filepath.Join(t.TempDir(), "small")
+	must(t, os.Mkdir(folder, 0o700))
+	size := func(bytes int) string { return fmt.Sprintf("size=%d", bytes) }
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", size(len(before)+64<<10), "none", folder).CombinedOutput(); err != nil {
+		t.Skipf("a small disk needs the right to mount one: %v: %s", err, out)
+	}
+	t.Cleanup(func() {
+		if out, err := exec.Command("umount", folder).CombinedOutput(); err != nil {
+			t.Errorf("umount: %v: %s", err, out)
+		}
+	})
+	path := filepath.Join(folder, "test.db")
+	must(t, os.WriteFile(path, before, 0o600))
+	s, err := store.Open(path, schema2Options(true))
+	if err == nil {
+		_ = s.Close()
+		t.Fatal("it was migrated without a copy")
+	}
+	for _, want := range []string{"before it is migrated to schema 4", "no space left on device", "nothing was changed; make room for a copy of 1 MiB"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not in: %v", want, err)
+		}
+	}
+	after, err := os.ReadFile(path)
+	must(t, err)
+	if files, err := os.ReadDir(folder); err != nil || len(files) != 1 || !bytes.Equal(before, after) {
+		t.Errorf("there is %v, %v; the file is as it was: %t", files, err, bytes.Equal(before, after))
+	}
+	if out, err := exec.Command("mount", "-o", "remount,"+size(3*len(before)), folder).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	checkFile(t, open(t, path, schema2Options(true)))
 }
 
 // TestMigrationDatesPages: pages are as old as they were, unless the migration comes
