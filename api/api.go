@@ -165,6 +165,7 @@ type api struct {
 	snapshotBase string // what the links in the snapshot and the feed begin with; "" for the request's scheme and host
 	searcher     Searcher
 	searches     chan struct{} // semaphore: one element for each running search
+	selecting    chan struct{} // semaphore: one element for each list that is put in order
 	seeking      sync.Mutex    // held while packages with a similar name are sought
 	waiting      chan struct{} // semaphore: one element for each client that waits for changes
 	statusMaker  *status.Maker
@@ -199,6 +200,7 @@ func New(o Options) (http.Handler, error) {
 		snapshots:   o.Snapshots,
 		searcher:    o.Searcher,
 		searches:    make(chan struct{}, runtime.GOMAXPROCS(0)),
+		selecting:   make(chan struct{}, runtime.GOMAXPROCS(0)),
 		waiting:     make(chan struct{}, cmp.Or(o.MaxWaits, 500)),
 		statusMaker: NewStatus(o),
 		activity:    o.Activity,

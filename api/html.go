@@ -278,7 +278,7 @@ func (a *api) gridPage(w io.Writer, rq *request, f web.Frame) error {
 	if err != nil {
 		return err
 	}
-	f.Title, f.Path, f.Description = cmp.Or(g.Title, g.Slug), canonicalPath(gridPath(g.ID), rq.query), g.Description
+	f.Title, f.Path, f.Description = titleOf(l, g.Title, g.Slug), canonicalPath(gridPath(g.ID), rq.query), g.Description
 	return web.Grid(w, f, web.GridPage{Clock: a.clock(), Grid: g, List: l, JSON: gridPath(g.ID) + "?format=json"})
 }
 
@@ -306,6 +306,16 @@ func (a *api) categoryPage(w io.Writer, rq *request, f web.Frame) error {
 	if err != nil {
 		return err
 	}
-	f.Title, f.Path, f.Description = cmp.Or(c.Title, c.Slug), canonicalPath(categoryPath(c.ID), rq.query), c.Description
+	f.Title, f.Path, f.Description = titleOf(l, c.Title, c.Slug), canonicalPath(categoryPath(c.ID), rq.query), c.Description
 	return web.Category(w, f, web.CategoryPage{Clock: a.clock(), Category: c, List: l, JSON: categoryPath(c.ID) + "?format=json"})
+}
+
+// titleOf is the title of a page that lists packages: of what they are in, and how they are
+// shown where that is not as usual.
+func titleOf(l web.List, title, slug string) string {
+	title = cmp.Or(title, slug)
+	if l.Readiness {
+		title += ": Django readiness"
+	}
+	return title
 }

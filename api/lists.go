@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -81,7 +82,7 @@ func (a *api) comparedList(rq *request, of record.ListQuery) (web.List, error) {
 
 // list reads what a page lists, and makes the links that show it otherwise.
 func (a *api) list(rq *request, p page, q record.ListQuery) (web.List, error) {
-	found, err := a.store.List(q)
+	found, err := a.selected(rq, q)
 	if err != nil {
 		return web.List{}, err
 	}
@@ -102,6 +103,20 @@ func (a *api) list(rq *request, p page, q record.ListQuery) (web.List, error) {
 		l.Django = append(l.Django, web.VersionCount{Version: v.Version, Packages: v.Packages})
 	}
 	return l, nil
+}
+
+var errList = &problem{http.StatusServiceUnavailable, "The list is not ready. Try again later."}
+
+// selected asks the store for a list when its turn comes: putting a million packages in order
+// takes 16 MB, which many at once would multiply.
+func (a *api) selected(rq *request, q record.ListQuery) (record.Listing, error) {
+	select {
+	case a.selecting <- struct{}{}:
+		defer func() { <-a.selecting }()
+	case <-rq.Context().Done():
+		return record.Listing{}, errList
+	}
+	return a.store.List(q)
 }
 
 // viewOf returns a list of packages, of which there are count, with its links.

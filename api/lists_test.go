@@ -1,14 +1,20 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"html"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pkgmetad/internal/record"
@@ -222,6 +228,9 @@ func TestReadiness(t *testing.T) {
 		if want := "yuyyyuuuuuuu"; cells != want { // of anna, berta, carla, dora
 			t.Errorf("%s: cells %s, want %s", path, cells, want)
 		}
+		if title := ": Django readiness – pkgmetad</title>"; !strings.Contains(page, title) || strings.Contains(do(h, "GET", path, "Accept", browser).Body.String(), title) {
+			t.Errorf("%s: the title does not tell the two views apart", path)
+		}
 		if page := do(h, "GET", path+"?view=django&alive=yes", "Accept", browser).Body.String(); !strings.Contains(page, ">5.2<small>1 of 3<") || strings.Contains(page, ">4.2<small>") {
 			t.Errorf("%s: the heads count what the filters leave out", path)
 		}
@@ -291,6 +300,49 @@ func TestListedAndDeleted(t *testing.T) {
 			t.Errorf("%s: %s", path, got)
 		}
 	}
+}
+
+// slowLists is a store whose lists take until they may end.
+type slowLists struct {
+	*fakeStore
+	asked *atomic.Int32
+	end   chan struct{}
+}
+
+func (s slowLists) List(q record.ListQuery) (record.Listing, error) {
+	s.asked.Add(1)
+	<-s.end
+	return s.fakeStore.List(q)
+}
+
+// TestListsTakeTurns: however many ask, only a few lists are in memory; who leaves does not
+// wait, and everybody else gets an answer.
+func TestListsTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := slowLists{compared(), new(atomic.Int32), make(chan struct{})}
+		h := newHandler(t, Options{Store: s})
+		few := runtime.GOMAXPROCS(0)
+		var asking sync.WaitGroup
+		for _, path := range slices.Repeat([]string{listPath + "?sort=-stars", gridPath7, categoryPage}, few+1) {
+			asking.Go(func() {
+				if w := do(h, "GET", path, "Accept", browser); w.Code != 200 {
+					t.Errorf("%s: %d", path, w.Code)
+				}
+			})
+		}
+		synctest.Wait()
+		left, leave := context.WithCancel(t.Context())
+		leave()
+		r := httptest.NewRequestWithContext(left, "GET", gridPath7, nil)
+		r.Header.Set("Accept", browser)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if n := int(s.asked.Load()); n != few || w.Code != 503 {
+			t.Errorf("%d lists at once, want %d; who has left got %d", n, few, w.Code)
+		}
+		close(s.end)
+		asking.Wait()
+	})
 }
 
 // TestListsAreRevalidated as other pages are.

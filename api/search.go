@@ -54,12 +54,12 @@ type result struct {
 	category string // title of the package's category
 }
 
-// results searches and looks up the records of the hits. Those deleted in the
-// meantime are left out.
+// results searches, once for a request, and looks up the records of the hits. Those
+// deleted in the meantime are left out.
 func (a *api) results(rq *request) (found []result, err error) {
 	q, _ := rq.query.get("q")
-	if q = strings.TrimSpace(q); q == "" || a.searcher == nil {
-		return nil, nil
+	if q = strings.TrimSpace(q); q == "" || a.searcher == nil || rq.found != nil {
+		return rq.found, nil
 	}
 	select { // searches are expensive, and too many at once would slow down all other answers
 	case a.searches <- struct{}{}:
@@ -75,6 +75,7 @@ func (a *api) results(rq *request) (found []result, err error) {
 	if err != nil {
 		return nil, err
 	}
+	found = make([]result, 0, len(hits))
 	for _, hit := range hits {
 		r, err := a.result(hit)
 		if errors.Is(err, store.ErrNotFound) {
@@ -86,6 +87,7 @@ func (a *api) results(rq *request) (found []result, err error) {
 		found = append(found, r)
 	}
 	rq.header[searchHeader] = []string{state}
+	rq.found = found
 	return found, nil
 }
 
@@ -203,7 +205,7 @@ func (a *api) searchPage(w io.Writer, rq *request, f web.Frame) error {
 		return err
 	}
 	q, asked := rq.query.get("q")
-	p := web.SearchPage{Clock: a.clock(), Query: q, Asked: asked && strings.TrimSpace(q) != "", Count: len(found)}
+	p := web.SearchPage{Clock: a.clock(), Query: q, Asked: asked && strings.TrimSpace(q) != "", Full: len(found) == maxHits}
 	if state := rq.header[searchHeader]; len(state) > 0 {
 		p.State = state[0]
 	}

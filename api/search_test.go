@@ -59,6 +59,17 @@ func TestSearch(t *testing.T) {
 	})
 }
 
+// TestSearchPageSearchesOnce for what it shows in two ways.
+func TestSearchPageSearchesOnce(t *testing.T) {
+	for name, hits := range map[string][]Hit{"some": {{ID: 1}, {ID: 99}}, "none": nil} {
+		s := &seeker{search: func(context.Context, string) ([]Hit, error) { return hits, nil }}
+		h := newHandler(t, Options{Store: few(), Searcher: s})
+		if w := do(h, "GET", "/api/v4/search/?q=x", "Accept", browser); w.Code != 200 || len(s.queries) != 1 {
+			t.Errorf("%s: %d after the queries %q", name, w.Code, s.queries)
+		}
+	}
+}
+
 // TestSearchTellsItsState: an answer says whether it is all there is; so do the page
 // and the status.
 func TestSearchTellsItsState(t *testing.T) {
@@ -117,6 +128,13 @@ func TestSearchOfNothing(t *testing.T) {
 	h := newHandler(t, Options{Store: few(), Searcher: finder{hits: many}})
 	if got := strings.Count(do(h, "GET", "/api/v4/search/?q=x").Body.String(), "absolute_url"); got != 20 {
 		t.Errorf("%d results", got)
+	}
+	if page := do(h, "GET", "/api/v4/search/?q=x", "Accept", "text/html").Body.String(); !strings.Contains(page, `>The best 20 results for <`) {
+		t.Error("the page does not say that there may be more results")
+	}
+	h = newHandler(t, Options{Store: few(), Searcher: finder{hits: many[:2]}})
+	if page := do(h, "GET", "/api/v4/search/?q=x", "Accept", "text/html").Body.String(); !strings.Contains(page, `>2 results for <`) {
+		t.Error("the page does not say that these are all results")
 	}
 	h = newHandler(t, Options{Store: few(), Searcher: finder{err: errors.New("the index is damaged")}})
 	if w := do(h, "GET", "/api/v4/search/?q=x"); w.Code != 500 || w.Body.String() != serverError {

@@ -41,6 +41,10 @@ type request struct {
 	header http.Header  // of the response
 	links  render.Links // their suffix is "/" or the requested format suffix, and then ?format= if it was requested
 
+	// found is what a search found, for the JSON and for the page around it: one request
+	// searches once. It is nil before.
+	found []result
+
 	// changed is when the answer last changed, or a later time; zero if unknown.
 	// It starts as the time of the last change of anything served; a view that
 	// knows better sets it.

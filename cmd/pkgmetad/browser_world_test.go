@@ -89,10 +89,13 @@ func browserWorld(t *testing.T) *sim.World {
 
 	repo("people/lively", "A package that much happens to.", livelyWeeks())
 	lively := project("lively", 41)
+	for _, version := range []string{"1.11", "2.0", "2.1", "2.2", "3.0", "3.1", "3.2", "4.0", "4.1", "4.2", "5.0", "5.1", "5.2"} {
+		lively.Classifiers = append(lively.Classifiers, "Framework :: Django :: "+version)
+	}
 	lively.Releases = append(lively.Releases, sim.Release{Version: "4.1", Files: []sim.File{{Uploaded: today.AddDate(0, 0, 3-7*(52-livelyReleased)), Size: 1000}}})
 	w.AddPackage(entry(901, "lively", "Lively", "https://github.com/people/lively", "lively"))
 
-	repo("people/hostile", hostileText, []int{0, 3, 1})
+	repo("people/hostile", hostileText, []int{0, 3, 1}).Stars = 7
 	project("hostile", 2).License = hostileText
 	p := entry(902, "hostile", hostileTitle, "https://github.com/people/hostile", "hostile")
 	p.DocumentationURL = new(hostileLink)

@@ -19,6 +19,21 @@ type Answer struct {
 // Reason is the reason phrase of the status, "" for an unknown one.
 func (a *Answer) Reason() string { return http.StatusText(a.Status) }
 
+// longestShown is how many bytes of a document a page shows. That is enough for a usual list
+// of records; of longer ones most of the page would be folded text that hardly anybody reads.
+const longestShown = 256 << 10
+
+// shown is the document up to the end of a line, where it is too long to be shown as a whole.
+func (a *Answer) shown() []byte {
+	if len(a.Body) <= longestShown {
+		return a.Body
+	}
+	return a.Body[:bytes.LastIndexByte(a.Body[:longestShown], '\n')+1]
+}
+
+// LeftOut is how many bytes of the document are not shown.
+func (a *Answer) LeftOut() int64 { return int64(len(a.Body) - len(a.shown())) }
+
 // token is a part of a JSON document.
 type token struct {
 	Text    string // as it is in the document
@@ -28,9 +43,10 @@ type token struct {
 }
 
 // Body splits the answer's document into names of members, strings that are links,
-// and the text between them. The tokens joined are the document, whatever it holds.
+// and the text between them. The tokens joined are what is shown of the document, whatever
+// it holds.
 func (d templateData) Body() (tokens []token) {
-	body := d.Answer.Body
+	body := d.Answer.shown()
 	done := 0 // body[:done] is in tokens
 	emit := func(end int, t token) {
 		if end > done {

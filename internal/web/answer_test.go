@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
@@ -62,6 +63,33 @@ func FuzzBody(f *testing.F) {
 			t.Errorf("%q became %q", body, joined.String())
 		}
 	})
+}
+
+// TestLongAnswer: of a document that is too long, the page shows whole lines, and where all
+// of it is.
+func TestLongAnswer(t *testing.T) {
+	const line = "\n    \"https://facts.example/facts/api/v4/packages/1/\","
+	for lines, cut := range map[int]bool{longestShown/len(line) - 1: false, longestShown/len(line) + 1: true} {
+		d := answered("[" + strings.Repeat(line, lines) + "\n]")
+		d.Frame.JSON = "/api/v4/grids/1/?format=json"
+		text := ""
+		for _, token := range d.Body() {
+			text += token.Text
+		}
+		if whole := text == string(d.Answer.Body); whole == cut || !strings.HasPrefix(string(d.Answer.Body), text) || cut && !strings.HasSuffix(text, ",\n") {
+			t.Errorf("%d lines: %d bytes of %d are shown, until %q", lines, len(text), len(d.Answer.Body), text[len(text)-10:])
+		}
+		if left := d.Answer.LeftOut(); left != int64(len(d.Answer.Body)-len(text)) {
+			t.Errorf("%d lines: %d bytes are left out", lines, left)
+		}
+		var b bytes.Buffer
+		if err := Plain(&b, d.Frame, PlainPage{Heading: "x"}); err != nil {
+			t.Fatal(err)
+		}
+		if told := strings.Contains(b.String(), `left out here: <a href="/facts/api/v4/grids/1/?format=json">all of the JSON</a>.`); told != cut {
+			t.Errorf("%d lines: the page says that some are left out: %v", lines, told)
+		}
+	}
 }
 
 // TestAnswerIsFolded: on every page, but for those that have nothing else.

@@ -126,6 +126,15 @@ func TestReleasesInTheChart(t *testing.T) {
 		t.Errorf("%d marks, want one for each of 5 weeks and one that explains them", n)
 	}
 
+	rec.Repo.Commits52[51] = 0
+	b.Reset()
+	if err := Package(&b, Frame{}, PackagePage{Clock: clock, Record: rec}); err != nil {
+		t.Fatal(err)
+	}
+	if page := b.String(); strings.Count(page, `class="release"`) != 6 || !strings.Contains(page, `<figcaption>No commits from <time datetime="2025-02-17">`) || strings.Contains(page, "at most") {
+		t.Error("releases of a year without commits are not marked")
+	}
+
 	rec.GitHub.LastSuccess = time.Time{}
 	if c := newChart(&rec); c.Releases != 0 {
 		t.Error("releases are marked in weeks whose dates are unknown")

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 var (
@@ -171,6 +173,35 @@ func TestPackagePage(t *testing.T) {
 	}
 	if n := strings.Count(page, `"tag warn">yanked<`); n != 4 {
 		t.Errorf("%d versions are marked as yanked, not 4", n)
+	}
+}
+
+// TestComparison: the row of a package has all columns, in words.
+func TestComparison(t *testing.T) {
+	page := samples(t)["packages"]
+	_, row, _ := strings.Cut(page, `<tbody>`)
+	row, _, _ = strings.Cut(row, "</tr>")
+	var got []string
+	for _, cell := range regexp.MustCompile(`(?s)data-label="([^"]*)">(.*?)</td>`).FindAllStringSubmatch(row, -1) {
+		got = append(got, cell[1]+": "+strings.TrimSpace(regexp.MustCompile(`<[^>]*>`).ReplaceAllString(cell[2], "")))
+	}
+	want := []string{
+		"Stars: 5,104", "Forks: 729", "Participants: 86", "52 weeks: 198 commits in 52 weeks", "Last commit: yesterday", "Version: 2.5", "Released: 20 days ago",
+		"Python: 3.10–3.13", "Django: 5.1–5.2", "Maturity: Production/stable", "Licence: MIT",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// TestListsMarkPackages that one should think twice about, in both tables.
+func TestListsMarkPackages(t *testing.T) {
+	all := samples(t)
+	const want = `</bdi></a> <span class="tag warn">archived</span> <span class="tag warn">no commit for a year</span>`
+	for _, name := range []string{"packages", "grid", "readiness", "category"} {
+		if !strings.Contains(all[name], "djorm-ext-pgfulltext"+want) {
+			t.Errorf("%s: no marks of a package that is archived", name)
+		}
 	}
 }
 

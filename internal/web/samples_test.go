@@ -276,7 +276,7 @@ var rendered = sync.OnceValues(func() (map[string]string, error) {
 	})
 	add("category empty", func(b *bytes.Buffer, f Frame) error { return Category(b, f, CategoryPage{}) })
 	add("search", func(b *bytes.Buffer, f Frame) error {
-		return Search(b, f, SearchPage{Clock: clock, Query: "form " + attack, Asked: true, Count: 120, Pager: &pager, Hits: []Hit{
+		return Search(b, f, SearchPage{Clock: clock, Query: "form " + attack, Asked: true, Full: true, Hits: []Hit{
 			{Package: &items[0], Category: "Apps"}, {Grid: &GridItem{grid, "/api/v4/grids/58/", 7}}, {Package: &items[2], Category: attack}, {Package: &items[4]}, {},
 		}})
 	})

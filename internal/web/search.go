@@ -15,9 +15,8 @@ type SearchPage struct {
 	Query string
 	Asked bool // false shows only the form
 	Hits  []Hit
-	Count int    // of all results
+	Full  bool   // there are as many hits as a search gives: it may have found more
 	State string // of the search, one of those of package status; "" for current
-	Pager *Pager // nil if all are shown
 }
 
 // Search writes the search page.

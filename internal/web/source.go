@@ -49,3 +49,8 @@ func sources(rec *record.Package) []source {
 func (s source) ToldByState() bool {
 	return !s.State.Fetchable() || s.State == record.StateOK || s.State == record.StateNew
 }
+
+// NeverThere reports whether the source answers that there is nothing, and always did.
+func (s source) NeverThere() bool {
+	return s.LastSuccess.IsZero() && (s.State == record.StateGone || s.State == record.StateBlocked)
+}

@@ -34,7 +34,8 @@ func TestStanding(t *testing.T) {
 	}{
 		"ok":     {record.Status{State: record.StateOK, LastAttempt: ago(3 * time.Minute), LastSuccess: ago(3 * time.Minute)}, `>up to date, <time datetime="2026-02-16T14:42:10&#43;01:00" title="2026-02-16 14:42:10 CET">3 minutes ago</time>`, "Last answer"},
 		"failed": {record.Status{State: record.StateFailed, LastAttempt: ago(3 * time.Minute), LastSuccess: ago(25 * time.Hour), Failures: 2}, `>last attempt failed, <time`, "never answered"},
-		"gone":   {record.Status{State: record.StateGone, LastAttempt: ago(3 * time.Minute), Failures: 2}, `>not found, nothing fetched so far</span>`, "Last answer"},
+		"gone":   {record.Status{State: record.StateGone, LastAttempt: ago(3 * time.Minute), Failures: 2}, `>not found, nothing fetched so far</span>`, "never answered"},
+		"taken":  {record.Status{State: record.StateBlocked, LastAttempt: ago(3 * time.Minute), Failures: 2}, `>taken down, nothing fetched so far</span>`, "never answered"},
 		"went":   {record.Status{State: record.StateGone, LastAttempt: ago(3 * time.Minute), LastSuccess: ago(25 * time.Hour), Failures: 2}, `>not found any more</span>`, "never answered"},
 		"none":   {record.Status{State: record.StateNone}, `>none given</span>`, "never answered"},
 	} {
@@ -50,6 +51,9 @@ func TestStanding(t *testing.T) {
 			if strings.Count(text, test.want) != 2 {
 				t.Errorf("%s: the %s does not say twice %s", name, which, test.want)
 			}
+		}
+		if asked := strings.Contains(page.String(), "<p>Last asked <time"); asked != (name == "gone" || name == "taken") {
+			t.Errorf("%s: the page says when the source was last asked: %v", name, asked)
 		}
 		if strings.Contains(page.String(), test.lack) {
 			t.Errorf("%s: the page says %q", name, test.lack)
