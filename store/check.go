@@ -16,6 +16,7 @@ import (
 // Report is what [CheckFile] found.
 type Report struct {
 	Schema   uint64
+	Unread   string // why only the pages were checked and not the values; "" if those were as well
 	Packages int
 	Sources  int
 	Bytes    int64    // of the file that are in use or free
@@ -30,8 +31,8 @@ const maxFindings = 1000
 // CheckFile reads all of the file of a store that no daemon has open, or of a backup,
 // and reports what is wrong: pages that do not fit together, values whose checksum does
 // not match, and indexes that do not say what the records say. Nothing is changed. Of a
-// file of an older schema, only the pages are checked. An error means that the file
-// could not be opened or read at all.
+// file of an older schema, or one whose migration has not been completed, only the pages
+// are checked. An error means that the file could not be opened or read at all.
 //
 // A source that no package refers to is no finding: an interrupted sync leaves some, and
 // the next answer about each drops it.
@@ -54,10 +55,17 @@ func CheckFile(path string, o Options) (report Report, err error) {
 			}
 			c := &checker{tx: tx, report: &report}
 			c.structure()
-			if report.Schema == schema {
-				return c.content(o)
+			switch {
+			case report.Schema == 0:
+				return nil
+			case report.Schema < schema:
+				report.Unread = fmt.Sprintf("it has schema %d, and this program checks the records of schema %d, to which the daemon migrates it", report.Schema, schema)
+				return nil
+			case tx.Bucket(bucketMeta).Get(keyMigrating) != nil:
+				report.Unread = fmt.Sprintf("its migration to schema %d has not been completed; the daemon continues it", schema)
+				return nil
 			}
-			return nil
+			return c.content(o)
 		})
 	})
 	if err != nil {
@@ -122,9 +130,6 @@ func (c *checker) content(o Options) (err error) {
 		if err != nil {
 			c.find("%s: %v", part.bucket, err)
 		}
-	}
-	if c.tx.Bucket(bucketMeta).Get(keyMigrating) != nil {
-		c.find("meta: a migration was not completed; the next start does the rest")
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -76,14 +77,25 @@ func (s *Store) migrate() error {
 	case version == schema && !begun && !probe:
 		return nil
 	case version == schema:
+		if begun {
+			s.options.Migrating(fmt.Sprintf("the migration of the database to schema %d, which was interrupted, goes on", schema))
+		}
 		if err := s.update(dropProbe); err != nil {
 			return err
 		}
 	default:
 		if version != 0 {
-			if err := s.keepOldSchema(); err != nil {
-				return fmt.Errorf("keep a copy of the file before it is migrated to schema %d: %w; nothing was changed", schema, err)
+			kept, err := s.keepOldSchema()
+			if err != nil {
+				err = fmt.Errorf("keep a copy of the file before it is migrated to schema %d: %w; nothing was changed", schema, err)
+				if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+					size, _ := s.Space()
+					err = fmt.Errorf("%w; make room for a copy of %d MiB", err, size>>20+1)
+				}
+				return err
 			}
+			s.options.Migrating(fmt.Sprintf("the database is migrated from schema %d to %d, and an older pkgmetad refuses it from now on; to go back, there is a copy, %s: delete it once you will not",
+				version, schema, kept))
 		}
 		if err := s.update(func(tx *bolt.Tx) error { return s.beginMigration(tx, version) }); err != nil {
 			return err
@@ -243,20 +255,21 @@ func (s *Store) migrateChunk(tx *bolt.Tx) (done bool, err error) {
 	return false, meta.Put(keyMigrating, ids[len(ids)-1])
 }
 
-// keepOldSchema puts a copy of the file beside it, which is never removed.
-func (s *Store) keepOldSchema() error {
-	path := fmt.Sprintf("%s.before-schema-%d", s.path, schema)
+// keepOldSchema puts a copy of the file beside it, which is never removed, and returns its
+// path.
+func (s *Store) keepOldSchema() (path string, err error) {
+	path = fmt.Sprintf("%s.before-schema-%d", s.path, schema)
 	if _, err := os.Lstat(path); err == nil { // of an earlier migration, after which the copy was put back
 		path += time.Now().UTC().Format("-20060102T150405Z")
 	}
 	temporary := path + ".tmp"
 	if err := durable.Create(temporary, s.file.info.Mode().Perm(), func(w io.Writer) error { return s.Backup(w) }); err != nil {
-		return err
+		return "", err
 	}
 	if err := MarkCopy(temporary); err != nil {
-		return errors.Join(err, os.Remove(temporary))
+		return "", errors.Join(err, os.Remove(temporary))
 	}
-	return durable.Rename(temporary, path)
+	return path, durable.Rename(temporary, path)
 }
 
 func (s *Store) migratePackage(w *writer, p *record.Package) error {

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"bytes"
 	"compress/gzip"
 	"encoding/binary"
 	"encoding/json"
@@ -8,7 +9,9 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -242,12 +245,57 @@ func TestMigrationKeepsTheLaterAnswer(t *testing.T) {
 func TestMigrationFromSchema3(t *testing.T) {
 	_, known := schema2(t)
 	path := unpack(t, "testdata/schema3.db.gz") // the store of schema 2, as the last program of schema 3 migrated it
-	s := open(t, path, schema2Options(true))
+	o := schema2Options(true)
+	var told []string
+	o.Migrating = func(sentence string) { told = append(told, sentence) }
+	s := open(t, path, o)
+	if len(told) != 1 || !strings.Contains(told[0], "from schema 3 to 4") || !strings.Contains(told[0], path+".before-schema-4") {
+		t.Errorf("the operator is told %q", told)
+	}
 	if s.Sequence() != known.Sequence || !s.Changed().Equal(known.Changed) {
 		t.Errorf("sequence %d of %v, want %d of %v", s.Sequence(), s.Changed(), known.Sequence, known.Changed)
 	}
 	diff(t, "by stars", byStars(t, s), listed(t, s, record.ListQuery{Sort: record.ByStars}))
 	checkFile(t, s)
+}
+
+// TestMigrationOnAFullDisk: without room for the copy nothing is changed, and nothing is left.
+func TestMigrationOnAFullDisk(t *testing.T) {
+	packed := unpack(t, "testdata/schema3.db.gz")
+	before, err := os.ReadFile(packed)
+	must(t, err)
+	folder := filepath.Join(t.TempDir(), "small")
+	must(t, os.Mkdir(folder, 0o700))
+	size := func(bytes int) string { return fmt.Sprintf("size=%d", bytes) }
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", size(len(before)+64<<10), "none", folder).CombinedOutput(); err != nil {
+		t.Skipf("a small disk needs the right to mount one: %v: %s", err, out)
+	}
+	t.Cleanup(func() {
+		if out, err := exec.Command("umount", folder).CombinedOutput(); err != nil {
+			t.Errorf("umount: %v: %s", err, out)
+		}
+	})
+	path := filepath.Join(folder, "test.db")
+	must(t, os.WriteFile(path, before, 0o600))
+	s, err := store.Open(path, schema2Options(true))
+	if err == nil {
+		_ = s.Close()
+		t.Fatal("it was migrated without a copy")
+	}
+	for _, want := range []string{"before it is migrated to schema 4", "no space left on device", "nothing was changed; make room for a copy of 1 MiB"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not in: %v", want, err)
+		}
+	}
+	after, err := os.ReadFile(path)
+	must(t, err)
+	if files, err := os.ReadDir(folder); err != nil || len(files) != 1 || !bytes.Equal(before, after) {
+		t.Errorf("there is %v, %v; the file is as it was: %t", files, err, bytes.Equal(before, after))
+	}
+	if out, err := exec.Command("mount", "-o", "remount,"+size(3*len(before)), folder).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	checkFile(t, open(t, path, schema2Options(true)))
 }
 
 // TestMigrationDatesPages: pages are as old as they were, unless the migration comes
@@ -288,7 +336,19 @@ func TestMigrationGoesOn(t *testing.T) {
 		}
 		return nil
 	})
-	s := open(t, path, schema2Options(true))
+	o = schema2Options(true)
+	var told []string
+	o.Migrating = func(sentence string) { told = append(told, sentence) }
+	s := open(t, path, o)
+	if len(told) != 1 || !strings.Contains(told[0], "interrupted, goes on") {
+		t.Errorf("the operator is told %q", told)
+	}
+	must(t, s.Close())
+	told = nil
+	s = open(t, path, o)
+	if len(told) > 0 {
+		t.Errorf("of a file that is migrated the operator is told %q", told)
+	}
 	if _, total, err := s.Packages(0, 100); err != nil || total != len(known.Records) || s.Sequence() != known.Sequence {
 		t.Errorf("%d packages, sequence %d, %v", total, s.Sequence(), err)
 	}

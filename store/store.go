@@ -132,6 +132,9 @@ type Options struct {
 	// Rerender makes Open render the packages again if the file has another rendering
 	// than Rendering. Without it, the file's own rendering stays in use.
 	Rerender bool
+	// Migrating is told, in a sentence, that Open begins to migrate the file, or continues,
+	// which may take minutes: from which schema, and where its copy is. It may be nil.
+	Migrating func(sentence string)
 	// ReadOnly makes Open change nothing: the file must exist and have the current
 	// schema, and keeps its rendering. Every method that writes fails. Several
 	// processes may have a file open like this, but none while another writes it.
@@ -205,6 +208,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Refer == nil {
 		o.Refer = referToNothing
+	}
+	if o.Migrating == nil {
+		o.Migrating = func(string) {}
 	}
 	if o.Render == nil {
 		o.Render = func(string) (func(*record.Package) []byte, error) { return renderPlain, nil }

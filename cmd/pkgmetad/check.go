@@ -21,7 +21,8 @@ func newCheckCommand() *cobra.Command {
 		Long: `Read the entire database, or the file COPY that backup made, and list what is wrong:
 pages that do not fit together, values whose checksums do not match, and indexes that
 disagree with the records. Nothing is changed. If a daemon serves the store, a copy
-that it makes is checked.
+that it makes is checked. Of a database that has to be migrated first, only the pages
+are checked.
 
 Damaged values are written again when the daemon next reads its catalogue (SIGHUP)
 and when they are next fetched. If pages are damaged, put a backup in the file's
@@ -55,7 +56,11 @@ Exit codes: 0 nothing is wrong, 1 something is, or the file cannot be read.`,
 			if n := len(report.Findings) + report.More; n > 0 {
 				return failed(exitFailed, fmt.Errorf("%s is damaged: %s (see pkgmetad check --help for what to do)", name, record.Count(n, "finding", "findings")))
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s: %s; nothing is wrong\n", name, contents(report))
+			verdict := "nothing is wrong"
+			if report.Unread != "" {
+				verdict = "nothing is wrong with its pages; its records were not checked: " + report.Unread
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: %s; %s\n", name, contents(report), verdict)
 			return nil
 		},
 	}

@@ -29,7 +29,7 @@ Exit codes: 0 done, 1 it failed and the old file is still there.`,
 			if err != nil {
 				return failed(exitFailed, err)
 			}
-			before, after, err := daemon.Compact(cmd.Context(), cfg)
+			before, after, err := daemon.Compact(cmd.Context(), cfg, func(sentence string) { fmt.Fprintln(cmd.ErrOrStderr(), sentence) })
 			if err != nil {
 				return failed(exitFailed, err)
 			}

@@ -117,7 +117,7 @@ func (i *importing) run(ctx context.Context) (err error) {
 	}
 	// Opened first, and held to the end: two imports at once would be in each
 	// other's way, and an hour of reading must not end at a locked door.
-	st, err := daemon.OpenStore(i.cfg)
+	st, err := daemon.OpenStore(i.cfg, i.note)
 	if err != nil {
 		return err
 	}

@@ -108,7 +108,7 @@ func (p place) open() *store.Store {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	st, err := daemon.OpenStore(cfg)
+	st, err := daemon.OpenStore(cfg, nil)
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -34,6 +35,7 @@ func TestMain(m *testing.M) {
 // TestScripts runs the commands as a user does. Each script has a simulated
 // GitHub and PyPI at $SIM, and a free address for a daemon in $LISTEN;
 // second.yaml is the configuration of another daemon there, without a catalogue.
+// $OLDER is the packed database of a program of schema 3.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -56,6 +58,11 @@ func TestScripts(t *testing.T) {
 			if err != nil {
 				return err
 			}
+			older, err := filepath.Abs("../../store/testdata/schema3.db.gz")
+			if err != nil {
+				return err
+			}
+			e.Setenv("OLDER", older)
 			e.Setenv("SIM", s.url)
 			e.Setenv("LISTEN", listen)
 			e.Setenv("GITHUB_TOKEN", "canary-5f1d")

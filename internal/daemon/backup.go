@@ -96,15 +96,15 @@ func Check(ctx context.Context, cfg *config.Config, file string) (report store.R
 }
 
 // Compact has cfg's store rewritten without its free pages: by the daemon where one
-// runs. It returns its bytes before and after.
-func Compact(ctx context.Context, cfg *config.Config) (before, after int64, err error) {
+// runs. It returns its bytes before and after. migrating is as in [store.Options].
+func Compact(ctx context.Context, cfg *config.Config, migrating func(sentence string)) (before, after int64, err error) {
 	if running := Dial(ctx, cfg); running != nil {
 		return running.Compact(ctx)
 	}
 	if _, err := os.Stat(cfg.Store.Path); err != nil {
 		return 0, 0, fmt.Errorf("there is no store to compact: %w", err)
 	}
-	s, err := OpenStore(cfg)
+	s, err := OpenStore(cfg, migrating)
 	if err != nil {
 		return 0, 0, err
 	}

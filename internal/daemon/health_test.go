@@ -234,7 +234,7 @@ func TestBackups(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	st, err := OpenStore(x.cfg)
+	st, err := OpenStore(x.cfg, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -314,7 +314,7 @@ func TestCommandsWithAndWithoutDaemon(t *testing.T) {
 				t.Errorf("%s: check: %+v, %v", name, report, err)
 			}
 		}
-		if before, after, err := Compact(t.Context(), x.cfg); err != nil || after == 0 || after > before {
+		if before, after, err := Compact(t.Context(), x.cfg, nil); err != nil || after == 0 || after > before {
 			t.Errorf("%s: compact: %d to %d, %v", name, before, after, err)
 		}
 		if _, err := Backup(t.Context(), x.cfg, x.cfg.Store.Path); err == nil || !strings.Contains(err.Error(), "the store itself") {
@@ -518,7 +518,7 @@ func TestBackupThatFails(t *testing.T) {
 		cfg := config.Default()
 		cfg.Store.Path = filepath.Join(t.TempDir(), "test.db")
 		cfg.Store.Backup = config.Backup{Folder: filepath.Join(t.TempDir(), "not yet", "backups"), Keep: 3}
-		st, err := OpenStore(cfg)
+		st, err := OpenStore(cfg, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

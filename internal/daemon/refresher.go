@@ -71,11 +71,16 @@ const (
 )
 
 // OpenStore opens the store that cfg names, for a command to work on. Records stay
-// rendered as they are; a new store begins with the settings of cfg.
-func OpenStore(cfg *config.Config) (*store.Store, error) { return openStore(cfg, openAsIs) }
+// rendered as they are; a new store begins with the settings of cfg. migrating is as in
+// [store.Options].
+func OpenStore(cfg *config.Config, migrating func(sentence string)) (*store.Store, error) {
+	return openStore(cfg, openAsIs, migrating)
+}
 
-func openStore(cfg *config.Config, mode openMode) (*store.Store, error) {
-	return store.Open(cfg.Store.Path, storeOptions(cfg, mode))
+func openStore(cfg *config.Config, mode openMode, migrating func(sentence string)) (*store.Store, error) {
+	o := storeOptions(cfg, mode)
+	o.Migrating = migrating
+	return store.Open(cfg.Store.Path, o)
 }
 
 func storeOptions(cfg *config.Config, mode openMode) store.Options {
@@ -98,7 +103,7 @@ func newRefresher(o Options, fetchLog zerolog.Logger, mode openMode) (*refresher
 	if err != nil {
 		return nil, err
 	}
-	if r.store, err = openStore(o.Config, mode); err != nil {
+	if r.store, err = openStore(o.Config, mode, func(sentence string) { o.Log.Warn().Msg(sentence) }); err != nil {
 		return nil, err
 	}
 	r.health = newHealth(r.store, o.Log)

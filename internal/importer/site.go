@@ -63,9 +63,9 @@ func (s *Site) Read(ctx context.Context) (*Collection, error) {
 	w := &walk{Site: s, collector: newCollector(from, s.StaleAfter), fetcher: fetcher, spool: spool, seen: make(map[string]bool)}
 	collection, err := w.all(ctx, root)
 	if ctx.Err() != nil {
-		return nil, errors.New("stopped; run the same command again to resume")
+		collection, err = nil, errors.New("stopped; run the same command again to resume")
 	}
-	if errors.As(err, new(refusal)) {
+	if errors.As(err, new(refusal)) || err != nil && spool.empty() {
 		err = errors.Join(err, s.Forget())
 	}
 	return collection, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -183,6 +184,9 @@ func TestDeadAddress(t *testing.T) {
 				if len(notes) == 0 {
 					t.Error("nothing was noted")
 				}
+				if _, err := os.Stat(s.Spool); !errors.Is(err, fs.ErrNotExist) {
+					t.Errorf("there is nothing to resume, and yet a folder: %v", err)
+				}
 				if last := f.times[len(f.times)-1].Sub(began) - test.takes; last > 2*time.Minute {
 					t.Errorf("it was tried again after %s", last)
 				}
@@ -205,6 +209,11 @@ func TestDeadAddressIsLeftAtOnce(t *testing.T) {
 		}
 		if len(f.requests) != 1 {
 			t.Errorf("it was asked %d times", len(f.requests))
+		}
+		// Nothing had arrived, so that there is nothing to resume, and nothing to discard.
+		f.fault, s.Note = nil, func(sentence string) { t.Errorf("the next import notes %q", sentence) }
+		if _, err := s.Read(t.Context()); err != nil {
+			t.Error(err)
 		}
 	})
 }
@@ -519,8 +528,8 @@ func TestResumes(t *testing.T) {
 			if len(f.requests) != len(whole.requests)+1 {
 				t.Errorf("stopped at %d of %d requests, it made %d", at, len(whole.requests), len(f.requests))
 			}
-			if len(notes) != 1 || !strings.HasPrefix(notes[0], "resuming the import begun at ") {
-				t.Errorf("it says %q", notes)
+			if resumes := len(notes) == 1 && strings.HasPrefix(notes[0], "resuming the import begun at "); resumes != (at > 1) || len(notes) > 1 {
+				t.Errorf("stopped at %d, it says %q", at, notes)
 			}
 			// Killed before the collection was safe: nothing is asked again.
 			got, err = s.Read(t.Context())

@@ -66,6 +66,12 @@ func openSpool(folder, source string, now time.Time) (s *spool, sentence string,
 	return s, sentence, err
 }
 
+// empty reports whether no page has arrived yet.
+func (s *spool) empty() bool {
+	files, err := os.ReadDir(s.folder)
+	return err == nil && len(files) <= 1 // its head
+}
+
 func pageName(url string) string {
 	sum := sha256.Sum256([]byte(url))
 	return fmt.Sprintf("%x.json", sum[:16])
