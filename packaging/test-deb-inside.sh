@@ -15,6 +15,9 @@ apt() { apt-get -y -qq "$@" >/test/log 2>&1 || { cat /test/log; fail "apt-get $*
 property() { systemctl show --property="$1" --value pkgmetad.service; }
 logged() { journalctl --unit=pkgmetad.service --output=cat --no-pager | grep -F -q -- "$1"; }
 
+# told TEXT: fails unless the log of the daemon has the text.
+told() { logged "$1" || fail "the log does not tell: $1"; }
+
 # eventually WHAT COMMAND...: the command succeeds within 30 s.
 eventually() {
 	local what=$1
@@ -78,7 +81,7 @@ systemctl reload pkgmetad
 curl -sf "$api/api/v4/packages/more-20/" >/dev/null # it is in force when the reload has ended
 echo 'packages: [{slug: another}]' >/etc/pkgmetad/catalogue.yaml
 if systemctl reload pkgmetad 2>/dev/null; then fail "a catalogue that was cut short does not fail a reload"; fi
-logged 'lacks 26 of the 27 packages'
+told 'lacks 26 of the 27 packages'
 is ActiveState active
 curl -sf "$api/api/v4/packages/more-20/" >/dev/null
 cp /test/catalogue /etc/pkgmetad/catalogue.yaml
@@ -106,16 +109,16 @@ is MainPID "$pid"
 kill -STOP "$pid"
 eventually "the watchdog restarts what stands still" pid_is_new "$pid"
 eventually "it serves after that" serves
-logged "Watchdog timeout"
+told "Watchdog timeout"
 rm -r /etc/systemd/system/pkgmetad.service.d
 systemctl daemon-reload
 step "watchdog: pinged, and a daemon that stands still is restarted"
 
-logged "no GitHub token"
+told "no GitHub token"
 mkdir -p -m 700 /etc/credstore
 (umask 077 && echo canary-token-5f1d >/etc/credstore/pkgmetad.github-token)
 systemctl restart pkgmetad
-logged 'GitHub token from $CREDENTIALS_DIRECTORY/github-token'
+told 'GitHub is asked with default ($CREDENTIALS_DIRECTORY/github-token)'
 if logged canary-token; then fail "the log tells the token"; fi
 if logged "can be read by everybody"; then fail "it warns of systemd's own credential"; fi
 step "credential: with /etc/credstore/pkgmetad.github-token a token, without it none"
@@ -124,7 +127,7 @@ systemctl start pkgmetad-refresh.service 2>/dev/null || [ "$(systemctl show --pr
 journalctl --unit=pkgmetad-refresh.service --output=cat --no-pager | grep -q -i -e 'repositor' -e 'Nothing to do'
 systemctl stop pkgmetad
 is Result success
-logged "pkgmetad stopped"
+told "pkgmetad stopped"
 systemctl start pkgmetad-refresh.service 2>/dev/null || [ "$(systemctl show --property=ExecMainStatus --value pkgmetad-refresh.service)" = 1 ]
 systemctl start pkgmetad-refresh.timer
 systemctl stop pkgmetad-refresh.timer
@@ -135,7 +138,7 @@ systemctl stop pkgmetad
 systemctl enable --now pkgmetad.socket 2>/dev/null
 systemctl start pkgmetad
 eventually "it serves on systemd's socket" serves
-logged "is systemd's"
+told "is systemd's"
 systemctl stop pkgmetad 2>/dev/null
 is ActiveState inactive
 serves
