@@ -23,6 +23,10 @@ cleanup() {
 }
 trap cleanup EXIT
 
+# has PATTERN: what comes in has it. Unlike grep -q it reads to the end: who writes to a pipe
+# that is closed fails, and with it the pipeline.
+has() { grep "$@" >/dev/null; }
+
 tar -x -C "$work" --strip-components=1 --file "$archive"
 cd "$work"
 podman "${storage[@]}" build --quiet --build-context roots=/etc/ssl/certs --tag "$name" --file container/Containerfile . >"$work/log" 2>&1 ||
@@ -33,7 +37,7 @@ cat "$work/log"
 
 run --detach "$name" >/dev/null
 inside() { nsenter --target "$(podman "${storage[@]}" inspect --format '{{.State.Pid}}' "$name")" --net "$@"; }
-served() { inside curl -sf http://127.0.0.1:8080/api/v4/packages/1609/ | grep -q '"slug":"djorm-ext-pgfulltext"'; }
+served() { inside curl -sf http://127.0.0.1:8080/api/v4/packages/1609/ | has '"slug":"djorm-ext-pgfulltext"'; }
 for _ in $(seq 100); do
 	if served; then break; fi
 	sleep 0.2
@@ -43,5 +47,5 @@ podman "${storage[@]}" exec "$name" /usr/bin/pkgmetad show --config /etc/pkgmeta
 pid=$(podman "${storage[@]}" inspect --format '{{.State.Pid}}' "$name")
 grep -q '^Uid:[[:space:]]*65532' "/proc/$pid/status" || { echo "the container runs as another user"; exit 1; }
 podman "${storage[@]}" stop --time 30 "$name" >/dev/null
-podman "${storage[@]}" logs "$name" 2>&1 | grep -q 'pkgmetad stopped' || { echo "the container did not stop in order"; exit 1; }
+podman "${storage[@]}" logs "$name" 2>&1 | has 'pkgmetad stopped' || { echo "the container did not stop in order"; exit 1; }
 echo "ok: the container serves the example catalogue, as user 65532 on a read-only root, and stops in order"

@@ -12,8 +12,11 @@ fail() {
 trap 'fail "line $LINENO: $BASH_COMMAND"' ERR
 step() { echo "ok: $*"; }
 apt() { apt-get -y -qq "$@" >/test/log 2>&1 || { cat /test/log; fail "apt-get $*"; }; }
+# has PATTERN: what comes in has it. Unlike grep -q it reads to the end: who writes to a pipe
+# that is closed fails, and with it the pipeline.
+has() { grep "$@" >/dev/null; }
 property() { systemctl show --property="$1" --value pkgmetad.service; }
-logged() { journalctl --unit=pkgmetad.service --output=cat --no-pager | grep -F -q -- "$1"; }
+logged() { journalctl --unit=pkgmetad.service --output=cat --no-pager | has -F -- "$1"; }
 
 # told TEXT: fails unless the log of the daemon has the text.
 told() { logged "$1" || fail "the log does not tell: $1"; }
@@ -28,7 +31,7 @@ eventually() {
 	done
 	fail "$what: $*"
 }
-serves() { curl -sf "$api/api/v4/packages/1609/" | grep -q '"slug":"djorm-ext-pgfulltext"'; }
+serves() { curl -sf "$api/api/v4/packages/1609/" | has '"slug":"djorm-ext-pgfulltext"'; }
 is() { [ "$(property "$1")" = "$2" ]; }
 pid_is_new() { local now; now=$(property MainPID); [ "$now" != 0 ] && [ "$now" != "$1" ]; }
 
@@ -41,7 +44,7 @@ systemctl start pkgmetad
 serves
 step "apt install, systemctl start: it serves the example catalogue"
 systemctl --no-pager status pkgmetad | sed -n 's/^ *Status: */    /p'
-property StatusText | grep -q 'catalogue of 6 packages'
+property StatusText | has 'catalogue of 6 packages'
 curl -sf "$api/readyz" >/dev/null
 curl -sf "$api/livez" >/dev/null
 [ "$(stat -c %a /var/lib/private/pkgmetad)" = 700 ]
@@ -51,7 +54,7 @@ step "its state is in /var/lib/pkgmetad, and its status line tells what it does"
 security=$(systemd-analyze security pkgmetad.service --threshold=11 --no-pager | tail -1)
 step "confined: $security"
 
-pkgmetad show --config /etc/pkgmetad/config.yaml wagtail | grep -q wagtail
+pkgmetad show --config /etc/pkgmetad/config.yaml wagtail | has wagtail
 step "root asks the daemon through its socket"
 
 pid=$(property MainPID)
@@ -124,7 +127,7 @@ if logged "can be read by everybody"; then fail "it warns of systemd's own crede
 step "credential: with /etc/credstore/pkgmetad.github-token a token, without it none"
 
 systemctl start pkgmetad-refresh.service 2>/dev/null || [ "$(systemctl show --property=ExecMainStatus --value pkgmetad-refresh.service)" = 1 ]
-journalctl --unit=pkgmetad-refresh.service --output=cat --no-pager | grep -q -i -e 'repositor' -e 'Nothing to do'
+journalctl --unit=pkgmetad-refresh.service --output=cat --no-pager | has -i -e 'repositor' -e 'Nothing to do'
 systemctl stop pkgmetad
 is Result success
 told "pkgmetad stopped"

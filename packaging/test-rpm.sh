@@ -11,6 +11,10 @@ root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 rpm() { command rpm --root "$root" "$@" 2> >(grep -v 'rpm should not be used directly\|use Alien\|However assuming\|^$' >&2); }
 
+# has PATTERN: what comes in has it. Unlike grep -q it reads to the end: who writes to a pipe
+# that is closed fails, and with it the pipeline.
+has() { grep "$@" >/dev/null; }
+
 rpm --initdb
 rpm --install --nodeps --noscripts "$package"
 "$root/usr/bin/pkgmetad" version
@@ -19,7 +23,7 @@ for file in usr/lib/systemd/system/pkgmetad.service usr/share/man/man1/pkgmetad-
 done
 rpm --verify --nodeps --noscripts pkgmetad
 [ "$(rpm --query --configfiles pkgmetad | sort | tr '\n' ' ')" = "/etc/pkgmetad/catalogue.yaml /etc/pkgmetad/config.yaml " ]
-rpm --query --requires pkgmetad | grep -q ca-certificates
+rpm --query --requires pkgmetad | has ca-certificates
 for script in postinstall preremove postremove; do sh -n "$(dirname "$0")/scripts/$script"; done
 echo '# mine' >>"$root/etc/pkgmetad/config.yaml"
 rpm --upgrade --force --nodeps --noscripts "$package"
