@@ -44,7 +44,7 @@ func seed(t *testing.T, st *store.Store, world *sim.World, packages []sim.Packag
 		if name, ok := refs.Project.Project(); ok && !seen[refs.Project] {
 			seen[refs.Project] = true
 			if truth, ok := world.ProjectTruth(name, now); ok && !truth.Gone {
-				s := record.Source{Key: refs.Project, Status: status, Project: &record.Project{Name: truth.Name, Version: &truth.Latest}}
+				s := record.Source{Key: refs.Project, Status: status, Project: &record.Project{Name: truth.Name, Version: &truth.Latest, Support: &record.Support{}}}
 				s.Serial = truth.Serial
 				s.Project.Standing = record.Standing{Status: string(truth.Status), Asked: fetched, Due: now.Add(time.Duration(i%720) * time.Hour)}
 				put(s)
