@@ -191,10 +191,9 @@ func (a *api) packagesPage(w io.Writer, rq *request, f web.Frame) error {
 	p := newPage(rq.query, a.maxLimit)
 	q := listQuery(rq, p)
 	q.Django = false // too many to be compared
-	f.Title = "Packages"
 	var l web.List
 	var err error
-	if q.Sort != record.ByDefault || q.Alive || q.Python3 || q.Stable {
+	if isAltered(q) {
 		l, err = a.list(rq, p, q)
 	} else { // which costs less
 		var recs []record.Package

@@ -98,10 +98,7 @@ func (a *api) list(rq *request, p page, q record.ListQuery) (web.List, error) {
 		recs = append(recs, rec)
 	}
 	l := a.viewOf(rq, p, q, found.Count, recs)
-	l.All = found.All
-	for _, v := range found.Django {
-		l.Django = append(l.Django, web.VersionCount{Version: v.Version, Packages: v.Packages})
-	}
+	l.All, l.Django = found.All, found.Django
 	return l, nil
 }
 
@@ -135,10 +132,15 @@ func (a *api) viewOf(rq *request, p page, q record.ListQuery, count int, recs []
 		l.Filters = append(l.Filters, web.Filter{Title: f.title, On: on, Href: rq.with(f.parameter, value)})
 		plain = plain.without(f.parameter)
 	}
-	if q.Sort != record.ByDefault || q.Alive || q.Python3 || q.Stable {
+	if isAltered(q) {
 		l.Plain = rq.address(plain)
 	}
 	return l
+}
+
+// isAltered reports whether a list is not in its own order, or filtered.
+func isAltered(q record.ListQuery) bool {
+	return q.Sort != record.ByDefault || q.Alive || q.Python3 || q.Stable
 }
 
 // with returns the address of the page as it is with another value of a parameter, "" for

@@ -153,7 +153,6 @@ func (e *Encoder) TimeOrNull(t *time.Time, zone *time.Location) {
 
 // appendString appends s quoted. Bytes that are not UTF-8 become U+FFFD.
 func appendString(b []byte, s string) []byte {
-	const hex = "0123456789abcdef"
 	if !utf8.ValidString(s) {
 		s = string([]rune(s))
 	}
@@ -175,22 +174,7 @@ func appendString(b []byte, s string) []byte {
 		}
 		b = append(b, s[done:i]...)
 		done = i + 1
-		switch c {
-		case '"', '\\':
-			b = append(b, '\\', c)
-		case '\n':
-			b = append(b, '\\', 'n')
-		case '\r':
-			b = append(b, '\\', 'r')
-		case '\t':
-			b = append(b, '\\', 't')
-		case '\b':
-			b = append(b, '\\', 'b')
-		case '\f':
-			b = append(b, '\\', 'f')
-		default:
-			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-		}
+		b = appendEscape(b, rune(c))
 	}
 	b = append(b, s[done:]...)
 	return append(b, '"')
@@ -206,26 +190,11 @@ func appendASCII(b []byte, s string) []byte {
 			continue
 		}
 		b = append(b, s[done:i]...)
-		switch r {
-		case '"', '\\':
-			b = append(b, '\\', byte(r))
-		case '\n':
-			b = append(b, '\\', 'n')
-		case '\r':
-			b = append(b, '\\', 'r')
-		case '\t':
-			b = append(b, '\\', 't')
-		case '\b':
-			b = append(b, '\\', 'b')
-		case '\f':
-			b = append(b, '\\', 'f')
-		default:
-			if r > 0xFFFF {
-				high, low := utf16.EncodeRune(r)
-				b = appendEscape(appendEscape(b, high), low)
-			} else {
-				b = appendEscape(b, r)
-			}
+		if r > 0xFFFF {
+			high, low := utf16.EncodeRune(r)
+			b = appendEscape(appendEscape(b, high), low)
+		} else {
+			b = appendEscape(b, r)
 		}
 		_, width := utf8.DecodeRuneInString(s[i:])
 		done = i + width
@@ -234,8 +203,22 @@ func appendASCII(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-// appendEscape appends the escape of one unit of UTF-16.
+// appendEscape appends the escape of one unit of UTF-16, the short one if there is one.
 func appendEscape(b []byte, r rune) []byte {
+	switch r {
+	case '"', '\\':
+		return append(b, '\\', byte(r))
+	case '\n':
+		return append(b, '\\', 'n')
+	case '\r':
+		return append(b, '\\', 'r')
+	case '\t':
+		return append(b, '\\', 't')
+	case '\b':
+		return append(b, '\\', 'b')
+	case '\f':
+		return append(b, '\\', 'f')
+	}
 	const hex = "0123456789abcdef"
 	return append(b, '\\', 'u', hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15])
 }

@@ -1,7 +1,6 @@
 package status
 
 import (
-	"strconv"
 	"time"
 
 	"pkgmetad/internal/record"
@@ -71,20 +70,13 @@ func lasting(d time.Duration, days int) string {
 	months := days * 12 / 365
 	switch {
 	case d < time.Hour:
-		return counted(int(d/time.Minute), "minute")
+		return record.Count(int(d/time.Minute), "minute", "minutes")
 	case d < 24*time.Hour:
-		return counted(int(d/time.Hour), "hour")
+		return record.Count(int(d/time.Hour), "hour", "hours")
 	case months < 2:
-		return counted(days, "day")
+		return record.Count(days, "day", "days")
 	case months < 24:
-		return counted(months, "month")
+		return record.Count(months, "month", "months")
 	}
-	return counted(days/365, "year")
-}
-
-func counted(n int, unit string) string {
-	if n != 1 {
-		unit += "s"
-	}
-	return strconv.Itoa(n) + " " + unit
+	return record.Count(days/365, "year", "years")
 }

@@ -17,9 +17,9 @@ type List struct {
 	Own     string // the list's own order in words, "" to leave it unsaid
 	Plain   string // address of the list in its own order without filters, "" if it is that
 
-	Other     string         // address of the other view, "" for none
-	Readiness bool           // shows the packages against versions of Django
-	Django    []VersionCount // of Django, newest first, that the packages name
+	Other     string                // address of the other view, "" for none
+	Readiness bool                  // shows the packages against versions of Django
+	Django    []record.VersionCount // of Django, newest first, that the packages name
 }
 
 // Item is a package in a list.
@@ -41,12 +41,6 @@ type Filter struct {
 	Title string
 	On    bool
 	Href  string // the list with the filter, or without if it is on
-}
-
-// VersionCount is how many packages name a version.
-type VersionCount struct {
-	Version  string
-	Packages int
 }
 
 // Column is a column that a list can be sorted by.
@@ -111,7 +105,7 @@ func (l List) ReadinessHeads() (heads []Head) {
 const mostVersions = 12
 
 // Versions are the newest versions of Django, as many as the table shows.
-func (l List) Versions() []VersionCount { return l.Django[:min(len(l.Django), mostVersions)] }
+func (l List) Versions() []record.VersionCount { return l.Django[:min(len(l.Django), mostVersions)] }
 
 // Older is how many versions the table leaves out.
 func (l List) Older() int { return max(0, len(l.Django)-mostVersions) }

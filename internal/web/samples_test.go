@@ -234,7 +234,7 @@ var rendered = sync.OnceValues(func() (map[string]string, error) {
 			Plain:   "/api/v4/packages/",
 		}
 		for minor := range 14 {
-			l.Django = append(l.Django, VersionCount{fmt.Sprintf("%d.%d", 6-minor/3, 2-minor%3), minor})
+			l.Django = append(l.Django, record.VersionCount{Version: fmt.Sprintf("%d.%d", 6-minor/3, 2-minor%3), Packages: minor})
 		}
 		return l
 	}
