@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"strconv"
 	"time"
 
 	"pkgmetad/internal/record"
@@ -9,12 +10,12 @@ import (
 
 // syncCategoriesAndGrids makes the store hold exactly the categories and grids of c.
 func syncCategoriesAndGrids(w *writer, c record.Catalogue, now time.Time) error {
-	if err := syncItems(w, bucketCategories, c.Categories, now, func(category *record.Category) (int, *time.Time, *time.Time) {
+	if err := syncItems(w, bucketCategories, nameCategory, c.Categories, now, func(category *record.Category) (int, *time.Time, *time.Time) {
 		return category.ID, &category.Created, &category.Modified
 	}); err != nil {
 		return err
 	}
-	return syncItems(w, bucketGrids, c.Grids, now, func(grid *record.Grid) (int, *time.Time, *time.Time) {
+	return syncItems(w, bucketGrids, nameGrid, c.Grids, now, func(grid *record.Grid) (int, *time.Time, *time.Time) {
 		return grid.ID, &grid.Created, &grid.Modified
 	})
 }
@@ -22,7 +23,7 @@ func syncCategoriesAndGrids(w *writer, c record.Catalogue, now time.Time) error 
 // syncItems makes the bucket hold exactly these items. A time that is not
 // declared is kept, or becomes now: Created for a new item, Modified for a
 // changed one.
-func syncItems[T any](w *writer, name []byte, items []T, now time.Time, fields func(*T) (id int, created, modified *time.Time)) error {
+func syncItems[T any](w *writer, name []byte, message string, items []T, now time.Time, fields func(*T) (id int, created, modified *time.Time)) error {
 	bucket := w.Bucket(name)
 	declared := make(map[int]bool, len(items))
 	for i := range items {
@@ -59,6 +60,7 @@ func syncItems[T any](w *writer, name []byte, items []T, now time.Time, fields f
 				return err
 			}
 		}
+		w.note(message+strconv.Itoa(id), name, key(id))
 		if err := bucket.Put(key(id), fresh); err != nil {
 			return err
 		}
@@ -68,6 +70,7 @@ func syncItems[T any](w *writer, name []byte, items []T, now time.Time, fields f
 	c := bucket.Cursor()
 	for k, _ := c.First(); k != nil; k, _ = c.Next() {
 		if !declared[int(number(k))] {
+			w.note(message+strconv.Itoa(int(number(k))), name, k)
 			gone = append(gone, bytes.Clone(k))
 			w.next()
 		}

@@ -13,6 +13,10 @@ import (
 // deletions have been forgotten, or it is not a sequence of this store.
 var ErrForgotten = errors.New("the feed does not reach back to this sequence")
 
+// ErrAhead is returned by a replica for a sequence that it has not come to yet. Another host
+// may have.
+var ErrAhead = errors.New("this store has not come to this sequence yet")
+
 // Change is one entry of the feed: the last change of a package.
 type Change struct {
 	Sequence uint64
@@ -30,11 +34,15 @@ type Change struct {
 // has exactly what is served.
 //
 // since 0 starts from the beginning, and always works. Any other sequence that the
-// feed does not reach back to, or that is ahead of it, is an ErrForgotten.
+// feed does not reach back to, or that is ahead of it, is an ErrForgotten; one ahead of a
+// replica is an ErrAhead.
 func (s *Store) Changes(since uint64, limit int) (changes []Change, next uint64, more bool, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
 		meta := tx.Bucket(bucketMeta)
 		sequence, floor := number(meta.Get(keySequence)), number(meta.Get(keyFloor))
+		if s.options.Replica && since > sequence {
+			return fmt.Errorf("%w: it has come to %d, not to %d", ErrAhead, sequence, since)
+		}
 		if since != 0 && (since < floor || since > sequence) {
 			return fmt.Errorf("%w: it covers %d to %d, not %d", ErrForgotten, floor, sequence, since)
 		}
@@ -43,14 +51,15 @@ func (s *Store) Changes(since uint64, limit int) (changes []Change, next uint64,
 		k, id := updates.Seek(key(int(since + 1)))
 		dk, deletion := deletions.Seek(key(int(since + 1)))
 		for k != nil || dk != nil {
-			if len(changes) >= limit {
+			// The changes that one message has made are listed together: next is between two.
+			if n := len(changes); n >= limit && (n == 0 || k == nil || sequenceOf(k) != changes[n-1].Sequence) {
 				more, next = true, since
-				if len(changes) > 0 {
-					next = changes[len(changes)-1].Sequence
+				if n > 0 {
+					next = changes[n-1].Sequence
 				}
 				return nil
 			}
-			if k == nil || dk != nil && bytes.Compare(dk, k) < 0 {
+			if k == nil || dk != nil && bytes.Compare(dk, k[:8]) < 0 {
 				changes = append(changes, Change{
 					Sequence: number(dk), Deleted: true,
 					At: timeOf(deletion[:8]), ID: int(number(deletion[8:16])), Slug: string(deletion[16:]),
@@ -62,7 +71,7 @@ func (s *Store) Changes(since uint64, limit int) (changes []Change, next uint64,
 			if err != nil {
 				return err
 			}
-			changes = append(changes, Change{Sequence: number(k), ID: p.ID, At: p.Changed, Body: bytes.Clone(p.Body)})
+			changes = append(changes, Change{Sequence: sequenceOf(k), ID: p.ID, At: p.Changed, Body: bytes.Clone(p.Body)})
 			k, id = updates.Next()
 		}
 		return nil
@@ -77,7 +86,12 @@ func (s *Store) Changes(since uint64, limit int) (changes []Change, next uint64,
 // the end of the feed. Otherwise a client that starts from the beginning and reads in
 // pages would be told to continue from a sequence that is refused, just as that of a
 // client that was away is.
+//
+// A replica keeps them all: when they are forgotten would have to be the same on every host.
 func (s *Store) Forget(before time.Time) error {
+	if s.options.Replica {
+		return nil
+	}
 	stale := func(tx *bolt.Tx) (keys [][]byte) {
 		c := tx.Bucket(bucketDeletions).Cursor()
 		for k, v := c.First(); k != nil && timeOf(v[:8]).Before(before); k, v = c.Next() {

@@ -204,7 +204,8 @@ func (c *checker) served(k, v []byte) {
 	if !c.has(bucketPackages, k) {
 		c.find("%s: there is no such package", place(bucketServed, id))
 	}
-	if !bytes.Equal(c.tx.Bucket(bucketChanges).Get(key(int(s.Sequence))), k) {
+	changes := c.tx.Bucket(bucketChanges)
+	if !bytes.Equal(changes.Get(key(int(s.Sequence))), k) && !bytes.Equal(changes.Get(changeKey(s.Sequence, id)), k) {
 		c.find("%s: the feed does not have its change %d", place(bucketServed, id), s.Sequence)
 	}
 }
@@ -222,7 +223,7 @@ func (c *checker) source(k, v []byte) {
 		c.find("sources/%s: the checksum does not match, or the value is of another source", k)
 		return
 	}
-	if !c.has(bucketDue, dueKey(&s)) {
+	if !c.has(bucketDue, dueKey(&s)) && len(referringTo(c.tx, s.Key)) > 0 {
 		c.find("due: %s is missing at %s", k, s.NextDue)
 	}
 }
@@ -276,7 +277,7 @@ func (c *checker) slug(k, v []byte) {
 func (c *checker) change(k, v []byte) {
 	c.numbered(bucketChanges, k)
 	s, err := getServed(c.tx, int(number(v)))
-	if errors.Is(err, ErrNotFound) || err == nil && s.Sequence != number(k) {
+	if errors.Is(err, ErrNotFound) || err == nil && s.Sequence != sequenceOf(k) {
 		c.find("%s: not the last change of the package %d", placeOf(bucketChanges, k), number(v))
 	}
 }
@@ -290,7 +291,7 @@ func (c *checker) deletion(k, v []byte) {
 
 // numbered checks the key of a change, which is one that was given out.
 func (c *checker) numbered(bucket, k []byte) {
-	if len(k) != 8 || number(k) > number(c.tx.Bucket(bucketMeta).Get(keySequence)) {
+	if len(k) != 8 && len(k) != 16 || sequenceOf(k) > number(c.tx.Bucket(bucketMeta).Get(keySequence)) {
 		c.find("%s: beyond the last change", placeOf(bucket, k))
 	}
 }

@@ -119,6 +119,11 @@ func (s *Store) endCopy() error {
 	}); err != nil || !marked {
 		return err
 	}
+	if s.options.Replica { // it is none of the stream that the store followed: it lacks what came later
+		if err := s.leave(); err != nil {
+			return err
+		}
+	}
 	var floor []byte
 	if err := s.update(func(tx *bolt.Tx) error {
 		meta := tx.Bucket(bucketMeta)

@@ -82,6 +82,14 @@ func (s *Store) Problems() (all []record.Problem) {
 	return all
 }
 
+// forget forgets what was wrong with a file that another one has replaced.
+func (h *health) forget() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.away, h.damage, h.repair = nil, nil, false
+	h.unmarked.Store(false)
+}
+
 // Synced reports whether the store holds a catalogue, synced now or in an earlier run.
 func (s *Store) Synced() bool { return s.synced.Load() }
 
@@ -193,6 +201,10 @@ func firstDamaged(tx *bolt.Tx) error {
 	}
 	return nil
 }
+
+// Damaged reports whether damage was met that nothing has repaired yet. Of a replica, Rebuild
+// does.
+func (s *Store) Damaged() bool { return s.toRepair() }
 
 // toRepair reports whether a sync has to repair what is damaged.
 func (s *Store) toRepair() bool {

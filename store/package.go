@@ -129,11 +129,15 @@ func (w *writer) putPackage(r *row) error {
 	if err != nil {
 		return err
 	}
+	w.noteEntry(r.ID)
 	packages := w.Bucket(bucketPackages)
 	if !bytes.Equal(packages.Get(key(r.ID)), value) {
 		if err := packages.Put(key(r.ID), value); err != nil {
 			return err
 		}
+	}
+	if w.changes != nil { // each host renders it when the change comes back
+		return nil
 	}
 	p, err := w.resolve(r)
 	if err != nil {

@@ -83,7 +83,7 @@ func dropChange(w *writer, id int) error {
 	old, err := getServed(w.Tx, id)
 	switch {
 	case err == nil:
-		return changes.Delete(key(int(old.Sequence)))
+		return errors.Join(changes.Delete(key(int(old.Sequence))), changes.Delete(changeKey(old.Sequence, id)))
 	case errors.Is(err, ErrNotFound) && !w.repair:
 		return nil
 	}
@@ -96,6 +96,10 @@ func dropChange(w *writer, id int) error {
 	}
 	return deleteKeys(changes, stale)
 }
+
+// changeKey is the key of a package's change on a replica, where several packages may have
+// changed by one message.
+func changeKey(sequence uint64, id int) []byte { return append(key(int(sequence)), key(id)...) }
 
 // dropServed deletes the served form of a package, and adds the deletion to the feed.
 func dropServed(w *writer, id int, slug string) error {
@@ -258,6 +262,8 @@ func (s *Store) chooseRendering(o Options) error {
 // for the feed and for requests by date, even if its body is the same: the links
 // served with it may have another base. If the process is killed meanwhile, the
 // next one starts over.
+//
+// On a replica none counts as changed: when each did is the same on every host.
 func (s *Store) rerender() error {
 	for ids := range slices.Chunk(*s.order.Load(), syncChunk) {
 		if err := s.write(func(w *writer) error {
@@ -266,10 +272,12 @@ func (s *Store) rerender() error {
 				if err != nil {
 					continue // damaged: its old form stays
 				}
-				if err := dropChange(w, id); err != nil {
-					return err
+				if w.Bucket(bucketMessages) != nil {
+					err = renderAgain(w, &p)
+				} else if err = dropChange(w, id); err == nil {
+					err = writeServed(w, id, w.now, w.render(&p))
 				}
-				if err := writeServed(w, id, w.now, w.render(&p)); err != nil {
+				if err != nil {
 					return err
 				}
 			}
@@ -279,6 +287,15 @@ func (s *Store) rerender() error {
 		}
 	}
 	return nil
+}
+
+// renderAgain renders a package of a replica, whose place in the feed stays.
+func renderAgain(w *writer, p *record.Package) error {
+	old, err := getServed(w.Tx, p.ID)
+	if err != nil {
+		return nil // damaged: the replica is about to be built anew
+	}
+	return w.Bucket(bucketServed).Put(key(p.ID), encodeServed(old.Sequence, old.Changed, w.render(p)))
 }
 
 // Dated records the value of a setting that answers depend on, and returns since when

@@ -160,6 +160,10 @@ func (w *writer) learn(learnt *record.Source, aside int) error {
 // updateReferring brings the packages up to date that refer to what was learnt. now is
 // the time of change, where the answers do not give a later one.
 func (w *writer) updateReferring(now time.Time) error {
+	if w.changes != nil { // each host does so when the change comes back
+		clear(w.referring)
+		return nil
+	}
 	for _, id := range slices.Sorted(maps.Keys(w.referring)) {
 		if err := w.update(id, w.referring[id], now); err != nil {
 			return fmt.Errorf("package %d: %w", id, err)
@@ -205,6 +209,7 @@ func (w *writer) putSource(old, source *record.Source) error {
 	if err != nil {
 		return err
 	}
+	w.noteSource(source.Key, old, source)
 	due := w.Bucket(bucketDue)
 	if old != nil {
 		if err := due.Delete(dueKey(old)); err != nil {
@@ -223,6 +228,7 @@ func (w *writer) putSource(old, source *record.Source) error {
 }
 
 func (w *writer) dropSource(source *record.Source) error {
+	w.noteSource(source.Key, source, nil)
 	delete(w.sources, source.Key)
 	if err := w.Bucket(bucketDue).Delete(dueKey(source)); err != nil {
 		return err

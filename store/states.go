@@ -89,7 +89,7 @@ func newSummary(bounds []time.Duration) record.SourceSummary {
 func count(sum *record.SourceSummary, state record.State, success, now time.Time, bounds []time.Duration) {
 	sum.States[state]++
 	switch {
-	case !state.Fetchable() || state == record.StateGone || state == record.StateBlocked: // nothing fresher is available
+	case !state.Answers(): // nothing fresher is available
 	case success.IsZero():
 		sum.Never++
 	case success.After(now.Add(time.Minute)): // by a clock that was ahead: its age is not known

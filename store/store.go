@@ -31,13 +31,15 @@
 //	            "index"       -> time ‖ ETag                 (of PyPI's index, when it was last read)
 //	            "copy"        -> nothing, in a copy that nobody has opened as a store yet
 //	            "dated NAME"  -> time ‖ value                (see Dated)
+//	            "stream"      -> identity of the stream      (of a replica; see replica.go)
+//	            "followed"    -> sequence of the last message applied ‖ names that there are messages of ‖ their digest
 //	sources     Key           -> record.Source               (that a live package refers to)
 //	references  Key ‖ 0 ‖ id  -> nothing                     (the live packages that refer to a source)
 //	due         time ‖ Key    -> what else counts            (when each source is due; see dueValue)
 //	packages    id            -> row                         (live packages: what is declared, and which sources they refer to)
 //	served      id            -> sequence ‖ time ‖ body      (live packages as they are served, and when that last changed)
 //	states      id            -> two states ‖ facts          (what Summary counts, and what List sorts and filters by; see states.go)
-//	changes     sequence      -> id                          (the last change of each live package)
+//	changes     sequence      -> id                          (the last change of each live package; of a replica, sequence ‖ id)
 //	deletions   sequence      -> time ‖ id ‖ slug            (packages that left the catalogue, for as long as the feed lists them)
 //	tombstones  id            -> tombstone                   (packages that left the catalogue, with the data of their sources)
 //	slugs       slug          -> id                          (of live packages and tombstones, so that a slug keeps its id)
@@ -45,6 +47,7 @@
 //	grids       id            -> Grid
 //	members     grid ‖ title ‖ 0 ‖ id -> nothing             (a grid's packages in the order it lists them)
 //	passes      time          -> record.Pass                 (reports of the passes, by their start)
+//	messages    name          -> known                       (of a replica: what the last message of each name said of itself)
 //	probe       number        -> filling                     (only while it is tried whether writes work again)
 //
 // Numbers and times are 8 bytes big-endian, so that keys sort as numbers; a
@@ -89,6 +92,7 @@ var (
 	bucketGrids      = []byte("grids")
 	bucketMembers    = []byte("members")
 	bucketPasses     = []byte("passes")
+	bucketMessages   = []byte("messages")
 	bucketProbe      = []byte("probe")
 
 	keySchema    = []byte("schema")
@@ -103,6 +107,8 @@ var (
 	keyDamaged   = []byte("damaged")
 	keyIndex     = []byte("index")
 	keyCopy      = []byte("copy")
+	keyStream    = []byte("stream")
+	keyFollowed  = []byte("followed")
 )
 
 // ErrNotFound is returned for a package, grid, category or source that does not
@@ -135,6 +141,9 @@ type Options struct {
 	// Migrating is told, in a sentence, that Open begins to migrate the file, or continues,
 	// which may take minutes: from which schema, and where its copy is. It may be nil.
 	Migrating func(sentence string)
+	// Replica opens the store as the replica of a stream that several hosts follow, or as one
+	// that is to become one. Without it, a replica becomes a store that is alone.
+	Replica bool
 	// ReadOnly makes Open change nothing: the file must exist and have the current
 	// schema, and keeps its rendering. Every method that writes fails. Several
 	// processes may have a file open like this, but none while another writes it.
@@ -162,6 +171,7 @@ type Store struct {
 	health  health
 	syncing sync.Mutex // held by SyncCatalogue and Import
 	writes  writes
+	replica replica // where options.Replica
 }
 
 // Open opens the database at path, which it creates if it does not exist, and
@@ -172,7 +182,7 @@ type Store struct {
 func Open(path string, o Options) (*Store, error) {
 	o = o.withDefaults()
 	s := &Store{path: path, options: o, refer: o.Refer}
-	s.version.wake = make(chan struct{})
+	s.version.wake, s.replica.applied.wake = make(chan struct{}), make(chan struct{})
 	var err error
 	if s.file, err = openFile(path, o, o.ReadOnly); err != nil {
 		return nil, err
@@ -185,6 +195,9 @@ func Open(path string, o Options) (*Store, error) {
 		func() error { return s.view(s.load) },
 		func() error { return s.chooseRendering(o) },
 		s.endCopy,
+	}
+	if !o.Replica {
+		steps = append(steps, s.leave)
 	}
 	if o.ReadOnly {
 		steps = []func() error{
@@ -199,6 +212,7 @@ func Open(path string, o Options) (*Store, error) {
 			return nil, fmt.Errorf("open the store %s: %w", path, err)
 		}
 	}
+	s.replica.open.Store(o.Replica)
 	return s, nil
 }
 
@@ -289,6 +303,7 @@ func (s *Store) load(tx *bolt.Tx) error {
 	meta := tx.Bucket(bucketMeta)
 	s.version.publish(number(meta.Get(keySequence)), timeOf(meta.Get(keyChanged)))
 	s.health.repair = meta.Get(keyDamaged) != nil
+	s.loadReplica(tx)
 	err := s.loadOrder(tx)
 	s.synced.Store(len(*s.order.Load()) > 0)
 	return err
@@ -414,6 +429,9 @@ func number(k []byte) uint64 {
 	}
 	return binary.BigEndian.Uint64(k)
 }
+
+// sequenceOf returns the sequence in a key of the changes bucket.
+func sequenceOf(k []byte) uint64 { return number(k[:min(8, len(k))]) }
 
 func has(sorted []int, id int) bool {
 	_, found := slices.BinarySearch(sorted, id)

@@ -66,7 +66,7 @@ func (s *Store) syncCatalogue(c record.Catalogue, fetched map[int]*record.Packag
 		return report, err
 	}
 	withCategories(packages, c.Categories)
-	cs := catalogueSync{Store: s, fetched: fetched, now: now, unreferred: map[record.Key]bool{}, repair: s.toRepair()}
+	cs := catalogueSync{Store: s, fetched: fetched, now: now, unreferred: map[record.Key]bool{}, repair: s.toRepair() && !s.options.Replica}
 	defer func() {
 		if err != nil { // what was committed before the error stays
 			err = errors.Join(err, s.view(s.loadOrder))
@@ -101,12 +101,10 @@ type catalogueSync struct {
 // begin syncs categories and grids. It clears the digest of the catalogue, which
 // finish sets: a sync that is interrupted has to be repeated.
 func (cs *catalogueSync) begin(c record.Catalogue) error {
-	err := cs.write(func(w *writer) error {
-		if err := w.Bucket(bucketMeta).Delete(keyCatalogue); err != nil {
-			return err
-		}
-		return syncCategoriesAndGrids(w, c, cs.now)
-	})
+	err := cs.update(func(tx *bolt.Tx) error { return tx.Bucket(bucketMeta).Delete(keyCatalogue) })
+	if err == nil {
+		err = cs.write(func(w *writer) error { return syncCategoriesAndGrids(w, c, cs.now) })
+	}
 	if err != nil {
 		return fmt.Errorf("sync categories and grids: %w", err)
 	}
@@ -160,7 +158,7 @@ func (cs *catalogueSync) removeMissing(declared []int) error {
 		cs.report.Removed += len(chunk)
 		// Now, not at the end: ServedPage retries until the order lacks them.
 		left := slices.DeleteFunc(slices.Clone(*cs.order.Load()), func(id int) bool { return has(chunk, id) })
-		cs.order.Store(&left)
+		cs.setOrder(left)
 	}
 	return nil
 }
@@ -177,7 +175,7 @@ func (cs *catalogueSync) dropUnreferenced() error {
 }
 
 func (cs *catalogueSync) finish(declared []int, digest []byte) error {
-	cs.order.Store(&declared)
+	cs.setOrder(declared)
 	cs.synced.Store(true)
 	if len(digest) > 0 {
 		if err := cs.update(func(tx *bolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyCatalogue, digest) }); err != nil {
@@ -188,6 +186,13 @@ func (cs *catalogueSync) finish(declared []int, digest []byte) error {
 		cs.endRepair()
 	}
 	return nil
+}
+
+// setOrder makes readers see these live packages. On a replica, Apply does so.
+func (cs *catalogueSync) setOrder(ids []int) {
+	if !cs.options.Replica {
+		cs.order.Store(&ids)
+	}
 }
 
 func idsOf(entries []record.Entry) []int {

@@ -35,6 +35,7 @@ func (cs *catalogueSync) findFormer(w *writer, e *record.Entry) (p prior, err er
 		var found tombstone
 		match := decode(value, &found, place(bucketTombstones, id)) == nil && found.Slug == e.Slug
 		if id == e.ID {
+			w.noteEntry(id)
 			if !match {
 				err = purgeSlug(w.Tx, e.ID)
 			}
@@ -110,6 +111,7 @@ func (w *writer) removePackage(id int, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	w.noteEntry(id)
 	if err := w.noteIntervals(&r, nil); err != nil {
 		return err
 	}

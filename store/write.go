@@ -27,6 +27,7 @@ type writer struct {
 	referring  map[int]lesson                // packages to be brought up to date, by id
 	unreferred map[record.Key]bool           // sources that a package has ceased to refer to
 	intervals  map[record.Key]bool           // sources whose interval may have changed
+	changes    map[string]*change            // of records, by their names, where these are published; nil otherwise
 }
 
 // next returns the number of one more change.
@@ -36,8 +37,16 @@ func (w *writer) next() uint64 {
 }
 
 // write runs f in a read-write transaction and, once it is committed, tells
-// those who wait that something served has changed.
+// those who wait that something served has changed. On a replica, what f changes is
+// published instead, and comes back as messages.
 func (s *Store) write(f func(*writer) error) error {
+	if s.replica.open.Load() {
+		return s.publish(f)
+	}
+	return s.commit(f)
+}
+
+func (s *Store) commit(f func(*writer) error) error {
 	var w *writer
 	err := s.update(func(tx *bolt.Tx) error {
 		meta := tx.Bucket(bucketMeta)
@@ -100,6 +109,15 @@ func (v *version) publish(sequence uint64, changed time.Time) {
 		close(v.wake)
 		v.wake = make(chan struct{})
 	}
+}
+
+// restart moves the version to where another file is, which may be back.
+func (v *version) restart(sequence uint64, changed time.Time, _ <-chan struct{}) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.sequence, v.changed = sequence, changed
+	close(v.wake)
+	v.wake = make(chan struct{})
 }
 
 func (v *version) get() (sequence uint64, changed time.Time, wake <-chan struct{}) {

@@ -1,6 +1,9 @@
 package record
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // A Write is a change of one record that is to be published to several hosts.
 type Write struct {
@@ -15,4 +18,14 @@ type Message struct {
 	Data     []byte
 	Sequence uint64    // which all messages share; ascending
 	Time     time.Time // when it was taken, UTC
+}
+
+// A Conflict is the error of a [Write] of a record that somebody else has written since.
+type Conflict struct {
+	Name     string
+	Sequence uint64 // of the last message of that name
+}
+
+func (c *Conflict) Error() string {
+	return fmt.Sprintf("another host has written %s since, as %d", c.Name, c.Sequence)
 }

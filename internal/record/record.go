@@ -182,6 +182,11 @@ func (s State) Fetchable() bool {
 	return s != StateNone && s != StateUnsupported
 }
 
+// Answers reports whether the source may answer with something fresher than what is known.
+func (s State) Answers() bool {
+	return s.Fetchable() && s != StateGone && s != StateBlocked
+}
+
 // Status is the fetch status of one source. Times are UTC.
 type Status struct {
 	State        State             `json:"state"`

@@ -63,7 +63,7 @@ func LastFetched(p *Package, now time.Time) time.Time {
 	var oldest time.Time
 	counted := false
 	for _, s := range []*Status{&p.GitHub, &p.PyPI} {
-		if !s.State.Fetchable() || s.State == StateGone || s.State == StateBlocked {
+		if !s.State.Answers() {
 			continue
 		}
 		if !counted || s.LastSuccess.Before(oldest) {
