@@ -31,8 +31,9 @@ var rooms = map[string][]string{
 	"store":              {"internal/durable", "internal/record"},
 	"internal/bench":     {"internal/record", "internal/render", "store"},
 	"internal/catalogue": {"internal/durable", "internal/record", "internal/strict"}, // never the store: it knows files alone
+	"internal/cluster":   {"internal/record"},                                        // NATS, and nothing of what the daemon does with it
 	"internal/config":    {"internal/record", "internal/strict", "internal/upstream"},
-	"internal/daemon": {"api", "fetcher", "github", "internal/catalogue", "internal/config", "internal/durable", "internal/near", "internal/reads", "internal/record", "internal/render",
+	"internal/daemon": {"api", "fetcher", "github", "internal/catalogue", "internal/cluster", "internal/config", "internal/durable", "internal/near", "internal/reads", "internal/record", "internal/render",
 		"internal/search", "internal/snapshot", "internal/status", "internal/strict", "internal/upstream", "pypi", "store"}, // the one that knows all that runs
 	"internal/durable":           {}, // a leaf
 	"internal/importer":          {"internal/durable", "internal/record", "internal/upstream"},
@@ -57,6 +58,7 @@ var keepers = map[string][]string{
 	"github.com/google/go-github":  {"github"},
 	"go.etcd.io/bbolt":             {"store", "internal/search"}, // bleve keeps the root of its index in one, and returns its errors
 	"github.com/blevesearch/bleve": {"internal/search"},
+	"github.com/nats-io":           {"internal/cluster"},
 	"github.com/prometheus":        {"internal/daemon"},
 	"github.com/robfig/cron":       {"internal/config", "internal/daemon"},
 	"github.com/coreos/go-systemd": {"internal/daemon"},

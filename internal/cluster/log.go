@@ -1,0 +1,109 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// A serverLog is where the embedded server logs: what it says of itself is for
+// debugging, and what others do wrong again and again is said once.
+type serverLog struct {
+	log zerolog.Logger
+	once
+
+	mu   sync.Mutex
+	died error
+}
+
+func newServerLog(log zerolog.Logger) *serverLog {
+	return &serverLog{log: log.With().Str("part", "embedded server").Logger()}
+}
+
+func (l *serverLog) Tracef(format string, v ...any)  { l.log.Trace().Msgf(format, v...) }
+func (l *serverLog) Debugf(format string, v ...any)  { l.log.Debug().Msgf(format, v...) }
+func (l *serverLog) Noticef(format string, v ...any) { l.log.Debug().Msgf(format, v...) }
+func (l *serverLog) Warnf(format string, v ...any)   { l.say(zerolog.WarnLevel, format, v) }
+func (l *serverLog) Errorf(format string, v ...any)  { l.say(zerolog.ErrorLevel, format, v) }
+
+// Fatalf notes what keeps the server from running. The process goes on: whoever
+// started the server reads it from fatal.
+func (l *serverLog) Fatalf(format string, v ...any) {
+	l.mu.Lock()
+	if l.died == nil {
+		l.died = errors.New(fmt.Sprintf(format, v...))
+	}
+	l.mu.Unlock()
+	l.say(zerolog.ErrorLevel, format, v)
+}
+
+func (l *serverLog) fatal() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.died
+}
+
+// ofPeer matches what a connection logs: "10.0.0.9:41234 - rid:7 - what happened".
+var ofPeer = regexp.MustCompile(`^(.+):\d+ - \w+:\d+(?: - .*?)?? - (.*)$`)
+
+func (l *serverLog) say(level zerolog.Level, format string, v []any) {
+	text, host := fmt.Sprintf(format, v...), ""
+	if m := ofPeer.FindStringSubmatch(text); m != nil {
+		host, text = m[1], m[2]
+	}
+	message := text
+	switch {
+	case host == "":
+	case strings.HasPrefix(text, "authentication error"):
+		level, message = zerolog.WarnLevel, "a stranger was refused, who has another secret than this cluster: "+host
+	case strings.Contains(text, "TLS") && strings.Contains(text, "handshake error"):
+		level, message = zerolog.WarnLevel, "no encrypted connection with "+host+", which is refused: "+text
+	default:
+		message = host + ": " + text
+	}
+	if !l.first(message, time.Now()) {
+		level = zerolog.DebugLevel
+	}
+	l.log.WithLevel(level).Msg(message)
+}
+
+// quiet is for how long a message is not seen before it is news again.
+const quiet = time.Hour
+
+// once tells messages that are news from their repetitions. Its zero value is ready.
+type once struct {
+	mu   sync.Mutex
+	seen map[string]time.Time
+}
+
+// counters match what differs between repetitions: ports that change with every
+// connection, and numbers of attempts.
+var counters = regexp.MustCompile(`:\d{4,5}\b|attempt \d+|\b[a-z]id:\d+`)
+
+// first reports whether no message like this one was seen for a while.
+func (o *once) first(message string, now time.Time) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	key := counters.ReplaceAllString(message, "")
+	last, repeated := o.seen[key]
+	if len(o.seen) >= 1000 && !repeated { // strangers must not fill the memory, nor the log
+		for k, at := range o.seen {
+			if now.Sub(at) > quiet {
+				delete(o.seen, k)
+			}
+		}
+		if len(o.seen) >= 1000 {
+			return false
+		}
+	}
+	if o.seen == nil {
+		o.seen = map[string]time.Time{}
+	}
+	o.seen[key] = now
+	return !repeated || now.Sub(last) > quiet
+}

@@ -1,0 +1,218 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"pkgmetad/internal/record"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// headerRoom is what the headers of a message take at most, in bytes.
+const headerRoom = 1024
+
+// Conflict is the error of a write whose Expect is not the last message of its
+// name: another write came before. Who has applied Sequence can compute the write
+// again.
+type Conflict struct {
+	Name     string
+	Sequence uint64 // of the last message of that name; 0 if it has none
+	Others   int    // writes of the same call that were refused too; their Sequences are not above this one
+}
+
+func (c *Conflict) Error() string {
+	others := ""
+	if c.Others > 0 {
+		others = fmt.Sprintf(", and %d others", c.Others)
+	}
+	return fmt.Sprintf("%s was changed by another host, in message %d%s", c.Name, c.Sequence, others)
+}
+
+// Publish writes records, each if its Expect is still the last message of its name,
+// and returns the highest sequence that they got once a majority of the servers has
+// them all on disk. Names must differ from each other. They are sent in order, but
+// where the leader changes meanwhile, one may come after a later one.
+//
+// A *[Conflict] (errors.As) is returned when all others are decided: these are
+// written. Without a majority it waits and tries again for as long as ctx allows;
+// what is not acknowledged then may still be written.
+func (n *Node) Publish(ctx context.Context, writes []record.Write) (last uint64, err error) {
+	doing := fmt.Sprintf("publish %d records", len(writes))
+	if err := n.Wait(ctx); err != nil {
+		return 0, fmt.Errorf("%s: %w", doing, err)
+	}
+	p := publication{node: n, writes: writes, doubtful: map[int]bool{}}
+	if err := p.check(); err != nil {
+		return 0, fmt.Errorf("%s: %w", doing, err)
+	}
+	left := make([]int, len(writes))
+	for i := range left {
+		left[i] = i
+	}
+	for delay := pause; len(left) > 0; delay = min(2*delay, longPause) {
+		if left, err = p.round(ctx, left); err == nil && len(left) > 0 {
+			err = wait(ctx, delay)
+		}
+		switch {
+		case ctx.Err() != nil && (err != nil || len(left) > 0):
+			return p.last, n.outage(doing, ctx.Err())
+		case err != nil:
+			return p.last, fmt.Errorf("%s: %w", doing, err)
+		}
+	}
+	if p.conflict != nil {
+		return p.last, fmt.Errorf("%s: %w", doing, p.conflict)
+	}
+	return p.last, nil
+}
+
+// A publication is one call of Publish.
+type publication struct {
+	node     *Node
+	writes   []record.Write
+	doubtful map[int]bool // writes that were sent, and may have been taken without a word
+	last     uint64
+	conflict *Conflict
+}
+
+func (p *publication) check() error {
+	names := make(map[string]bool, len(p.writes))
+	for _, w := range p.writes {
+		switch limit := p.node.conn.MaxPayload(); {
+		case names[w.Name]:
+			return fmt.Errorf("%s is there twice", w.Name)
+		case len(subject(w.Name)) > maxSubject:
+			return fmt.Errorf("the name %.100q… is too long", w.Name)
+		case limit > 0 && int64(len(w.Data)) > limit-headerRoom:
+			return fmt.Errorf("%s has %d bytes, and the cluster takes %d a message", w.Name, len(w.Data), limit-headerRoom)
+		}
+		names[w.Name] = true
+	}
+	return nil
+}
+
+// round sends some of the writes, and returns those that are to be sent again.
+func (p *publication) round(ctx context.Context, indexes []int) (again []int, err error) {
+	var refused []int
+	var final error
+	err = sendAll(ctx, p.node.records, len(indexes), func(i int) *nats.Msg {
+		return p.message(indexes[i])
+	}, func(i int, ack *jetstream.PubAck, err error) {
+		i = indexes[i]
+		switch {
+		case err == nil:
+			p.last = max(p.last, ack.Sequence)
+		case wrongSequence(err):
+			refused = append(refused, i)
+		case temporary(err):
+			again = append(again, i)
+			p.doubtful[i] = p.doubtful[i] || !errors.Is(err, jetstream.ErrNoStreamResponse)
+		case final == nil:
+			final = fmt.Errorf("%s: %w", p.writes[i].Name, err)
+		}
+	})
+	if err = cmpErr(final, err); err != nil {
+		return nil, err
+	}
+	for _, i := range refused {
+		retry, err := p.settle(ctx, i)
+		if err != nil {
+			return nil, err
+		}
+		if retry {
+			again = append(again, i)
+		}
+	}
+	return again, nil
+}
+
+func (p *publication) message(i int) *nats.Msg {
+	w := p.writes[i]
+	return &nats.Msg{Subject: subject(w.Name), Data: w.Data, Header: nats.Header{
+		jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(w.Expect, 10)},
+		jetstream.ExpectedStreamHeader:      {recordsName},
+	}}
+}
+
+// settle finds out why a write was refused: it may have been taken at an earlier
+// attempt whose answer was lost, or another write of its name be under way.
+func (p *publication) settle(ctx context.Context, i int) (retry bool, err error) {
+	w := p.writes[i]
+	m, found, err := p.node.Last(ctx, w.Name)
+	switch {
+	case err != nil:
+		return false, err
+	case m.Sequence == w.Expect:
+		return true, nil
+	case found && p.doubtful[i] && bytes.Equal(m.Data, w.Data):
+		p.last = max(p.last, m.Sequence)
+		return false, nil
+	}
+	switch c := p.conflict; {
+	case c == nil:
+		p.conflict = &Conflict{Name: w.Name, Sequence: m.Sequence}
+	case m.Sequence > c.Sequence:
+		p.conflict = &Conflict{Name: w.Name, Sequence: m.Sequence, Others: c.Others + 1}
+	default:
+		c.Others++
+	}
+	return false, nil
+}
+
+// Errors of the JetStream API for a message that is not the next one of its subject.
+const (
+	errWrongSequence      = 10071
+	errOtherWriteUnderWay = 10164
+)
+
+func wrongSequence(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && (api.ErrorCode == errWrongSequence || api.ErrorCode == errOtherWriteUnderWay)
+}
+
+// sendAll sends messages in order, some hundred before the first is acknowledged,
+// and tells of each what became of it. Its error is that of ctx.
+func sendAll(ctx context.Context, js jetstream.JetStream, count int, message func(int) *nats.Msg, done func(int, *jetstream.PubAck, error)) error {
+	type sent struct {
+		i      int
+		future jetstream.PubAckFuture
+	}
+	var window []sent
+	first := func() error {
+		s := window[0]
+		window = window[1:]
+		select {
+		case ack := <-s.future.Ok():
+			done(s.i, ack, nil)
+		case err := <-s.future.Err():
+			done(s.i, nil, err)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		return nil
+	}
+	for i := range count {
+		if len(window) == inFlight {
+			if err := first(); err != nil {
+				return err
+			}
+		}
+		future, err := js.PublishMsgAsync(message(i), jetstream.WithRetryAttempts(0), jetstream.WithStallWait(ackWait))
+		if err != nil {
+			done(i, nil, err)
+			continue
+		}
+		window = append(window, sent{i, future})
+	}
+	for len(window) > 0 {
+		if err := first(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

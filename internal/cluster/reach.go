@@ -1,0 +1,183 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	lookEvery = time.Second     // how often the cluster is looked at
+	grace     = 3 * time.Second // without an answer before the host is called cut off
+	fresh     = 5 * time.Second // since a replica was last heard of by the leader, for it to count
+)
+
+// Reach is what of the cluster this host reaches.
+type Reach struct {
+	Connected bool      // to a server: the own, or another's
+	Quorum    bool      // a majority of the servers answers: records can be written, leases held, work be taken
+	Since     time.Time // since when Quorum is what it is; by this host's clock
+	Servers   int       // that are reached, the own included
+	All       int       // servers that there are; 0 if it is not known yet
+	Err       string    // what is wrong; "" if Quorum
+}
+
+// reason says in a few words why there is no majority.
+func (r Reach) reason() string {
+	of := "no majority of the servers answers"
+	if r.All > 0 {
+		of += fmt.Sprintf(" (%d of %d reached)", r.Servers, r.All)
+	}
+	return of
+}
+
+// reach keeps a Reach up to date.
+type reach struct {
+	mu      sync.Mutex
+	now     Reach
+	failing time.Time // since when no majority answers, by the monotonic clock; zero if one does
+	said    bool      // that this host is cut off
+
+	obstacle error // what keeps the streams from being found, before they are
+}
+
+func (r *reach) init(servers int) {
+	r.now = Reach{Since: time.Now(), All: servers, Err: "not connected yet"}
+	r.failing = r.now.Since
+}
+
+// Reach returns what of the cluster this host reaches, as of a second ago or two.
+// Quorum stays as it was for 3 seconds in which nothing answers.
+func (n *Node) Reach() Reach {
+	n.reach.mu.Lock()
+	defer n.reach.mu.Unlock()
+	return n.reach.now
+}
+
+// watch keeps Reach up to date until ctx ends.
+func (n *Node) watch(ctx context.Context) {
+	for {
+		r := n.look(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		n.note(r, time.Now())
+		if wait(ctx, lookEvery) != nil {
+			return
+		}
+	}
+}
+
+// look asks the leader of the records who follows it.
+func (n *Node) look(ctx context.Context) Reach {
+	r := Reach{Connected: n.conn.IsConnected(), All: len(n.options.Servers)}
+	if n.server != nil {
+		r.Servers = 1 + n.peers()
+	}
+	if !r.Connected {
+		r.Err = "no connection to a server"
+		return r
+	}
+	select {
+	case <-n.ready:
+	default:
+		r.Err = n.obstacle()
+		return r
+	}
+	var info *jetstream.StreamInfo
+	err := within(ctx, func(ctx context.Context) (err error) {
+		info, err = n.recordStream.Info(ctx)
+		return err
+	})
+	if err != nil {
+		r.Err = "the leader of the records does not answer: " + err.Error()
+		return r
+	}
+	following, replicas := 1, info.Config.Replicas
+	if c := info.Cluster; c != nil {
+		for _, peer := range c.Replicas {
+			if !peer.Offline && peer.Active < fresh {
+				following++
+			}
+		}
+	}
+	if r.Servers == 0 {
+		r.Servers = following
+	}
+	if r.All == 0 {
+		r.All = replicas
+	}
+	if r.Quorum = following > replicas/2; !r.Quorum {
+		r.Err = fmt.Sprintf("the leader of the records reaches %d of %d replicas, itself included", following, replicas)
+	}
+	return r
+}
+
+// obstructed notes what keeps the streams from being found.
+func (n *Node) obstructed(err error) {
+	n.reach.mu.Lock()
+	defer n.reach.mu.Unlock()
+	n.reach.obstacle = err
+}
+
+func (n *Node) obstacle() string {
+	n.reach.mu.Lock()
+	defer n.reach.mu.Unlock()
+	if n.reach.obstacle == nil {
+		return "the streams are not found yet"
+	}
+	return n.reach.obstacle.Error()
+}
+
+// peers returns how many other servers the own one is connected to.
+func (n *Node) peers() int {
+	routes, err := n.server.Routez(nil)
+	if err != nil {
+		return 0
+	}
+	names := map[string]bool{}
+	for _, r := range routes.Routes {
+		names[r.RemoteID] = true
+	}
+	return len(names)
+}
+
+// note takes in how the cluster looks, and logs once what has changed.
+func (n *Node) note(r Reach, now time.Time) {
+	n.reach.mu.Lock()
+	defer n.reach.mu.Unlock()
+	s := &n.reach
+	was := s.now
+	r.Since = was.Since
+	if r.Quorum {
+		s.failing = time.Time{}
+		if !was.Quorum {
+			r.Since = now
+			if s.said {
+				n.log.Info().Msgf("reaches the other hosts again, after %s", now.Sub(was.Since).Round(time.Second))
+			}
+			s.said = false
+		}
+		s.now = r
+		return
+	}
+	if s.failing.IsZero() {
+		s.failing = now
+	}
+	if was.Quorum {
+		if now.Sub(s.failing) < grace {
+			r.Quorum, r.Err = true, "" // an election, most likely
+		} else {
+			r.Since = s.failing
+		}
+	}
+	s.now = r
+	if !r.Quorum && !s.said && now.Sub(s.failing) >= grace {
+		s.said = true
+		n.log.Warn().Str("error", r.Err).Msgf("cut off from the other hosts: %s; it serves on what it has", strings.TrimSpace(r.reason()))
+	}
+}

@@ -1,0 +1,101 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"pkgmetad/internal/record"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// State is what the stream of the records is, and what it has.
+type State struct {
+	// ID is of the stream itself: one that was made anew, be it under the same name,
+	// has another. It is the same on every host.
+	ID    string
+	First uint64 // sequence of the first message that it has; of the next one if it has none
+	Last  uint64 // sequence of the last message that it ever had; First-1 if it never had one
+	Count uint64 // names that have a message
+}
+
+// State asks the stream's leader what it has. It waits for an answer for as long
+// as ctx allows.
+func (n *Node) State(ctx context.Context) (state State, err error) {
+	err = n.ask(ctx, "ask for the state of the records", func(ctx context.Context) error {
+		state, err = n.state(ctx)
+		return err
+	})
+	return state, err
+}
+
+// state is one attempt of State.
+func (n *Node) state(ctx context.Context) (State, error) {
+	info, err := n.recordStream.Info(ctx)
+	if err != nil {
+		return State{}, err
+	}
+	return State{
+		ID:    fmt.Sprintf("%d-%d", info.Config.FirstSeq, info.Created.UnixNano()),
+		First: info.State.FirstSeq, Last: info.State.LastSeq, Count: info.State.Msgs,
+	}, nil
+}
+
+// Last asks the stream's leader for the last message of a name; false if there is
+// none. It waits for an answer for as long as ctx allows.
+func (n *Node) Last(ctx context.Context, name string) (record.Message, bool, error) {
+	return n.message(ctx, "ask for the last message of "+name, func(ctx context.Context) (*jetstream.RawStreamMsg, error) {
+		return n.recordStream.GetLastMsgForSubject(ctx, subject(name))
+	})
+}
+
+// At asks the stream's leader for the message with a sequence; false if there is
+// none, or none any more: a later message of its name replaces it.
+func (n *Node) At(ctx context.Context, sequence uint64) (record.Message, bool, error) {
+	return n.message(ctx, fmt.Sprintf("ask for message %d", sequence), func(ctx context.Context) (*jetstream.RawStreamMsg, error) {
+		return n.recordStream.GetMsg(ctx, sequence)
+	})
+}
+
+func (n *Node) message(ctx context.Context, doing string, get func(context.Context) (*jetstream.RawStreamMsg, error)) (m record.Message, found bool, err error) {
+	err = n.ask(ctx, doing, func(ctx context.Context) error {
+		raw, err := get(ctx)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		found = true
+		m, err = message(raw.Subject, raw.Data, raw.Sequence, raw.Time)
+		return err
+	})
+	return m, found, err
+}
+
+// message returns a message of the stream as a record's.
+func message(subject string, data []byte, sequence uint64, at time.Time) (record.Message, error) {
+	name, err := nameOf(subject)
+	if err != nil {
+		return record.Message{}, fmt.Errorf("message %d: %w", sequence, err)
+	}
+	return record.Message{Name: name, Data: data, Sequence: sequence, Time: at.UTC()}, nil
+}
+
+// Scan tells of the last message of every name, in the order of their sequences,
+// without its data: with it a replica is compared with the stream. Of what is
+// published meanwhile, some is told too; a name that is told twice has the later
+// sequence. An error of each ends it and is returned.
+func (n *Node) Scan(ctx context.Context, each func(name string, sequence uint64, at time.Time) error) error {
+	if err := n.Wait(ctx); err != nil {
+		return fmt.Errorf("read which records there are: %w", err)
+	}
+	return n.read(ctx, "read which records there are", n.recordStream, recordPrefix+">", true, func(d delivery) error {
+		name, err := nameOf(d.msg.Subject())
+		if err != nil {
+			return fmt.Errorf("message %d: %w", d.meta.Sequence.Stream, err)
+		}
+		return each(name, d.meta.Sequence.Stream, d.meta.Timestamp.UTC())
+	})
+}

@@ -1,0 +1,233 @@
+package cluster
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+const (
+	clusterName = "pkgmetad"
+	clientPorts = 1000      // from the port for servers to that for hosts without one
+	maxPayload  = 8 << 20   // bytes of a message; a record is seldom more than 1 MB
+	maxStore    = 1 << 50   // bytes on disk: what the disk has is the limit
+	maxMemory   = 256 << 20 // bytes of streams in memory, of which there are none
+
+	// A peer that hangs, or that the network swallows, is given up after three of
+	// these, so that the connection after it need not wait for TCP's own patience.
+	pingInterval = 3 * time.Second
+)
+
+// The users that connections authenticate as; their passwords are derived.
+const (
+	routeUser  = "pkgmetad-server"
+	clientUser = "pkgmetad-host"
+)
+
+// password derives a user's password from the secret, which itself is never sent.
+func password(secret []byte, user string) string {
+	mac := hmac.New(sha256.New, secret)
+	mac.Write([]byte("pkgmetad cluster password of " + user))
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+// startServer starts the embedded server and waits until it takes connections.
+func startServer(ctx context.Context, o Options) (*server.Server, error) {
+	if err := os.MkdirAll(o.Folder, 0o700); err != nil {
+		return nil, fmt.Errorf("folder of the embedded server: %w", err)
+	}
+	if err := os.Chmod(o.Folder, 0o700); err != nil {
+		return nil, fmt.Errorf("folder of the embedded server: %w", err)
+	}
+	options, err := serverOptions(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := canListen(options); err != nil {
+		return nil, err
+	}
+	s, err := server.NewServer(options)
+	if err != nil {
+		return nil, fmt.Errorf("embedded server: %w", err)
+	}
+	log := newServerLog(o.Log)
+	s.SetLoggerV2(log, false, false, false)
+	s.Start()
+	for !s.ReadyForConnections(100 * time.Millisecond) {
+		if err := cmpErr(log.fatal(), ctx.Err()); err != nil {
+			s.Shutdown()
+			s.WaitForShutdown()
+			return nil, fmt.Errorf("start the embedded server in %s: %w", o.Folder, err)
+		}
+	}
+	return s, nil
+}
+
+// cmpErr returns the first error that is one.
+func cmpErr(errs ...error) error {
+	if i := slices.IndexFunc(errs, func(err error) bool { return err != nil }); i >= 0 {
+		return errs[i]
+	}
+	return nil
+}
+
+func serverOptions(o Options) (*server.Options, error) {
+	host, port, err := splitAddress(o.Servers[o.Name])
+	if err != nil {
+		return nil, err
+	}
+	options := &server.Options{
+		ServerName: o.Name,
+		Host:       host,
+		Port:       clientPort(port),
+		Username:   clientUser,
+		Password:   password(o.Secret, clientUser),
+
+		NoSigs:       true,
+		MaxPayload:   maxPayload,
+		PingInterval: pingInterval,
+		MaxPingsOut:  2,
+
+		JetStream:          true,
+		StoreDir:           o.Folder,
+		SyncAlways:         true, // otherwise a power cut takes back up to two minutes of what was acknowledged
+		JetStreamMaxStore:  maxStore,
+		JetStreamMaxMemory: maxMemory,
+	}
+	if o.TLS != nil {
+		options.TLSConfig, options.TLSVerify, options.TLSTimeout = mutual(o.TLS), true, 5
+		options.TLSHandshakeFirst = true // a stranger is not even told the server's name
+	}
+	if len(o.Servers) == 1 {
+		return options, nil // alone it needs no other's consent
+	}
+	options.Cluster = server.ClusterOpts{
+		Name:         clusterName,
+		Host:         host,
+		Port:         port,
+		Username:     routeUser,
+		Password:     password(o.Secret, routeUser),
+		NoAdvertise:  true, // hosts know each other's addresses by their options alone
+		PingInterval: pingInterval,
+		MaxPingsOut:  2,
+	}
+	if o.TLS != nil {
+		options.Cluster.TLSConfig, options.Cluster.TLSTimeout = mutual(o.TLS), 5
+	}
+	for _, address := range o.Servers {
+		// This server's own address is among them: how many there are is how many it
+		// takes before the first stream is made.
+		options.Routes = append(options.Routes, &url.URL{
+			Scheme: "nats-route", Host: address,
+			User: url.UserPassword(routeUser, options.Cluster.Password),
+		})
+	}
+	return options, nil
+}
+
+// mutual returns the configuration with which both sides of a connection show a
+// certificate of the CA.
+func mutual(config *tls.Config) *tls.Config {
+	config = config.Clone()
+	config.ClientAuth = tls.RequireAndVerifyClientCert
+	if config.ClientCAs == nil {
+		config.ClientCAs = config.RootCAs
+	}
+	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
+	return config
+}
+
+// canListen finds out what the server would only log and die of.
+func canListen(o *server.Options) error {
+	ports := []int{o.Port}
+	if o.Cluster.Port != 0 {
+		ports = append(ports, o.Cluster.Port)
+	}
+	for _, port := range ports {
+		if port < 0 {
+			continue // any
+		}
+		l, err := net.Listen("tcp", net.JoinHostPort(o.Host, strconv.Itoa(port)))
+		if err != nil {
+			return fmt.Errorf("address of server %s in the cluster: %w", o.ServerName, err)
+		}
+		_ = l.Close()
+	}
+	return nil
+}
+
+// splitAddress returns host and port of an address; the port may be 0.
+func splitAddress(address string) (string, int, error) {
+	host, text, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", 0, err
+	}
+	port, err := strconv.ParseUint(text, 10, 16)
+	switch {
+	case err != nil:
+		return "", 0, fmt.Errorf("port %q of %s is no number up to 65535", text, address)
+	case host == "":
+		return "", 0, fmt.Errorf("%s has no host; the others must be able to reach it", address)
+	case port+clientPorts > 65535:
+		return "", 0, fmt.Errorf("port of %s: the one %d above is used too, and must not be beyond 65535", address, clientPorts)
+	}
+	return host, int(port), nil
+}
+
+// clientPort is where hosts without a server connect.
+func clientPort(port int) int {
+	if port == 0 {
+		return server.RANDOM_PORT
+	}
+	return port + clientPorts
+}
+
+// stopServer stops the embedded server, if there is one, and waits for its end.
+func (n *Node) stopServer() {
+	if n.server != nil {
+		n.server.Shutdown()
+		n.server.WaitForShutdown()
+	}
+}
+
+// FreeAddresses returns addresses on loopback for so many servers, whose ports for
+// servers and for hosts are free now. It is for tests and demonstrations.
+func FreeAddresses(count int) ([]string, error) {
+	var all []string
+	var held []net.Listener // so that no port is given twice
+	defer func() {
+		for _, l := range held {
+			_ = l.Close()
+		}
+	}()
+	for tries := 0; len(all) < count; tries++ {
+		if tries > 100*count {
+			return nil, errors.New("no two free ports on loopback that are 1000 apart")
+		}
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		held = append(held, l)
+		port := l.Addr().(*net.TCPAddr).Port
+		client, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(clientPort(port))))
+		if err != nil {
+			continue
+		}
+		held = append(held, client)
+		all = append(all, l.Addr().String())
+	}
+	return all, nil
+}
