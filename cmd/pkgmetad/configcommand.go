@@ -70,7 +70,18 @@ func checkConfig(path string, stdout, stderr io.Writer) error {
 		and = "; " + record.Count(len(warnings), "warning", "warnings")
 	}
 	fmt.Fprintf(stdout, "%s: no mistakes, and none in the catalogue %s (%s)%s\n", path, cfg.Catalogue.Path, record.Count(len(c.Packages), "package", "packages"), and)
+	if cfg.Cluster.Enabled() {
+		fmt.Fprintf(stdout, "%s: %s%s\n", path, cfg.Cluster.Role(), readsOnly(cfg))
+	}
 	return nil
+}
+
+// readsOnly says it where a host leaves the fetching to others; "" elsewhere.
+func readsOnly(cfg *config.Config) string {
+	if cfg.Refresh.Workers == 0 {
+		return "; it fetches nothing, and serves what other hosts fetch"
+	}
+	return ""
 }
 
 func printWarnings(w io.Writer, warnings []string) {

@@ -34,6 +34,9 @@ Exit codes: 0 stopped in order, 1 it failed, 78 the configuration is bad.`,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := config.Load(path, os.Getenv)
+			if err == nil {
+				err = cfg.Cluster.Ready()
+			}
 			if err != nil {
 				return failed(exitConfig, err)
 			}

@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"net"
 	"net/mail"
 	"net/netip"
@@ -42,6 +43,11 @@ func (c *check) problem(field, section any, key, format string, args ...any) {
 	c.ps.Add(at, key, format, args...)
 }
 
+// warn notes what works but should be fixed.
+func (c *check) warn(key, format string, args ...any) {
+	c.cfg.Warnings = append(c.cfg.Warnings, key+": "+fmt.Sprintf(format, args...))
+}
+
 func (c *check) all() {
 	c.store()
 	c.http()
@@ -53,6 +59,7 @@ func (c *check) all() {
 	c.github()
 	c.pypi()
 	c.pingURL()
+	c.cluster()
 	c.oneOf(&c.cfg.Log.Level, "log.level", "trace", "debug", "info", "warn", "error")
 	c.oneOf(&c.cfg.Log.Format, "log.format", "auto", "json", "console")
 }
@@ -109,7 +116,7 @@ func (c *check) adminListen() {
 	} else if h.AdminListen == h.Listen && port != "0" {
 		c.problem(&h.AdminListen, nil, key, "is http.listen; write another port, such as 127.0.0.1:8081")
 	} else if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
-		c.cfg.Warnings = append(c.cfg.Warnings, key+": "+strict.Quote(h.AdminListen)+" may be reached from other machines, and asks nobody who they are; let only your monitoring reach it, or listen on 127.0.0.1")
+		c.warn(key, "%s may be reached from other machines, and asks nobody who they are; let only your monitoring reach it, or listen on 127.0.0.1", strict.Quote(h.AdminListen))
 	}
 }
 
@@ -125,7 +132,7 @@ func (c *check) refresh() {
 	r := &c.cfg.Refresh
 	between(c, &r.StaleAfter, "refresh.stale_after", 0, 365*24*time.Hour)
 	between(c, &r.ActiveAfter, "refresh.active_after", 0, 365*24*time.Hour)
-	between(c, &r.Workers, "refresh.workers", 1, 256)
+	c.workers()
 	between(c, &r.MaxPackages, "refresh.max_packages", 1, 1_000_000)
 	between(c, &r.RetryMin, "refresh.retry_min", time.Millisecond, 365*24*time.Hour)
 	between(c, &r.RetryMax, "refresh.retry_max", time.Millisecond, 365*24*time.Hour)
@@ -136,6 +143,19 @@ func (c *check) refresh() {
 			field, key = &r.RetryMin, "refresh.retry_min"
 		}
 		c.problem(field, r, key, "the shortest delay, %s, is longer than the longest, %s; write retry_min below retry_max", format(r.RetryMin), format(r.RetryMax))
+	}
+}
+
+func (c *check) workers() {
+	const key = "refresh.workers"
+	workers := &c.cfg.Refresh.Workers
+	switch {
+	case c.hasCluster():
+		between(c, workers, key, 0, 256)
+	case *workers == 0:
+		c.problem(workers, nil, key, "0 is for a host of a cluster, which then serves what other hosts fetch; write a value from 1 to 256")
+	default:
+		between(c, workers, key, 1, 256)
 	}
 }
 

@@ -27,6 +27,7 @@ type Config struct {
 	GitHub    GitHub    `yaml:"github"`
 	PyPI      PyPI      `yaml:"pypi"`
 	Notify    Notify    `yaml:"notify"`
+	Cluster   Cluster   `yaml:"cluster" reload:"restart"`
 	Log       Log       `yaml:"log"`
 
 	Warnings []string // about what works but should be fixed in the files, for the log
@@ -92,7 +93,7 @@ type Schedule struct {
 type Refresh struct {
 	StaleAfter  time.Duration `yaml:"stale_after"`  // age at which a repository or project is fetched again
 	ActiveAfter time.Duration `yaml:"active_after"` // the same of a repository that was pushed to within a week, if that is less; 0: as others
-	Workers     int           `yaml:"workers"`      // repositories and projects fetched at once
+	Workers     int           `yaml:"workers"`      // repositories and projects fetched at once; 0 in a cluster alone: none
 	MaxPackages int           `yaml:"max_packages"` // repositories and projects that a pass fetches at most
 	RetryMin    time.Duration `yaml:"retry_min"`    // delay after a first failure
 	RetryMax    time.Duration `yaml:"retry_max"`    // the delay doubles up to this

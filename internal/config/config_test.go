@@ -98,6 +98,9 @@ func TestConfigWithEveryKeySet(t *testing.T) {
 	token := stricttest.WriteFile(t, "token", "  sesame\n")
 	pemKey := privateKey(t)
 	key := stricttest.WriteFile(t, "key.pem", pemKey)
+	secret := stricttest.WriteFile(t, "secret", "0123456789abcdef\n")
+	authority := newAuthority(t)
+	cert := authority.issue(t, nil)
 	ping := stricttest.WriteFile(t, "ping", "https://hc.example.org/uuid?x=1\n")
 	got, err := Load(stricttest.WriteFile(t, "config.yaml", `
 store: {path: /var/lib/p.db, lock_wait: 1s, max_size: 2GiB, keep_deletions: 48h, backup: {folder: /var/backups/pkgmetad, cron: "@weekly", keep: 3}}
@@ -132,6 +135,11 @@ github:
   - {name: public, oauth: {id: Iv1.abc, secret_file: `+token+`}}
 pypi: {base_url: http://127.0.0.1:9, contact: ops@example.org, timeout: 3s, concurrency: 2, rate: 7, index_above: 9}
 notify: {ping_url_file: `+ping+`}
+cluster:
+  name: x
+  servers: {a: 127.0.0.1:6222, b-1: "[::1]:1", C_: 10.0.0.3:64535}
+  secret_file: `+secret+`
+  tls: {cert: `+cert.Cert+`, key: `+cert.Key+`, ca: `+cert.CA+`}
 log: {level: trace, format: json}
 `), func(string) string { return "ignored" })
 	if err != nil {
@@ -166,7 +174,12 @@ log: {level: trace, format: json}
 		},
 		PyPI:   PyPI{BaseURL: "http://127.0.0.1:9/", Contact: "ops@example.org", Timeout: 3 * time.Second, Concurrency: 2, Rate: 7, IndexAbove: 9},
 		Notify: Notify{PingURLFile: ping, PingURL: NewSecret("https://hc.example.org/uuid?x=1")},
-		Log:    Log{Level: "trace", Format: "json"},
+		Cluster: Cluster{
+			Name: "x", Servers: map[string]string{"a": "127.0.0.1:6222", "b-1": "[::1]:1", "C_": "10.0.0.3:64535"},
+			SecretFile: secret, Secret: NewSecret("0123456789abcdef"), TLS: cert,
+		},
+		Log:      Log{Level: "trace", Format: "json"},
+		Warnings: []string{"store.keep_deletions: has no effect in a cluster, which lists every package that left the catalogue"},
 	}
 	ignoreTemporary := cmpopts.IgnoreFields(Config{}, "Catalogue.Path")
 	if diff := cmp.Diff(want, got, sameConfig, ignoreTemporary); diff != "" {
@@ -388,6 +401,8 @@ func FuzzConfig(f *testing.F) {
 		if err := ps.Err("c.yaml", strict.MaxProblems); err != nil {
 			stricttest.OneLineEach(t, err)
 		} else if cfg.Store.Path == "" || cfg.GitHub.URLHost == "" || cfg.Schedule.Cron == nil || cfg.Schedule.Cron.Next(time.Now()).IsZero() {
+			t.Errorf("accepted: %+v", cfg)
+		} else if cl := cfg.Cluster; cl.Enabled() && (len(cl.Servers) > 0 == (len(cl.URL) > 0) || !hostLabel.MatchString(cl.Name) || cfg.HTTP.PublicURL == "") || !cl.Enabled() && cfg.Refresh.Workers == 0 {
 			t.Errorf("accepted: %+v", cfg)
 		}
 	})

@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
-	"path/filepath"
 	"regexp"
 	"strings"
 
@@ -83,15 +82,8 @@ func (c *check) credentialSecret(cr *Credential, file *string, noun, key string)
 		report("is a secret, not the name of a file; %s", noSecrets)
 		return
 	}
-	if name, ok := strings.CutPrefix(*file, credentialsFolder+"/"); ok {
-		folder := c.env("CREDENTIALS_DIRECTORY")
-		if folder == "" { // a command beside the service, which gets on without
-			c.cfg.Warnings = append(c.cfg.Warnings, key+": there is no "+credentialsFolder+" here, which systemd gives a unit with LoadCredential=; this credential is left out")
-			return
-		}
-		*file = filepath.Join(folder, name)
-	} else {
-		*file = c.absolute(*file, key)
+	if !c.locate(file, key, "this credential is left out") {
+		return
 	}
 	text, message := c.readFile(*file, key, noun)
 	if message == "" {

@@ -15,8 +15,13 @@ import (
 // one that looks as if a shell were to read it.
 func (c *check) absolute(path, key string) string {
 	if isLiteral(path) {
-		c.cfg.Warnings = append(c.cfg.Warnings, key+": "+strict.Quote(path)+" is taken literally: "+literally)
+		c.warn(key, "%s is taken literally: %s", strict.Quote(path), literally)
 	}
+	return c.under(path)
+}
+
+// under returns a path as absolute, relative to the file's folder.
+func (c *check) under(path string) string {
 	if filepath.IsAbs(path) {
 		return filepath.Clean(path)
 	}

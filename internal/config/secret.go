@@ -1,10 +1,13 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
 	"github.com/rs/zerolog"
+
+	"pkgmetad/internal/strict"
 )
 
 const hidden = "***"
@@ -43,3 +46,15 @@ func (Secret) MarshalText() ([]byte, error)              { return []byte(hidden)
 func (Secret) MarshalJSON() ([]byte, error)              { return []byte(`"` + hidden + `"`), nil }
 func (Secret) MarshalYAML() (any, error)                 { return hidden, nil }
 func (Secret) MarshalZerologObject(event *zerolog.Event) { event.Str("secret", hidden) }
+
+// Wanted implements [strict.ScalarUnmarshaler].
+func (*Secret) Wanted() string { return "text" }
+
+// UnmarshalScalar implements [strict.ScalarUnmarshaler].
+func (s *Secret) UnmarshalScalar(value strict.Scalar) error {
+	if value.Kind != strict.TextKind {
+		return errors.New("needs text; put quotes around it")
+	}
+	*s = NewSecret(value.Text)
+	return nil
+}

@@ -20,7 +20,10 @@ var secretName = regexp.MustCompile(`(?i)token|secret|passw|api_?key|credential|
 // secretAdvice returns the message for a key that does not exist but whose name is
 // that of a secret; "" for any other.
 func secretAdvice(key string) string {
-	if secretName.MatchString(key) {
+	switch {
+	case key == "secret":
+		return "secrets do not belong in this file; write this one into a file of its own, and the file's path as secret_file"
+	case secretName.MatchString(key):
 		return noSecrets
 	}
 	return ""
@@ -33,7 +36,8 @@ const maxSecretSize = 64 << 10
 var tokenLike = regexp.MustCompile(`^(gh[pousr]_|github_pat_|[0-9a-f]{40}$)`)
 
 // place is where a secret may be: in the file that a key names, else in the
-// environment, else in a credential that systemd's LoadCredential= provides.
+// environment if that has a name for it, else in a credential that systemd's
+// LoadCredential= provides.
 type place struct {
 	noun        string // what the secret is
 	file        *string
@@ -85,11 +89,13 @@ func (c *check) secret(at place) (secret Secret, source string) {
 	path, name := *at.file, at.key
 	report := func(format string, args ...any) { c.problem(at.file, nil, at.key, format, args...) }
 	if path != "" {
-		*at.file = c.absolute(path, at.key)
+		if !c.locate(at.file, at.key, "the "+at.noun+" is left out") {
+			return Secret{}, ""
+		}
 		path = *at.file
 	} else {
 		report = func(format string, args ...any) { c.ps.Add(strict.Position{}, name, format, args...) }
-		if text := c.env(at.environment); text != "" {
+		if text := c.variable(at.environment); text != "" {
 			name = at.environment
 			text, message := cleanSecret(text, at.noun)
 			if message != "" {
@@ -118,28 +124,68 @@ func (c *check) secret(at place) (secret Secret, source string) {
 	return NewSecret(text), name
 }
 
+// variable returns the value of an environment variable; "" for none.
+func (c *check) variable(name string) string {
+	if name == "" {
+		return ""
+	}
+	return c.env(name)
+}
+
+// locate makes the path of a file that a key names absolute. The file may be one that
+// systemd provides: then it reports false if none are provided here, and warns of what
+// that means.
+func (c *check) locate(file *string, key, without string) bool {
+	name, provided := strings.CutPrefix(*file, credentialsFolder+"/")
+	if !provided {
+		*file = c.absolute(*file, key)
+		return true
+	}
+	folder := c.env("CREDENTIALS_DIRECTORY")
+	if folder == "" { // a command beside the service, which gets on without
+		c.warn(key, "there is no %s here, which systemd gives a unit with LoadCredential=; %s", credentialsFolder, without)
+		return false
+	}
+	*file = filepath.Join(folder, name)
+	return true
+}
+
 // readFile returns what is in the file of a secret, or what is wrong with the file.
 func (c *check) readFile(path, source, noun string) (text, message string) {
+	text, mode, message := readSmallFile(path, noun)
+	c.warnOfReaders(path, source, mode)
+	return text, message
+}
+
+// warnOfReaders warns of the file of a secret that everybody can read.
+func (c *check) warnOfReaders(path, source string, mode fs.FileMode) {
+	if mode.IsRegular() && mode.Perm()&0o004 != 0 {
+		c.warn(source, "%s can be read by everybody on this machine; chmod 600 it", strict.Quote(path))
+	}
+}
+
+// readSmallFile returns what is in a file and its mode, or what is wrong with it.
+func readSmallFile(path, noun string) (text string, mode fs.FileMode, message string) {
 	f, err := os.Open(path)
 	if err != nil {
-		return "", "cannot be opened: " + strict.Cause(err).Error() + "; check the path and its permissions" + literalHint(path)
+		return "", fs.ModeIrregular, "cannot be opened: " + strict.Cause(err).Error() + "; check the path and its permissions" + literalHint(path)
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err == nil && info.IsDir() {
-		return "", "is a folder; name the file in it"
+	mode = fs.ModeIrregular // of one that tells none
+	if info, err := f.Stat(); err == nil {
+		mode = info.Mode()
+	}
+	if mode.IsDir() {
+		return "", mode, "is a folder; name the file in it"
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxSecretSize+1))
 	switch {
 	case err != nil:
-		return "", "cannot be read: " + strict.Cause(err).Error()
+		return "", mode, "cannot be read: " + strict.Cause(err).Error()
 	case len(data) > maxSecretSize:
-		return "", "is too large for a " + noun + "; name the file that holds only the " + noun
+		return "", mode, "is too large for a " + noun + "; name the file that holds only the " + noun
 	}
-	if info != nil && info.Mode().IsRegular() && info.Mode().Perm()&0o004 != 0 {
-		c.cfg.Warnings = append(c.cfg.Warnings, source+": "+strict.Quote(path)+" can be read by everybody on this machine; chmod 600 it")
-	}
-	return string(data), ""
+	return string(data), mode, ""
 }
 
 // cleanSecret trims a secret, or says what is wrong with it without repeating it.

@@ -118,6 +118,8 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, at Position, path *keyPat
 		d.problems.Add(at, path.String(), "%s", d.instead(dst, s))
 	case v.Kind() == reflect.Struct:
 		d.mapping(n, v, at, path)
+	case v.Kind() == reflect.Map:
+		d.entries(n, v, at, path)
 	case v.Kind() == reflect.Slice:
 		d.sequence(n, v, at, path)
 	default:
@@ -139,24 +141,46 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, at Position, path *keyP
 		d.problems.Add(at, path.String(), "needs the keys %s below it, not %s", strings.Join(fields.keys, ", "), describe(n))
 		return
 	}
-	lines := make(map[string]int, len(n.Content)/2) // of the first occurrence of each key
-	for key, value := range pairs(n) {
-		keyAt, child := placeOf(key), &keyPath{parent: path, key: key.Value}
-		if line, twice := lines[key.Value]; twice {
-			d.problems.Add(keyAt, child.String(), "is already given on line %d; keep one of the two", line)
-			continue
-		}
-		lines[key.Value] = keyAt.Line
+	d.eachKey(n, path, func(key, value *yaml.Node, child *keyPath) {
 		field, known := fields.lookup(v, key.Value)
 		if !known {
-			d.problems.Add(keyAt, child.String(), "%s", d.unknownKey(key.Value, fields.keys))
+			d.problems.Add(placeOf(key), child.String(), "%s", d.unknownKey(key.Value, fields.keys))
+			return
+		}
+		d.value(value, field, placeOfValue(key, value), child)
+	})
+}
+
+// entries fills a map, whose keys are whatever the file says.
+func (d *decoder) entries(n *yaml.Node, v reflect.Value, at Position, path *keyPath) {
+	if !isMapping(n) {
+		d.problems.Add(at, path.String(), "needs names with a value each, written like name: value, not %s", describe(n))
+		return
+	}
+	v.Set(reflect.MakeMap(v.Type()))
+	d.eachKey(n, path, func(key, value *yaml.Node, child *keyPath) {
+		at, entry := placeOfValue(key, value), reflect.New(v.Type().Elem()).Elem()
+		if d.Positions != nil {
+			d.Positions[Entry{Map: v.Addr().Interface(), Key: key.Value}] = at
+			d.Positions[Entry{Map: v.Addr().Interface(), Key: key.Value, OfKey: true}] = placeOf(key)
+		}
+		d.value(value, entry, at, child)
+		v.SetMapIndex(reflect.ValueOf(key.Value), entry)
+	})
+}
+
+// eachKey calls use with each key of a mapping, its value and its path, and reports a key
+// that is given twice.
+func (d *decoder) eachKey(n *yaml.Node, path *keyPath, use func(key, value *yaml.Node, child *keyPath)) {
+	lines := make(map[string]int, len(n.Content)/2) // of the first occurrence of each key
+	for key, value := range pairs(n) {
+		child := &keyPath{parent: path, key: key.Value}
+		if line, twice := lines[key.Value]; twice {
+			d.problems.Add(placeOf(key), child.String(), "is already given on line %d; keep one of the two", line)
 			continue
 		}
-		valueAt := placeOf(value)
-		if isMapping(value) || isEmpty(value) {
-			valueAt = keyAt
-		}
-		d.value(value, field, valueAt, child)
+		lines[key.Value] = key.Line
+		use(key, value, child)
 	}
 }
 
@@ -192,6 +216,14 @@ func isEmpty(n *yaml.Node) bool {
 }
 
 func placeOf(n *yaml.Node) Position { return Position{n.Line, n.Column} }
+
+// placeOfValue is where a value is told to be: at its key if it is a mapping or missing.
+func placeOfValue(key, value *yaml.Node) Position {
+	if isMapping(value) || isEmpty(value) {
+		return placeOf(key)
+	}
+	return placeOf(value)
+}
 
 func describe(n *yaml.Node) string {
 	if s, ok := scalarOf(n); ok {

@@ -34,8 +34,15 @@ type Options struct {
 	// value, does not take; "" for the default message.
 	Instead func(dst any, s Scalar) string
 	// Positions, if not nil, receives the position of each value, by the pointer to
-	// the value.
+	// the value, or by its [Entry] if it is in a map.
 	Positions map[any]Position
+}
+
+// Entry stands in [Options.Positions] for a value in a map, to which there is no pointer.
+type Entry struct {
+	Map   any // the pointer to the map
+	Key   string
+	OfKey bool // the position is that of the key
 }
 
 // DecodeYAML fills dst, a pointer to a struct with yaml tags, from the one

@@ -16,6 +16,7 @@ type document struct {
 	Pair  struct {
 		A int `yaml:"a"`
 	} `yaml:"pair"`
+	Sizes map[string]int `yaml:"sizes"`
 }
 
 type documentItem struct {
@@ -84,6 +85,9 @@ func TestYAMLProblems(t *testing.T) {
 		"an escaped pair":      {"title: \"\\\\ud83d\\\\ude00 \\ud83d\\ude00 \\q\"\n", "f:1:35: is not YAML: the text has an escape that YAML does not know" + hint},
 		"an escaped high half": {"title: \"\\\\ud83d\\ude00\"\n", "f:1:18: is not YAML: the text has an escape that stands for no character" + hint},
 		"control character":    {"age: 1m\ntitle: é\x01\n", "f:2:9: is not YAML: there is a control character here" + hint},
+		"a list for a map":     {"sizes: [1]\n", "f:1:8: sizes: needs names with a value each, written like name: value, not a list"},
+		"a value in a map":     {"sizes:\n  one: x\n  two:\n", "f:2:8: sizes.one: needs a whole number; write it in plain decimal digits, such as 100\nf:3:3: sizes.two: needs a whole number; write it in plain decimal digits, such as 100"},
+		"a name given twice":   {"sizes: {a: 1, a: 2}\n", "f:1:15: sizes.a: is already given on line 1; keep one of the two"},
 		"given twice":          {"title: a\n\ntitle: b\n", "f:3:1: title: is already given on line 1; keep one of the two"},
 		"columns are letters":  {"{title: \"日本\", titel: 1}\n", "f:1:15: titel: is not a key; did you mean title?"},
 		"too long":             {"age: 9999999h\n", "f:1:6: age: is out of range; write a shorter duration"},
@@ -98,6 +102,28 @@ func TestYAMLProblems(t *testing.T) {
 				t.Errorf("-want +got\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestMap(t *testing.T) {
+	var d document
+	var ps Problems
+	positions := make(map[any]Position)
+	DecodeYAML([]byte("sizes:\n  one: 1\n  \"2 é\": 2\n"), &d, Options{Positions: positions}, &ps)
+	if err := ps.Err("f", 10); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]int{"one": 1, "2 é": 2}, d.Sizes); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	for entry, want := range map[Entry]Position{
+		{Map: &d.Sizes, Key: "one"}:              {2, 8},
+		{Map: &d.Sizes, Key: "2 é", OfKey: true}: {3, 3},
+		{Map: &d.Sizes, Key: "2 é"}:              {3, 10},
+	} {
+		if got := positions[entry]; got != want {
+			t.Errorf("%+v is at %v, not %v", entry, got, want)
+		}
 	}
 }
 

@@ -1,0 +1,288 @@
+package config
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"pkgmetad/internal/strict/stricttest"
+)
+
+// authority signs the certificates of tests.
+type authority struct {
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+	file string
+}
+
+const validFor = 90 * 24 * time.Hour
+
+func newAuthority(t *testing.T) *authority { return newAuthorityUntil(t, time.Now().Add(validFor)) }
+
+func newAuthorityUntil(t *testing.T, end time.Time) *authority {
+	t.Helper()
+	a := &authority{key: newKey(t)}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"}, NotBefore: end.Add(-2 * validFor), NotAfter: end,
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &a.key.PublicKey, a.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.cert, err = x509.ParseCertificate(der); err != nil {
+		t.Fatal(err)
+	}
+	a.file = writePEM(t, "ca.crt", "CERTIFICATE", der)
+	return a
+}
+
+// issue makes a certificate for 127.0.0.1 and localhost and returns the files; change, if
+// not nil, makes it another one.
+func (a *authority) issue(t *testing.T, change func(*x509.Certificate)) TLS {
+	t.Helper()
+	key := newKey(t)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(2), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(validFor),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"},
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	if change != nil {
+		change(template)
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, &key.PublicKey, a.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return TLS{Cert: writePEM(t, "host.crt", "CERTIFICATE", der), Key: writePEM(t, "host.key", "PRIVATE KEY", private), CA: a.file}
+}
+
+func newKey(t *testing.T) *ecdsa.PrivateKey {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func writePEM(t *testing.T, name, kind string, der []byte) string {
+	t.Helper()
+	return stricttest.WriteFile(t, name, string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})))
+}
+
+func TestClusterCertificates(t *testing.T) {
+	a, stranger := newAuthority(t), newAuthority(t)
+	now := time.Now()
+	good := a.issue(t, nil)
+	lives := func(begins, ends time.Duration) TLS {
+		return a.issue(t, func(c *x509.Certificate) { c.NotBefore, c.NotAfter = now.Add(begins), now.Add(ends) })
+	}
+	usage := func(u ...x509.ExtKeyUsage) TLS { return a.issue(t, func(c *x509.Certificate) { c.ExtKeyUsage = u }) }
+	const day = 24 * time.Hour
+	readable := a.issue(t, nil)
+	for _, path := range []string{readable.Cert, readable.Key, readable.CA} {
+		if err := os.Chmod(path, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, tt := range map[string]struct {
+		files            TLS
+		problem, warning string
+	}{
+		"good":                     {files: good},
+		"another key":              {files: TLS{good.Cert, a.issue(t, nil).Key, good.CA}, problem: "cluster.tls.key: KEY is not the private key of cluster.tls.cert"},
+		"no key":                   {files: TLS{good.Cert, good.Cert, good.CA}, problem: "cluster.tls.key: CERT is not the private key"},
+		"another authority":        {files: TLS{good.Cert, good.Key, stranger.file}, problem: "cluster.tls.cert: CERT is not signed by an authority in cluster.tls.ca"},
+		"no authority":             {files: TLS{good.Cert, good.Key, good.Key}, problem: "cluster.tls.ca: KEY holds no certificate"},
+		"no certificate":           {files: TLS{good.Key, good.Key, good.CA}, problem: "cluster.tls.cert: CERT holds no certificate"},
+		"a damaged certificate":    {files: TLS{writePEM(t, "x", "CERTIFICATE", []byte("x")), good.Key, good.CA}, problem: "cluster.tls.cert: CERT holds a damaged certificate"},
+		"a folder":                 {files: TLS{t.TempDir(), good.Key, good.CA}, problem: "cluster.tls.cert: CERT is a folder"},
+		"of another host":          {files: a.issue(t, func(c *x509.Certificate) { c.IPAddresses = nil }), problem: `cluster.tls.cert: CERT is not for "127.0.0.1"`},
+		"for servers alone":        {files: usage(x509.ExtKeyUsageServerAuth), problem: "cluster.tls.cert: CERT may not be used by both sides"},
+		"for clients alone":        {files: usage(x509.ExtKeyUsageClientAuth), problem: "cluster.tls.cert: CERT may not be used by both sides"},
+		"for anything":             {files: usage()},
+		"expired":                  {files: lives(-20*day, -time.Hour), warning: "cluster.tls.cert: CERT or the authority that signed it expired at " + now.Add(-time.Hour).UTC().Format("2006-01-02")},
+		"expires soon":             {files: lives(-20*day, 29*day), warning: "cluster.tls.cert: CERT or the authority that signed it expires at "},
+		"expires later":            {files: lives(-20*day, 31*day)},
+		"not yet":                  {files: lives(time.Hour, 80*day), warning: "cluster.tls.cert: CERT is not valid before "},
+		"its authority expires":    {files: newAuthorityUntil(t, now.Add(29*day)).issue(t, nil), warning: "expires at " + now.Add(29*day).UTC().Format("2006-01-02")},
+		"its authority is expired": {files: newAuthorityUntil(t, now.Add(-time.Minute)).issue(t, nil), warning: "expired at "},
+		"everybody reads the key":  {files: readable, warning: "cluster.tls.key: KEY can be read by everybody"},
+		"a credential":             {files: TLS{good.Cert, "$CREDENTIALS_DIRECTORY/cluster-key", good.CA}, warning: "cluster.tls.key: there is no $CREDENTIALS_DIRECTORY here"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := tt.files
+			cfg, err := loadCluster(t, "{name: a, servers: {a: 127.0.0.1:6222}, secret_file: SECRET, tls: {cert: "+f.Cert+", key: "+f.Key+", ca: "+f.CA+"}}", nil)
+			says := strings.NewReplacer(`"`+f.Cert+`"`, "CERT", `"`+f.Key+`"`, "KEY", `"`+f.CA+`"`, "CA")
+			if tt.problem != "" {
+				if err == nil || !strings.Contains(says.Replace(err.Error()), tt.problem) || strings.Contains(err.Error(), "\n") {
+					t.Error(err)
+				}
+				return
+			}
+			warnings := says.Replace(strings.Join(cfg.Warnings, "\n"))
+			if err != nil || !strings.Contains(warnings, tt.warning) || (tt.warning == "") != (warnings == "") || strings.Contains(warnings, "\n") {
+				t.Errorf("%v, %s", err, warnings)
+			}
+			if err := cfg.Cluster.Ready(); (err == nil) == strings.HasPrefix(f.Key, "$") {
+				t.Errorf("ready: %v", err)
+			}
+		})
+	}
+}
+
+// TestCertificateThroughAnIntermediate: what is between a certificate and its authority is
+// in the same file, after it.
+func TestCertificateThroughAnIntermediate(t *testing.T) {
+	root := newAuthority(t)
+	middle := &authority{key: newKey(t)}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(3), Subject: pkix.Name{CommonName: "middle"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(validFor),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, root.cert, &middle.key.PublicKey, root.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if middle.cert, err = x509.ParseCertificate(der); err != nil {
+		t.Fatal(err)
+	}
+	files := middle.issue(t, nil)
+	files.CA = root.file
+	load := func() (*Config, error) {
+		return loadCluster(t, "{name: a, servers: {a: localhost:6222}, secret_file: SECRET, tls: {cert: "+files.Cert+", key: "+files.Key+", ca: "+files.CA+"}}", nil)
+	}
+	if _, err := load(); err == nil || !strings.Contains(err.Error(), "is not signed by") {
+		t.Errorf("without what is between: %v", err)
+	}
+	own, err := os.ReadFile(files.Cert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files.Cert = stricttest.WriteFile(t, "chain.crt", string(own)+string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+	if cfg, err := load(); err != nil || cfg.Warnings != nil {
+		t.Errorf("%v, %q", err, cfg.Warnings)
+	}
+}
+
+// TestTLSConfig: two hosts of one authority talk to each other, and to no other.
+func TestTLSConfig(t *testing.T) {
+	a, stranger := newAuthority(t), newAuthority(t)
+	configOf := func(files TLS) *tls.Config {
+		t.Helper()
+		made, err := (&Cluster{Servers: map[string]string{"a": "127.0.0.1:1"}, TLS: files}).TLSConfig()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return made
+	}
+	server := configOf(a.issue(t, nil))
+	impostor := stranger.issue(t, nil)
+	impostor.CA = a.file // it knows whom to trust, but is not trusted
+	anonymous := configOf(a.issue(t, nil))
+	anonymous.Certificates = nil
+	for name, tt := range map[string]struct {
+		client *tls.Config
+		want   bool
+	}{
+		"a host":                       {configOf(a.issue(t, nil)), true},
+		"a stranger":                   {configOf(impostor), false},
+		"one of another authority":     {configOf(stranger.issue(t, nil)), false},
+		"one without a certificate":    {anonymous, false},
+		"one that speaks an older TLS": {&tls.Config{Certificates: server.Certificates, RootCAs: server.RootCAs, MaxVersion: tls.VersionTLS12}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := handshake(t, server, tt.client); (got == nil) != tt.want {
+				t.Errorf("%v", got)
+			}
+		})
+	}
+}
+
+// handshake connects the two and returns the server's error.
+func handshake(t *testing.T, server, client *tls.Config) error {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	accepted := make(chan error, 1)
+	go func() {
+		conn, err := listener.Accept()
+		if err == nil {
+			_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+			err = tls.Server(conn, server).Handshake()
+			_ = conn.Close()
+		}
+		accepted <- err
+	}()
+	conn, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	client = client.Clone()
+	client.ServerName = "127.0.0.1"
+	if tls.Client(conn, client).Handshake() != nil {
+		_ = conn.Close()
+	}
+	return <-accepted
+}
+
+// TestTLSOfAnotherCluster: what somebody else's cluster asks for is theirs to say.
+func TestTLSOfAnotherCluster(t *testing.T) {
+	files := newAuthority(t).issue(t, nil)
+	for section, want := range map[string]struct {
+		made, roots bool
+		own         int
+	}{
+		"url: [tls://nats.example.org]":                                                                          {},
+		"url: [nats://nats.example.org], tls: {ca: " + files.CA + "}":                                            {made: true, roots: true},
+		"url: [tls://nats.example.org], tls: {cert: " + files.Cert + ", key: " + files.Key + "}":                 {made: true, own: 1},
+		"url: [nats://127.0.0.1], tls: {cert: " + files.Cert + ", key: " + files.Key + ", ca: " + files.CA + "}": {made: true, roots: true, own: 1},
+	} {
+		cfg, err := loadCluster(t, "{name: a, "+section+"}", nil)
+		if err != nil || cfg.Warnings != nil {
+			t.Errorf("%s: %v, %q", section, err, cfg.Warnings)
+			continue
+		}
+		made, err := cfg.Cluster.TLSConfig()
+		if err != nil || (made != nil) != want.made {
+			t.Errorf("%s: %v, %v", section, made, err)
+		} else if made != nil && ((made.RootCAs != nil) != want.roots || len(made.Certificates) != want.own) {
+			t.Errorf("%s: %+v", section, made)
+		}
+	}
+}
+
+func TestTLSFilesThatAreGone(t *testing.T) {
+	files := newAuthority(t).issue(t, nil)
+	for _, tt := range []struct {
+		files TLS
+		want  string
+	}{
+		{TLS{"/nonexistent/a", files.Key, files.CA}, `cluster.tls: the certificate "/nonexistent/a" with the key`},
+		{TLS{files.Cert, files.Key, "/nonexistent/ca"}, `cluster.tls.ca: the authorities in "/nonexistent/ca" cannot be used: no such file or directory`},
+		{TLS{files.Cert, files.Key, files.Key}, "it holds no certificate in PEM form"},
+	} {
+		if _, err := (&Cluster{TLS: tt.files}).TLSConfig(); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%v", err)
+		}
+	}
+}
