@@ -24,6 +24,7 @@ type leases struct {
 	held  map[string]bool
 	asked int
 	onAsk func(asked int) // called before each answer; nil for nothing
+	said  bool            // the latest answer
 }
 
 func (l *leases) usable(fingerprint string) bool {
@@ -32,7 +33,23 @@ func (l *leases) usable(fingerprint string) bool {
 	if l.asked++; l.onAsk != nil {
 		l.onAsk(l.asked)
 	}
-	return l.held[fingerprint]
+	l.said = l.held[fingerprint]
+	return l.said
+}
+
+// checked is a wire to which a request comes only if a lease was asked for just before, and
+// was there.
+type checked struct {
+	t    *testing.T
+	wire http.RoundTripper
+	of   **leases
+}
+
+func (c checked) RoundTrip(req *http.Request) (*http.Response, error) {
+	if l := *c.of; !l.said {
+		c.t.Errorf("%s was sent with a credential that another host uses", req.URL)
+	}
+	return c.wire.RoundTrip(req)
 }
 
 func (l *leases) set(c Credential, held bool) {
@@ -122,8 +139,12 @@ func TestAllElsewhere(t *testing.T) {
 		l.set(named("a"), false)
 		l.set(named("b"), false)
 		start := time.Now()
-		for range 3 {
-			a := c.Fetch(upstream.Insist(t.Context()), Question{Ref: ref, Parts: AllParts})
+		for i := range 100 { // for more than the turns that there are at once
+			ctx := t.Context()
+			if i%2 == 0 {
+				ctx = upstream.Insist(ctx)
+			}
+			a := c.Fetch(ctx, Question{Ref: ref, Parts: AllParts})
 			isElsewhere(t, a.Repository.Outcome, a.Repository.Err)
 			if outcomes(a) != [4]upstream.Outcome{limited, limited, limited, limited} || a.Requests != 0 {
 				t.Errorf("%v after %d requests", outcomes(a), a.Requests)
@@ -195,9 +216,10 @@ func TestTakenAwayWhileWaiting(t *testing.T) {
 // as if there had been none.
 func TestTakenAwayAtTheLastMoment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		wire := &accounts{}
-		c, l, log := host(t, wire, named("a"))
-		before := 0
+		var l *leases
+		wire := &accounts{of: map[string]*account{bearer(tokenOf("a")): {limit: 5000, remaining: 5000, reset: time.Now().Add(time.Hour)}}}
+		c, l, log := host(t, checked{t, wire, &l}, named("a"))
+		cr, before := c.credentials[0], 0
 		for ours := 1; ; ours++ { // as often as a question asks for it
 			l.asked, l.onAsk = 0, func(asked int) { l.held[named("a").Fingerprint(clusterKey)] = asked <= ours }
 			a := one(t, c, nil)
@@ -208,13 +230,23 @@ func TestTakenAwayAtTheLastMoment(t *testing.T) {
 			if _, _, e := ask(t, c); e == nil || e.Outcome != limited {
 				t.Errorf("GraphQL: %v", e)
 			}
+			if cr.requests.unlimited(time.Now()) || cr.points.unlimited(time.Now()) {
+				t.Fatal("GitHub is believed to have no limits")
+			}
 			before = ours
 		}
-		if cr := c.credentials[0]; before < 3 || cr.requests.unlimited(time.Now()) || cr.points.unlimited(time.Now()) || c.Fault() != "" || log.Len() > 0 {
-			t.Errorf("taken away %d times before a request was sent; fault %q, the log: %s", before, c.Fault(), log)
+		if n := wire.account("a").asked; before < 3 || n != 1 || c.Fault() != "" || log.Len() > 0 {
+			t.Errorf("taken away %d times before %d requests were sent; fault %q, the log: %s", before, n, c.Fault(), log)
 		}
-		if n := wire.account("a").asked; n != 1 {
-			t.Errorf("%d requests were sent", n)
+
+		c.Plan(1e6) // what is left is spread over the hour
+		l.onAsk = nil
+		l.set(named("a"), true)
+		one(t, c, nil)
+		even := cr.requests.pace.even
+		l.asked, l.onAsk = 0, func(asked int) { l.held[named("a").Fingerprint(clusterKey)] = asked <= before }
+		if a := one(t, c, nil); a.Requests > 0 || !even.After(time.Now().Add(-time.Second)) || !cr.requests.pace.even.Equal(even) {
+			t.Errorf("its turn is lost: the next one comes %s later", cr.requests.pace.even.Sub(even))
 		}
 	})
 }
@@ -243,7 +275,8 @@ func TestAppElsewhere(t *testing.T) {
 	app := Credential{Name: "app", Source: "key.pem", App: &AppKey{ID: 7, Installation: 42, Key: appKey()}}
 	synctest.Test(t, func(t *testing.T) {
 		o := &tokenOffice{accounts: &accounts{of: map[string]*account{}}, latency: time.Second}
-		c, l, log := host(t, o, app)
+		var l *leases
+		c, l, log := host(t, checked{t, o, &l}, app)
 		asked := func() (n int) {
 			for _, a := range o.of {
 				n += a.asked
@@ -423,6 +456,7 @@ func TestLearn(t *testing.T) {
 		"less in the same window":  {known: left(9, reset, 600), told: left(7, reset+1, 600), remaining: 7, in: 600},
 		"more in the same window":  {known: left(7, reset, 600), told: left(9, reset, 600), remaining: 7, in: 600},
 		"a later window":           {known: left(7, reset, 60), told: left(4900, reset+3600, 3600), remaining: 4900, in: 3600},
+		"a later one, long ago":    {known: left(7, reset, 60), told: left(4900, reset+3600, 60), age: time.Hour, remaining: 7, in: 60},
 		"an earlier window":        {known: left(4900, reset+3600, 3600), told: left(7, reset, 60), remaining: 4900, in: 3600},
 		"nothing":                  {known: left(7, reset, 60), remaining: 7, in: 60},
 		"nonsense":                 {known: left(7, reset, 60), told: Left{-1, -1, reset + 3600, 3600}, remaining: 7, in: 60},
