@@ -45,7 +45,8 @@ type Question struct {
 // "commits" and "participation"), and, while the claim of a part is in doubt that will
 // be believed if it lasts, since when ("contributors/empty-since" and likewise for
 // commits and participation, RFC 3339). ETags differ by credential, so where there are
-// several, "credential" is the name of the one that they are for.
+// several, "credential" is the name of the one that they are for, or on several hosts its
+// fingerprint.
 type Validators map[string]string
 
 // Part is the answer about one part of a repository.

@@ -74,6 +74,9 @@ func (w *tokenWire) RoundTrip(req *http.Request) (*http.Response, error) {
 	if w.apiVersion != "" {
 		req.Header.Set("X-GitHub-Api-Version", w.apiVersion)
 	}
+	if hold := w.credential.elsewhere(); !hold.Until.IsZero() {
+		return nil, notSent(req.Method, req.URL, hold.Reason, hold.Until)
+	}
 	resp, err := w.wire.RoundTrip(req)
 	if err != nil {
 		return nil, err

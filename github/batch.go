@@ -144,10 +144,11 @@ func brokenPart(what string) *upstream.Error {
 
 // Sweeps reports whether repositories can be asked about many at once: GraphQL is
 // wanted, and there is a credential that it is there for, and does not fail with at
-// present. Where there are no points left it still is the way to ask.
+// present, and that no other host uses. Where there are no points left it still is the way
+// to ask.
 func (c *Client) Sweeps() bool {
 	for _, cr := range c.credentials {
-		if !c.graphQL || cr.graph() == nil {
+		if !c.graphQL || cr.graph() == nil || !cr.elsewhere().Until.IsZero() {
 			continue
 		}
 		if hold := cr.points.gate.Hold(); hold.Until.IsZero() || !hold.Fault && !cr.noGraphQL.Load() {
@@ -157,9 +158,10 @@ func (c *Client) Sweeps() bool {
 	return false
 }
 
-// byREST makes an error of GraphQL as a whole into one that REST can stand in for.
+// byREST makes an error of GraphQL as a whole into one that REST can stand in for, unless
+// that cannot be asked either.
 func (c *Client) byREST(e *upstream.Error) *upstream.Error {
-	if e.Outcome == upstream.Gone || e.Outcome == upstream.Limited && !c.Sweeps() {
+	if e.Outcome == upstream.Gone || e.Outcome == upstream.Limited && !c.Sweeps() && !c.Hold().Elsewhere {
 		e.Outcome = upstream.Failed
 	}
 	return e

@@ -1,6 +1,7 @@
 package github
 
 import (
+	"cmp"
 	"context"
 	"math/bits"
 	"time"
@@ -60,12 +61,12 @@ func (cr *credential) standing(l *limits, n int) standing {
 }
 
 // choose returns the credential to put a question with that takes n units: the one with
-// the given name if it may be asked, as GitHub's validators differ by credential; else
+// the given signature if it may be asked, as GitHub's validators differ by credential; else
 // one that did not work, if it is time to try it again, as the question then goes on with
 // another; else the one whose turn comes first, of those the one with most left per second to its
 // reset. While none may be asked it is the one that may be first. It returns nil where
 // there is none with such limits.
-func (c *Client) choose(of func(*credential) *limits, name string, n int) (best *credential) {
+func (c *Client) choose(of func(*credential) *limits, signature string, n int) (best *credential) {
 	var how standing
 	for _, cr := range c.credentials {
 		l := of(cr)
@@ -73,7 +74,7 @@ func (c *Client) choose(of func(*credential) *limits, name string, n int) (best 
 			continue
 		}
 		s := cr.standing(l, n)
-		if cr.name == name && s.held.IsZero() {
+		if cr.signature() == signature && s.held.IsZero() {
 			return cr
 		}
 		if best == nil || s.better(how) {
@@ -83,9 +84,13 @@ func (c *Client) choose(of func(*credential) *limits, name string, n int) (best 
 	return best
 }
 
-// hold returns what forbids a question that takes n units now: the credential's gate, or
-// the limits if they last longer.
+// hold returns what forbids a question that takes n units now: that another host uses the
+// credential, whatever this one knows of its limits; else the credential's gate, or the
+// limits if they last longer.
 func (cr *credential) hold(l *limits, n int) upstream.Hold {
+	if away := cr.elsewhere(); !away.Until.IsZero() {
+		return away
+	}
 	hold := cr.gate.Hold()
 	if limited := l.hold(n); limited.Until.After(hold.Until) {
 		return limited
@@ -170,14 +175,18 @@ func (f *fetch) change(refused *credential) bool {
 func (f *fetch) took(cr *credential) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.taken = cr.name
+	f.taken = cr.signature()
 }
 
-// tagCredential is the name, among Validators, of the credential that the others are for.
+// tagCredential is the name, among Validators, of the signature of the credential that the
+// others are for.
 const tagCredential = "credential"
 
+// signature tells credentials apart: its name does so on one host, its fingerprint on all.
+func (cr *credential) signature() string { return cmp.Or(cr.fingerprint, cr.name) }
+
 // sign notes which credential the validators are for: the one that was taken, unless no
-// answer came. Where there is only one, it need not be known.
+// answer came. Where there is only one, on one host, it need not be known.
 func (v Validators) sign(taken string, several bool) {
 	switch {
 	case !several:

@@ -51,6 +51,8 @@ type credential struct {
 	alone        bool   // there is no other
 	secret       string // taken out of whatever GitHub repeats; "" for none
 	authorize    func(*http.Request) error
+	fingerprint  string      // "" where there is one host alone, and of an anonymous one
+	usable       func() bool // Options.Usable for it; nil for always
 	log          zerolog.Logger
 
 	gh       *gh.Client
@@ -91,6 +93,12 @@ func newCredential(c Credential, o Options, client *Client) (*credential, error)
 	}
 	if strings.ContainsFunc(cr.secret, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
 		return nil, fmt.Errorf("the GitHub %s %s holds white space or other characters that none has; check %s", cr.kind, cr.name, cr.source)
+	}
+	if len(o.FingerprintKey) > 0 {
+		cr.fingerprint = c.Fingerprint(o.FingerprintKey)
+	}
+	if o.Usable != nil && cr.fingerprint != "" {
+		cr.usable = func() bool { return o.Usable(cr.fingerprint) }
 	}
 	cr.requests = &limits{
 		resource: "core", unit: "requests", usual: usual, perMinute: cmp.Or(o.PerMinute, restPerMinute), reserve: o.Reserve, plan: client.questions,

@@ -74,7 +74,7 @@ func (c *Client) Fetch(ctx context.Context, q Question) Answer {
 	a.Validators.settle("contributors", h.contributors.outcome, h.contributors.tags)
 	a.Validators.settle("commits", h.commits.outcome, h.commits.tags)
 	a.Validators.settle("participation", h.participation.outcome, h.participation.tags)
-	a.Validators.sign(f.taken, len(c.credentials) > 1)
+	a.Validators.sign(f.taken, len(c.credentials) > 1 || f.credential.fingerprint != "")
 	return a
 }
 
@@ -88,7 +88,7 @@ type fetch struct {
 
 	mu                sync.Mutex
 	credential        *credential     // to ask with
-	taken             string          // name of the one that the latest answer was for; "" for no answer
+	taken             string          // signature of the one that the latest answer was for; "" for no answer
 	units             int             // of the budget that have to be left for the next request: see credential.admit
 	promised          int             // units, to requests that are not made yet
 	over              *upstream.Error // why nothing more is to be asked; nil while asking goes on

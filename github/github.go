@@ -12,7 +12,8 @@
 // budget does not suffice for what is planned (plan.go) it is spread over the time until
 // its reset. A request waits for its turn, for a minute at most. Whatever takes longer is a
 // hold: requests are refused at once, with the time at which to come back, which
-// [Client.Hold] tells beforehand.
+// [Client.Hold] tells beforehand. While another host uses a credential (elsewhere.go), it
+// is on hold as well.
 //
 // The work is divided in three. What is said by status and header is settled
 // below go-github, in an http.RoundTripper for each credential (transport.go):
@@ -49,7 +50,15 @@ type Options struct {
 	GraphQL     bool              // whether to ask many at once by GraphQL, which takes a token or an app
 	APIVersion  string            // sent as X-GitHub-Api-Version; "" means go-github's
 	Transport   http.RoundTripper // the wire; nil means upstream.NewTransport()
-	Log         zerolog.Logger    // is told when one of several credentials is refused or taken again, and when a token expires soon
+
+	// Of several hosts with the same credentials one at a time uses each: Usable tells whether
+	// this one may, by Credential.Fingerprint under FingerprintKey. It is asked just before
+	// each request, and in between, from many goroutines, so it answers at once. While it says
+	// no, the credential is set aside. nil means always; then no key is needed.
+	FingerprintKey []byte
+	Usable         func(fingerprint string) bool
+
+	Log zerolog.Logger // is told when one of several credentials is refused or taken again, and when a token expires soon
 }
 
 // A Client asks GitHub. It is safe for concurrent use.
@@ -64,6 +73,9 @@ type Client struct {
 func New(o Options) (*Client, error) {
 	if o.Reserve < 0 {
 		return nil, errors.New("the reserve of GitHub requests must not be negative")
+	}
+	if o.Usable != nil && len(o.FingerprintKey) == 0 {
+		return nil, errors.New("GitHub credentials that several hosts share need a key for their fingerprints")
 	}
 	o.UserAgent = cmp.Or(o.UserAgent, "pkgmetad")
 	o.Timeout = cmp.Or(o.Timeout, 30*time.Second)
@@ -148,13 +160,14 @@ type Budget struct {
 
 // CredentialState is how a credential stands.
 type CredentialState struct {
-	Name     string
-	Kind     Kind
-	Requests Budget        // of REST
-	Points   Budget        // of GraphQL
-	Expires  time.Time     // zero where GitHub does not tell
-	Hold     upstream.Hold // of REST
-	Fault    string        // what is wrong with the credential, or with GitHub, until it answers again; "" for nothing
+	Name        string
+	Fingerprint string // "" without Options.FingerprintKey, and of an anonymous one
+	Kind        Kind
+	Requests    Budget        // of REST
+	Points      Budget        // of GraphQL
+	Expires     time.Time     // zero where GitHub does not tell
+	Hold        upstream.Hold // of REST
+	Fault       string        // what is wrong with the credential, or with GitHub, until it answers again; "" for nothing, and while another host uses it
 }
 
 // Credentials returns how each credential stands.
@@ -162,8 +175,11 @@ func (c *Client) Credentials() []CredentialState {
 	all := make([]CredentialState, len(c.credentials))
 	for i, cr := range c.credentials {
 		s := CredentialState{
-			Name: cr.name, Kind: cr.kind, Requests: cr.requests.budget(), Fault: cr.gate.Fault(),
+			Name: cr.name, Fingerprint: cr.fingerprint, Kind: cr.kind, Requests: cr.requests.budget(), Fault: cr.gate.Fault(),
 			Hold: cr.hold(cr.requests, cr.units(AllParts)),
+		}
+		if s.Hold.Elsewhere {
+			s.Fault = "" // which the other host knows
 		}
 		if cr.points != nil {
 			s.Points = cr.points.budget()

@@ -200,18 +200,25 @@ func (p permit) settle(h http.Header, charged bool) (r rate) {
 			l.freeUntil = now.Add(probeAgain)
 		}
 	}
+	switch {
+	case ok:
+		l.note(r, now)
+	case now.Before(l.reset) && charged:
+		l.remaining = max(l.remaining-1, 0)
+	}
+	return r
+}
+
+// note takes over what is told of the budget, unless it is older than what is known. It is
+// called with mu held.
+func (l *limits) note(r rate, now time.Time) {
 	switch known := now.Before(l.reset); {
-	case !ok:
-		if known && charged {
-			l.remaining = max(l.remaining-1, 0)
-		}
 	case !known || r.reset > l.resetUnix+1: // resets of the same window differ by a second
 		// A late answer may tell of a window that is over; then the budget stays unknown.
 		l.limit, l.remaining, l.resetUnix, l.reset = r.limit, r.remaining, r.reset, r.resetTime(now)
 	case r.reset >= l.resetUnix-1:
 		l.limit, l.remaining = r.limit, min(l.remaining, r.remaining) // answers overtake each other
 	}
-	return r
 }
 
 // exhaust notes that nothing is left, although the headers of the answer that says so
@@ -254,11 +261,15 @@ func (l *limits) readRate(h http.Header) (r rate, ok bool) {
 	r.remaining, errs[1] = strconv.Atoi(h.Get("X-RateLimit-Remaining"))
 	r.reset, errs[2] = strconv.ParseInt(h.Get("X-RateLimit-Reset"), 10, 64)
 	r.answered = upstream.Answered(h)
-	sane := r.limit > 0 && r.remaining >= 0 && r.reset >= 0 && r.reset < 1<<40
-	if !sane || errs != [3]error{} {
+	if !r.sane() || errs != [3]error{} {
 		return rate{}, false
 	}
 	return r, true
+}
+
+// sane reports whether a rate can be one.
+func (r rate) sane() bool {
+	return r.limit > 0 && r.remaining >= 0 && r.reset >= 0 && r.reset < 1<<40
 }
 
 // resetTime returns when the window ends, by our clock. Ours may be wrong: what is

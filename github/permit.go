@@ -43,6 +43,9 @@ func (cr *credential) admit(ctx context.Context, l *limits, n int) (p permit, ho
 // wait returns when it is the turn of a request and it has a place among those in flight,
 // or with what forbids it.
 func (cr *credential) wait(ctx context.Context, l *limits, n int) (hold upstream.Hold, err error) {
+	if hold = cr.elsewhere(); !hold.Until.IsZero() {
+		return hold, nil
+	}
 	if hold = cr.gate.Hold(); !hold.Until.IsZero() && !upstream.Insists(ctx) {
 		return hold, nil
 	}
@@ -97,6 +100,22 @@ func (p permit) leave() {
 func (p permit) end(e *upstream.Error) {
 	p.credential.gate.Settle(p.gate, e)
 	p.credential.noteUse()
+	p.leave()
+}
+
+// withdraw gives p back where its request was not sent after all: it has cost nothing, and
+// says nothing of GitHub.
+func (p permit) withdraw() {
+	l := p.limits
+	l.mu.Lock()
+	l.inFlight--
+	l.pace.refund()
+	if p.probe {
+		close(l.probe)
+		l.probe = nil
+	}
+	l.mu.Unlock()
+	p.credential.gate.Release(p.gate)
 	p.leave()
 }
 

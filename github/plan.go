@@ -71,11 +71,12 @@ func (c *Client) Takes(questions int) time.Duration {
 	return time.Duration((cost-o.units)/o.perHour*float64(time.Hour)) + o.within
 }
 
-// outlook sums up what the credentials' budgets allow, until the first reset.
+// outlook sums up what the budgets of the credentials that work here allow, until the first
+// reset.
 func (c *Client) outlook(of func(*credential) *limits) outlook {
 	now, sum := time.Now(), outlook{within: window}
 	for _, cr := range c.credentials {
-		if l := of(cr); l != nil && cr.gate.Fault() == "" {
+		if l := of(cr); l != nil && cr.gate.Fault() == "" && cr.elsewhere().Until.IsZero() {
 			o := l.outlook(now)
 			sum = outlook{sum.units + o.units, min(sum.within, o.within), sum.perHour + o.perHour}
 		}

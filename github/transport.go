@@ -61,7 +61,12 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	c.admitted, c.units = true, 1 // which a redirect needs
 	req = t.dress(req, c)
-	if err := t.credential.authorize(req); err != nil {
+	err = t.credential.authorize(req)
+	if hold := t.credential.elsewhere(); !hold.Until.IsZero() { // it may have changed hands meanwhile
+		p.withdraw()
+		return nil, notSent(req.Method, req.URL, t.credential.label(hold.Reason), hold.Until)
+	}
+	if err != nil {
 		defer p.leave()
 		p.settle(nil, false)
 		return nil, t.noToken(req, p, err)

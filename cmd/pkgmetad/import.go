@@ -226,7 +226,7 @@ func (i *importing) read(ctx context.Context, present *catalogue.Present, st *st
 
 func (i *importing) readSite(ctx context.Context, present *catalogue.Present, st *store.Store) (*content, error) {
 	site := &importer.Site{
-		Root: i.source, SameHost: i.sameHost, UserAgent: upstream.UserAgent(version, i.cfg.PyPI.Contact), Spool: i.cfg.Store.Path + ".import", StaleAfter: i.cfg.Refresh.StaleAfter,
+		Root: i.source, SameHost: i.sameHost, UserAgent: upstream.UserAgent(version, i.cfg.PyPI.Contact, ""), Spool: i.cfg.Store.Path + ".import", StaleAfter: i.cfg.Refresh.StaleAfter,
 		Progress: func(list string, done, count int) { i.progress(list, int64(done), int64(count), false) },
 		Note:     i.note,
 		IDs:      func() (importer.IDs, error) { return knownIDs(present, st) },

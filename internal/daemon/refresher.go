@@ -115,7 +115,7 @@ func newRefresher(o Options, fetchLog zerolog.Logger, mode openMode) (*refresher
 // it knows what its upstream allows.
 func (r *refresher) newSettings(cfg *config.Config) (next *settings, err error) {
 	next = &settings{cfg: cfg}
-	userAgent := upstream.UserAgent(r.version, cfg.PyPI.Contact)
+	userAgent := upstream.UserAgent(r.version, cfg.PyPI.Contact, "")
 	if next.ping, err = newPingTarget(cfg.Notify.PingURL, userAgent); err != nil {
 		return nil, err
 	}
@@ -138,7 +138,7 @@ func (r *refresher) newSettings(cfg *config.Config) (next *settings, err error) 
 
 func (r *refresher) pypiOptions(cfg *config.Config) pypi.Options {
 	return pypi.Options{
-		BaseURL: cfg.PyPI.BaseURL, UserAgent: upstream.UserAgent(r.version, cfg.PyPI.Contact), Timeout: cfg.PyPI.Timeout,
+		BaseURL: cfg.PyPI.BaseURL, UserAgent: upstream.UserAgent(r.version, cfg.PyPI.Contact, ""), Timeout: cfg.PyPI.Timeout,
 		Concurrency: cfg.PyPI.Concurrency, Rate: cfg.PyPI.Rate,
 	}
 }

@@ -215,11 +215,19 @@ func noteMove(ctx context.Context, status int) {
 	}
 }
 
-// UserAgent names the program to an upstream, with whom to write to: an address or
-// a URL, "" for none.
-func UserAgent(version, contact string) string {
-	if contact == "" {
+// UserAgent names the program to an upstream, with whom to write to, an address or a URL,
+// and which of several hosts asks, by a name without white space, parentheses and
+// semicolons; "" for none.
+func UserAgent(version, contact, host string) string {
+	var remarks []string
+	if contact != "" {
+		remarks = append(remarks, "+"+contact)
+	}
+	if host != "" {
+		remarks = append(remarks, "host "+host)
+	}
+	if len(remarks) == 0 {
 		return "pkgmetad/" + version
 	}
-	return "pkgmetad/" + version + " (+" + contact + ")"
+	return "pkgmetad/" + version + " (" + strings.Join(remarks, "; ") + ")"
 }

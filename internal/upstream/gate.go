@@ -51,6 +51,10 @@ type Hold struct {
 	Until  time.Time // zero: there is no hold
 	Reason string
 	Fault  bool // something is wrong, as against a limit that was met
+
+	// Elsewhere says that another host asks instead of this one, which is neither a limit
+	// nor a fault. It may end before Until.
+	Elsewhere bool
 }
 
 // NewGate returns an open gate of the upstream with that name.
@@ -178,6 +182,17 @@ func (g *Gate) Refused(p Permit, until time.Time, reason string, fault bool) tim
 	return g.hold.Until
 }
 
+// Inform notes that an answer which another host got forbids requests until the given
+// time, at most for an hour. An earlier hold that lasts longer stays, and a time that has
+// passed says nothing.
+func (g *Gate) Inform(until time.Time, reason string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if until.After(time.Now()) {
+		g.close(Permit{}, until, reason, false)
+	}
+}
+
 // Settle notes what the answer to the request of p turned out to be when it was
 // read; e is nil where it was of use.
 func (g *Gate) Settle(p Permit, e *Error) {
@@ -217,7 +232,7 @@ func (g *Gate) close(p Permit, until time.Time, reason string, fault bool) {
 	}
 	g.closings++
 	if until.After(g.hold.Until) {
-		g.hold = Hold{until, reason, fault}
+		g.hold = Hold{Until: until, Reason: reason, Fault: fault}
 	}
 }
 
