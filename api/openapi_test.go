@@ -123,7 +123,7 @@ func newWorld(t *testing.T) world {
 			PausedSince: now, Reload: &status.Reload{At: now, Error: "no such key"}, RunningSince: now, NextTick: now.Add(time.Minute), Budgets: []status.Budget{
 				{Name: "GitHub", Credential: "default", Kind: "token", Expires: now.Add(time.Hour), Known: true, Limit: 5000, Remaining: 12, Reset: now.Add(time.Hour),
 					Points: &status.Points{Limit: 5000, Remaining: 4000, Reset: now.Add(time.Hour)}, HeldUntil: now.Add(time.Minute), Reason: "Retry-After", Fault: "GitHub refused the token"},
-				{Name: "PyPI"},
+				{Name: "PyPI", Elsewhere: true},
 			}}
 	}
 	o.Snapshots, err = snapshot.New(t.TempDir(), s, render.Rendering{Zone: zone, Base: "http://example.com"}, zerolog.Nop())
@@ -497,7 +497,7 @@ func TestWhatIsServedIsDescribed(t *testing.T) {
 // optional are the members that an object of an answer may lack.
 var optional = []string{
 	"left", "more", "cancelled",
-	"age_under_seconds", "running_since", "next_tick", "limit_requests", "reset", "held_until", "reason", "waiting", "fault", "credential", "kind", "expires", "graphql", "paused_since", "reload", "error",
+	"age_under_seconds", "elsewhere", "running_since", "next_tick", "limit_requests", "reset", "held_until", "reason", "waiting", "fault", "credential", "kind", "expires", "graphql", "paused_since", "reload", "error",
 	"failing_since", "error", "last_attempt", "last_success", "next_due",
 	"project_status", "project_status_reason", "project_status_asked", "indexed", "points", "checked", "drifted",
 }

@@ -147,6 +147,9 @@ func (p *pass) finish(err error) (record.Pass, error) {
 	}{{"GitHub", &r.GitHub, p.GitHub}, {"PyPI", &r.PyPI, p.PyPI}} {
 		hold := x.upstream.Hold()
 		x.use.Hold(hold.Until, hold.Reason)
+		if hold.Elsewhere {
+			continue // what is wrong, or no longer, another host knows
+		}
 		x.use.Fault = x.upstream.Fault()
 		p.logFault(x.name, x.use)
 	}

@@ -158,7 +158,8 @@ type Budget struct {
 	Known            bool      // false, and all else zero, before the first answer and once Reset has passed
 }
 
-// CredentialState is how a credential stands.
+// CredentialState is how a credential stands. While another host uses it (Hold.Elsewhere),
+// its budgets, and what is wrong with it, are not known here.
 type CredentialState struct {
 	Name        string
 	Fingerprint string // "" without Options.FingerprintKey, and of an anonymous one
@@ -167,7 +168,7 @@ type CredentialState struct {
 	Points      Budget        // of GraphQL
 	Expires     time.Time     // zero where GitHub does not tell
 	Hold        upstream.Hold // of REST
-	Fault       string        // what is wrong with the credential, or with GitHub, until it answers again; "" for nothing, and while another host uses it
+	Fault       string        // what is wrong with the credential, or with GitHub, until it answers again; "" for nothing
 }
 
 // Credentials returns how each credential stands.
@@ -178,11 +179,11 @@ func (c *Client) Credentials() []CredentialState {
 			Name: cr.name, Fingerprint: cr.fingerprint, Kind: cr.kind, Requests: cr.requests.budget(), Fault: cr.gate.Fault(),
 			Hold: cr.hold(cr.requests, cr.units(AllParts)),
 		}
-		if s.Hold.Elsewhere {
-			s.Fault = "" // which the other host knows
-		}
 		if cr.points != nil {
 			s.Points = cr.points.budget()
+		}
+		if s.Hold.Elsewhere {
+			s.Requests, s.Points, s.Fault = Budget{}, Budget{}, ""
 		}
 		if expires := cr.expires.Load(); expires != nil {
 			s.Expires = *expires

@@ -44,6 +44,11 @@ type Options struct {
 	// minutes. Whoever comes under [upstream.Insist] goes before all others.
 	Concurrency int // requests in flight at once, bodies included; 0 means 1
 	Rate        int // requests a second, those of one second at once where none came before; 0 means any number
+
+	// Of several hosts one at a time asks PyPI, so that they keep to all this together: Usable
+	// tells whether this one may. It is called just before each question is sent, and in
+	// between, from many goroutines, so it answers at once. nil means always.
+	Usable func() bool
 }
 
 // Client asks one PyPI. It is safe for concurrent use.
@@ -54,6 +59,7 @@ type Client struct {
 	userAgent string
 	gate      *upstream.Gate
 	turnstile *turnstile
+	usable    func() bool // Options.Usable
 }
 
 // New returns a client for the PyPI at o.BaseURL. It fails where that is not
@@ -65,7 +71,7 @@ func New(o Options) (*Client, error) {
 	if o.Timeout == 0 {
 		o.Timeout = 30 * time.Second
 	}
-	c := &Client{userAgent: o.UserAgent, gate: upstream.NewGate("PyPI"), turnstile: newTurnstile(max(o.Concurrency, 1), o.Rate)}
+	c := &Client{userAgent: o.UserAgent, gate: upstream.NewGate("PyPI"), turnstile: newTurnstile(max(o.Concurrency, 1), o.Rate), usable: o.Usable}
 	general := upstream.Options{BaseURL: o.BaseURL, UserAgent: o.UserAgent, Timeout: o.Timeout, MaxBody: maxBody, Transport: o.Transport}
 	index := general
 	index.Timeout, index.MaxBody = indexTimeouts*o.Timeout, maxIndex
@@ -186,8 +192,16 @@ func (q Question) stale(resp *http.Response, serial int64) *upstream.Error {
 }
 
 // Hold returns why PyPI is not asked now, and until when; its Until is zero where it
-// may be.
-func (c *Client) Hold() upstream.Hold { return c.gate.Hold() }
+// may be. While another host asks, that is why, whatever this one knows of limits.
+func (c *Client) Hold() upstream.Hold {
+	if away := c.elsewhere(); !away.Until.IsZero() {
+		return away
+	}
+	return c.gate.Hold()
+}
+
+// elsewhere returns the hold while another host asks.
+func (c *Client) elsewhere() upstream.Hold { return upstream.Elsewhere(c.usable, "PyPI") }
 
 // Lift ends a hold.
 func (c *Client) Lift() { c.gate.Lift() }
@@ -233,14 +247,19 @@ func (c *Client) ask(ctx context.Context, hc *http.Client, ref, accept, etag str
 	return nil, permit, sent, c.refusal(resp, permit)
 }
 
-// admit waits for a turn to ask for u. While the gate is closed it takes none.
+// admit waits for a turn to ask for u. While the gate is closed, or another host asks, it
+// takes none.
 func (c *Client) admit(ctx context.Context, u *url.URL) (permit upstream.Permit, failure *upstream.Error) {
+	if away := c.elsewhere(); !away.Until.IsZero() {
+		return permit, notAsked(u, away)
+	}
 	if err := c.turnstile.enter(ctx); err != nil {
 		return permit, upstream.Classify(ctx, u, err)
 	}
 	permit, hold, err := c.gate.Admit(ctx)
 	if err == nil && hold.Until.IsZero() {
-		if err = c.turnstile.pace(ctx); err == nil {
+		err = c.turnstile.pace(ctx)
+		if hold = c.elsewhere(); err == nil && hold.Until.IsZero() { // it may have changed meanwhile
 			return permit, nil
 		}
 		c.gate.Release(permit)
@@ -249,7 +268,11 @@ func (c *Client) admit(ctx context.Context, u *url.URL) (permit upstream.Permit,
 	if err != nil {
 		return permit, upstream.Classify(ctx, u, err)
 	}
-	return permit, &upstream.Error{Outcome: upstream.Limited, URL: upstream.Redact(u), Message: "not asked: " + hold.Reason, RetryAt: hold.Until}
+	return permit, notAsked(u, hold)
+}
+
+func notAsked(u *url.URL, hold upstream.Hold) *upstream.Error {
+	return &upstream.Error{Outcome: upstream.Limited, URL: upstream.Redact(u), Message: "not asked: " + hold.Reason, RetryAt: hold.Until}
 }
 
 // hops counts the requests that led to resp: redirects link back to the

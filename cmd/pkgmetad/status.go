@@ -162,6 +162,9 @@ func allowance(b status.Budget, now time.Time) string {
 	if !b.Expires.IsZero() {
 		text += "; it expires " + moment(b.Expires, now, "")
 	}
+	if b.Elsewhere {
+		text += "; another host uses it"
+	}
 	if !b.HeldUntil.IsZero() {
 		text += fmt.Sprintf("; not asked until %s: %s", moment(b.HeldUntil, now, ""), b.Reason)
 	}

@@ -10,8 +10,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"pkgmetad/fetcher"
 	"pkgmetad/internal/record"
 	"pkgmetad/internal/status"
+	"pkgmetad/internal/upstream"
 	"pkgmetad/store"
 )
 
@@ -258,7 +260,7 @@ func (c collector) limits(set setter) {
 	now := c.d.refresher.settings.Load()
 	for _, cr := range now.github.Credentials() {
 		set(descReserve, float64(now.cfg.GitHub.Reserve), gitHubLabel, cr.Name)
-		set(descCredentialHold, number(!cr.Hold.Until.IsZero()), gitHubLabel, cr.Name)
+		set(descCredentialHold, number(!cr.Hold.Until.IsZero() && !cr.Hold.Elsewhere), gitHubLabel, cr.Name)
 		set(descCredentialFault, number(cr.Fault != ""), gitHubLabel, cr.Name)
 		if !cr.Expires.IsZero() {
 			set(descExpiry, seconds(cr.Expires), gitHubLabel, cr.Name)
@@ -274,14 +276,15 @@ func (c collector) limits(set setter) {
 			set(descPointReset, seconds(b.Reset), gitHubLabel, cr.Name)
 		}
 	}
-	hold := now.github.Hold()
-	set(descHold, number(!hold.Until.IsZero()), gitHubLabel)
-	set(descHoldUntil, seconds(hold.Until), gitHubLabel)
-	set(descFault, number(now.github.Fault() != ""), gitHubLabel)
-	hold = now.pypi.Hold()
-	set(descHold, number(!hold.Until.IsZero()), pyPILabel)
-	set(descHoldUntil, seconds(hold.Until), pyPILabel)
-	set(descFault, number(now.pypi.Fault() != ""), pyPILabel)
+	for label, asked := range map[string]fetcher.Upstream{gitHubLabel: now.github, pyPILabel: now.pypi} {
+		hold, fault := asked.Hold(), asked.Fault()
+		if hold.Elsewhere { // it is another host that knows
+			hold, fault = upstream.Hold{}, ""
+		}
+		set(descHold, number(!hold.Until.IsZero()), label)
+		set(descHoldUntil, seconds(hold.Until), label)
+		set(descFault, number(fault != ""), label)
+	}
 }
 
 // packages counts the packages by state and age. It reports whether it could.

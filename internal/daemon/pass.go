@@ -9,6 +9,7 @@ import (
 	"pkgmetad/github"
 	"pkgmetad/internal/record"
 	"pkgmetad/internal/status"
+	"pkgmetad/internal/upstream"
 )
 
 // Selection says what a refresh is of: everything, the named packages, or, where
@@ -125,9 +126,8 @@ func (d *Daemon) activity() status.Activity {
 	}
 	now := r.settings.Load()
 	a.Budgets = gitHubBudgets(now.github)
-	pyPI := status.Budget{Name: "PyPI", Fault: now.pypi.Fault()} // which tells of no limit until one is met
-	hold := now.pypi.Hold()
-	pyPI.HeldUntil, pyPI.Reason = hold.Until, hold.Reason
+	pyPI := status.Budget{Name: "PyPI"} // which tells of no limit until one is met
+	stand(&pyPI, now.pypi.Hold(), now.pypi.Fault())
 	a.Budgets = append(a.Budgets, pyPI)
 	return a
 }
@@ -138,12 +138,22 @@ func gitHubBudgets(client *github.Client) (all []status.Budget) {
 		b := status.Budget{
 			Name: "GitHub", Credential: c.Name, Kind: string(c.Kind), Expires: c.Expires,
 			Known: c.Requests.Known, Limit: c.Requests.Limit, Remaining: c.Requests.Remaining, Reset: c.Requests.Reset,
-			HeldUntil: c.Hold.Until, Reason: c.Hold.Reason, Fault: c.Fault,
 		}
+		stand(&b, c.Hold, c.Fault)
 		if p := c.Points; p.Known {
 			b.Points = &status.Points{Limit: p.Limit, Remaining: p.Remaining, Reset: p.Reset}
 		}
 		all = append(all, b)
 	}
 	return all
+}
+
+// stand tells why nothing is asked, and what is wrong. While another host asks, it is that
+// host's to tell.
+func stand(b *status.Budget, hold upstream.Hold, fault string) {
+	if hold.Elsewhere {
+		b.Elsewhere = true
+		return
+	}
+	b.HeldUntil, b.Reason, b.Fault = hold.Until, hold.Reason, fault
 }

@@ -128,7 +128,7 @@ func (r *refresher) newSettings(cfg *config.Config) (next *settings, err error) 
 	}); err != nil {
 		return nil, err
 	}
-	if before != nil && r.pypiOptions(before.cfg) == r.pypiOptions(cfg) {
+	if before != nil && reflect.DeepEqual(r.pypiOptions(before.cfg), r.pypiOptions(cfg)) {
 		next.pypi = before.pypi
 	} else if next.pypi, err = pypi.New(r.pypiOptions(cfg)); err != nil {
 		return nil, err

@@ -76,6 +76,7 @@ type Budget struct {
 	HeldUntil  time.Time `json:"held_until,omitzero"` // no requests are made until then
 	Reason     string    `json:"reason,omitempty"`    // for HeldUntil
 	Fault      string    `json:"fault,omitempty"`     // what is wrong with the upstream or the credential; "" where nothing is
+	Elsewhere  bool      `json:"elsewhere,omitempty"` // another host uses the credential, or asks the upstream, and this one does not
 }
 
 // Points are the budget of GraphQL queries.

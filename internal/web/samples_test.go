@@ -165,6 +165,7 @@ func catalogue() status.Catalogue {
 			{Name: "GitHub", Credential: "bot", Kind: "token", Expires: now.Add(20 * 24 * time.Hour), Known: true, Limit: 5000, Remaining: 1312, Reset: now.Add(23 * time.Minute),
 				Points: &status.Points{Limit: 5000, Remaining: 4812, Reset: now.Add(40 * time.Minute)}},
 			{Name: "GitHub", Credential: "app", Kind: "app", HeldUntil: now.Add(5 * time.Minute), Reason: "GitHub refused the app's installation: Not Found", Fault: "GitHub refused the app's installation: Not Found"},
+			{Name: "GitHub", Credential: "spare", Kind: "token", Elsewhere: true},
 			{Name: "PyPI", HeldUntil: now.Add(5 * time.Minute), Reason: "429 Too Many Requests, Retry-After 300"},
 		},
 		Failing: []status.Failing{

@@ -62,7 +62,7 @@ func TestStatusPageShowsItsNumbers(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		"<b class=\"large\">1,312</b> of 5,000 requests left", "No requests until", "The first 3 of 57 sources", "in 14 minutes",
+		"<b class=\"large\">1,312</b> of 5,000 requests left", "No requests until", "<p>Another host uses it.</p>", "The first 3 of 57 sources", "in 14 minutes",
 		`<a href="/facts/status/packages/django-crispy-forms/"><bdi>django-crispy-forms</bdi></a>`, "3.3 MiB", "40 earlier passes",
 		"GitHub was held until", "no space left on device", ">yesterday<",
 		`<dd class="bad">failing</dd>`, "no. 20410", "Searches do not find what is new", "write to the search index: no space",
