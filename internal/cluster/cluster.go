@@ -22,6 +22,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -69,10 +70,7 @@ type Node struct {
 	group sync.WaitGroup     // what runs in the background
 	ready chan struct{}      // closed when the streams are there
 
-	// Written before ready is closed.
-	recordStream, workStream, stateStream jetstream.Stream
-	queues                                map[string]jetstream.Consumer // class -> its consumer
-	warnings                              []string
+	found // written before ready is closed
 
 	reach reach
 	doubt time.Duration // for how long an answer that tells of a loss is not believed
@@ -86,7 +84,7 @@ func Start(ctx context.Context, o Options) (*Node, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	n := &Node{options: o, log: o.Log, id: nuid.Next(), ready: make(chan struct{}), queues: map[string]jetstream.Consumer{}, doubt: 10 * time.Second}
+	n := &Node{options: o, log: o.Log, id: nuid.Next(), ready: make(chan struct{}), doubt: 10 * time.Second}
 	n.reach.init(len(o.Servers))
 	if _, own := o.Servers[o.Name]; own {
 		s, err := startServer(ctx, o)
@@ -167,6 +165,12 @@ func (o *Options) check() error {
 	for name, address := range o.Servers {
 		if _, _, err := splitAddress(address); err != nil {
 			errs = append(errs, fmt.Errorf("address of server %s: %w", name, err))
+		}
+	}
+	for i, text := range o.URLs {
+		// Which one is said by its number: it may have a password.
+		if u, err := url.Parse(text); err != nil || u.Scheme != "nats" && u.Scheme != "tls" || u.Host == "" {
+			errs = append(errs, fmt.Errorf("URL %d of the cluster is not like nats://host:4222 or tls://host:4222", i+1))
 		}
 	}
 	return errors.Join(errs...)

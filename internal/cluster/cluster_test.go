@@ -3,10 +3,16 @@ package cluster
 import (
 	"bytes"
 	"context"
-	"fmt"
+	"errors"
+	"net"
+	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
+
+	"pkgmetad/internal/record"
 
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
@@ -42,9 +48,6 @@ func patient(t testing.TB) context.Context {
 // started returns a Node that is closed with the test.
 func started(t testing.TB, o Options) *Node {
 	t.Helper()
-	if o.Log.GetLevel() == zerolog.TraceLevel {
-		o.Log = zerolog.Nop()
-	}
 	n, err := Start(patient(t), o)
 	if err != nil {
 		t.Fatal(err)
@@ -94,8 +97,158 @@ func eventually(t testing.TB, what string, condition func() bool) {
 	}
 }
 
-func TestSmoke(t *testing.T) {
+func TestOptions(t *testing.T) {
+	good := Options{Name: "a", Servers: map[string]string{"a": "127.0.0.1:0"}, Secret: []byte("s"), Folder: "f"}
+	for _, test := range []struct {
+		name   string
+		change func(*Options)
+		want   string // of the error
+	}{
+		{"name", func(o *Options) { o.Name = "a b" }, `not "a b"`},
+		{"no name", func(o *Options) { o.Name = "" }, `not ""`},
+		{"nothing to connect to", func(o *Options) { o.Servers = nil }, "neither servers nor"},
+		{"both", func(o *Options) { o.URLs = []string{"nats://x"} }, "both servers and"},
+		{"secret", func(o *Options) { o.Secret = nil }, "need a secret"},
+		{"port", func(o *Options) { o.Servers = map[string]string{"a": "127.0.0.1:70000"} }, "address of server a: port"},
+		{"high port", func(o *Options) { o.Servers = map[string]string{"a": "127.0.0.1:65000"} }, "1000 above"},
+		{"host", func(o *Options) { o.Servers = map[string]string{"a": ":1"} }, "has no host"},
+		{"no port", func(o *Options) { o.Servers = map[string]string{"a": "x"} }, "missing port"},
+		{"URL", func(o *Options) { *o = Options{Name: "a", URLs: []string{"nats://me:hunter2@x:y"}} }, "URL 1"},
+		{"scheme", func(o *Options) { *o = Options{Name: "a", URLs: []string{"nats://x", "http://me:hunter2@x"}} }, "URL 2"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			o := good
+			test.change(&o)
+			_, err := Start(patient(t), o)
+			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("error %q, not one with %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestAddressInUse(t *testing.T) {
+	o := servers(t, 1)[0]
+	l, err := net.Listen("tcp", o.Servers["a"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	three := servers(t, 3)[0]
+	three.Servers["a"] = o.Servers["a"]
+	if _, err = Start(patient(t), three); !errors.Is(err, syscall.EADDRINUSE) {
+		t.Errorf("error %v, not that of an address that is in use", err)
+	}
+}
+
+// A host that is alone starts, says what it lacks, and stops.
+func TestOthersAway(t *testing.T) {
+	var log logged
+	o := servers(t, 3)[0]
+	o.Log = zerolog.New(&log)
+	n := started(t, o)
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	_, err := n.Publish(ctx, []record.Write{{Name: "entry/1"}})
+	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "publish 1 records: wait for the cluster: no majority of the servers answers (1 of 3 reached)") {
+		t.Errorf("error %v", err)
+	}
+	if r := n.Reach(); !r.Connected || r.Quorum || r.Servers != 1 || r.All != 3 || r.Err == "" {
+		t.Errorf("%+v", r)
+	}
+	if n.Warnings() != nil || n.Name() != "a" {
+		t.Errorf("%q of %s", n.Warnings(), n.Name())
+	}
+	eventually(t, "the log tells", func() bool { return strings.Contains(log.String(), "cut off from the other hosts") })
+}
+
+// A host without a server finds another's, also after that was away.
+func TestWithoutServer(t *testing.T) {
+	ctx := patient(t)
+	var log logged
+	o := servers(t, 1)[0]
+	server, err := Start(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader := started(t, Options{Name: "reader", Servers: o.Servers, Secret: o.Secret, Log: zerolog.New(&log)})
+	f := following(t, reader, "", 0)
+	last, err := reader.Publish(ctx, []record.Write{{Name: "entry/1", Data: []byte("one")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.until(last)
+
+	if err := server.Close(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the reader is cut off", func() bool { return !reader.Reach().Quorum })
+	if r := reader.Reach(); r.Connected || r.All != 1 || !strings.Contains(log.String(), "cut off from the other hosts") {
+		t.Errorf("%+v, and the log says %s", r, log.String())
+	}
+	server = started(t, o)
+	if last, err = server.Publish(ctx, []record.Write{{Name: "entry/1", Data: []byte("two"), Expect: last}}); err != nil {
+		t.Fatal(err)
+	}
+	f.until(last)
+	eventually(t, "the log tells of the return", func() bool { return strings.Contains(log.String(), "reaches the other hosts again, after ") })
+	if r := reader.Reach(); !r.Connected || !r.Quorum || r.Err != "" || time.Since(r.Since) > time.Minute {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestBroadcast(t *testing.T) {
 	n := single(t)
-	s, err := n.State(patient(t))
-	fmt.Println(s, err, n.Reach())
+	got := make(chan string, 10)
+	stop, err := n.Listen("credentials", func(data []byte) { got <- string(data) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Broadcast("others", []byte("not for it")); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Broadcast("credentials", []byte("one")); err != nil {
+		t.Fatal(err)
+	}
+	if one := <-got; one != "one" {
+		t.Errorf("got %q", one)
+	}
+	stop()
+	if err := n.Broadcast("credentials", []byte("two")); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.conn.FlushTimeout(time.Second); err != nil || len(got) > 0 {
+		t.Errorf("%d messages after the end, error %v", len(got), err)
+	}
+}
+
+func TestHosts(t *testing.T) {
+	ctx := patient(t)
+	n := single(t)
+	announcing, stop := context.WithCancel(ctx)
+	done := make(chan struct{})
+	var said atomic.Value
+	said.Store(`{"stopping":false}`)
+	go func() {
+		defer close(done)
+		n.Announce(announcing, func() []byte { return []byte(said.Load().(string)) })
+	}()
+	hosts := func() []Host {
+		all, err := n.Hosts(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	eventually(t, "the host is there", func() bool { return len(hosts()) == 1 })
+	said.Store(`{"stopping":true}`)
+	stop()
+	<-done
+	all := hosts()
+	if len(all) != 1 || all[0].Name != "a" || string(all[0].Said) != `{"stopping":true}` || all[0].Ago > time.Minute || time.Since(all[0].At) > time.Minute {
+		t.Errorf("%+v", all)
+	}
+	if err := n.Forget(ctx, "a"); err != nil || len(hosts()) != 0 {
+		t.Errorf("%+v, error %v", hosts(), err)
+	}
 }

@@ -78,7 +78,7 @@ func (f *follower) once(ctx context.Context) error {
 	if err := f.sameStream(ctx); err != nil {
 		return err
 	}
-	feed, err := f.node.open(ctx, f.node.recordStream, recordPrefix+">", f.after, false)
+	feed, err := f.node.open(ctx, f.node.found.records, recordPrefix+">", f.after, false)
 	if err != nil {
 		return err
 	}

@@ -56,7 +56,7 @@ func (n *Node) Hosts(ctx context.Context) (all []Host, err error) {
 	const doing = "ask for the hosts"
 	var now time.Time
 	if err := n.ask(ctx, doing, func(ctx context.Context) error {
-		info, err := n.stateStream.Info(ctx)
+		info, err := n.found.state.Info(ctx)
 		if err == nil {
 			now = info.TimeStamp
 		}
@@ -76,7 +76,7 @@ func (n *Node) Hosts(ctx context.Context) (all []Host, err error) {
 // Forget takes a host that will not come back off the list of [Node.Hosts].
 func (n *Node) Forget(ctx context.Context, host string) error {
 	return n.ask(ctx, "forget host "+host, func(ctx context.Context) error {
-		return n.stateStream.Purge(ctx, jetstream.WithPurgeSubject(hostPrefix+escape(host)))
+		return n.found.state.Purge(ctx, jetstream.WithPurgeSubject(hostPrefix+escape(host)))
 	})
 }
 

@@ -108,7 +108,7 @@ func (l *Lease) free(now time.Time) bool {
 
 // look asks the cluster who has the lease.
 func (l *Lease) look(ctx context.Context) error {
-	raw, err := l.node.stateStream.GetLastMsgForSubject(ctx, leasePrefix+escape(l.name))
+	raw, err := l.node.found.state.GetLastMsgForSubject(ctx, leasePrefix+escape(l.name))
 	var seen leaseRecord
 	var sequence uint64
 	switch {
@@ -290,7 +290,7 @@ func (n *Node) readState(ctx context.Context, doing, prefix string, each func(na
 	if err := n.Wait(ctx); err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
-	return n.read(ctx, doing, n.stateStream, prefix+">", false, func(d delivery) error {
+	return n.read(ctx, doing, n.found.state, prefix+">", false, func(d delivery) error {
 		name, err := unescape(strings.TrimPrefix(d.msg.Subject(), prefix))
 		if err != nil {
 			return fmt.Errorf("message %d of stream %s: %w", d.meta.Sequence.Stream, stateName, err)

@@ -25,21 +25,22 @@ const (
 const errMaxPerSubject = 10077
 
 // findQueues finds or makes the consumer of each class.
-func (n *Node) findQueues(ctx context.Context) error {
+func findQueues(ctx context.Context, work jetstream.Stream) (map[string]jetstream.Consumer, error) {
+	queues := map[string]jetstream.Consumer{}
 	for _, class := range Classes {
-		consumer, err := n.findQueue(ctx, class)
+		consumer, err := findQueue(ctx, work, class)
 		if err != nil {
-			return fmt.Errorf("queue %s: %w", class, err)
+			return nil, fmt.Errorf("queue %s: %w", class, err)
 		}
-		n.queues[class] = consumer
+		queues[class] = consumer
 	}
-	return nil
+	return queues, nil
 }
 
-func (n *Node) findQueue(ctx context.Context, class string) (jetstream.Consumer, error) {
+func findQueue(ctx context.Context, work jetstream.Stream, class string) (jetstream.Consumer, error) {
 	ctx, cancel := context.WithTimeout(ctx, 3*attempt)
 	defer cancel()
-	return n.workStream.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
+	return work.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
 		Durable: class, FilterSubject: workPrefix + class + ".>", Description: "pkgmetad: all hosts that fetch from " + class,
 		AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackTimeout, MaxAckPending: maxAckPending, MaxDeliver: -1,
 	})

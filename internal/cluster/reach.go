@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -60,13 +61,19 @@ func (n *Node) Reach() Reach {
 
 // watch keeps Reach up to date until ctx ends.
 func (n *Node) watch(ctx context.Context) {
-	for {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for ready := n.ready; ; {
 		r := n.look(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		n.note(r, time.Now())
-		if wait(ctx, lookEvery) != nil {
+		select {
+		case <-tick.C:
+		case <-ready: // that it is, is told at once
+			ready = nil
+		case <-ctx.Done():
 			return
 		}
 	}
@@ -90,11 +97,19 @@ func (n *Node) look(ctx context.Context) Reach {
 	}
 	var info *jetstream.StreamInfo
 	err := within(ctx, func(ctx context.Context) (err error) {
-		info, err = n.recordStream.Info(ctx)
+		info, err = n.found.records.Info(ctx)
 		return err
 	})
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		// Somebody removed it, or all servers lost their disks. Who follows it is told
+		// that this is another one.
+		n.log.Error().Msg("the stream of the records is gone, and is made anew")
+		if _, err = n.findStreams(ctx); err == nil {
+			err = errors.New("it was gone, and has just been made anew")
+		}
+	}
 	if err != nil {
-		r.Err = "the leader of the records does not answer: " + err.Error()
+		r.Err = "the stream of the records does not answer: " + err.Error()
 		return r
 	}
 	following, replicas := 1, info.Config.Replicas

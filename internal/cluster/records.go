@@ -33,7 +33,7 @@ func (n *Node) State(ctx context.Context) (state State, err error) {
 
 // state is one attempt of State.
 func (n *Node) state(ctx context.Context) (State, error) {
-	info, err := n.recordStream.Info(ctx)
+	info, err := n.found.records.Info(ctx)
 	if err != nil {
 		return State{}, err
 	}
@@ -47,7 +47,7 @@ func (n *Node) state(ctx context.Context) (State, error) {
 // none. It waits for an answer for as long as ctx allows.
 func (n *Node) Last(ctx context.Context, name string) (record.Message, bool, error) {
 	return n.message(ctx, "ask for the last message of "+name, func(ctx context.Context) (*jetstream.RawStreamMsg, error) {
-		return n.recordStream.GetLastMsgForSubject(ctx, subject(name))
+		return n.found.records.GetLastMsgForSubject(ctx, subject(name))
 	})
 }
 
@@ -55,7 +55,7 @@ func (n *Node) Last(ctx context.Context, name string) (record.Message, bool, err
 // none, or none any more: a later message of its name replaces it.
 func (n *Node) At(ctx context.Context, sequence uint64) (record.Message, bool, error) {
 	return n.message(ctx, fmt.Sprintf("ask for message %d", sequence), func(ctx context.Context) (*jetstream.RawStreamMsg, error) {
-		return n.recordStream.GetMsg(ctx, sequence)
+		return n.found.records.GetMsg(ctx, sequence)
 	})
 }
 
@@ -91,7 +91,7 @@ func (n *Node) Scan(ctx context.Context, each func(name string, sequence uint64,
 	if err := n.Wait(ctx); err != nil {
 		return fmt.Errorf("read which records there are: %w", err)
 	}
-	return n.read(ctx, "read which records there are", n.recordStream, recordPrefix+">", true, func(d delivery) error {
+	return n.read(ctx, "read which records there are", n.found.records, recordPrefix+">", true, func(d delivery) error {
 		name, err := nameOf(d.msg.Subject())
 		if err != nil {
 			return fmt.Errorf("message %d: %w", d.meta.Sequence.Stream, err)

@@ -59,11 +59,19 @@ func (o Options) replicas() (want, least int) {
 	return n, n
 }
 
+// found is what findStreams finds.
+type found struct {
+	records, work, state jetstream.Stream
+	queues               map[string]jetstream.Consumer // class -> its consumer
+	warnings             []string
+}
+
 // establish finds or makes the streams, however long it takes, and closes ready.
 func (n *Node) establish(ctx context.Context) {
 	for delay := pause; ; delay = min(2*delay, longPause) {
-		err := n.findStreams(ctx)
+		found, err := n.findStreams(ctx)
 		if err == nil {
+			n.found = found
 			break
 		}
 		n.obstructed(err)
@@ -81,8 +89,8 @@ func (n *Node) establish(ctx context.Context) {
 	close(n.ready)
 }
 
-func (n *Node) findStreams(ctx context.Context) error {
-	n.warnings = nil
+// findStreams finds or makes each stream, and the consumers of the queue.
+func (n *Node) findStreams(ctx context.Context) (f found, err error) {
 	want, least := n.options.replicas()
 	for _, config := range streams(want) {
 		stream, err := n.ensure(ctx, config)
@@ -91,21 +99,22 @@ func (n *Node) findStreams(ctx context.Context) error {
 			stream, err = n.ensure(ctx, config)
 		}
 		if err != nil {
-			return fmt.Errorf("stream %s: %w", config.Name, err)
+			return f, fmt.Errorf("stream %s: %w", config.Name, err)
 		}
 		if has := stream.CachedInfo().Config.Replicas; has < want {
-			n.warnings = append(n.warnings, fmt.Sprintf("stream %s has %d replica and not %d: the cluster has not so many servers; if the disk of one is lost, so is the stream", config.Name, has, want))
+			f.warnings = append(f.warnings, fmt.Sprintf("stream %s has %d replica and not %d: the cluster has not so many servers; if the disk of one is lost, so is the stream", config.Name, has, want))
 		}
 		switch config.Name {
 		case recordsName:
-			n.recordStream = stream
+			f.records = stream
 		case workName:
-			n.workStream = stream
+			f.work = stream
 		case stateName:
-			n.stateStream = stream
+			f.state = stream
 		}
 	}
-	return n.findQueues(ctx)
+	f.queues, err = findQueues(ctx, f.work)
+	return f, err
 }
 
 // tooFew reports whether err is for want of servers, now and later.
