@@ -58,6 +58,15 @@ func (s *Store) Sources(slug string) (sources []record.Source, err error) {
 	return sources, err
 }
 
+// Source returns a source, or ErrNotFound.
+func (s *Store) Source(key record.Key) (source record.Source, err error) {
+	err = s.view(func(tx *bolt.Tx) error {
+		source, err = getSource(tx, key)
+		return err
+	})
+	return source, err
+}
+
 // SourcesAfter returns up to limit sources, by key, from the first key greater
 // than the given one. Sources that are damaged are left out and named in an error;
 // those returned beside it are good.

@@ -214,6 +214,16 @@ func (s *Store) CatalogueDigest() (digest []byte) {
 	return digest
 }
 
+// NoteCatalogue notes the Digest of a catalogue that need not be synced, since others have
+// synced a later one.
+func (s *Store) NoteCatalogue(digest []byte) error {
+	err := s.update(func(tx *bolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyCatalogue, digest) })
+	if err != nil {
+		return fmt.Errorf("note which catalogue this host has: %w", err)
+	}
+	return nil
+}
+
 func (r *ImportReport) add(part ImportReport) {
 	r.Fetched += part.Fetched
 	r.Added += part.Added

@@ -97,6 +97,7 @@ type version struct {
 	sequence uint64
 	changed  time.Time
 	wake     chan struct{} // closed when sequence moves
+	epoch    int           // how often another file came in the place of the one that was open
 }
 
 // publish moves the version on. Writers may come here in another order than
@@ -116,8 +117,15 @@ func (v *version) restart(sequence uint64, changed time.Time, _ <-chan struct{})
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.sequence, v.changed = sequence, changed
+	v.epoch++
 	close(v.wake)
 	v.wake = make(chan struct{})
+}
+
+func (v *version) epochs() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.epoch
 }
 
 func (v *version) get() (sequence uint64, changed time.Time, wake <-chan struct{}) {
@@ -142,11 +150,13 @@ func (s *Store) Changed() time.Time {
 }
 
 // Wait returns nil as soon as Sequence is greater than since, or ctx's error
-// when that ends first.
+// when that ends first. It also returns nil when the store is rebuilt: since may then be
+// ahead of it for long.
 func (s *Store) Wait(ctx context.Context, since uint64) error {
+	epoch := s.version.epochs()
 	for {
 		sequence, _, wake := s.version.get()
-		if sequence > since {
+		if sequence > since || s.version.epochs() != epoch {
 			return nil
 		}
 		select {

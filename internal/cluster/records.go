@@ -16,6 +16,7 @@ type State struct {
 	// ID is of the stream itself: one that was made anew, be it under the same name,
 	// has another. It is the same on every host.
 	ID    string
+	Begin uint64 // sequence that it began with: when it was made, in microseconds since 1970
 	First uint64 // sequence of the first message that it has; of the next one if it has none
 	Last  uint64 // sequence of the last message that it ever had; First-1 if it never had one
 	Count uint64 // names that have a message
@@ -39,7 +40,7 @@ func (n *Node) state(ctx context.Context) (State, error) {
 	}
 	return State{
 		ID:    fmt.Sprintf("%d-%d", info.Config.FirstSeq, info.Created.UnixNano()),
-		First: info.State.FirstSeq, Last: info.State.LastSeq, Count: info.State.Msgs,
+		Begin: info.Config.FirstSeq, First: info.State.FirstSeq, Last: info.State.LastSeq, Count: info.State.Msgs,
 	}, nil
 }
 

@@ -101,16 +101,23 @@ func New(o Options) (_ *Daemon, err error) {
 	if d.refresher, err = newRefresher(o, d.log, openAndRender); err != nil {
 		return nil, err
 	}
+	if d.cfg.Cluster.Enabled() {
+		if err := d.join(o); err != nil {
+			return nil, err
+		}
+	}
 	if err := d.watch(); err != nil {
 		return nil, err
 	}
-	d.scheduler = newScheduler(plan{d.cfg.Schedule.Cron, d.cfg.Schedule.TimeZone}, d.log, d.refresher.passes)
+	d.scheduler = newScheduler(plan{d.cfg.Schedule.Cron, d.cfg.Schedule.TimeZone}, d.log, d.refresher.tick)
 	if err := d.setLogLevel(d.cfg.Log.Level); err != nil {
 		return nil, err
 	}
 	d.refresher.warnOf(settingsWarnings(d.cfg))
-	if err := d.refresher.startCatalogue(); err != nil {
-		return nil, err
+	if d.refresher.member == nil { // else once it has what the others have
+		if err := d.refresher.startCatalogue(); err != nil {
+			return nil, err
+		}
 	}
 	d.refresher.tellCredentials()
 	if d.listener, err = d.listen(); err != nil {
@@ -131,6 +138,16 @@ func New(o Options) (_ *Daemon, err error) {
 		return nil, err
 	}
 	return d, nil
+}
+
+// join has this host take part with others.
+func (d *Daemon) join(o Options) error {
+	r := d.refresher
+	if _, err := newMember(d.running, o, r); err != nil {
+		return err
+	}
+	r.fetcher.Configure(r.apply(r.settings.Load()))
+	return nil
 }
 
 // What lies beside the store.
@@ -247,6 +264,9 @@ func (d *Daemon) Run() error {
 	others.Go(func() { d.systemd.run(d.running) })
 	others.Go(func() { d.refresher.health.run(d.running, d.scheduler.runSoon) })
 	others.Go(func() { d.backups.run(d.running) })
+	if m := d.refresher.member; m != nil {
+		others.Go(func() { m.run(d.running) })
+	}
 	d.scheduler.run(d.running) // until the daemon is stopped and the pass has stored what arrived
 
 	err := d.shutdown()
@@ -300,6 +320,9 @@ func (d *Daemon) release() error {
 		errs = append(errs, d.index.Close())
 	}
 	if d.refresher != nil {
+		if m := d.refresher.member; m != nil {
+			errs = append(errs, m.close())
+		}
 		errs = append(errs, d.refresher.store.Close())
 	}
 	return errors.Join(errs...)

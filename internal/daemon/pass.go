@@ -19,6 +19,16 @@ type Selection struct {
 	Slugs []string `json:"slugs"` // or ids
 }
 
+// tick does what the schedule asks for: passes or, on one of several hosts, an offer of what is
+// due, of which each takes what it can do.
+func (r *refresher) tick(ctx context.Context) (resume time.Time) {
+	if r.member != nil {
+		r.member.offerSoon()
+		return time.Time{}
+	}
+	return r.passes(ctx)
+}
+
 // passes runs passes until nothing is due, and returns when to resume what a limit
 // deferred; zero for nothing.
 func (r *refresher) passes(ctx context.Context) (resume time.Time) {
@@ -51,6 +61,11 @@ func (r *refresher) pass(ctx context.Context) (record.Pass, error) {
 func (r *refresher) refresh(ctx context.Context, which Selection, progress func(fetcher.Progress)) (report record.Pass, err error) {
 	if err := r.health.writable(); err != nil {
 		return report, err
+	}
+	if r.member != nil {
+		if err := r.member.mayRefresh(); err != nil {
+			return report, err
+		}
 	}
 	switch {
 	case which.All:

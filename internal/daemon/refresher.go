@@ -32,6 +32,8 @@ type refresher struct {
 	settings atomic.Pointer[settings]
 
 	health    *health
+	member    *member        // this host's part among several; nil where it is alone
+	leases    *leases        // likewise
 	reads     *reads.Counter // of packages, by readers of the API
 	compacted time.Time      // when that was last tried; for the goroutine of passes
 
@@ -86,7 +88,7 @@ func openStore(cfg *config.Config, mode openMode, migrating func(sentence string
 func storeOptions(cfg *config.Config, mode openMode) store.Options {
 	return store.Options{
 		LockWait: cfg.Store.LockWait, MaxSize: int(cfg.Store.MaxSize), Refer: fetcher.Refer(cfg.GitHub.URLHost),
-		Render: render.New, Rendering: Rendering(cfg).Name(), Rerender: bool(mode),
+		Render: render.New, Rendering: Rendering(cfg).Name(), Rerender: bool(mode), Replica: cfg.Cluster.Enabled(),
 	}
 }
 
@@ -99,6 +101,9 @@ func Rendering(cfg *config.Config) render.Rendering {
 // store when done.
 func newRefresher(o Options, fetchLog zerolog.Logger, mode openMode) (*refresher, error) {
 	r := &refresher{version: o.Version, log: o.Log, fetchLog: fetchLog, reads: reads.New()}
+	if o.Config.Cluster.Enabled() {
+		r.leases = newLeases(o.Config, o.Log, r.settings.Load)
+	}
 	next, err := r.newSettings(o.Config)
 	if err != nil {
 		return nil, err
@@ -115,30 +120,40 @@ func newRefresher(o Options, fetchLog zerolog.Logger, mode openMode) (*refresher
 // it knows what its upstream allows.
 func (r *refresher) newSettings(cfg *config.Config) (next *settings, err error) {
 	next = &settings{cfg: cfg}
-	userAgent := upstream.UserAgent(r.version, cfg.PyPI.Contact, "")
+	userAgent := upstream.UserAgent(r.version, cfg.PyPI.Contact, cfg.Cluster.Name)
 	if next.ping, err = newPingTarget(cfg.Notify.PingURL, userAgent); err != nil {
 		return nil, err
 	}
 	before := r.settings.Load()
 	if before != nil && reflect.DeepEqual(before.cfg.GitHub, cfg.GitHub) && before.cfg.PyPI.Contact == cfg.PyPI.Contact {
 		next.github = before.github
-	} else if next.github, err = github.New(github.Options{
-		BaseURL: cfg.GitHub.BaseURL, Credentials: credentials(cfg.GitHub), UserAgent: userAgent, Log: r.log,
-		Timeout: cfg.GitHub.Timeout, Reserve: cfg.GitHub.Reserve, APIVersion: string(cfg.GitHub.APIVersion), GraphQL: cfg.GitHub.Strategy == "auto",
-	}); err != nil {
-		return nil, err
+	} else {
+		o := github.Options{
+			BaseURL: cfg.GitHub.BaseURL, Credentials: credentials(cfg.GitHub), UserAgent: userAgent, Log: r.log,
+			Timeout: cfg.GitHub.Timeout, Reserve: cfg.GitHub.Reserve, APIVersion: string(cfg.GitHub.APIVersion), GraphQL: cfg.GitHub.Strategy == "auto",
+		}
+		if r.leases != nil {
+			o.FingerprintKey, o.Usable = r.leases.secret, r.leases.usable
+		}
+		if next.github, err = github.New(o); err != nil {
+			return nil, err
+		}
 	}
-	if before != nil && reflect.DeepEqual(r.pypiOptions(before.cfg), r.pypiOptions(cfg)) {
+	pypiOptions := r.pypiOptions(cfg)
+	if before != nil && reflect.DeepEqual(r.pypiOptions(before.cfg), pypiOptions) {
 		next.pypi = before.pypi
-	} else if next.pypi, err = pypi.New(r.pypiOptions(cfg)); err != nil {
-		return nil, err
+		return next, nil
 	}
-	return next, nil
+	if r.leases != nil {
+		pypiOptions.Usable = func() bool { return r.leases.usable(pypiLease) }
+	}
+	next.pypi, err = pypi.New(pypiOptions)
+	return next, err
 }
 
 func (r *refresher) pypiOptions(cfg *config.Config) pypi.Options {
 	return pypi.Options{
-		BaseURL: cfg.PyPI.BaseURL, UserAgent: upstream.UserAgent(r.version, cfg.PyPI.Contact, ""), Timeout: cfg.PyPI.Timeout,
+		BaseURL: cfg.PyPI.BaseURL, UserAgent: upstream.UserAgent(r.version, cfg.PyPI.Contact, cfg.Cluster.Name), Timeout: cfg.PyPI.Timeout,
 		Concurrency: cfg.PyPI.Concurrency, Rate: cfg.PyPI.Rate,
 	}
 }
@@ -176,9 +191,16 @@ func (r *refresher) apply(next *settings) fetcher.Options {
 	if before != nil && before.pypi != next.pypi {
 		before.pypi.CloseIdle()
 	}
+	var source fetcher.Store = r.store
+	if r.member != nil {
+		source = shared{r.store, r.member}
+	}
+	if r.leases != nil {
+		r.leases.want(next.github)
+	}
 	refresh := next.cfg.Refresh
 	return fetcher.Options{
-		Store: r.store, GitHub: next.github, PyPI: next.pypi, Log: r.fetchLog,
+		Store: source, GitHub: next.github, PyPI: next.pypi, Log: r.fetchLog,
 		Workers: refresh.Workers, MaxSources: refresh.MaxPackages, PendingWait: refresh.PendingWait, Reads: r.reads.All,
 		PyPIWorkers: next.cfg.PyPI.Concurrency, IndexAbove: next.cfg.PyPI.IndexAbove,
 		Policy: fetcher.Policy{StaleAfter: refresh.StaleAfter, ActiveAfter: refresh.ActiveAfter, RetryMin: refresh.RetryMin, RetryMax: refresh.RetryMax},
@@ -195,6 +217,9 @@ func Refresh(ctx context.Context, o Options, which Selection, progress func(fetc
 	if level := o.Log.GetLevel(); level >= zerolog.InfoLevel {
 		o.Log = o.Log.Level(max(level, zerolog.WarnLevel))
 		fetchLog = o.Log.Level(max(level, zerolog.ErrorLevel))
+	}
+	if o.Config.Cluster.Enabled() {
+		return report, errors.New("this host is one of several, and nothing is fetched without its daemon: start pkgmetad serve, then ask again")
 	}
 	r, err := newRefresher(o, fetchLog, openAsIs)
 	if err != nil {

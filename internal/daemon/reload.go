@@ -128,7 +128,16 @@ func (r *refresher) takeOverCatalogue(cfg *config.Config, allowRemovals bool) er
 			return err
 		}
 	}
-	report, err := r.store.SyncCatalogue(next, time.Now())
+	var report store.SyncReport
+	sync := func() (err error) {
+		report, err = r.store.SyncCatalogue(next, time.Now())
+		return err
+	}
+	if r.member == nil {
+		err = sync()
+	} else if err = r.member.alone(r.member.running, sync); err == nil {
+		r.member.offersSoon()
+	}
 	if errors.Is(err, store.ErrContradiction) {
 		return r.badCatalogue(err)
 	}

@@ -49,7 +49,7 @@ func (x *Index) Run(ctx context.Context) error {
 			return nil
 		case errors.Is(err, ErrClosed):
 			return err
-		case errors.Is(err, store.ErrForgotten):
+		case errors.Is(err, store.ErrForgotten), errors.Is(err, store.ErrAhead):
 			x.log.Warn().Err(err).Msg("the search index belongs to another store, or is too far behind this one: it is rebuilt, at most once a minute")
 			x.state.change(Behind, nil)
 			if x.sleep(ctx, time.Until(rebuilt.Add(rebuildEvery))) != nil {

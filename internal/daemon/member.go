@@ -1,0 +1,318 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"pkgmetad/github"
+	"pkgmetad/internal/cluster"
+	"pkgmetad/internal/config"
+	"pkgmetad/internal/record"
+	"pkgmetad/store"
+)
+
+// A member is this host's part among several, where the configuration has the section
+// cluster. It has the store follow the records that all of them share, publishes what is
+// changed here, and has this host do its share of the work:
+//
+//	follow     the store becomes a replica, and stays one: replica.go
+//	offers     the host with the lease "scheduler" says what is due
+//	work       a host that may ask takes some of it, and runs a pass over that: work.go
+//	leases     who may ask with which credential, and PyPI
+//	takeovers  of the catalogue file, one host at a time
+//	announce   what this host says of itself
+//
+// The store, the fetcher and the API know nothing of all that.
+type member struct {
+	node      *cluster.Node
+	refresher *refresher
+	store     *store.Store
+	log       zerolog.Logger
+	version   string
+	workers   int
+	running   context.Context // of the daemon
+
+	scheduler *cluster.Lease
+	leases    *leases
+	caughtUp  atomic.Bool            // the store has been where its stream was
+	offer     chan struct{}          // holds a token when what is due is to be offered now
+	rebuild   chan struct{}          // holds a token when the store is to be built anew
+	digests   atomic.Int64           // when the store was last compared with the stream, in Unix nanoseconds
+	lag       atomic.Uint64          // messages that the stream has and the store had not, when it last looked
+	takeover  chan struct{}          // holds a token when the catalogue file is to be looked at
+	trouble   atomic.Pointer[string] // what keeps the store from following; nil for nothing
+
+	itemsMu sync.Mutex
+	items   map[record.Key]cluster.Item // that this host works on
+	order   []record.Key                // of items, as they were offered
+
+	group sync.WaitGroup
+}
+
+const (
+	leaseTime   = 30 * time.Second // an election takes up to 12 s
+	publishWait = 45 * time.Second // that a write waits for a majority
+)
+
+// newMember starts this host's server, if it runs one, and connects. It does not wait for the
+// other hosts.
+func newMember(running context.Context, o Options, r *refresher) (*member, error) {
+	cl := &o.Config.Cluster
+	tls, err := cl.TLSConfig()
+	if err != nil {
+		return nil, err
+	}
+	urls := make([]string, len(cl.URL))
+	for i, u := range cl.URL {
+		urls[i] = u.Reveal()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	node, err := cluster.Start(ctx, cluster.Options{
+		Name: cl.Name, Servers: cl.Servers, URLs: urls, Secret: []byte(cl.Secret.Reveal()), TLS: tls,
+		Folder: o.Config.Store.Path + clusterSuffix, Log: o.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	m := &member{
+		running: running, node: node, refresher: r, store: r.store, log: o.Log, version: o.Version, workers: o.Config.Refresh.Workers,
+		scheduler: node.Lease("scheduler", leaseTime), leases: r.leases,
+		offer: make(chan struct{}, 1), rebuild: make(chan struct{}, 1), takeover: make(chan struct{}, 1), items: map[record.Key]cluster.Item{},
+	}
+	m.leases.node = node
+	r.member = m
+	return m, nil
+}
+
+// run has the host take part until ctx ends.
+func (m *member) run(ctx context.Context) {
+	m.group.Go(func() { m.follow(ctx) })
+	m.group.Go(func() { m.announce(ctx) })
+	m.group.Go(func() { m.compare(ctx) })
+	m.group.Go(func() { m.takeovers(ctx) })
+	m.group.Go(func() { m.tellWarnings(ctx) })
+	if stop, err := m.node.Listen(offerSubject, func([]byte) { m.offerSoon() }); err == nil {
+		defer stop()
+	}
+	if m.workers > 0 {
+		m.group.Go(func() {
+			m.scheduler.Run(ctx, func() []byte { return nil }, func(held bool, _ []byte) {
+				if held {
+					m.offerSoon()
+				}
+			})
+		})
+		m.group.Go(func() { m.leases.run(ctx) })
+		m.group.Go(func() { m.offers(ctx) })
+		m.group.Go(func() { m.work(ctx) })
+	}
+	m.group.Wait()
+}
+
+func (m *member) tellWarnings(ctx context.Context) {
+	if m.node.Wait(ctx) == nil {
+		for _, warning := range m.node.Warnings() {
+			m.log.Warn().Msg(warning)
+		}
+	}
+}
+
+func (m *member) close() error {
+	if err := m.node.Close(); err != nil {
+		return fmt.Errorf("leave the cluster: %w", err)
+	}
+	return nil
+}
+
+// Publish implements [store.Publisher].
+func (m *member) Publish(writes []record.Write) (last uint64, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), publishWait)
+	defer cancel()
+	last, err = m.node.Publish(ctx, writes)
+	var conflict *cluster.Conflict
+	if errors.As(err, &conflict) {
+		return last, &record.Conflict{Name: conflict.Name, Sequence: conflict.Sequence}
+	}
+	return last, err
+}
+
+// active reports whether this host may take part in the work now.
+func (m *member) active() bool {
+	return m.caughtUp.Load() && m.node.Reach().Quorum && m.refresher.paused.Load() == nil
+}
+
+// offerSoon has what is due offered, if this host is the one to do so.
+func (m *member) offerSoon() { wake(m.offer) }
+
+// offersSoon has the host that offers do so, whichever it is.
+func (m *member) offersSoon() {
+	m.offerSoon()
+	_ = m.node.Broadcast(offerSubject, nil) // else what is due waits for the schedule
+}
+
+// offerSubject is where it is told that something is due, apart from the schedule.
+const offerSubject = "offer"
+
+// wake puts a token into c, if it holds none.
+func wake(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// said is what a host tells the others of itself, every few seconds.
+type said struct {
+	Version string `json:"version"`
+	Workers int    `json:"workers"`
+	Stream  string `json:"stream"`
+	Applied uint64 `json:"applied"`
+	Count   uint64 `json:"count"`
+	Digest  uint64 `json:"digest"`
+	Lag     uint64 `json:"lag"`
+	Served  string `json:"rendering"` // how it renders what it serves, which should be the same everywhere
+	Trouble string `json:"trouble,omitempty"`
+	Stopped bool   `json:"stopped,omitempty"` // it has left in order
+}
+
+func (m *member) announce(ctx context.Context) {
+	m.node.Announce(ctx, func() []byte {
+		s := said{Version: m.version, Workers: m.workers, Lag: m.lag.Load(), Served: m.store.Rendering(), Stopped: ctx.Err() != nil}
+		if state, err := m.store.Replica(); err == nil {
+			s.Stream, s.Applied, s.Count, s.Digest = state.Stream, state.Applied, state.Count, state.Digest
+		}
+		if t := m.trouble.Load(); t != nil {
+			s.Trouble = *t
+		}
+		data, _ := json.Marshal(s) // no value in it can fail
+		return data
+	})
+}
+
+// leases are the rights of this host to ask: one for each credential, and one for PyPI.
+type leases struct {
+	node   *cluster.Node
+	secret []byte // names of credentials are made with it
+	log    zerolog.Logger
+
+	mu      sync.Mutex
+	held    map[string]*cluster.Lease // by fingerprint, and pypiLease
+	wanted  map[string]bool
+	changed chan struct{} // holds a token when wanted has changed
+	clients func() *settings
+}
+
+const pypiLease = "pypi"
+
+func newLeases(cfg *config.Config, log zerolog.Logger, clients func() *settings) *leases {
+	return &leases{
+		secret: []byte(cfg.Cluster.Secret.Reveal() + " of " + cfg.HTTP.PublicURL), log: log, clients: clients,
+		held: map[string]*cluster.Lease{}, wanted: map[string]bool{}, changed: make(chan struct{}, 1),
+	}
+}
+
+// usable reports whether this host may ask with a credential now.
+func (l *leases) usable(fingerprint string) bool {
+	l.mu.Lock()
+	lease := l.held[fingerprint]
+	l.mu.Unlock()
+	return lease != nil && lease.Held()
+}
+
+// want sets the credentials that this host asks with, if no other one does: those of client.
+func (l *leases) want(client *github.Client) {
+	l.mu.Lock()
+	l.wanted = map[string]bool{pypiLease: true}
+	for _, c := range client.Credentials() {
+		if c.Fingerprint != "" { // an anonymous one is each host's own
+			l.wanted[c.Fingerprint] = true
+		}
+	}
+	l.mu.Unlock()
+	wake(l.changed)
+}
+
+// run holds what is wanted, as far as other hosts leave it, until ctx ends.
+func (l *leases) run(ctx context.Context) {
+	var group sync.WaitGroup
+	defer group.Wait()
+	running := map[string]context.CancelFunc{}
+	for {
+		l.mu.Lock()
+		wanted := maps.Clone(l.wanted)
+		l.mu.Unlock()
+		for name, stop := range running {
+			if !wanted[name] {
+				stop()
+				delete(running, name)
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(wanted)) {
+			if running[name] != nil {
+				continue
+			}
+			one, stop := context.WithCancel(ctx)
+			running[name] = stop
+			group.Go(func() { l.hold(one, name) })
+		}
+		select {
+		case <-l.changed:
+		case <-ctx.Done():
+			for _, stop := range running {
+				stop()
+			}
+			return
+		}
+	}
+}
+
+// hold holds one lease. With that of a credential travels what is left of its budgets.
+func (l *leases) hold(ctx context.Context, name string) {
+	prefix := "credential/"
+	if name == pypiLease {
+		prefix = ""
+	}
+	lease := l.node.Lease(prefix+name, leaseTime)
+	l.mu.Lock()
+	l.held[name] = lease
+	l.mu.Unlock()
+	lease.Run(ctx, func() []byte {
+		if name == pypiLease {
+			return nil
+		}
+		now := l.clients()
+		if now == nil {
+			return nil
+		}
+		value, _ := json.Marshal(now.github.Allowance(name)) // no value in it can fail
+		return value
+	}, func(held bool, previous []byte) {
+		l.log.Debug().Str("lease", prefix+name).Bool("held", held).Msg("a lease has changed hands")
+		if held && name != pypiLease {
+			l.inherit(name, previous)
+		}
+	})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.held[name] == lease {
+		delete(l.held, name)
+	}
+}
+
+// inherit takes over what the host that had the credential before knew of its budgets.
+func (l *leases) inherit(fingerprint string, previous []byte) {
+	var left github.Allowance
+	if now := l.clients(); now != nil && json.Unmarshal(previous, &left) == nil {
+		now.github.Learn(fingerprint, left, 0)
+	}
+}

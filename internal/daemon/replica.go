@@ -1,0 +1,349 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"pkgmetad/internal/cluster"
+	"pkgmetad/internal/record"
+	"pkgmetad/store"
+)
+
+// clusterSuffix is what the folder of the embedded server has more than the store's path, and
+// keptSuffix the store that this host had before it joined.
+const (
+	clusterSuffix = ".cluster"
+	keptSuffix    = ".before-cluster"
+)
+
+const (
+	followAgain  = 2 * time.Second
+	compareEvery = 6 * time.Hour    // the store with the stream, whatever other hosts say
+	compareLeast = 10 * time.Minute // between two comparisons because of what other hosts say
+	originName   = "meta/origin"    // the stream holds what there was before it
+	originWait   = time.Second
+)
+
+// originData is the message that says so.
+var originData = []byte(`{"v":1}`)
+
+// follow has the store follow the stream until ctx ends, whatever happens.
+func (m *member) follow(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := m.followOnce(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		m.noteTrouble(err)
+		sleep(ctx, followAgain)
+	}
+}
+
+// noteTrouble notes what keeps the store from following, and logs it when it begins, or becomes
+// another.
+func (m *member) noteTrouble(err error) {
+	if err == nil {
+		if m.trouble.Swap(nil) != nil {
+			m.log.Info().Msg("this host follows the records of the others again")
+		}
+		return
+	}
+	text := err.Error()
+	if before := m.trouble.Swap(&text); before == nil || *before != text {
+		m.log.Error().Err(err).Msg("this host does not follow the records of the others, and serves what it has")
+	}
+}
+
+// followOnce makes the store a replica of the stream, if it is not, and has it follow.
+func (m *member) followOnce(ctx context.Context) error {
+	if err := m.node.Wait(ctx); err != nil {
+		return err
+	}
+	state, err := m.node.State(ctx)
+	if err != nil {
+		return err
+	}
+	if err := m.establish(ctx, state); err != nil {
+		return err
+	}
+	replica, err := m.store.Replica()
+	if err != nil || replica.Stream != state.ID || m.store.Damaged() {
+		if err := m.buildAnew(ctx, state, replica.Stream == ""); err != nil {
+			return err
+		}
+	}
+	following, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	m.group.Go(func() {
+		select {
+		case <-m.rebuild:
+			stop(errRebuild)
+		case <-following.Done():
+		}
+	})
+	err = m.node.Follow(following, state.ID, m.store.Applied(), m.apply, m.reached)
+	var diverged *cluster.Diverged
+	switch {
+	case errors.Is(context.Cause(following), errRebuild):
+		m.log.Error().Msg("the store of this host is not what the stream of all hosts has; it is built anew from that, and serves what it has meanwhile")
+		return m.buildAgain(ctx)
+	case errors.As(err, &diverged):
+		m.log.Error().Err(err).Msg("the store of this host is built anew from the stream of all hosts, and serves what it has meanwhile")
+		return m.buildAgain(ctx)
+	}
+	return err
+}
+
+var errRebuild = errors.New("the store is to be built anew")
+
+func (m *member) buildAgain(ctx context.Context) error {
+	state, err := m.node.State(ctx)
+	if err != nil {
+		return err
+	}
+	return m.buildAnew(ctx, state, false)
+}
+
+func (m *member) apply(messages []record.Message) error {
+	m.noteTrouble(nil)
+	return m.store.Apply(messages)
+}
+
+// reached is called whenever the store is where the stream is.
+func (m *member) reached() {
+	m.noteTrouble(nil)
+	m.lag.Store(0)
+	if m.caughtUp.CompareAndSwap(false, true) {
+		m.store.Join(m)
+		m.log.Info().Uint64("sequence", m.store.Applied()).Msg("this host has what the others have")
+		m.offerSoon()
+		m.compareSoon()
+		wake(m.takeover)
+	}
+}
+
+// establish returns when the stream holds what there was before it: what the first host with
+// a store had, which that publishes.
+func (m *member) establish(ctx context.Context, state cluster.State) error {
+	_, there, err := m.node.Last(ctx, originName)
+	if err != nil || there {
+		return err
+	}
+	lease := m.node.Lease("origin", leaseTime)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	taken, lost := make(chan struct{}, 1), make(chan struct{}, 1)
+	var held bool
+	m.group.Go(func() {
+		lease.Run(ctx, func() []byte { return nil }, func(now bool, _ []byte) {
+			if now {
+				taken <- struct{}{}
+			} else {
+				close(lost)
+			}
+		})
+	})
+	for !held {
+		select {
+		case <-taken:
+			held = true
+		case <-time.After(originWait):
+			if _, there, err := m.node.Last(ctx, originName); err != nil || there {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if _, there, err := m.node.Last(ctx, originName); err != nil || there {
+		return err
+	}
+	_, packages, err := m.store.Packages(0, 0)
+	if err != nil {
+		return err
+	}
+	if packages == 0 && state.Count > 0 {
+		return errors.New("another host began to publish its store, and did not come to the end: start that one")
+	}
+	if packages > 0 {
+		m.log.Info().Int("packages", packages).Msg("this host publishes its store to the others, which have none")
+	}
+	err = m.store.Export(func(writes []record.Write) error {
+		select {
+		case <-lost:
+			return errors.New("another host has taken over")
+		default:
+		}
+		_, err := m.Publish(writes)
+		var conflict *record.Conflict
+		if errors.As(err, &conflict) { // an earlier attempt, which was cut short, has come so far
+			err = nil
+		}
+		return err
+	})
+	if err == nil {
+		_, err = m.Publish([]record.Write{{Name: originName, Data: originData}})
+	}
+	if err != nil {
+		return fmt.Errorf("publish the store of this host: %w", err)
+	}
+	return nil
+}
+
+// buildAnew builds the store anew from the stream. first says that it was none of a
+// stream: then it is kept.
+func (m *member) buildAnew(ctx context.Context, state cluster.State, first bool) error {
+	kept := ""
+	if _, packages, err := m.store.Packages(0, 0); first && (err != nil || packages > 0) {
+		kept = m.refresher.cfg().Store.Path + keptSuffix
+	}
+	began := time.Now()
+	err := m.store.Rebuild(func(next *store.Store) error {
+		if err := next.Begin(state.ID, state.Begin); err != nil {
+			return err
+		}
+		filling, stop := context.WithCancel(ctx)
+		defer stop()
+		err := m.node.Follow(filling, state.ID, state.Begin-1, next.Apply, stop)
+		if ctx.Err() == nil && errors.Is(err, context.Canceled) {
+			return nil
+		}
+		return err
+	}, kept)
+	if err != nil {
+		return err
+	}
+	event := m.log.Info().Stringer("took", time.Since(began).Round(time.Millisecond))
+	if kept != "" {
+		event = event.Str("before", kept)
+	}
+	event.Msg("the store was built from what all hosts share")
+	return nil
+}
+
+// compare compares the store with the stream from time to time, and sooner when another host
+// that is at the same place has something else.
+func (m *member) compare(ctx context.Context) {
+	ticker := time.NewTicker(5 * time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		if !m.caughtUp.Load() || !m.node.Reach().Quorum {
+			continue
+		}
+		m.measureLag(ctx)
+		since := time.Since(time.Unix(0, m.digests.Load()))
+		if m.store.Damaged() {
+			m.rebuildSoon()
+		} else if since > compareEvery || since > compareLeast && m.othersDiffer(ctx) {
+			m.compareNow(ctx)
+		}
+	}
+}
+
+func (m *member) compareSoon() { m.digests.Store(0) }
+
+func (m *member) rebuildSoon() { wake(m.rebuild) }
+
+func (m *member) measureLag(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	if state, err := m.node.State(ctx); err == nil {
+		applied := m.store.Applied()
+		m.lag.Store(max(state.Last, applied) - applied)
+	}
+}
+
+// othersDiffer reports whether another host says that it is where this one is, and has
+// something else.
+func (m *member) othersDiffer(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	mine, err := m.store.Replica()
+	if err != nil {
+		return false
+	}
+	hosts, err := m.node.Hosts(ctx)
+	if err != nil {
+		return false
+	}
+	for _, h := range hosts {
+		var s said
+		if h.Name == m.node.Name() || json.Unmarshal(h.Said, &s) != nil || s.Stream != mine.Stream {
+			continue
+		}
+		if s.Applied == mine.Applied && (s.Digest != mine.Digest || s.Count != mine.Count) {
+			return true
+		}
+	}
+	return false
+}
+
+// compareNow compares the last message of every name with what the store has of it.
+func (m *member) compareNow(ctx context.Context) {
+	before := m.store.Applied()
+	var suspects []string
+	differs := false
+	err := m.node.Scan(ctx, func(name string, sequence uint64, at time.Time) error {
+		known, knownAt, err := m.store.MessageKnown(name)
+		switch {
+		case err != nil:
+			return err
+		case known == sequence:
+			differs = differs || !knownAt.Equal(at)
+		case known < sequence && sequence <= before:
+			differs = true
+		case known > sequence && len(suspects) < 1000:
+			suspects = append(suspects, name) // written since, or by a stream that has gone back
+		}
+		return nil
+	})
+	for _, name := range suspects {
+		if err != nil || differs {
+			break
+		}
+		last, _, lastErr := m.node.Last(ctx, name)
+		known, _, knownErr := m.store.MessageKnown(name)
+		err = errors.Join(lastErr, knownErr)
+		differs = known > last.Sequence
+	}
+	if err == nil && !differs {
+		differs, err = m.countDiffers(ctx)
+	}
+	if err != nil {
+		m.log.Debug().Err(err).Msg("the store could not be compared with the stream")
+		m.digests.Store(time.Now().Add(compareLeast - compareEvery).UnixNano())
+		return
+	}
+	m.digests.Store(time.Now().UnixNano())
+	if differs {
+		m.rebuildSoon()
+	}
+}
+
+// countDiffers reports whether the store has records that the stream does not have. Where
+// writes go on, so that both are never seen at the same place, it is not known.
+func (m *member) countDiffers(ctx context.Context) (bool, error) {
+	for range 10 {
+		before, err := m.store.Replica()
+		if err != nil {
+			return false, err
+		}
+		state, err := m.node.State(ctx)
+		if err != nil {
+			return false, err
+		}
+		if state.Last == before.Applied && m.store.Applied() == before.Applied {
+			return state.Count != before.Count, nil
+		}
+		sleep(ctx, idle)
+	}
+	return false, nil
+}

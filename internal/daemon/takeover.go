@@ -1,0 +1,102 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"pkgmetad/internal/catalogue"
+)
+
+// takeoverAgain is when a catalogue file is looked at again that could not be taken over.
+const takeoverAgain = time.Minute
+
+// takeovers takes this host's catalogue file over when there is reason to, until ctx ends.
+func (m *member) takeovers(ctx context.Context) {
+	var again <-chan time.Time
+	said := ""
+	for {
+		select {
+		case <-m.takeover:
+		case <-again:
+		case <-ctx.Done():
+			return
+		}
+		again = nil
+		err := m.takeOverFile(ctx)
+		if err == nil || ctx.Err() != nil {
+			said = ""
+			continue
+		}
+		again = time.After(takeoverAgain)
+		if err.Error() != said {
+			said = err.Error()
+			m.refresher.noteReload(err)
+			m.log.Error().Msg(said)
+		}
+	}
+}
+
+// takeOverFile takes the catalogue file of this host over, where the hosts know of none yet, or
+// where the file is not the one that this host last took over. The file of a host that joins
+// may be old: what the others have counts, until the file is changed.
+func (m *member) takeOverFile(ctx context.Context) error {
+	r := m.refresher
+	cfg := r.cfg()
+	digest, last := catalogue.Digest(cfg.Catalogue.Path, cfg.GitHub.URLHost), m.store.CatalogueDigest()
+	switch {
+	case !m.store.Synced():
+	case digest != nil && bytes.Equal(digest, last):
+		m.log.Info().Msg("catalogue as before, from " + cfg.Catalogue.Path)
+		return nil
+	case last == nil:
+		m.log.Info().Msg("the catalogue is that of the other hosts; the file " + cfg.Catalogue.Path + " of this one counts once it is changed, or on a reload")
+		return m.store.NoteCatalogue(digest)
+	}
+	return r.takeOverCatalogue(cfg, false)
+}
+
+// catalogueWait is how long a host waits for others that take a catalogue over.
+const catalogueWait = 2 * leaseTime
+
+// alone runs f while no other host takes a catalogue over.
+func (m *member) alone(ctx context.Context, f func() error) error {
+	if !m.caughtUp.Load() {
+		return errors.New("take the catalogue over: this host has not come to where the others are, so nothing was changed; " + m.obstacle())
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	held, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		m.node.Lease("catalogue", leaseTime).Run(ctx, func() []byte { return nil }, func(now bool, _ []byte) {
+			if now {
+				close(held)
+			}
+		})
+	}()
+	defer func() {
+		cancel()
+		<-done
+	}()
+	select {
+	case <-held:
+		return f()
+	case <-time.After(catalogueWait):
+		return fmt.Errorf("take the catalogue over: it was not this host's turn within %s, so nothing was changed; %s", catalogueWait, m.obstacle())
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// obstacle says what is in the way of a change.
+func (m *member) obstacle() string {
+	if r := m.node.Reach(); !r.Quorum {
+		return r.Err
+	}
+	if t := m.trouble.Load(); t != nil {
+		return *t
+	}
+	return "try again when the hosts are at rest"
+}
