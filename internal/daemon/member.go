@@ -231,13 +231,14 @@ func (l *leases) usable(fingerprint string) bool {
 
 // want sets the credentials that this host asks with, if no other one does: those of client.
 func (l *leases) want(client *github.Client) {
-	l.mu.Lock()
-	l.wanted = map[string]bool{pypiLease: true}
-	for _, c := range client.Credentials() {
+	wanted := map[string]bool{pypiLease: true}
+	for _, c := range client.Credentials() { // which asks usable
 		if c.Fingerprint != "" { // an anonymous one is each host's own
-			l.wanted[c.Fingerprint] = true
+			wanted[c.Fingerprint] = true
 		}
 	}
+	l.mu.Lock()
+	l.wanted = wanted
 	l.mu.Unlock()
 	wake(l.changed)
 }
