@@ -159,7 +159,9 @@ func TestOthersAway(t *testing.T) {
 	if n.Warnings() != nil || n.Name() != "a" {
 		t.Errorf("%q of %s", n.Warnings(), n.Name())
 	}
-	eventually(t, "the log tells", func() bool { return strings.Contains(log.String(), "cut off from the other hosts") })
+	eventually(t, "the log tells", func() bool {
+		return strings.Contains(log.String(), "waits for the other hosts: no majority of the servers answers (1 of 3 reached)")
+	})
 }
 
 // A host without a server finds another's, also after that was away.
