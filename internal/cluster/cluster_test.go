@@ -143,6 +143,7 @@ func TestAddressInUse(t *testing.T) {
 
 // A host that is alone starts, says what it lacks, and stops.
 func TestOthersAway(t *testing.T) {
+	t.Parallel()
 	var log logged
 	o := servers(t, 3)[0]
 	o.Log = zerolog.New(&log)
@@ -166,6 +167,7 @@ func TestOthersAway(t *testing.T) {
 
 // A host without a server finds another's, also after that was away.
 func TestWithoutServer(t *testing.T) {
+	t.Parallel()
 	ctx := patient(t)
 	var log logged
 	o := servers(t, 1)[0]

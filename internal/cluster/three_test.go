@@ -108,6 +108,7 @@ func leader(t testing.TB, n *Node) string {
 }
 
 func TestThree(t *testing.T) {
+	t.Parallel()
 	ctx := patient(t)
 	var log logged
 	certificate := authority(t)
