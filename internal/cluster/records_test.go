@@ -193,6 +193,7 @@ func (f *followed) end() error {
 }
 
 func TestFollow(t *testing.T) {
+	t.Parallel()
 	n := single(t)
 	first := published(t, n, record.Write{Name: "meta/origin", Data: []byte("x")})
 	last := published(t, n, numbered(3000)...)
@@ -249,6 +250,7 @@ func TestFollowApplyFails(t *testing.T) {
 }
 
 func TestFollowDiverged(t *testing.T) {
+	t.Parallel()
 	ctx := patient(t)
 	n := single(t)
 	n.doubt = 100 * time.Millisecond
