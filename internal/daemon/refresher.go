@@ -134,6 +134,7 @@ func (r *refresher) newSettings(cfg *config.Config) (next *settings, err error) 
 		}
 		if r.leases != nil {
 			o.FingerprintKey, o.Usable = r.leases.secret, r.leases.usable
+			o.Transport = leased{upstream.NewTransport(), r.leases}
 		}
 		if next.github, err = github.New(o); err != nil {
 			return nil, err
@@ -146,6 +147,7 @@ func (r *refresher) newSettings(cfg *config.Config) (next *settings, err error) 
 	}
 	if r.leases != nil {
 		pypiOptions.Usable = func() bool { return r.leases.usable(pypiLease) }
+		pypiOptions.Transport = leased{upstream.NewTransport(), r.leases}
 	}
 	next.pypi, err = pypi.New(pypiOptions)
 	return next, err

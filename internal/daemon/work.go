@@ -21,6 +21,7 @@ const (
 
 const (
 	workAtOnce  = 1000             // sources that a host takes of a class at once
+	leastAtOnce = 100              // likewise, where there are so many
 	pypiSpan    = 20 * time.Second // how long a host takes for the projects that it takes at once
 	offerAtOnce = 200_000          // sources that are offered at most
 	offerAgain  = time.Minute      // after an offer that failed
@@ -131,7 +132,7 @@ func (m *member) take(ctx context.Context) (took int, err error) {
 		if most <= 0 {
 			continue
 		}
-		items, pullErr := m.node.Pull(ctx, class, most)
+		items, pullErr := m.node.Pull(ctx, class, min(most, m.share(ctx, class)))
 		err = errors.Join(err, pullErr)
 		m.itemsMu.Lock()
 		for _, item := range items {
@@ -142,6 +143,19 @@ func (m *member) take(ctx context.Context) (took int, err error) {
 		took += len(items)
 	}
 	return took, err
+}
+
+// share returns how many of the waiting sources of a class this host takes at once: few enough
+// that others have something to do, and enough to ask about many by one query.
+func (m *member) share(ctx context.Context, class string) int {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	waiting, err := m.node.Pending(ctx, class)
+	if err != nil {
+		return leastAtOnce
+	}
+	hosts := max(1, len(m.refresher.cfg().Cluster.Servers))
+	return min(max(leastAtOnce, waiting.Waiting/(2*hosts)), workAtOnce)
 }
 
 // appetite returns how many sources of each class this host may ask about now: as many as
