@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -175,7 +176,9 @@ func (t leased) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := t.RoundTripper.RoundTrip(req.WithContext(ctx))
 	if err != nil {
 		if errors.Is(context.Cause(ctx), errLost) {
-			err = errLost
+			err = &upstream.Error{ // no failure of who was asked
+				Outcome: upstream.Limited, Method: req.Method, URL: upstream.Redact(req.URL), Message: errLost.Error(), RetryAt: time.Now().Add(leaseTime),
+			}
 		}
 		done()
 		return nil, err
