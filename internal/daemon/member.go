@@ -47,9 +47,7 @@ type member struct {
 	takeover  chan struct{}          // holds a token when the catalogue file is to be looked at
 	trouble   atomic.Pointer[string] // what keeps the store from following; nil for nothing
 
-	itemsMu sync.Mutex
-	items   map[record.Key]cluster.Item // that this host works on
-	order   []record.Key                // of items, as they were offered
+	lines []*line // one for each class of work
 
 	group sync.WaitGroup
 }
@@ -83,8 +81,9 @@ func newMember(running context.Context, o Options, r *refresher) (*member, error
 	m := &member{
 		running: running, node: node, refresher: r, store: r.store, log: o.Log, version: o.Version, workers: o.Config.Refresh.Workers,
 		scheduler: node.Lease("scheduler", leaseTime), leases: r.leases,
-		offer: make(chan struct{}, 1), rebuild: make(chan struct{}, 1), takeover: make(chan struct{}, 1), items: map[record.Key]cluster.Item{},
+		offer: make(chan struct{}, 1), rebuild: make(chan struct{}, 1), takeover: make(chan struct{}, 1),
 	}
+	m.lines = []*line{m.newLine(classGitHub), m.newLine(classPyPI)}
 	m.leases.node = node
 	r.member = m
 	return m, nil
@@ -113,7 +112,11 @@ func (m *member) run(ctx context.Context) {
 		m.group.Go(func() { m.leases.run(holding) })
 		m.group.Go(func() {
 			defer letGo() // not before the last request has ended
-			m.work(ctx)
+			var lines sync.WaitGroup
+			for _, l := range m.lines {
+				lines.Go(func() { l.work(ctx) })
+			}
+			lines.Wait()
 		})
 	}
 	m.group.Wait()
