@@ -151,7 +151,7 @@ func (m *member) Publish(writes []record.Write) (last uint64, err error) {
 
 // active reports whether this host may take part in the work now.
 func (m *member) active() bool {
-	return m.caughtUp.Load() && m.node.Reach().Quorum && m.refresher.paused.Load() == nil
+	return m.caughtUp.Load() && m.trouble.Load() == nil && m.node.Reach().Quorum && m.refresher.paused.Load() == nil
 }
 
 // offerSoon has what is due offered, if this host is the one to do so.
