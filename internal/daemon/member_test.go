@@ -154,10 +154,9 @@ func TestStoreBecomesReplica(t *testing.T) {
 	x.stop(b, bEnded)
 
 	a, _ := x.host(cfgs[0])
+	x.waitLong("the first to follow", a.refresher.member.caughtUp.Load)
 	b, _ = x.host(cfgs[1])
-	x.waitLong("both to follow", func() bool {
-		return a.refresher.member.caughtUp.Load() && b.refresher.member.caughtUp.Load()
-	})
+	x.waitLong("the other to follow", b.refresher.member.caughtUp.Load)
 	for _, host := range []*Daemon{a, b} {
 		if diff := cmp.Diff(want, x.answer(host, "/api/v4/packages/one/")); diff != "" {
 			t.Errorf("%s answers otherwise than the first did alone:\n%s", host.cfg.Cluster.Name, diff)
