@@ -54,14 +54,8 @@ func (n *Node) announce(ctx context.Context, said []byte) {
 // Hosts returns what all hosts said last, by name, also those that are away.
 func (n *Node) Hosts(ctx context.Context) (all []Host, err error) {
 	const doing = "ask for the hosts"
-	var now time.Time
-	if err := n.ask(ctx, doing, func(ctx context.Context) error {
-		info, err := n.found.state.Info(ctx)
-		if err == nil {
-			now = info.TimeStamp
-		}
-		return err
-	}); err != nil {
+	now, err := n.stateTime(ctx, doing)
+	if err != nil {
 		return nil, err
 	}
 	err = n.readState(ctx, doing, hostPrefix, func(name string, data []byte, at time.Time) error {
@@ -71,6 +65,18 @@ func (n *Node) Hosts(ctx context.Context) (all []Host, err error) {
 	})
 	slices.SortFunc(all, func(a, b Host) int { return strings.Compare(a.Name, b.Name) })
 	return all, err
+}
+
+// stateTime returns the time by the clock of the server that leads the stream of the state.
+func (n *Node) stateTime(ctx context.Context, doing string) (now time.Time, err error) {
+	err = n.ask(ctx, doing, func(ctx context.Context) error {
+		info, err := n.found.state.Info(ctx)
+		if err == nil {
+			now = info.TimeStamp
+		}
+		return err
+	})
+	return now, err
 }
 
 // Forget takes a host that will not come back off the list of [Node.Hosts].

@@ -249,18 +249,24 @@ type Held struct {
 	Host  string // "" if it was given back
 	Value []byte
 	Since time.Time // when the host took it, by that host's clock
+	Late  bool      // the host has not renewed it in time, so that another may take it
 }
 
-// Leases returns all leases by name, also those whose holder has not renewed them in
-// time: whether a host is there, [Node.Hosts] tells.
+// Leases returns all leases by name, also those that were given back, or not renewed in
+// time.
 func (n *Node) Leases(ctx context.Context) (all []Held, err error) {
-	err = n.readState(ctx, "ask who holds which lease", leasePrefix, func(name string, data []byte, _ time.Time) error {
+	const doing = "ask who holds which lease"
+	now, err := n.stateTime(ctx, doing)
+	if err != nil {
+		return nil, err
+	}
+	err = n.readState(ctx, doing, leasePrefix, func(name string, data []byte, at time.Time) error {
 		var r leaseRecord
 		if err := json.Unmarshal(data, &r); err != nil {
 			return fmt.Errorf("lease %s: %w", name, err)
 		}
 		all = slices.DeleteFunc(all, func(h Held) bool { return h.Name == name }) // renewed while it was read
-		all = append(all, Held{Name: name, Host: r.Host, Value: r.Value, Since: r.Since})
+		all = append(all, Held{Name: name, Host: r.Host, Value: r.Value, Since: r.Since, Late: r.Host != "" && now.Sub(at) > r.TTL})
 		return nil
 	})
 	slices.SortFunc(all, func(a, b Held) int { return strings.Compare(a.Name, b.Name) })
