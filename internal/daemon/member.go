@@ -30,6 +30,7 @@ import (
 //	leases     who may ask with which credential, and PyPI
 //	takeovers  of the catalogue file, one host at a time
 //	announce   what this host says of itself
+//	learn      what status and metrics tell of the others: standing.go
 //
 // The store, the fetcher and the API know nothing of all that.
 type member struct {
@@ -50,6 +51,13 @@ type member struct {
 	lag       atomic.Uint64          // messages that the stream has and the store had not, when it last looked
 	takeover  chan struct{}          // holds a token when the catalogue file is to be looked at
 	trouble   atomic.Pointer[string] // what keeps the store from following; nil for nothing
+
+	certificateEnds time.Time // zero if this host shows none
+	learnt          atomic.Pointer[learnt]
+	compared        atomic.Pointer[time.Time] // when the store was last compared with the stream; nil for not yet
+	rebuilding      atomic.Pointer[time.Time] // since when the store is built anew; nil if it is not
+	rebuilds        atomic.Uint64
+	conflicts       atomic.Uint64 // writes that came after another host's
 
 	itemsMu sync.Mutex
 	items   map[record.Key]cluster.Item // that this host works on
@@ -85,7 +93,8 @@ func newMember(running context.Context, o Options, r *refresher) (*member, error
 		return nil, err
 	}
 	m := &member{
-		running: running, node: node, refresher: r, store: r.store, log: o.Log, version: o.Version, workers: o.Config.Refresh.Workers,
+		certificateEnds: config.CertificateEnds(tls),
+		running:         running, node: node, refresher: r, store: r.store, log: o.Log, version: o.Version, workers: o.Config.Refresh.Workers,
 		scheduler: node.Lease("scheduler", leaseTime), leases: r.leases,
 		offer: make(chan struct{}, 1), rebuild: make(chan struct{}, 1), takeover: make(chan struct{}, 1), items: map[record.Key]cluster.Item{},
 	}
@@ -98,6 +107,7 @@ func newMember(running context.Context, o Options, r *refresher) (*member, error
 func (m *member) run(ctx context.Context) {
 	m.group.Go(func() { m.follow(ctx) })
 	m.group.Go(func() { m.announce(ctx) })
+	m.group.Go(func() { m.learn(ctx) })
 	m.group.Go(func() { m.compare(ctx) })
 	m.group.Go(func() { m.takeovers(ctx) })
 	m.group.Go(func() { m.tellWarnings(ctx) })
@@ -141,6 +151,7 @@ func (m *member) Publish(writes []record.Write) (last uint64, err error) {
 	last, err = m.node.Publish(ctx, writes)
 	var conflict *cluster.Conflict
 	if errors.As(err, &conflict) {
+		m.conflicts.Add(1)
 		return last, &record.Conflict{Name: conflict.Name, Sequence: conflict.Sequence}
 	}
 	return last, err
@@ -279,7 +290,7 @@ func (l *leases) run(ctx context.Context) {
 
 // hold holds one lease. With that of a credential travels what is left of its budgets.
 func (l *leases) hold(ctx context.Context, name string) {
-	prefix := "credential/"
+	prefix := credentialLease
 	if name == pypiLease {
 		prefix = ""
 	}
