@@ -101,12 +101,7 @@ func (n *Node) look(ctx context.Context) Reach {
 		return err
 	})
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		// Somebody removed it, or all servers lost their disks. Who follows it is told
-		// that this is another one.
-		n.log.Error().Msg("the stream of the records is gone, and is made anew")
-		if _, err = n.findStreams(ctx); err == nil {
-			err = errors.New("it was gone, and has just been made anew")
-		}
+		err = n.remake(ctx)
 	}
 	if err != nil {
 		r.Err = "the stream of the records does not answer: " + err.Error()
@@ -130,6 +125,16 @@ func (n *Node) look(ctx context.Context) Reach {
 		r.Err = fmt.Sprintf("the leader of the records reaches %d of %d replicas, itself included", following, replicas)
 	}
 	return r
+}
+
+// remake makes anew what somebody removed, or all servers lost with their disks. Who
+// follows the records is told that these are others.
+func (n *Node) remake(ctx context.Context) error {
+	n.log.Error().Msg("the stream of the records is gone, and is made anew")
+	if _, err := n.findStreams(ctx); err != nil {
+		return err
+	}
+	return errors.New("it was gone, and has just been made anew")
 }
 
 // obstructed notes what keeps the streams from being found.
