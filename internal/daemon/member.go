@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"pkgmetad/internal/cluster"
+	"pkgmetad/internal/config"
 	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
@@ -26,6 +27,7 @@ import (
 //	leases     who may ask with which credential, and PyPI
 //	takeovers  of the catalogue file, one host at a time
 //	announce   what this host says of itself
+//	learn      what status and metrics tell of the others: standing.go
 //
 // The store, the fetcher and the API know nothing of all that.
 type member struct {
@@ -46,6 +48,13 @@ type member struct {
 	lag       atomic.Uint64          // messages that the stream has and the store had not, when it last looked
 	takeover  chan struct{}          // holds a token when the catalogue file is to be looked at
 	trouble   atomic.Pointer[string] // what keeps the store from following; nil for nothing
+
+	certificateEnds time.Time // zero if this host shows none
+	learnt          atomic.Pointer[learnt]
+	compared        atomic.Pointer[time.Time] // when the store was last compared with the stream; nil for not yet
+	rebuilding      atomic.Pointer[time.Time] // since when the store is built anew; nil if it is not
+	rebuilds        atomic.Uint64
+	conflicts       atomic.Uint64 // writes that came after another host's
 
 	lines []*line // one for each class of work
 
@@ -80,7 +89,7 @@ func newMember(running context.Context, o Options, r *refresher) (*member, error
 	}
 	m := &member{
 		running: running, node: node, refresher: r, store: r.store, log: o.Log, version: o.Version, workers: o.Config.Refresh.Workers,
-		scheduler: node.Lease("scheduler", leaseTime), leases: r.leases,
+		scheduler: node.Lease("scheduler", leaseTime), leases: r.leases, certificateEnds: config.CertificateEnds(tls),
 		offer: make(chan struct{}, 1), rebuild: make(chan struct{}, 1), takeover: make(chan struct{}, 1),
 	}
 	m.lines = []*line{m.newLine(classGitHub), m.newLine(classPyPI)}
@@ -93,6 +102,7 @@ func newMember(running context.Context, o Options, r *refresher) (*member, error
 func (m *member) run(ctx context.Context) {
 	m.group.Go(func() { m.follow(ctx) })
 	m.group.Go(func() { m.announce(ctx) })
+	m.group.Go(func() { m.learn(ctx) })
 	m.group.Go(func() { m.compare(ctx) })
 	m.group.Go(func() { m.takeovers(ctx) })
 	m.group.Go(func() { m.tellWarnings(ctx) })
@@ -144,6 +154,7 @@ func (m *member) Publish(writes []record.Write) (last uint64, err error) {
 	last, err = m.node.Publish(ctx, writes)
 	var conflict *cluster.Conflict
 	if errors.As(err, &conflict) {
+		m.conflicts.Add(1)
 		return last, &record.Conflict{Name: conflict.Name, Sequence: conflict.Sequence}
 	}
 	return last, err

@@ -155,6 +155,9 @@ func (d *Daemon) activity() status.Activity {
 	if since := r.paused.Load(); since != nil {
 		a.PausedSince = *since
 	}
+	if r.member != nil {
+		a.Cluster = r.member.standing(time.Now())
+	}
 	now := r.settings.Load()
 	a.Budgets = gitHubBudgets(now.github)
 	pyPI := status.Budget{Name: "PyPI"} // which tells of no limit until one is met

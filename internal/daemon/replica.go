@@ -189,6 +189,8 @@ func (m *member) buildAnew(ctx context.Context, state cluster.State, first bool)
 		kept = m.refresher.cfg().Store.Path + keptSuffix
 	}
 	began := time.Now()
+	m.rebuilding.Store(&began)
+	defer m.rebuilding.Store(nil)
 	err := m.store.Rebuild(func(next *store.Store) error {
 		if err := next.Begin(state.ID, state.Begin); err != nil {
 			return err
@@ -204,6 +206,7 @@ func (m *member) buildAnew(ctx context.Context, state cluster.State, first bool)
 	if err != nil {
 		return err
 	}
+	m.rebuilds.Add(1)
 	event := m.log.Info().Stringer("took", time.Since(began).Round(time.Millisecond))
 	if kept != "" {
 		event = event.Str("before", kept)
@@ -226,7 +229,6 @@ func (m *member) compare(ctx context.Context) {
 		if !m.caughtUp.Load() || !m.node.Reach().Quorum {
 			continue
 		}
-		m.measureLag(ctx)
 		since := time.Since(time.Unix(0, m.digests.Load()))
 		if m.store.Damaged() {
 			m.rebuildSoon()
@@ -239,15 +241,6 @@ func (m *member) compare(ctx context.Context) {
 func (m *member) compareSoon() { m.digests.Store(0) }
 
 func (m *member) rebuildSoon() { wake(m.rebuild) }
-
-func (m *member) measureLag(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	if state, err := m.node.State(ctx); err == nil {
-		applied := m.store.Applied()
-		m.lag.Store(max(state.Last, applied) - applied)
-	}
-}
 
 // othersDiffer reports whether another host says that it is where this one is, and has
 // something else.
@@ -310,7 +303,9 @@ func (m *member) compareNow(ctx context.Context) {
 		m.digests.Store(time.Now().Add(compareLeast - compareEvery).UnixNano())
 		return
 	}
-	m.digests.Store(time.Now().UnixNano())
+	now := time.Now()
+	m.digests.Store(now.UnixNano())
+	m.compared.Store(&now)
 	if differs {
 		m.rebuildSoon()
 	}

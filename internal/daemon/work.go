@@ -67,6 +67,9 @@ func (m *member) offerDue(ctx context.Context) error {
 	sequence := m.store.Applied()
 	sources, _, err := m.store.Due(time.Now(), offerAtOnce, record.Order{StaleAfter: cfg.Refresh.StaleAfter, Reads: m.refresher.reads.All})
 	if len(sources) == 0 {
+		if err == nil { // as a pass that finds nothing due
+			m.refresher.tellPass(record.Pass{Started: time.Now()}, nil, true)
+		}
 		return err
 	}
 	keys := map[string][]string{}
