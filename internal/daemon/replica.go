@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"pkgmetad/internal/cluster"
@@ -75,9 +76,11 @@ func (m *member) followOnce(ctx context.Context) error {
 			return err
 		}
 	}
+	var group sync.WaitGroup
+	defer group.Wait()
 	following, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	m.group.Go(func() {
+	group.Go(func() {
 		select {
 		case <-m.rebuild:
 			stop(errRebuild)
@@ -133,11 +136,13 @@ func (m *member) establish(ctx context.Context, state cluster.State) error {
 		return err
 	}
 	lease := m.node.Lease("origin", leaseTime)
+	var group sync.WaitGroup
+	defer group.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	taken, lost := make(chan struct{}, 1), make(chan struct{}, 1)
 	var held bool
-	m.group.Go(func() {
+	group.Go(func() {
 		lease.Run(ctx, func() []byte { return nil }, func(now bool, _ []byte) {
 			if now {
 				taken <- struct{}{}
