@@ -13,6 +13,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"pkgmetad/internal/sim"
 	"pkgmetad/internal/upstream"
 )
 
@@ -495,5 +496,56 @@ func TestInFlightIsNotHandedOn(t *testing.T) {
 			t.Errorf("%+v", a)
 		}
 		<-done
+	})
+}
+
+// TestHandOver: three hosts with one credential, which changes hands. No request of one
+// comes beside those of another, and none is sent to find out that nothing is left.
+func TestHandOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, world, _ := simulated(t, sim.Options{Latency: 100 * time.Millisecond}, 1) // which checks for violations
+		world.SetCredential(tokenOf("a"), sim.Credential{Limit: 500})
+		fingerprint := named("a").Fingerprint(clusterKey)
+		names := []string{"a", "b", "c"}
+		clients, held := map[string]*Client{}, map[string]*leases{}
+		over := time.Now().Add(2 * time.Minute)
+		var workers sync.WaitGroup
+		for _, name := range names {
+			l := &leases{held: map[string]bool{}}
+			client, err := New(Options{
+				BaseURL: "http://sim/", UserAgent: upstream.UserAgent("test", "test@example.org", name), Transport: world.Transport(), Reserve: 50,
+				Credentials: []Credential{named("a")}, FingerprintKey: clusterKey, Usable: l.usable,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			clients[name], held[name] = client, l
+			for range 4 {
+				workers.Go(func() {
+					for time.Now().Before(over) {
+						a := client.Fetch(t.Context(), Question{Ref: Ref{"o", "r0"}, Parts: AllParts})
+						if e := a.Repository.Err; e != nil && e.Outcome != limited {
+							t.Error(e)
+							return
+						}
+						time.Sleep(100 * time.Millisecond)
+					}
+				})
+			}
+		}
+		var told Allowance
+		for _, name := range []string{"a", "b", "a", "b", "c"} {
+			clients[name].Learn(fingerprint, told, 6*time.Second)
+			held[name].set(named("a"), true)
+			time.Sleep(14 * time.Second)
+			held[name].set(named("a"), false)
+			told = clients[name].Allowance(fingerprint)
+			time.Sleep(6 * time.Second) // as long as a lease that is not renewed goes on
+		}
+		workers.Wait()
+		s := world.Credential(tokenOf("a"))
+		if s.Charged != 450 || s.OverBudget > 0 || s.Hosts["a"] < 100 || s.Hosts["b"] < 100 || s.Hosts["c"] > 0 || told.Requests.Remaining != 50 {
+			t.Errorf("%+v; the last one knows %+v", s, told)
+		}
 	})
 }

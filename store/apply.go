@@ -115,9 +115,9 @@ func (a *applier) message(r *record.Message) error {
 	case nameEntry:
 		err = a.entry(rest, &m, &next, last)
 	case nameCategory:
-		err = a.item(bucketCategories, rest, &m)
+		err = a.item(bucketCategories, rest, &m, new(record.Category))
 	case nameGrid:
-		err = a.item(bucketGrids, rest, &m)
+		err = a.item(bucketGrids, rest, &m, new(record.Grid))
 	default: // of the hosts themselves: see internal/cluster
 	}
 	if err != nil {
@@ -181,6 +181,9 @@ func (a *applier) takeSource(k record.Key, m *message) error {
 		if err := json.Unmarshal(m.Value, &source); err != nil {
 			return err
 		}
+		if source.Key != k {
+			return fmt.Errorf("it holds the source %s", source.Key)
+		}
 	case len(referring) == 0:
 		return a.Bucket(bucketSources).Delete([]byte(k))
 	}
@@ -189,20 +192,24 @@ func (a *applier) takeSource(k record.Key, m *message) error {
 			return err
 		}
 	}
-	return a.keepSource(&source, len(referring) > 0)
+	if m.Gone {
+		return a.putSource(nil, &source)
+	}
+	a.sources[k] = &source
+	if len(referring) > 0 {
+		if err := a.makeDue(&source); err != nil {
+			return err
+		}
+	}
+	return a.Bucket(bucketSources).Put([]byte(k), sealed(m.Value)) // as it is: a later version may have more in it
 }
 
-// keepSource writes a source. It is due only where a package refers to it.
-func (a *applier) keepSource(source *record.Source, referred bool) error {
-	if referred {
-		return a.putSource(nil, source)
+// makeDue notes when a source is due, to which a package refers.
+func (a *applier) makeDue(source *record.Source) error {
+	if source.LastAttempt.After(a.attempted) {
+		a.attempted = source.LastAttempt
 	}
-	value, err := encode(source)
-	if err != nil {
-		return err
-	}
-	a.sources[source.Key] = source
-	return a.Bucket(bucketSources).Put([]byte(source.Key), value)
+	return a.Bucket(bucketDue).Put(dueKey(source), dueValue(source))
 }
 
 // entry takes over what the catalogue declares of a package, or that it does not any more.
@@ -233,11 +240,7 @@ func (a *applier) entry(rest string, m *message, next *known, last known) error 
 	if err := a.place(old, &r); err != nil {
 		return err
 	}
-	value, err := encode(&r)
-	if err != nil {
-		return err
-	}
-	if err := a.Bucket(bucketPackages).Put(key(id), value); err != nil {
+	if err := a.Bucket(bucketPackages).Put(key(id), sealed(m.Value)); err != nil {
 		return err
 	}
 	a.dirty[id], a.entered[id] = true, true
@@ -308,16 +311,12 @@ func (a *applier) bury(id int, old *row, m *message, next *known, last known) er
 			return err
 		}
 	}
-	value, err := encode(&t)
-	if err != nil {
-		return err
-	}
 	delete(a.dirty, id)
 	delete(a.entered, id)
 	a.left[id] = true
 	deletion := append(append(timeKey(next.dated), key(id)...), t.Slug...)
 	return errors.Join(
-		a.Bucket(bucketTombstones).Put(key(id), value),
+		a.Bucket(bucketTombstones).Put(key(id), sealed(m.Value)),
 		a.Bucket(bucketDeletions).Put(key(int(next.changed)), deletion),
 	)
 }
@@ -350,13 +349,13 @@ func (a *applier) place(old, r *row) error {
 			continue
 		}
 		source, err := a.source(k)
-		if errors.Is(err, ErrNotFound) || errors.Is(err, errDamaged) { // its message is still to come
-			source, err = &record.Source{Key: k, Status: record.Status{State: record.StateNew}}, nil
+		switch {
+		case errors.Is(err, ErrNotFound), errors.Is(err, errDamaged): // its message is still to come
+			err = a.putSource(nil, &record.Source{Key: k, Status: record.Status{State: record.StateNew}})
+		case err == nil:
+			err = a.makeDue(source)
 		}
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(a.refer(k, r.ID), a.keepSource(source, true)); err != nil {
+		if err := errors.Join(err, a.refer(k, r.ID)); err != nil {
 			return err
 		}
 	}
@@ -396,8 +395,8 @@ func (a *applier) unplace(old, next *row) error {
 	return nil
 }
 
-// item takes over a category or a grid.
-func (a *applier) item(bucket []byte, rest string, m *message) error {
+// item takes over a category or a grid, which is what of points to.
+func (a *applier) item(bucket []byte, rest string, m *message, of any) error {
 	id, err := strconv.Atoi(rest)
 	if err != nil || id <= 0 {
 		return fmt.Errorf("%q is not an id", rest)
@@ -405,11 +404,10 @@ func (a *applier) item(bucket []byte, rest string, m *message) error {
 	if m.Gone {
 		return a.Bucket(bucket).Delete(key(id))
 	}
-	value, err := encode(m.Value)
-	if err != nil {
+	if err := json.Unmarshal(m.Value, of); err != nil {
 		return err
 	}
-	return a.Bucket(bucket).Put(key(id), value)
+	return a.Bucket(bucket).Put(key(id), sealed(m.Value))
 }
 
 // refresh brings a live package up to date: what it serves, when that last changed, and by

@@ -3,6 +3,7 @@ package store_test
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"testing"
 
 	"pkgmetad/internal/record"
@@ -101,4 +102,37 @@ func BenchmarkList(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// BenchmarkApply has a replica that is built anew take over packages of 4 KB, each a message
+// and two more of its sources, in batches of 500 as a stream delivers them. What they are
+// rendered into, and the feed and the times they are due at, are written as ever.
+func BenchmarkApply(b *testing.B) {
+	full, _ := filled(b, 5500)
+	st := newStream()
+	must(b, full.Export(func(writes []record.Write) error {
+		for _, w := range writes {
+			st.sequence++
+			st.messages = append(st.messages, record.Message{Name: w.Name, Data: w.Data, Sequence: st.sequence, Time: st.clock()})
+		}
+		return nil
+	}))
+	size := 0
+	for i := range st.messages {
+		size += len(st.messages[i].Data)
+	}
+	b.ReportMetric(float64(size)/float64(len(st.messages)), "bytes/message")
+	for b.Loop() {
+		s := open(b, dbPath(b), store.Options{Replica: true})
+		must(b, s.Rebuild(func(next *store.Store) error {
+			must(b, next.Begin(streamID, uint64(day(0).UnixMicro())))
+			for batch := range slices.Chunk(st.messages, 500) {
+				must(b, next.Apply(batch))
+			}
+			return nil
+		}, ""))
+		must(b, s.Close())
+	}
+	b.ReportMetric(float64(len(st.messages)*b.N)/b.Elapsed().Seconds(), "messages/s")
+	b.ReportMetric(float64(5500*b.N)/b.Elapsed().Seconds(), "packages/s")
 }

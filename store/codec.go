@@ -16,9 +16,14 @@ func encode(v any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return sealed(body), nil
+}
+
+// sealed returns JSON as it is stored.
+func sealed(body []byte) []byte {
 	value := make([]byte, 4, 4+len(body))
 	binary.BigEndian.PutUint32(value, crc32.Checksum(body, castagnoli))
-	return append(value, body...), nil
+	return append(value, body...)
 }
 
 // decode decodes what encode returned into v. An error wraps errDamaged and names

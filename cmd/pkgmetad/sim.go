@@ -35,7 +35,9 @@ It enforces what the services do, for each credential: GitHub's hourly limits of
 5,000 requests and 5,000 GraphQL points (60 requests and none without one), 900
 requests and 2,000 queries a minute, 100 in flight, 90 seconds of its processors a
 minute. /graphql answers on GitHub's field names. A request that breaks a limit per
-minute, or goes on after an hourly one, counts as a violation. Any token will do.
+minute, or goes on after an hourly one, counts as a violation, and so does one with
+a credential that another host, by the User-Agent, had in use within 5 seconds. Any
+token will do.
 
   /_sim/stats                                    requests, charged ones, points, violations, by credential too
   /_sim/advance?days=7                           pushes, stars and releases happen

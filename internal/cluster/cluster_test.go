@@ -14,6 +14,9 @@ import (
 
 	"pkgmetad/internal/record"
 
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 )
@@ -143,6 +146,7 @@ func TestAddressInUse(t *testing.T) {
 
 // A host that is alone starts, says what it lacks, and stops.
 func TestOthersAway(t *testing.T) {
+	t.Parallel()
 	var log logged
 	o := servers(t, 3)[0]
 	o.Log = zerolog.New(&log)
@@ -159,15 +163,18 @@ func TestOthersAway(t *testing.T) {
 	if n.Warnings() != nil || n.Name() != "a" {
 		t.Errorf("%q of %s", n.Warnings(), n.Name())
 	}
-	eventually(t, "the log tells", func() bool { return strings.Contains(log.String(), "cut off from the other hosts") })
+	eventually(t, "the log tells", func() bool {
+		return strings.Contains(log.String(), "waits for the other hosts: no majority of the servers answers (1 of 3 reached)")
+	})
 }
 
 // A host without a server finds another's, also after that was away.
 func TestWithoutServer(t *testing.T) {
+	t.Parallel()
 	ctx := patient(t)
 	var log logged
 	o := servers(t, 1)[0]
-	server, err := Start(ctx, o)
+	first, err := Start(ctx, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,15 +186,14 @@ func TestWithoutServer(t *testing.T) {
 	}
 	f.until(last)
 
-	if err := server.Close(); err != nil {
+	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the reader is cut off", func() bool { return !reader.Reach().Quorum })
 	if r := reader.Reach(); r.Connected || r.All != 1 || !strings.Contains(log.String(), "cut off from the other hosts") {
 		t.Errorf("%+v, and the log says %s", r, log.String())
 	}
-	server = started(t, o)
-	if last, err = server.Publish(ctx, []record.Write{{Name: "entry/1", Data: []byte("two"), Expect: last}}); err != nil {
+	if last, err = started(t, o).Publish(ctx, []record.Write{{Name: "entry/1", Data: []byte("two"), Expect: last}}); err != nil {
 		t.Fatal(err)
 	}
 	f.until(last)
@@ -251,4 +257,73 @@ func TestHosts(t *testing.T) {
 	if err := n.Forget(ctx, "a"); err != nil || len(hosts()) != 0 {
 		t.Errorf("%+v, error %v", hosts(), err)
 	}
+}
+
+// foreign returns the URL of a server that is not pkgmetad's, and takes a password.
+func foreign(t *testing.T) string {
+	t.Helper()
+	s, err := server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, Username: "me", Password: "hunter2", NoSigs: true, NoLog: true, JetStream: true, StoreDir: t.TempDir(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	if !s.ReadyForConnections(10 * time.Second) {
+		t.Fatal("the server does not start")
+	}
+	return s.Addr().String()
+}
+
+func TestForeign(t *testing.T) {
+	var log logged
+	address := foreign(t)
+	one := started(t, Options{Name: "one", URLs: []string{"nats://me:hunter2@" + address}, Log: zerolog.New(&log)})
+	if err := one.Wait(patient(t)); err != nil {
+		t.Fatal(err)
+	}
+	two := started(t, Options{Name: "two", URLs: []string{"nats://me:hunter2@" + address}})
+	if err := two.Wait(patient(t)); err != nil {
+		t.Fatal(err)
+	}
+	following(t, two, "", 0).until(published(t, one, numbered(10)...))
+	eventually(t, "the cluster is reached", func() bool { return one.Reach().Quorum })
+	if r := one.Reach(); !r.Connected || r.Servers != 1 || r.All != 1 {
+		t.Errorf("%+v", r)
+	}
+	warnings := strings.Join(one.Warnings(), "\n")
+	if len(one.Warnings()) != 4 || !strings.Contains(warnings, "stream PKGMETAD has 1 replica and not 3") || !strings.Contains(warnings, "power cut") {
+		t.Errorf("warnings %s", warnings)
+	}
+
+	refused := started(t, Options{Name: "three", URLs: []string{"nats://me:guess@" + address}, Log: zerolog.New(&log)})
+	eventually(t, "the log tells", func() bool { return strings.Contains(log.String(), "the cluster refuses this host") })
+	if r := refused.Reach(); r.Connected || r.Quorum {
+		t.Errorf("%+v", r)
+	}
+	if said := log.String(); strings.Contains(said, "hunter2") || strings.Contains(said, "guess") || !strings.Contains(said, "has 1 replica") {
+		t.Errorf("the log says %s", said)
+	}
+}
+
+// A stream of that name that somebody else made is not touched.
+func TestForeignStream(t *testing.T) {
+	address := foreign(t)
+	conn, err := nats.Connect("nats://me:hunter2@" + address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.CreateStream(patient(t), jetstream.StreamConfig{Name: recordsName, Subjects: []string{"mine"}}); err != nil {
+		t.Fatal(err)
+	}
+	n := started(t, Options{Name: "one", URLs: []string{"nats://me:hunter2@" + address}})
+	eventually(t, "it is told", func() bool {
+		return strings.Contains(n.Reach().Err, "remove it, or give pkgmetad an account of its own")
+	})
 }

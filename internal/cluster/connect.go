@@ -14,11 +14,12 @@ import (
 )
 
 const (
-	attempt   = 2 * time.Second       // for one question; an election may swallow it
-	ackWait   = 5 * time.Second       // for one write
-	pause     = 50 * time.Millisecond // before something is tried again, at first
-	longPause = time.Second           // and at most
-	inFlight  = 512                   // writes sent that are not acknowledged yet
+	attempt       = 2 * time.Second       // for one question; an election may swallow it
+	ackWait       = 5 * time.Second       // for one write
+	pause         = 50 * time.Millisecond // before something is tried again, at first
+	longPause     = time.Second           // and at most
+	inFlight      = 1024                  // writes of one call that are sent and not acknowledged yet
+	inFlightBytes = 32 << 20              // and their size
 )
 
 // connect connects to the own server, or in the background to another.
@@ -44,7 +45,7 @@ func (n *Node) connect() error {
 		return fmt.Errorf("connect to the cluster: %w", err)
 	}
 	n.conn = conn
-	async := []jetstream.JetStreamOpt{jetstream.WithPublishAsyncMaxPending(16 * inFlight), jetstream.WithPublishAsyncTimeout(ackWait)}
+	async := []jetstream.JetStreamOpt{jetstream.WithPublishAsyncMaxPending(8 * inFlight), jetstream.WithPublishAsyncTimeout(ackWait)}
 	var errs [3]error
 	n.js, errs[0] = jetstream.New(conn, jetstream.WithDefaultTimeout(attempt))
 	n.records, errs[1] = jetstream.New(conn, async...)

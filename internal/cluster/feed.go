@@ -13,7 +13,7 @@ const (
 	feedMessages = 500            // asked for ahead
 	feedBytes    = 2 * maxPayload // of them, at most; a single message must fit
 
-	heartbeat = 2 * time.Second // of a consumer that has nothing new; after two that are missed it is given up
+	heartbeat = time.Second // of a consumer that has nothing new; after two that are missed it is given up
 )
 
 // A feed is one consumer of a stream and what comes from it, in order and without a

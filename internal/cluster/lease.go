@@ -25,6 +25,8 @@ import (
 // live. A host that stops gives it back, and the next one has it at once.
 //
 // A value travels with it, from holder to holder, whatever ends the first one's time.
+//
+// Try, Release and Run are for one goroutine; Held may be asked by any.
 type Lease struct {
 	node  *Node
 	name  string
@@ -59,7 +61,10 @@ func (n *Node) Lease(name string, ttl time.Duration) *Lease {
 func (l *Lease) Held() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return time.Now().Before(l.until)
+	now := time.Now()
+	// The monotonic clock is the one to go by, but it stands still while a machine is
+	// suspended: then the other clock tells. If that one is set, it is wrong at most once.
+	return now.Before(l.until) && now.Round(0).Before(l.until.Round(0))
 }
 
 // Try takes the lease if it is free, or renews it if this Lease has it, and leaves
@@ -89,7 +94,7 @@ func (l *Lease) Try(ctx context.Context, value []byte) (held bool, previous []by
 	began := time.Now()
 	sequence, err = l.node.putState(ctx, leasePrefix+escape(l.name), next, &sequence)
 	switch {
-	case wrongSequence(err):
+	case wrongSequence(err) && !l.Held():
 		return false, seen.Value, nil // another was faster; the next look says who
 	case err != nil:
 		return l.Held(), seen.Value, l.node.outage(doing, err)
@@ -197,6 +202,7 @@ type runner struct {
 // step tries once, tells what has changed, and returns when to try again.
 func (r *runner) step(ctx context.Context) time.Duration {
 	l := r.lease
+	r.tell(r.held && l.Held(), nil) // before another try, which may take a while
 	ctx, cancel := context.WithTimeout(ctx, r.patience())
 	held, previous, err := l.Try(ctx, r.value())
 	cancel()

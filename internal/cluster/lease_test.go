@@ -132,6 +132,7 @@ func TestLeaseRun(t *testing.T) {
 
 // Run renews, and is told at once when it can't.
 func TestLeaseRunRenews(t *testing.T) {
+	t.Parallel()
 	n := single(t)
 	const ttl = 600 * time.Millisecond
 	one := n.Lease("x", ttl)

@@ -1,9 +1,9 @@
 package cluster
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -36,7 +36,7 @@ func (l *serverLog) Errorf(format string, v ...any)  { l.say(zerolog.ErrorLevel,
 func (l *serverLog) Fatalf(format string, v ...any) {
 	l.mu.Lock()
 	if l.died == nil {
-		l.died = errors.New(fmt.Sprintf(format, v...))
+		l.died = fmt.Errorf(format, v...)
 	}
 	l.mu.Unlock()
 	l.say(zerolog.ErrorLevel, format, v)
@@ -51,6 +51,15 @@ func (l *serverLog) fatal() error {
 // ofPeer matches what a connection logs: "10.0.0.9:41234 - rid:7 - what happened".
 var ofPeer = regexp.MustCompile(`^(.+):\d+ - \w+:\d+(?: - .*?)?? - (.*)$`)
 
+// routine is how warnings and errors of the server begin that tell of what is normal here: of
+// other hosts that are not there yet or away, which [Node.Reach] tells, and of passwords that
+// are made from the secret at each start, and stand in no file.
+var routine = []string{
+	"Plaintext passwords detected", "Waiting for routing to be established", "JetStream has not established contact",
+	"JetStream cluster no metadata leader", "Error trying to connect to route", "Healthcheck failed", "RAFT ", "JetStream cluster ",
+	"Catchup for", "Route RTT", "Error reading from connection",
+}
+
 func (l *serverLog) say(level zerolog.Level, format string, v []any) {
 	text, host := fmt.Sprintf(format, v...), ""
 	if m := ofPeer.FindStringSubmatch(text); m != nil {
@@ -58,6 +67,8 @@ func (l *serverLog) say(level zerolog.Level, format string, v []any) {
 	}
 	message := text
 	switch {
+	case slices.ContainsFunc(routine, func(begin string) bool { return strings.HasPrefix(text, begin) }):
+		level = zerolog.DebugLevel
 	case host == "":
 	case strings.HasPrefix(text, "authentication error"):
 		level, message = zerolog.WarnLevel, "a stranger was refused, who has another secret than this cluster: "+host

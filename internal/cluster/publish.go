@@ -179,13 +179,14 @@ func wrongSequence(err error) bool {
 // and tells of each what became of it. Its error is that of ctx.
 func sendAll(ctx context.Context, js jetstream.JetStream, count int, message func(int) *nats.Msg, done func(int, *jetstream.PubAck, error)) error {
 	type sent struct {
-		i      int
-		future jetstream.PubAckFuture
+		i, size int
+		future  jetstream.PubAckFuture
 	}
 	var window []sent
-	first := func() error {
+	size := 0 // bytes of the window
+	settle := func() error {
 		s := window[0]
-		window = window[1:]
+		window, size = window[1:], size-s.size
 		select {
 		case ack := <-s.future.Ok():
 			done(s.i, ack, nil)
@@ -197,20 +198,21 @@ func sendAll(ctx context.Context, js jetstream.JetStream, count int, message fun
 		return nil
 	}
 	for i := range count {
-		if len(window) == inFlight {
-			if err := first(); err != nil {
+		m := message(i)
+		for len(window) > 0 && (len(window) >= inFlight || size+len(m.Data) > inFlightBytes) {
+			if err := settle(); err != nil {
 				return err
 			}
 		}
-		future, err := js.PublishMsgAsync(message(i), jetstream.WithRetryAttempts(0), jetstream.WithStallWait(ackWait))
+		future, err := js.PublishMsgAsync(m, jetstream.WithRetryAttempts(0), jetstream.WithStallWait(ackWait))
 		if err != nil {
 			done(i, nil, err)
 			continue
 		}
-		window = append(window, sent{i, future})
+		window, size = append(window, sent{i, len(m.Data), future}), size+len(m.Data)
 	}
 	for len(window) > 0 {
-		if err := first(); err != nil {
+		if err := settle(); err != nil {
 			return err
 		}
 	}

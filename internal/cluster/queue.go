@@ -38,6 +38,14 @@ func findQueues(ctx context.Context, work jetstream.Stream) (map[string]jetstrea
 }
 
 func findQueue(ctx context.Context, work jetstream.Stream, class string) (jetstream.Consumer, error) {
+	var consumer jetstream.Consumer
+	err := within(ctx, func(ctx context.Context) (err error) {
+		consumer, err = work.Consumer(ctx, class)
+		return err
+	})
+	if !errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return consumer, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, 3*attempt)
 	defer cancel()
 	return work.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{

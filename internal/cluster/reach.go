@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -42,6 +41,7 @@ type reach struct {
 	now     Reach
 	failing time.Time // since when no majority answers, by the monotonic clock; zero if one does
 	said    bool      // that this host is cut off
+	joined  bool      // it has had a majority before
 
 	obstacle error // what keeps the streams from being found, before they are
 }
@@ -101,12 +101,7 @@ func (n *Node) look(ctx context.Context) Reach {
 		return err
 	})
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		// Somebody removed it, or all servers lost their disks. Who follows it is told
-		// that this is another one.
-		n.log.Error().Msg("the stream of the records is gone, and is made anew")
-		if _, err = n.findStreams(ctx); err == nil {
-			err = errors.New("it was gone, and has just been made anew")
-		}
+		err = n.remake(ctx)
 	}
 	if err != nil {
 		r.Err = "the stream of the records does not answer: " + err.Error()
@@ -130,6 +125,16 @@ func (n *Node) look(ctx context.Context) Reach {
 		r.Err = fmt.Sprintf("the leader of the records reaches %d of %d replicas, itself included", following, replicas)
 	}
 	return r
+}
+
+// remake makes anew what somebody removed, or all servers lost with their disks. Who
+// follows the records is told that these are others.
+func (n *Node) remake(ctx context.Context) error {
+	n.log.Error().Msg("the stream of the records is gone, and is made anew")
+	if _, err := n.findStreams(ctx); err != nil {
+		return err
+	}
+	return errors.New("it was gone, and has just been made anew")
 }
 
 // obstructed notes what keeps the streams from being found.
@@ -169,13 +174,9 @@ func (n *Node) note(r Reach, now time.Time) {
 	was := s.now
 	r.Since = was.Since
 	if r.Quorum {
-		s.failing = time.Time{}
-		if !was.Quorum {
+		if s.failing = (time.Time{}); !was.Quorum {
 			r.Since = now
-			if s.said {
-				n.log.Info().Msgf("reaches the other hosts again, after %s", now.Sub(was.Since).Round(time.Second))
-			}
-			s.said = false
+			n.back(r, now.Sub(was.Since))
 		}
 		s.now = r
 		return
@@ -183,16 +184,32 @@ func (n *Node) note(r Reach, now time.Time) {
 	if s.failing.IsZero() {
 		s.failing = now
 	}
-	if was.Quorum {
-		if now.Sub(s.failing) < grace {
-			r.Quorum, r.Err = true, "" // an election, most likely
-		} else {
-			r.Since = s.failing
-		}
+	lasts := now.Sub(s.failing) >= grace
+	switch {
+	case was.Quorum && lasts:
+		r.Since = s.failing
+	case was.Quorum:
+		r.Quorum, r.Err = true, "" // an election, most likely
 	}
 	s.now = r
-	if !r.Quorum && !s.said && now.Sub(s.failing) >= grace {
+	if !s.said && lasts {
 		s.said = true
-		n.log.Warn().Str("error", r.Err).Msgf("cut off from the other hosts: %s; it serves on what it has", strings.TrimSpace(r.reason()))
+		if s.joined {
+			n.log.Warn().Str("error", r.Err).Msgf("cut off from the other hosts: %s; it serves on what it has", r.reason())
+		} else {
+			n.log.Info().Str("error", r.Err).Msgf("waits for the other hosts: %s", r.reason())
+		}
 	}
+}
+
+// back logs that there is a majority again, or at last. n.reach.mu is held.
+func (n *Node) back(r Reach, after time.Duration) {
+	s := &n.reach
+	switch {
+	case !s.joined:
+		n.log.Info().Int("servers", r.Servers).Int("of", r.All).Msg("joined the cluster")
+	case s.said:
+		n.log.Info().Msgf("reaches the other hosts again, after %s", after.Round(time.Second))
+	}
+	s.joined, s.said = true, false
 }

@@ -126,9 +126,13 @@ func tooFew(err error) bool {
 // ensure returns a stream as it is, with its replicas made as many as config wants,
 // or makes it.
 func (n *Node) ensure(ctx context.Context, config jetstream.StreamConfig) (jetstream.Stream, error) {
+	var stream jetstream.Stream
+	err := within(ctx, func(ctx context.Context) (err error) {
+		stream, err = n.js.Stream(ctx, config.Name)
+		return err
+	})
 	ctx, cancel := context.WithTimeout(ctx, 3*attempt) // making one takes an election
 	defer cancel()
-	stream, err := n.js.Stream(ctx, config.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		if config.Name == recordsName {
 			// Never below what a stream of that name has had before, on disks that are

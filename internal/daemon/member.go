@@ -5,17 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
 
-	"pkgmetad/github"
 	"pkgmetad/internal/cluster"
-	"pkgmetad/internal/config"
 	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
@@ -55,9 +51,7 @@ type member struct {
 	takeover  chan struct{}          // holds a token when the catalogue file is to be looked at
 	trouble   atomic.Pointer[string] // what keeps the store from following; nil for nothing
 
-	itemsMu sync.Mutex
-	items   map[record.Key]cluster.Item // that this host works on
-	order   []record.Key                // of items, as they were offered
+	lines []*line // one for each class of work
 
 	group sync.WaitGroup
 }
@@ -92,12 +86,13 @@ func newMember(running context.Context, o Options, r *refresher) (*member, error
 	m := &member{
 		running: running, node: node, refresher: r, store: r.store, log: o.Log, version: o.Version, workers: o.Config.Refresh.Workers,
 		scheduler: node.Lease("scheduler", leaseTime), leases: r.leases,
-		offer: make(chan struct{}, 1), rebuild: make(chan struct{}, 1), takeover: make(chan struct{}, 1), items: map[record.Key]cluster.Item{},
+		offer: make(chan struct{}, 1), rebuild: make(chan struct{}, 1), takeover: make(chan struct{}, 1),
 	}
 	m.following, m.unfollow = context.WithCancel(context.Background())
 	var stopWriting context.CancelFunc
 	m.writing, stopWriting = context.WithCancel(m.following)
 	context.AfterFunc(running, func() { time.AfterFunc(lastWrites, stopWriting) })
+	m.lines = []*line{m.newLine(classGitHub), m.newLine(classPyPI)}
 	m.leases.node = node
 	r.member = m
 	return m, nil
@@ -122,9 +117,17 @@ func (m *member) run(ctx context.Context) {
 				}
 			})
 		})
-		m.group.Go(func() { m.leases.run(ctx) })
 		m.group.Go(func() { m.offers(ctx) })
-		m.group.Go(func() { m.work(ctx) })
+		holding, letGo := context.WithCancel(context.WithoutCancel(ctx))
+		m.group.Go(func() { m.leases.run(holding) })
+		m.group.Go(func() {
+			defer letGo() // not before the last request has ended
+			var lines sync.WaitGroup
+			for _, l := range m.lines {
+				lines.Go(func() { l.work(ctx) })
+			}
+			lines.Wait()
+		})
 	}
 	m.group.Wait()
 }
@@ -161,7 +164,7 @@ func (m *member) Publish(writes []record.Write) (last uint64, err error) {
 
 // active reports whether this host may take part in the work now.
 func (m *member) active() bool {
-	return m.caughtUp.Load() && m.node.Reach().Quorum && m.refresher.paused.Load() == nil
+	return m.caughtUp.Load() && m.trouble.Load() == nil && m.node.Reach().Quorum && m.refresher.paused.Load() == nil
 }
 
 // offerSoon has what is due offered, if this host is the one to do so.
@@ -210,123 +213,4 @@ func (m *member) announce(ctx context.Context) {
 		data, _ := json.Marshal(s) // no value in it can fail
 		return data
 	})
-}
-
-// leases are the rights of this host to ask: one for each credential, and one for PyPI.
-type leases struct {
-	node   *cluster.Node
-	secret []byte // names of credentials are made with it
-	log    zerolog.Logger
-
-	mu      sync.Mutex
-	held    map[string]*cluster.Lease // by fingerprint, and pypiLease
-	wanted  map[string]bool
-	changed chan struct{} // holds a token when wanted has changed
-	clients func() *settings
-}
-
-const pypiLease = "pypi"
-
-func newLeases(cfg *config.Config, log zerolog.Logger, clients func() *settings) *leases {
-	return &leases{
-		secret: []byte(cfg.Cluster.Secret.Reveal() + " of " + cfg.HTTP.PublicURL), log: log, clients: clients,
-		held: map[string]*cluster.Lease{}, wanted: map[string]bool{}, changed: make(chan struct{}, 1),
-	}
-}
-
-// usable reports whether this host may ask with a credential now.
-func (l *leases) usable(fingerprint string) bool {
-	l.mu.Lock()
-	lease := l.held[fingerprint]
-	l.mu.Unlock()
-	return lease != nil && lease.Held()
-}
-
-// want sets the credentials that this host asks with, if no other one does: those of client.
-func (l *leases) want(client *github.Client) {
-	wanted := map[string]bool{pypiLease: true}
-	for _, c := range client.Credentials() { // which asks usable
-		if c.Fingerprint != "" { // an anonymous one is each host's own
-			wanted[c.Fingerprint] = true
-		}
-	}
-	l.mu.Lock()
-	l.wanted = wanted
-	l.mu.Unlock()
-	wake(l.changed)
-}
-
-// run holds what is wanted, as far as other hosts leave it, until ctx ends.
-func (l *leases) run(ctx context.Context) {
-	var group sync.WaitGroup
-	defer group.Wait()
-	running := map[string]context.CancelFunc{}
-	for {
-		l.mu.Lock()
-		wanted := maps.Clone(l.wanted)
-		l.mu.Unlock()
-		for name, stop := range running {
-			if !wanted[name] {
-				stop()
-				delete(running, name)
-			}
-		}
-		for _, name := range slices.Sorted(maps.Keys(wanted)) {
-			if running[name] != nil {
-				continue
-			}
-			one, stop := context.WithCancel(ctx)
-			running[name] = stop
-			group.Go(func() { l.hold(one, name) })
-		}
-		select {
-		case <-l.changed:
-		case <-ctx.Done():
-			for _, stop := range running {
-				stop()
-			}
-			return
-		}
-	}
-}
-
-// hold holds one lease. With that of a credential travels what is left of its budgets.
-func (l *leases) hold(ctx context.Context, name string) {
-	prefix := "credential/"
-	if name == pypiLease {
-		prefix = ""
-	}
-	lease := l.node.Lease(prefix+name, leaseTime)
-	l.mu.Lock()
-	l.held[name] = lease
-	l.mu.Unlock()
-	lease.Run(ctx, func() []byte {
-		if name == pypiLease {
-			return nil
-		}
-		now := l.clients()
-		if now == nil {
-			return nil
-		}
-		value, _ := json.Marshal(now.github.Allowance(name)) // no value in it can fail
-		return value
-	}, func(held bool, previous []byte) {
-		l.log.Debug().Str("lease", prefix+name).Bool("held", held).Msg("a lease has changed hands")
-		if held && name != pypiLease {
-			l.inherit(name, previous)
-		}
-	})
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.held[name] == lease {
-		delete(l.held, name)
-	}
-}
-
-// inherit takes over what the host that had the credential before knew of its budgets.
-func (l *leases) inherit(fingerprint string, previous []byte) {
-	var left github.Allowance
-	if now := l.clients(); now != nil && json.Unmarshal(previous, &left) == nil {
-		now.github.Learn(fingerprint, left, 0)
-	}
 }

@@ -1,25 +1,282 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"pkgmetad/internal/cluster"
 	"pkgmetad/internal/config"
+	"pkgmetad/internal/record"
 	"pkgmetad/internal/sim"
+	"pkgmetad/store"
 )
 
-// clustered makes the host of a trial the only server of a cluster.
-func (x *trial) clustered() {
+// clusterOf returns the configurations of hosts that share what x asks and its catalogue, each
+// with a credential of its own. The first n of them run servers.
+func (x *trial) clusterOf(n int, names ...string) (hosts []*config.Config) {
 	x.t.Helper()
-	addresses, err := cluster.FreeAddresses(1)
+	addresses, err := cluster.FreeAddresses(n)
 	if err != nil {
 		x.t.Fatal(err)
 	}
-	x.cfg.Cluster = config.Cluster{Name: "a", Servers: map[string]string{"a": addresses[0]}, Secret: config.NewSecret("canary of a cluster")}
-	x.cfg.HTTP.PublicURL = "http://packages.example.org"
+	servers := map[string]string{}
+	for i, address := range addresses {
+		servers[names[i]] = address
+	}
+	for _, name := range names {
+		cfg := *x.cfg
+		cfg.Store.Path = filepath.Join(x.t.TempDir(), name+".db")
+		cfg.HTTP.PublicURL = "https://packages.example.org"
+		cfg.GitHub.Token = config.NewSecret("canary-of-" + name)
+		cfg.Cluster = config.Cluster{Name: name, Servers: servers, Secret: config.NewSecret("a secret of all hosts")}
+		hosts = append(hosts, &cfg)
+	}
+	return hosts
+}
+
+// host starts a daemon.
+func (x *trial) host(cfg *config.Config) (*Daemon, <-chan error) {
+	x.t.Helper()
+	o := x.options()
+	o.Config = cfg
+	o.Load = func() (*config.Config, error) { next := *cfg; return &next, nil }
+	return x.startWith(o)
+}
+
+func (x *trial) repo(name string, stars int) {
+	x.world.AddRepo(&sim.Repo{FullName: name, Stars: stars, Commits: []sim.Commit{{At: time.Now().Add(-time.Hour), Author: "ada"}}})
+}
+
+// agrees waits until a host has a package with so many stars.
+func (x *trial) agrees(d *Daemon, slug string, want float64) {
+	x.t.Helper()
+	x.waitLong(fmt.Sprintf("%s of %s to have %g stars", slug, d.cfg.Cluster.Name, want), func() bool {
+		_, body := x.get(d, "/api/v4/packages/"+slug+"/")
+		return body != nil && body["repo_watchers"] == want
+	})
+}
+
+// waitLong is waitFor with time for an election.
+func (x *trial) waitLong(what string, there func() bool) {
+	x.t.Helper()
+	for deadline := time.Now().Add(90 * time.Second); !there(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			x.t.Fatalf("waited for %s in vain; the log:\n%s", what, x.log)
+		}
+	}
+}
+
+// TestOneServer: one host that runs a server, and one that only connects and only reads. What
+// the first fetches, the second serves; what the catalogue of either changes, both have.
+func TestOneServer(t *testing.T) {
+	x := newTrial(t)
+	cfgs := x.clusterOf(1, "a", "r")
+	cfgs[1].Refresh.Workers = 0
+	a, aEnded := x.host(cfgs[0])
+	r, rEnded := x.host(cfgs[1])
+	x.agrees(a, "one", 5)
+	x.agrees(r, "one", 5)
+
+	if err := r.refresher.member.mayRefresh(); err == nil || !strings.Contains(err.Error(), "refresh.workers is 0") {
+		t.Errorf("a refresh on a host that only reads: %v", err)
+	}
+	x.catalogue("packages: [{slug: one, repo_url: https://github.com/acme/one}, {slug: two, repo_url: https://github.com/acme/two}]\n")
+	if err := r.Reload(false); err != nil { // on the other one than the first file came from
+		t.Fatal(err)
+	}
+	x.agrees(a, "two", 5)
+	x.agrees(r, "two", 5)
+	x.waitLong("the same change", func() bool { return a.refresher.store.Sequence() == r.refresher.store.Sequence() })
+	for _, path := range []string{"/api/v4/packages/one/", "/api/v4/packages/?limit=10", "/changes/?since=0"} {
+		if diff := cmp.Diff(x.answer(a, path), x.answer(r, path)); diff != "" {
+			t.Errorf("%s differs (-a +r):\n%s", path, diff)
+		}
+	}
+	x.stop(r, rEnded)
+	x.stop(a, aEnded)
+	if strings.Contains(x.log.String(), "canary") || strings.Contains(x.log.String(), "a secret of all hosts") {
+		t.Error("the log has a secret")
+	}
+
+	// Without the section, what each has is a complete store.
+	alone := *cfgs[1]
+	alone.Cluster, alone.Refresh.Workers, alone.HTTP.PublicURL = config.Cluster{}, 8, ""
+	d, _ := x.host(&alone)
+	if status, body := x.get(d, "/api/v4/packages/two/"); status != http.StatusOK || body["repo_watchers"] != 5.0 {
+		t.Errorf("alone again: %d %v", status, body)
+	}
+}
+
+// answer returns what decides whether two hosts answer the same.
+func (x *trial) answer(d *Daemon, path string) []string {
+	x.t.Helper()
+	resp, err := http.Get("http://" + d.Address().String() + path)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var body strings.Builder
+	if err := resp.Write(&body); err != nil {
+		x.t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(body.String(), "\r\n\r\n")
+	return []string{resp.Status, resp.Header.Get("ETag"), text}
+}
+
+// TestStoreBecomesReplica: the store that a host has is what all have, and what another host
+// had before is kept beside.
+func TestStoreBecomesReplica(t *testing.T) {
+	x := newTrial(t)
+	cfgs := x.clusterOf(1, "a", "b")
+	before := *cfgs[0]
+	before.Cluster = config.Cluster{}
+	d, ended := x.host(&before)
+	x.agrees(d, "one", 5)
+	x.waitLong("the pass to end", func() bool {
+		passes, err := d.refresher.store.Passes(time.Time{})
+		return err == nil && len(passes) > 0
+	})
+	want := x.answer(d, "/api/v4/packages/one/")
+	x.stop(d, ended)
+
+	other := *cfgs[1]
+	other.Cluster = config.Cluster{}
+	b, bEnded := x.host(&other)
+	x.agrees(b, "one", 5)
+	x.stop(b, bEnded)
+
+	a, _ := x.host(cfgs[0])
+	x.waitLong("the first to follow", a.refresher.member.caughtUp.Load)
+	b, _ = x.host(cfgs[1])
+	x.waitLong("the other to follow", b.refresher.member.caughtUp.Load)
+	for _, host := range []*Daemon{a, b} {
+		if diff := cmp.Diff(want, x.answer(host, "/api/v4/packages/one/")); diff != "" {
+			t.Errorf("%s answers otherwise than the first did alone:\n%s", host.cfg.Cluster.Name, diff)
+		}
+		passes, err := host.refresher.store.Passes(time.Time{})
+		if err != nil || len(passes) == 0 {
+			t.Errorf("%s has forgotten its passes: %v", host.cfg.Cluster.Name, err)
+		}
+		kept, err := store.Open(host.cfg.Store.Path+keptSuffix, store.Options{ReadOnly: true, Render: storeOptions(x.cfg, openAsIs).Render})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := kept.PackageBySlug("one"); err != nil {
+			t.Errorf("%s has not kept what it had: %v", host.cfg.Cluster.Name, err)
+		}
+		_ = kept.Close()
+	}
+}
+
+// TestDivergedReplica: a store that has something else than the stream is built anew, and
+// readers are served meanwhile.
+func TestDivergedReplica(t *testing.T) {
+	x := newTrial(t)
+	a, ended := x.host(x.clusterOf(1, "a")[0])
+	x.agrees(a, "one", 5)
+	m, s := a.refresher.member, a.refresher.store
+	m.digests.Store(time.Now().UnixNano())
+
+	// A message that the stream has not: such as of a stream whose disks were rolled back.
+	known, _, err := s.MessageKnown("entry/1")
+	if err != nil || known == 0 {
+		t.Fatal(known, err)
+	}
+	p, err := s.Package(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged := fmt.Sprintf(`{"v":1,"value":{"id":1,"slug":"forged","title":"x","repo_key":%q,"modified":"2020-01-01T00:00:00Z"}}`, p.RepoKey)
+	if err := s.Apply([]record.Message{{Name: "entry/1", Data: []byte(forged), Sequence: s.Applied() + 1, Time: time.Now()}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.PackageBySlug("forged"); err != nil {
+		t.Fatal(err)
+	}
+	m.compareSoon()
+	x.waitLong("it to be mended", func() bool {
+		if answer := x.answer(a, "/api/v4/packages/?limit=10"); answer[0] != "200 OK" {
+			t.Errorf("meanwhile, it answers %q", answer)
+		}
+		_, err := s.PackageBySlug("one")
+		return err == nil
+	})
+	if _, err := s.PackageBySlug("forged"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("what was forged is still there: %v", err)
+	}
+	if n := x.logged("built anew"); n == 0 {
+		t.Error("nobody was told")
+	}
+	x.stop(a, ended)
+}
+
+// TestThreeHosts: three hosts share the work; one is lost, and the others go on; one comes with
+// nothing, and has all.
+func TestThreeHosts(t *testing.T) {
+	x := newTrial(t)
+	catalogue := "packages:\n"
+	for i := range 120 {
+		name := fmt.Sprintf("acme/p%03d", i)
+		x.repo(name, 7)
+		catalogue += fmt.Sprintf("- {slug: p%03d, repo_url: https://github.com/%s}\n", i, name)
+	}
+	x.catalogue(catalogue)
+	cfgs := x.clusterOf(3, "a", "b", "c")
+	var hosts []*Daemon
+	var ends []<-chan error
+	for _, cfg := range cfgs {
+		d, ended := x.host(cfg)
+		hosts, ends = append(hosts, d), append(ends, ended)
+	}
+	for _, d := range hosts {
+		x.agrees(d, "p119", 7)
+	}
+	fresh := func(d *Daemon) bool {
+		_, body := x.get(d, "/status/")
+		github, _ := body["github"].(map[string]any)
+		return github != nil && github["never_fetched"] == 0.0
+	}
+	for _, d := range hosts {
+		x.waitLong("all to be fetched", func() bool { return fresh(d) })
+	}
+	x.stop(hosts[2], ends[2])
+	if err := os.RemoveAll(filepath.Dir(cfgs[2].Store.Path)); err != nil { // its disk is lost
+		t.Fatal(err)
+	}
+	x.repo("acme/late", 9)
+	x.catalogue(catalogue + "- {slug: late, repo_url: https://github.com/acme/late}\n")
+	if err := hosts[0].Reload(false); err != nil {
+		t.Fatal(err)
+	}
+	x.agrees(hosts[1], "late", 9)
+
+	if err := os.MkdirAll(filepath.Dir(cfgs[2].Store.Path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	c, _ := x.host(cfgs[2])
+	x.agrees(c, "late", 9)
+	x.waitLong("the newcomer to be where the others are", func() bool {
+		return c.refresher.store.Sequence() == hosts[0].refresher.store.Sequence() && hosts[1].refresher.store.Sequence() == hosts[0].refresher.store.Sequence()
+	})
+	for _, path := range []string{"/changes/?since=0&limit=1000", "/api/v4/packages/?limit=200"} {
+		want := x.answer(hosts[0], path)
+		for _, d := range []*Daemon{hosts[1], c} {
+			if diff := cmp.Diff(want, x.answer(d, path)); diff != "" {
+				t.Errorf("%s of %s differs:\n%s", path, d.cfg.Cluster.Name, diff)
+			}
+		}
+	}
+	if n := x.world.Stats().Violations; n != 0 {
+		t.Errorf("%d violations: %+v", n, x.world.Stats())
+	}
 }
 
 // TestStopOfAMemberWithinAPass: what has arrived is stored, which takes the stream that the
@@ -37,8 +294,7 @@ func TestStopOfAMemberWithinAPass(t *testing.T) {
 	x.catalogue(text.String())
 	x.cfg.GitHub.Strategy = "rest" // one after the other
 	x.cfg.Refresh.Workers = 2
-	x.clustered()
-	d, ended := x.start()
+	d, ended := x.host(x.clusterOf(1, "a")[0])
 	s := d.refresher.store
 	fetched := func() (n int) {
 		all, _, err := s.Packages(0, packages)

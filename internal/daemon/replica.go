@@ -83,6 +83,9 @@ func (m *member) followOnce(ctx context.Context) error {
 	group.Go(func() {
 		select {
 		case <-m.rebuild:
+			if following.Err() != nil {
+				m.rebuildSoon() // for the next time
+			}
 			stop(errRebuild)
 		case <-following.Done():
 		}
@@ -135,36 +138,19 @@ func (m *member) establish(ctx context.Context, state cluster.State) error {
 	if err != nil || there {
 		return err
 	}
-	lease := m.node.Lease("origin", leaseTime)
-	var group sync.WaitGroup
-	defer group.Wait()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	taken, lost := make(chan struct{}, 1), make(chan struct{}, 1)
-	var held bool
-	group.Go(func() {
-		lease.Run(ctx, func() []byte { return nil }, func(now bool, _ []byte) {
-			if now {
-				taken <- struct{}{}
-			} else {
-				close(lost)
-			}
-		})
-	})
-	for !held {
+	turn := m.takeTurn(ctx, "origin")
+	defer turn.end()
+	for waiting := true; waiting; {
 		select {
-		case <-taken:
-			held = true
+		case <-turn.held:
+			waiting = false
 		case <-time.After(originWait):
-			if _, there, err := m.node.Last(ctx, originName); err != nil || there {
-				return err
-			}
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-	}
-	if _, there, err := m.node.Last(ctx, originName); err != nil || there {
-		return err
+		if _, there, err := m.node.Last(ctx, originName); err != nil || there {
+			return err
+		}
 	}
 	_, packages, err := m.store.Packages(0, 0)
 	if err != nil {
@@ -178,7 +164,7 @@ func (m *member) establish(ctx context.Context, state cluster.State) error {
 	}
 	err = m.store.Export(func(writes []record.Write) error {
 		select {
-		case <-lost:
+		case <-turn.lost:
 			return errors.New("another host has taken over")
 		default:
 		}

@@ -3,6 +3,7 @@ package sim
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -74,6 +75,7 @@ type CredentialStats struct {
 	OverBudget     int64            `json:"over_budget"`
 	Violations     int64            `json:"violations"`
 	ViolationKinds map[string]int64 `json:"violation_kinds"`
+	Hosts          map[string]int64 `json:"hosts,omitempty"` // requests, by the host that the User-Agent names
 	REST           BudgetStats      `json:"rest"`
 	GraphQL        BudgetStats      `json:"graphql"`
 }
@@ -89,7 +91,7 @@ type BudgetStats struct {
 func (a *account) stats() CredentialStats {
 	s := a.counted
 	s.ID, s.Kind = hex.EncodeToString(a.id[:6]), a.kind
-	s.ViolationKinds = map[string]int64{}
+	s.ViolationKinds, s.Hosts = map[string]int64{}, maps.Clone(s.Hosts)
 	for kind, n := range a.violation {
 		s.ViolationKinds[kind] = n
 	}

@@ -75,6 +75,7 @@ func (w *World) exchange(s service, e Endpoint, answer func(*exchange)) http.Han
 			x.arrive()
 			defer func() { w.leave(x.account, x.resource, x.took) }()
 		}
+		defer x.visit()()
 		if strings.EqualFold(req.URL.Hostname(), elsewhere) || strings.HasPrefix(strings.ToLower(req.Host), elsewhere) {
 			x.foreign()
 			return

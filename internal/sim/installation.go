@@ -59,7 +59,7 @@ func (w *World) mint(id int64, app string) (token string, c Credential, ok bool)
 	if !ok || c.Blocked {
 		return "", c, ok
 	}
-	c.Kind, c.Account = Installation, fmt.Sprint("installation ", id)
+	c.Kind, c.Account = Installation, installationAccount(strconv.FormatInt(id, 10))
 	c.Expires = w.opt.Now().Add(w.hour())
 	part := func(i uint64, bytes int) string {
 		var b []byte
@@ -72,6 +72,9 @@ func (w *World) mint(id int64, app string) (token string, c Credential, ok bool)
 	w.SetCredential(token, c)
 	return token, c, true
 }
+
+// installationAccount names the account of all tokens of an installation.
+func installationAccount(id string) string { return "installation " + id }
 
 // appOf returns the app that a JWT was issued by, or what GitHub says against it.
 func appOf(authorization string, now time.Time) (app, problem string) {

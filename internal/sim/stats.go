@@ -47,6 +47,7 @@ const (
 	TooManyPoints    = "points"      // more than 900 requests to the REST API, or 2,000 to the GraphQL API, within a minute
 	TooMuchCPU       = "cpu"         // requests that took GitHub more than 90 seconds within a minute, or 60 of GraphQL
 	LeakedCredential = "credential"  // sent to PyPI, or after a redirect to another host
+	TwoHosts         = "two-hosts"   // a request with a credential, or to PyPI, that another host had just made one with
 )
 
 // counters are the numbers behind Stats. ResetStats replaces them by new ones.

@@ -53,6 +53,7 @@ type Options struct {
 	NoPending      bool             // participation is never "being computed" (202)
 	Rates          Rates            // of what happens in a generated world
 	Counting       Counting         // how participation counts commits; see SetCounting
+	HostSilence    time.Duration    // of a host, before another one may use its credential, or ask PyPI; 0 means 5 s
 }
 
 // A World is a simulated GitHub and PyPI. It is safe for concurrent use. To be used
@@ -69,6 +70,7 @@ type World struct {
 	cache     generations[cacheKey, *rendered] // by bytes
 	graphs    generations[int64, datedGraph]   // by commits
 	limits    limits
+	hosts     hosts
 	pending   pending
 	faults    faults
 	documents generations[string, *ast.QueryDocument] // by bytes
@@ -108,6 +110,9 @@ func New(o Options) *World {
 	}
 	if o.Rates == (Rates{}) {
 		o.Rates = DefaultRates()
+	}
+	if o.HostSilence <= 0 {
+		o.HostSilence = hostSilence
 	}
 	if o.Speed <= 0 {
 		o.Speed = 1

@@ -1,0 +1,232 @@
+package cluster
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"io"
+	"math/big"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"pkgmetad/internal/record"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/rs/zerolog"
+)
+
+// authority returns a maker of certificates of one new CA, for loopback.
+func authority(t testing.TB) func(name string) *tls.Config {
+	t.Helper()
+	now := time.Now()
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "CA"}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, caKey.Public(), caKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(ca)
+	return func(name string) *tls.Config {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
+			SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, NotBefore: ca.NotBefore, NotAfter: ca.NotAfter,
+			IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, KeyUsage: x509.KeyUsageDigitalSignature,
+			ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+		}, ca, key.Public(), caKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, RootCAs: pool}
+	}
+}
+
+// together starts hosts at once and waits until they are ready. Each is closed with
+// the test, unless it was before.
+func together(t testing.TB, all []Options) []*Node {
+	t.Helper()
+	nodes := make([]*Node, len(all))
+	var group sync.WaitGroup
+	for i := range all {
+		group.Go(func() {
+			n, err := Start(patient(t), all[i])
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			nodes[i] = n
+			if err := n.Wait(patient(t)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	t.Cleanup(func() {
+		for _, n := range nodes {
+			if n != nil {
+				group.Go(func() { _ = n.Close() }) // without a majority, it may have something to say
+			}
+		}
+		group.Wait()
+	})
+	if t.Failed() {
+		t.FailNow()
+	}
+	return nodes
+}
+
+// leader returns which host's server leads the records.
+func leader(t testing.TB, n *Node) string {
+	t.Helper()
+	info, err := n.found.records.Info(patient(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Cluster.Leader
+}
+
+func TestThree(t *testing.T) {
+	t.Parallel()
+	ctx := patient(t)
+	var log logged
+	certificate := authority(t)
+	all := servers(t, 3)
+	for i := range all {
+		all[i].TLS = certificate(all[i].Name)
+		all[i].Log = zerolog.New(&log)
+	}
+	nodes := together(t, all)
+	first := published(t, nodes[0], numbered(300)...)
+	for _, n := range nodes {
+		following(t, n, "", 0).until(first)
+		if r := n.Reach(); !r.Quorum || r.Servers != 3 || r.All != 3 {
+			t.Errorf("%+v", r)
+		}
+	}
+	t.Run("strangers", func(t *testing.T) { strangers(t, all[0], certificate, &log) })
+
+	// The leader goes: what it has acknowledged stays, and the others go on.
+	led := leader(t, nodes[0])
+	var rest []*Node
+	for i, n := range nodes {
+		if n.Name() == led {
+			if err := n.Close(); err != nil {
+				t.Error(err)
+			}
+			nodes[i] = nil
+		} else {
+			rest = append(rest, n)
+		}
+	}
+	states := [2]State{}
+	for i, n := range rest {
+		var err error
+		if states[i], err = n.State(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(states[0], states[1]); diff != "" || states[0].Count != 300 || states[0].Last != first {
+		t.Errorf("%+v, and on the other -one +other\n%s", states[0], diff)
+	}
+	second, err := rest[0].Publish(ctx, []record.Write{{Name: "entry/1", Data: []byte("without " + led), Expect: first - 299}})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	// It comes back, has what it missed, and the others take what it writes.
+	for i, o := range all {
+		if nodes[i] == nil {
+			nodes[i] = together(t, []Options{o})[0]
+			f := following(t, nodes[i], states[0].ID, first)
+			f.until(second)
+			want := []record.Message{{Name: "entry/1", Data: []byte("without " + led), Sequence: second}}
+			if diff := cmp.Diff(want, f.messages, cmpopts.IgnoreFields(record.Message{}, "Time")); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+			following(t, rest[1], states[0].ID, second).until(published(t, nodes[i], record.Write{Name: "entry/1", Expect: second}))
+			nodes[i] = nil // closed by its own cleanup
+		}
+	}
+	if secret := log.String(); strings.Contains(secret, "secret\"") || strings.Contains(secret, password(all[0].Secret, routeUser)) || strings.Contains(secret, password(all[0].Secret, clientUser)) {
+		t.Errorf("a secret is in the log:\n%s", secret)
+	}
+}
+
+// strangers tries to get in without what it takes.
+func strangers(t *testing.T, o Options, certificate func(string) *tls.Config, log *logged) {
+	const (
+		secret    = `"level":"warn","part":"embedded server","message":"a stranger was refused, who has another secret than this cluster: 127.0.0.1"`
+		encrypted = `"level":"warn","part":"embedded server","message":"no encrypted connection with 127.0.0.1, which is refused: `
+	)
+	names := map[string]string{"x": servers(t, 1)[0].Servers["a"], "a": o.Servers["a"], "b": o.Servers["b"]}
+	for _, test := range []struct {
+		name, logged string
+		stranger     Options
+	}{
+		{"another secret", secret, Options{Name: "x", Servers: o.Servers, Secret: []byte("guess"), TLS: certificate("x")}},
+		{"a server with another secret", secret, Options{Name: "x", Servers: names, Secret: []byte("guess"), TLS: certificate("x"), Folder: t.TempDir()}},
+		{"a certificate of another CA", encrypted, Options{Name: "x", Servers: o.Servers, Secret: o.Secret, TLS: authority(t)("x")}},
+		{"no certificate", encrypted + "TLS handshake error: tls: client didn't provide a certificate", Options{Name: "x", Servers: o.Servers, Secret: o.Secret, TLS: &tls.Config{RootCAs: o.TLS.RootCAs}}},
+		{"a server without a certificate", encrypted + "TLS route handshake error: tls: client didn't provide a certificate", Options{Name: "x", Servers: names, Secret: o.Secret, TLS: &tls.Config{RootCAs: o.TLS.RootCAs}, Folder: t.TempDir()}},
+		{"no encryption", encrypted, Options{Name: "x", Servers: map[string]string{"a": o.Servers["a"]}, Secret: o.Secret}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			n := started(t, test.stranger)
+			eventually(t, "the log tells", func() bool { return strings.Contains(log.String(), test.logged) })
+			select {
+			case <-n.Ready():
+				t.Error("it was let in")
+			case <-time.After(100 * time.Millisecond): // enough for another try
+			}
+			if r := n.Reach(); r.Quorum || r.Servers > 1 {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+	if said := strings.Count(log.String(), secret); said > len(o.Servers) {
+		t.Errorf("said %d times, on %d servers, that there is another secret", said, len(o.Servers))
+	}
+
+	// Whoever just connects reads nothing but what a server is called.
+	host, port, err := splitAddress(o.Servers["a"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []int{port, clientPort(port)} {
+		conn, err := net.Dial("tcp", net.JoinHostPort(host, strconv.Itoa(p)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		if _, err := io.WriteString(conn, "CONNECT {\"verbose\":false}\r\nSUB > 1\r\nPING\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		got, _ := io.ReadAll(conn)
+		_ = conn.Close()
+		if bytes.Contains(got, []byte("MSG")) || bytes.Contains(got, []byte("PONG")) || p != port && len(got) > 0 {
+			t.Errorf("port %d tells %q", p, got)
+		}
+	}
+}
