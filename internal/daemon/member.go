@@ -189,21 +189,25 @@ func wake(c chan struct{}) {
 
 // said is what a host tells the others of itself, every few seconds.
 type said struct {
-	Version string `json:"version"`
-	Workers int    `json:"workers"`
-	Stream  string `json:"stream"`
-	Applied uint64 `json:"applied"`
-	Count   uint64 `json:"count"`
-	Digest  uint64 `json:"digest"`
-	Lag     uint64 `json:"lag"`
-	Served  string `json:"rendering"` // how it renders what it serves, which should be the same everywhere
-	Trouble string `json:"trouble,omitempty"`
-	Stopped bool   `json:"stopped,omitempty"` // it has left in order
+	Version  string `json:"version"`
+	Workers  int    `json:"workers"`
+	Stream   string `json:"stream"`
+	Applied  uint64 `json:"applied"`
+	Packages int    `json:"packages"`
+	Count    uint64 `json:"count"`
+	Digest   uint64 `json:"digest"`
+	Lag      uint64 `json:"lag"`
+	Served   string `json:"rendering"` // how it renders what it serves, which should be the same everywhere
+	Trouble  string `json:"trouble,omitempty"`
+	Stopped  bool   `json:"stopped,omitempty"` // it has left in order
 }
 
 func (m *member) announce(ctx context.Context) {
 	m.node.Announce(ctx, func() []byte {
 		s := said{Version: m.version, Workers: m.workers, Lag: m.lag.Load(), Served: m.store.Rendering(), Stopped: ctx.Err() != nil}
+		if _, packages, err := m.store.Packages(0, 0); err == nil {
+			s.Packages = packages
+		}
 		if state, err := m.store.Replica(); err == nil {
 			s.Stream, s.Applied, s.Count, s.Digest = state.Stream, state.Applied, state.Count, state.Digest
 		}

@@ -318,3 +318,31 @@ func TestStopOfAMemberWithinAPass(t *testing.T) {
 		t.Errorf("the pass was not cut short, or something failed:\n%s", log)
 	}
 }
+
+// TestStoreOfMostPackages: whichever host comes first, what is published is the store of the one
+// that has most packages.
+func TestStoreOfMostPackages(t *testing.T) {
+	x := newTrial(t)
+	cfgs := x.clusterOf(3, "a", "b", "c")
+	before := *cfgs[2]
+	before.Cluster = config.Cluster{}
+	d, ended := x.host(&before)
+	x.agrees(d, "one", 5)
+	x.stop(d, ended)
+	other := filepath.Join(t.TempDir(), "other.yaml")
+	if err := os.WriteFile(other, []byte("packages: [{slug: two, repo_url: https://github.com/acme/two}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfgs[0].Catalogue.Path, cfgs[1].Catalogue.Path = other, other
+
+	c, _ := x.host(cfgs[2])
+	x.waitLong("it to wait for the others", func() bool { return x.logged("waits for the other hosts") > 0 }) // and so to ask them less often than they do
+	a, _ := x.host(cfgs[0])
+	b, _ := x.host(cfgs[1])
+	for _, d := range []*Daemon{a, b, c} {
+		x.waitLong("it to follow", d.refresher.member.caughtUp.Load)
+		if _, err := d.refresher.store.PackageBySlug("one"); err != nil {
+			t.Errorf("host %s: %v", d.cfg.Cluster.Name, err)
+		}
+	}
+}
