@@ -133,6 +133,12 @@ type Options struct {
 	// earlier, because clients would keep using a list made with other settings.
 	PagesChanged time.Time
 
+	// Newest asks the other hosts that share Store's records how far any of them has come in
+	// the feed: a reader may have got a sequence there that Store has not come to yet. An
+	// error says that it is not known. Nil where there are no other hosts; called
+	// concurrently.
+	Newest func(ctx context.Context) (sequence uint64, err error)
+
 	// Observe is told of every request that was answered: by which route, a pattern and
 	// never a path of a client's making, with which status, and how long that took. Nil
 	// for nobody; called concurrently.
@@ -170,6 +176,7 @@ type api struct {
 	waiting      chan struct{} // semaphore: one element for each client that waits for changes
 	statusMaker  *status.Maker
 	activity     func() status.Activity
+	newest       func(context.Context) (uint64, error) // nil where there are no other hosts
 }
 
 // New returns the handler of everything that this package serves. It fails if o
@@ -204,6 +211,7 @@ func New(o Options) (http.Handler, error) {
 		waiting:     make(chan struct{}, cmp.Or(o.MaxWaits, 500)),
 		statusMaker: NewStatus(o),
 		activity:    o.Activity,
+		newest:      o.Newest,
 	}
 	a.site.Name = cmp.Or(a.site.Name, "pkgmetad")
 	a.snapshotBase = b.public

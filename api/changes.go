@@ -21,6 +21,8 @@ const (
 	maxChanges     = 10000 // upper bound of ?limit= in any case: an answer is built in memory
 	maxWait        = 60    // seconds, upper bound of ?wait=
 
+	aheadWait = 2 * time.Second // for the store to come to a sequence that the reader has from another host
+
 	sendTime = 30 * time.Second // for sending the answer after the wait
 )
 
@@ -62,11 +64,22 @@ func (a *api) getChanges(e *render.Encoder, rq *request) error {
 	if a.maxLimit > 0 {
 		limit = min(limit, uint64(a.maxLimit))
 	}
-	entries, next, more, err := a.waitForChanges(rq, since, int(limit), time.Duration(min(wait, maxWait))*time.Second)
-	if errors.Is(err, store.ErrForgotten) {
-		return &problem{http.StatusGone, fmt.Sprintf("The changes since %d are not known here any more, or never were. Take the snapshot %s and go on from the sequence in its header %s, or begin again with since=0.", since, a.snapshotBase+snapshotPath, sequenceHeader)}
+	read := func() ([]store.Change, uint64, bool, error) {
+		return a.waitForChanges(rq, since, int(limit), time.Duration(min(wait, maxWait))*time.Second)
 	}
-	if err != nil {
+	entries, next, more, err := read()
+	if errors.Is(err, store.ErrAhead) {
+		if err = a.catchUp(rq.Context(), since); err == nil {
+			rq.changed = a.store.Changed()
+			entries, next, more, err = read()
+		}
+	}
+	switch {
+	case errors.Is(err, store.ErrForgotten):
+		return &problem{http.StatusGone, fmt.Sprintf("The changes since %d are not known here any more, or never were. Take the snapshot %s and go on from the sequence in its header %s, or begin again with since=0.", since, a.snapshotBase+snapshotPath, sequenceHeader)}
+	case errors.Is(err, store.ErrAhead):
+		return errBehind
+	case err != nil:
 		return err
 	}
 	rq.changed = latest(rq.changed, a.pagesChanged)
@@ -108,6 +121,27 @@ func (a *api) waitForChanges(rq *request, since uint64, limit int, wait time.Dur
 		rq.changed = a.store.Changed()
 	}
 }
+
+// catchUp waits until the store has come to a sequence that is ahead of it, for at most
+// aheadWait. Where it has not, the error is a [store.ErrForgotten] if no host has either, so
+// that it is no sequence of this feed, and else a [store.ErrAhead].
+func (a *api) catchUp(ctx context.Context, since uint64) error {
+	waiting, cancel := context.WithTimeout(ctx, aheadWait)
+	defer cancel()
+	err := a.wait(waiting, since-1)
+	if err == nil || errors.Is(err, errWaiting) {
+		return err
+	}
+	if a.newest != nil && ctx.Err() == nil {
+		if newest, err := a.newest(ctx); err == nil && since > newest {
+			return store.ErrForgotten
+		}
+	}
+	return store.ErrAhead
+}
+
+// errBehind is for a reader that has been told more by another host.
+var errBehind = &problem{http.StatusServiceUnavailable, "This host has not come to that sequence yet, which another one may have given out. Try again later, or ask that one."}
 
 // wait waits for a change after a sequence. Waiting clients hold connections, so
 // their number is limited to leave some for others.

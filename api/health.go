@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"time"
 )
 
 // livez answers 200 as long as the process serves at all. It asks neither the
@@ -22,8 +23,12 @@ func (a *api) readyz(w http.ResponseWriter, r *http.Request) {
 	}
 	text := "ok"
 	if a.activity != nil {
-		for _, p := range a.activity().Problems {
+		now := a.activity()
+		for _, p := range now.Problems {
 			text += "\n" + p.Kind + ": " + p.Detail
+		}
+		for _, wrong := range now.Cluster.Wrong(time.Now()) {
+			text += "\ncluster: " + wrong
 		}
 	}
 	sendText(w, r, http.StatusOK, text)

@@ -65,6 +65,7 @@ type world struct {
 	broken       http.Handler // over a store that fails
 	now          uint64       // the last sequence
 	early        http.Handler // before the first snapshot
+	behind       http.Handler // of a host that has not come to a sequence that another gave out
 	busy         http.Handler // without a search, and somebody waits who is the only one that may
 	sequence     string       // at which no feed begins, and after which a package left it
 }
@@ -119,7 +120,7 @@ func newWorld(t *testing.T) world {
 
 	o.Store = s
 	o.Activity = func() status.Activity {
-		return status.Activity{Problems: []record.Problem{{Kind: "store_writes", Since: now, Detail: "no space left"}}, Database: &status.Database{Bytes: 1 << 20},
+		return status.Activity{Cluster: severalHosts(now), Problems: []record.Problem{{Kind: "store_writes", Since: now, Detail: "no space left"}}, Database: &status.Database{Bytes: 1 << 20},
 			PausedSince: now, Reload: &status.Reload{At: now, Error: "no such key"}, RunningSince: now, NextTick: now.Add(time.Minute), Budgets: []status.Budget{
 				{Name: "GitHub", Credential: "default", Kind: "token", Expires: now.Add(time.Hour), Known: true, Limit: 5000, Remaining: 12, Reset: now.Add(time.Hour),
 					Points: &status.Points{Limit: 5000, Remaining: 4000, Reset: now.Add(time.Hour)}, HeldUntil: now.Add(time.Minute), Reason: "Retry-After", Fault: "GitHub refused the token"},
@@ -135,6 +136,9 @@ func newWorld(t *testing.T) world {
 	w.Handler = newHandler(t, o)
 	o.Snapshots = early
 	w.early = newHandler(t, o)
+	o.Store, o.Newest = ahead{s}, func(context.Context) (uint64, error) { return 0, errors.New("cut off") }
+	w.behind = newHandler(t, o)
+	o.Store, o.Newest = s, nil
 	busy, entered := o, make(chan struct{})
 	busy.Searcher, busy.MaxWaits, busy.Store = finder{err: ErrNotReady}, 1, watched{s, entered}
 	w.busy = newHandler(t, busy)
@@ -147,6 +151,26 @@ func newWorld(t *testing.T) world {
 	w.broken, err = New(o) // which logs to nowhere what it is made to do
 	check(err)
 	return w
+}
+
+// severalHosts is what a host that is cut off from two others tells, so that it tells all.
+func severalHosts(now time.Time) *status.Cluster {
+	ago := now.Add(-time.Minute)
+	left := &status.Left{Limit: 5000, Remaining: 17}
+	return &status.Cluster{
+		Host: "a", CutOffSince: ago, Reason: "no majority of the servers answers", Reached: 1, Servers: 3, Applied: 9, Lag: 2, Rebuilding: ago, Trouble: "no space left on device",
+		Compared: ago, Expires: ago, Warnings: []string{"stream PKGMETAD has 1 replica and not 3"}, AsOf: ago,
+		Hosts:  []status.Host{{Name: "a", State: status.HostHere, Seen: now, Server: true, Version: "1.0", Workers: 8, Applied: 9, Trouble: "no space left on device"}, {Name: "b", State: status.HostUnknown}},
+		Leases: []status.Lease{{Right: status.RightScheduler}, {Right: status.RightCredential, Credential: "default", Holder: "b", Since: ago, Requests: left, Points: left}},
+		Work:   []status.Work{{Class: "github", Waiting: 7, Taken: 3}},
+	}
+}
+
+// ahead is a store to which every sequence is one that it has not come to.
+type ahead struct{ *store.Store }
+
+func (ahead) Changes(uint64, int) ([]store.Change, uint64, bool, error) {
+	return nil, 0, false, store.ErrAhead
 }
 
 // watched tells when somebody begins to wait, who then waits in vain.
@@ -361,6 +385,7 @@ func (d *described) specialAnswers(t *testing.T, world world) {
 			of(world.busy, path, target)
 			of(world.busy, path, target, "Accept", asHTML, "Accept-Encoding", "gzip")
 		}
+		of(world.behind, changesPath, changesPath+"?since=1")
 		of(world, snapshotPath, snapshotPath)
 		of(world.early, snapshotPath, snapshotPath)
 		for _, coding := range []string{"zstd, gzip", "gzip"} {
@@ -499,6 +524,7 @@ var optional = []string{
 	"left", "more", "cancelled",
 	"age_under_seconds", "elsewhere", "running_since", "next_tick", "limit_requests", "reset", "held_until", "reason", "waiting", "fault", "credential", "kind", "expires", "graphql", "paused_since", "reload", "error",
 	"failing_since", "error", "last_attempt", "last_success", "next_due",
+	"cluster", "cut_off_since", "rebuilding_since", "trouble", "compared", "certificate_expires", "as_of", "seen", "held_since", "left_requests", "left_points",
 	"project_status", "project_status_reason", "project_status_asked", "indexed", "points", "checked", "drifted",
 }
 

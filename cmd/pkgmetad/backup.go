@@ -24,6 +24,10 @@ takes its place, so an earlier one is only ever replaced by a good one.
 To restore, stop the daemon, copy the backup to store.path, and start the daemon. The
 daemon can also make backups by itself: see store.backup.
 
+Of several hosts, each gets what it lacks from the others: a backup that is restored
+on one of them is set aside at its start, and the store built anew from theirs. To go
+back to a backup on all, see the section on several hosts in README.md.
+
 Exit codes: 0 a good copy was made, 1 none was.`,
 		Example: "  pkgmetad backup -c /etc/pkgmetad/config.yaml /var/backups/pkgmetad.db",
 		Args: func(_ *cobra.Command, args []string) error {

@@ -24,7 +24,7 @@ func newStatusCommand() *cobra.Command {
 		Short: "Print what the daemon is doing, and how fresh its records are",
 		Long: `Print what the daemon is doing and when its next pass is due, its last pass, how old
 its records are, what GitHub and PyPI still allow, what fails, and the state of its
-store.
+store; of one of several hosts, also how all of them stand, as far as this one knows.
 
 Exit codes: 0 all is well, 1 something is wrong, or no daemon is running.`,
 		Args: noArgs,
@@ -60,6 +60,7 @@ func wrong(r *daemon.Report) (all []string) {
 	for _, p := range r.Status.Problems {
 		all = append(all, p.Kind+": "+p.Detail)
 	}
+	all = append(all, r.Status.Cluster.Wrong(r.Status.Now)...)
 	if r.Store.Ready != "" && len(all) == 0 {
 		all = append(all, "not ready: "+r.Store.Ready)
 	}
@@ -106,6 +107,9 @@ func printReport(w io.Writer, r *daemon.Report, now time.Time) error {
 			name += " " + b.Credential
 		}
 		line(name, "%s", allowance(b, now))
+	}
+	if s.Cluster != nil {
+		clusterLines(s.Cluster, now, line)
 	}
 	line("store", "%s, %s, change %d", r.Store.Path, mebibytes(r.Store.Bytes), r.Store.Sequence)
 	if d := s.Database; d != nil {

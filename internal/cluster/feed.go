@@ -120,7 +120,7 @@ func (n *Node) read(ctx context.Context, doing string, stream jetstream.Stream, 
 	var after, until uint64
 	var own error // of each
 	err := n.ask(ctx, doing, func(ctx context.Context) error {
-		info, err := stream.Info(ctx)
+		info, err := ledInfo(ctx, stream)
 		if err == nil {
 			until = info.State.LastSeq
 		}

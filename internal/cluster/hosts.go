@@ -53,20 +53,8 @@ func (n *Node) announce(ctx context.Context, said []byte) {
 
 // Hosts returns what all hosts said last, by name, also those that are away.
 func (n *Node) Hosts(ctx context.Context) (all []Host, err error) {
-	const doing = "ask for the hosts"
-	var now time.Time
-	if err := n.ask(ctx, doing, func(ctx context.Context) error {
-		info, err := n.found.state.Info(ctx)
-		if err == nil {
-			now = info.TimeStamp
-		}
-		return err
-	}); err != nil {
-		return nil, err
-	}
-	err = n.readState(ctx, doing, hostPrefix, func(name string, data []byte, at time.Time) error {
-		all = slices.DeleteFunc(all, func(h Host) bool { return h.Name == name }) // said anew while it was read
-		all = append(all, Host{Name: name, Said: data, At: at, Ago: max(0, now.Sub(at))})
+	err = n.readState(ctx, "ask for the hosts", hostPrefix, func(name string, m *jetstream.RawStreamMsg, now time.Time) error {
+		all = append(all, Host{Name: name, Said: m.Data, At: m.Time.UTC(), Ago: max(0, now.Sub(m.Time))})
 		return nil
 	})
 	slices.SortFunc(all, func(a, b Host) int { return strings.Compare(a.Name, b.Name) })

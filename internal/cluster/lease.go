@@ -255,18 +255,18 @@ type Held struct {
 	Host  string // "" if it was given back
 	Value []byte
 	Since time.Time // when the host took it, by that host's clock
+	Late  bool      // the host has not renewed it in time, so that another may take it
 }
 
-// Leases returns all leases by name, also those whose holder has not renewed them in
-// time: whether a host is there, [Node.Hosts] tells.
+// Leases returns all leases by name, also those that were given back, or not renewed in
+// time.
 func (n *Node) Leases(ctx context.Context) (all []Held, err error) {
-	err = n.readState(ctx, "ask who holds which lease", leasePrefix, func(name string, data []byte, _ time.Time) error {
+	err = n.readState(ctx, "ask who holds which lease", leasePrefix, func(name string, m *jetstream.RawStreamMsg, now time.Time) error {
 		var r leaseRecord
-		if err := json.Unmarshal(data, &r); err != nil {
+		if err := json.Unmarshal(m.Data, &r); err != nil {
 			return fmt.Errorf("lease %s: %w", name, err)
 		}
-		all = slices.DeleteFunc(all, func(h Held) bool { return h.Name == name }) // renewed while it was read
-		all = append(all, Held{Name: name, Host: r.Host, Value: r.Value, Since: r.Since})
+		all = append(all, Held{Name: name, Host: r.Host, Value: r.Value, Since: r.Since, Late: r.Host != "" && now.Sub(m.Time) > r.TTL})
 		return nil
 	})
 	slices.SortFunc(all, func(a, b Held) int { return strings.Compare(a.Name, b.Name) })
@@ -291,16 +291,36 @@ func (n *Node) putState(ctx context.Context, subject string, value any, expect *
 	return ack.Sequence, nil
 }
 
-// readState reads the last message of each name below a prefix.
-func (n *Node) readState(ctx context.Context, doing, prefix string, each func(name string, data []byte, at time.Time) error) error {
-	if err := n.Wait(ctx); err != nil {
-		return fmt.Errorf("%s: %w", doing, err)
+// readState reads the last message of each name below a prefix, from the leader: a consumer
+// may be that of a server that is behind, and misses what is written anew meanwhile. now is
+// the time by the leader's clock. There are few names, since there are few hosts.
+func (n *Node) readState(ctx context.Context, doing, prefix string, each func(name string, m *jetstream.RawStreamMsg, now time.Time) error) error {
+	var info *jetstream.StreamInfo
+	if err := n.ask(ctx, doing, func(ctx context.Context) (err error) {
+		info, err = ledInfo(ctx, n.found.state, jetstream.WithSubjectFilter(prefix+">"))
+		return err
+	}); err != nil {
+		return err
 	}
-	return n.read(ctx, doing, n.found.state, prefix+">", false, func(d delivery) error {
-		name, err := unescape(strings.TrimPrefix(d.msg.Subject(), prefix))
+	for subject := range info.State.Subjects {
+		name, err := unescape(strings.TrimPrefix(subject, prefix))
 		if err != nil {
-			return fmt.Errorf("message %d of stream %s: %w", d.meta.Sequence.Stream, stateName, err)
+			return fmt.Errorf("subject %s of stream %s: %w", subject, stateName, err)
 		}
-		return each(name, d.msg.Data(), d.meta.Timestamp.UTC())
-	})
+		var m *jetstream.RawStreamMsg
+		err = n.ask(ctx, doing, func(ctx context.Context) (err error) {
+			m, err = n.found.state.GetLastMsgForSubject(ctx, subject)
+			return err
+		})
+		if errors.Is(err, jetstream.ErrMsgNotFound) { // forgotten meanwhile
+			continue
+		}
+		if err == nil {
+			err = each(name, m, info.TimeStamp)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

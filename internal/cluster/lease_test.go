@@ -51,6 +51,31 @@ func TestLease(t *testing.T) {
 	try(t, one, "1", false, "2")
 }
 
+// A lease whose holder does not renew it is told as late, and not before.
+func TestLeaseLate(t *testing.T) {
+	n := single(t)
+	x, y := n.Lease("x", 500*time.Millisecond), n.Lease("y", time.Hour)
+	try(t, x, "", true, "")
+	try(t, y, "", true, "")
+	eventually(t, "the lease is late", func() bool {
+		began := time.Now()
+		all, err := n.Leases(patient(t))
+		if err != nil || len(all) != 2 || all[1].Late {
+			t.Fatalf("%+v, error %v", all, err)
+		}
+		if all[0].Late && x.Held() {
+			t.Fatalf("late, and held, after %s", time.Since(began))
+		}
+		return all[0].Late
+	})
+	if err := x.Release(patient(t), nil); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := n.Leases(patient(t)); err != nil || all[0].Late {
+		t.Errorf("it was given back: %+v, error %v", all, err)
+	}
+}
+
 // A holder that hangs has lost the lease before another has it.
 func TestLeaseExpires(t *testing.T) {
 	n := single(t)

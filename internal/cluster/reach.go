@@ -97,7 +97,7 @@ func (n *Node) look(ctx context.Context) Reach {
 	}
 	var info *jetstream.StreamInfo
 	err := within(ctx, func(ctx context.Context) (err error) {
-		info, err = n.found.records.Info(ctx)
+		info, err = ledInfo(ctx, n.found.records)
 		return err
 	})
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -107,14 +107,7 @@ func (n *Node) look(ctx context.Context) Reach {
 		r.Err = "the stream of the records does not answer: " + err.Error()
 		return r
 	}
-	following, replicas := 1, info.Config.Replicas
-	if c := info.Cluster; c != nil {
-		for _, peer := range c.Replicas {
-			if !peer.Offline && peer.Active < fresh {
-				following++
-			}
-		}
-	}
+	following, replicas := followers(info.Cluster), info.Config.Replicas
 	if r.Servers == 0 {
 		r.Servers = following
 	}
@@ -126,6 +119,35 @@ func (n *Node) look(ctx context.Context) Reach {
 	}
 	return r
 }
+
+// followers returns how many replicas follow their leader, itself included.
+func followers(c *jetstream.ClusterInfo) int {
+	count := 1
+	if c != nil {
+		for _, peer := range c.Replicas {
+			if !peer.Offline && peer.Active < fresh {
+				count++
+			}
+		}
+	}
+	return count
+}
+
+// ledInfo asks the leader of a stream what it has. While there is none, any replica
+// answers, with what it happens to have: that is an error, for as long as it lasts.
+func ledInfo(ctx context.Context, stream jetstream.Stream, options ...jetstream.StreamInfoOpt) (*jetstream.StreamInfo, error) {
+	info, err := stream.Info(ctx, options...)
+	if err == nil && leaderless(info.Cluster) {
+		return nil, errLeaderless
+	}
+	return info, err
+}
+
+// leaderless reports whether a stream of several servers has no leader. Of one server
+// alone nothing is told of a cluster.
+func leaderless(c *jetstream.ClusterInfo) bool { return c != nil && c.Leader == "" }
+
+var errLeaderless = errors.New("its servers have no leader")
 
 // remake makes anew what somebody removed, or all servers lost with their disks. Who
 // follows the records is told that these are others.

@@ -34,7 +34,7 @@ func (n *Node) State(ctx context.Context) (state State, err error) {
 
 // state is one attempt of State.
 func (n *Node) state(ctx context.Context) (State, error) {
-	info, err := n.found.records.Info(ctx)
+	info, err := ledInfo(ctx, n.found.records)
 	if err != nil {
 		return State{}, err
 	}

@@ -43,7 +43,7 @@ func TestPublish(t *testing.T) {
 	}
 	last := published(t, n, numbered(1200)...) // more than are in flight at a time
 	state, err := n.State(ctx)
-	if diff := cmp.Diff(State{ID: empty.ID, First: empty.First, Last: empty.First + 1199, Count: 1200}, state); diff != "" || err != nil || last != state.Last {
+	if diff := cmp.Diff(State{ID: empty.ID, Begin: empty.First, First: empty.First, Last: empty.First + 1199, Count: 1200}, state); diff != "" || err != nil || last != state.Last {
 		t.Fatalf("last %d, error %v, -want +got\n%s", last, err, diff)
 	}
 	m, found, err := n.At(ctx, state.First+6)

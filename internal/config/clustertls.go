@@ -58,6 +58,32 @@ func (c *Cluster) TLSConfig() (*tls.Config, error) {
 	return made, nil
 }
 
+// CertificateEnds returns until when the certificate that this host shows is good: its own
+// end, or that of an authority which vouches for it, if that is earlier. It is zero if the
+// host shows none.
+func CertificateEnds(made *tls.Config) time.Time {
+	if made == nil || len(made.Certificates) == 0 {
+		return time.Time{}
+	}
+	var chain []*x509.Certificate
+	for _, der := range made.Certificates[0].Certificate {
+		cert, err := x509.ParseCertificate(der)
+		if err != nil {
+			break // its way to an authority ends here
+		}
+		chain = append(chain, cert)
+	}
+	if len(chain) == 0 {
+		return time.Time{}
+	}
+	if made.RootCAs != nil {
+		if ways := verify(chain, made.RootCAs, x509.ExtKeyUsageAny); ways != nil {
+			return earliestEnd(ways)
+		}
+	}
+	return chain[0].NotAfter
+}
+
 // expiresSoon is how long before its end a certificate is told of.
 const expiresSoon = 30 * 24 * time.Hour
 

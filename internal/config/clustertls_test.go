@@ -286,3 +286,31 @@ func TestTLSFilesThatAreGone(t *testing.T) {
 		}
 	}
 }
+
+// TestCertificateEnds: what expires first counts, on the way to the authority that holds
+// longest.
+func TestCertificateEnds(t *testing.T) {
+	soon := time.Now().Add(10 * 24 * time.Hour)
+	a, ending := newAuthority(t), newAuthorityUntil(t, soon)
+	expired := a.issue(t, func(c *x509.Certificate) { c.NotBefore, c.NotAfter = soon.Add(-validFor), soon.Add(-20*24*time.Hour) })
+	stranger := newAuthority(t)
+	for name, test := range map[string]struct {
+		files TLS
+		want  time.Time
+	}{
+		"its own end":           {a.issue(t, func(c *x509.Certificate) { c.NotAfter = soon }), soon},
+		"that of the authority": {ending.issue(t, nil), soon},
+		"past":                  {expired, soon.Add(-20 * 24 * time.Hour)},
+		"nobody vouches for it": {TLS{expired.Cert, expired.Key, stranger.file}, soon.Add(-20 * 24 * time.Hour)},
+		"an authority alone":    {TLS{CA: a.file}, time.Time{}},
+		"no TLS":                {TLS{}, time.Time{}},
+	} {
+		made, err := (&Cluster{TLS: test.files, Servers: map[string]string{"a": "127.0.0.1:6222"}}).TLSConfig()
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if got := CertificateEnds(made); !got.Equal(test.want.Truncate(time.Second)) && got != test.want {
+			t.Errorf("%s: %s, not %s", name, got, test.want)
+		}
+	}
+}

@@ -212,6 +212,9 @@ func (d *Daemon) newAPI() (http.Handler, error) {
 	if d.admin != nil {
 		o.Observe = d.metrics.countRequest
 	}
+	if m := d.refresher.member; m != nil {
+		o.Newest = m.newest
+	}
 	d.status = api.NewStatus(o)
 	return api.New(o)
 }

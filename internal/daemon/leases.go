@@ -104,7 +104,7 @@ func (l *leases) run(ctx context.Context) {
 
 // hold holds one lease. With that of a credential travels what is left of its budgets.
 func (l *leases) hold(ctx context.Context, name string) {
-	prefix := "credential/"
+	prefix := credentialLease
 	if name == pypiLease {
 		prefix = ""
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"pkgmetad/internal/cluster"
+	"pkgmetad/internal/config"
 	"pkgmetad/internal/record"
 	"pkgmetad/store"
 )
@@ -26,6 +27,7 @@ import (
 //	leases     who may ask with which credential, and PyPI
 //	takeovers  of the catalogue file, one host at a time
 //	announce   what this host says of itself
+//	learn      what status and metrics tell of the others: standing.go
 //
 // The store, the fetcher and the API know nothing of all that.
 type member struct {
@@ -36,6 +38,10 @@ type member struct {
 	version   string
 	workers   int
 	running   context.Context // of the daemon
+	writing   context.Context // ends lastWrites after running
+	following context.Context // ends when nobody writes any more
+	unfollow  context.CancelFunc
+	follower  sync.WaitGroup // of following
 
 	scheduler *cluster.Lease
 	leases    *leases
@@ -47,9 +53,14 @@ type member struct {
 	takeover  chan struct{}          // holds a token when the catalogue file is to be looked at
 	trouble   atomic.Pointer[string] // what keeps the store from following; nil for nothing
 
-	itemsMu sync.Mutex
-	items   map[record.Key]cluster.Item // that this host works on
-	order   []record.Key                // of items, as they were offered
+	certificateEnds time.Time // zero if this host shows none
+	learnt          atomic.Pointer[learnt]
+	compared        atomic.Pointer[time.Time] // when the store was last compared with the stream; nil for not yet
+	rebuilding      atomic.Pointer[time.Time] // since when the store is built anew; nil if it is not
+	rebuilds        atomic.Uint64
+	conflicts       atomic.Uint64 // writes that came after another host's
+
+	lines []*line // one for each class of work
 
 	group sync.WaitGroup
 }
@@ -57,6 +68,7 @@ type member struct {
 const (
 	leaseTime   = 30 * time.Second // an election takes up to 12 s
 	publishWait = 45 * time.Second // that a write waits for a majority
+	lastWrites  = 15 * time.Second // that writes wait for one once the daemon stops: an election's time
 )
 
 // newMember starts this host's server, if it runs one, and connects. It does not wait for the
@@ -82,18 +94,25 @@ func newMember(running context.Context, o Options, r *refresher) (*member, error
 	}
 	m := &member{
 		running: running, node: node, refresher: r, store: r.store, log: o.Log, version: o.Version, workers: o.Config.Refresh.Workers,
-		scheduler: node.Lease("scheduler", leaseTime), leases: r.leases,
-		offer: make(chan struct{}, 1), rebuild: make(chan struct{}, 1), takeover: make(chan struct{}, 1), items: map[record.Key]cluster.Item{},
+		scheduler: node.Lease("scheduler", leaseTime), leases: r.leases, certificateEnds: config.CertificateEnds(tls),
+		offer: make(chan struct{}, 1), rebuild: make(chan struct{}, 1), takeover: make(chan struct{}, 1),
 	}
+	m.following, m.unfollow = context.WithCancel(context.Background())
+	var stopWriting context.CancelFunc
+	m.writing, stopWriting = context.WithCancel(m.following)
+	context.AfterFunc(running, func() { time.AfterFunc(lastWrites, stopWriting) })
+	m.lines = []*line{m.newLine(classGitHub), m.newLine(classPyPI)}
 	m.leases.node = node
 	r.member = m
 	return m, nil
 }
 
-// run has the host take part until ctx ends.
+// run has the host take part until ctx ends. Its store goes on to follow until close: what a
+// pass or a takeover has yet to write then comes back to it.
 func (m *member) run(ctx context.Context) {
-	m.group.Go(func() { m.follow(ctx) })
+	m.follower.Go(func() { m.follow(m.following) })
 	m.group.Go(func() { m.announce(ctx) })
+	m.group.Go(func() { m.learn(ctx) })
 	m.group.Go(func() { m.compare(ctx) })
 	m.group.Go(func() { m.takeovers(ctx) })
 	m.group.Go(func() { m.tellWarnings(ctx) })
@@ -113,7 +132,11 @@ func (m *member) run(ctx context.Context) {
 		m.group.Go(func() { m.leases.run(holding) })
 		m.group.Go(func() {
 			defer letGo() // not before the last request has ended
-			m.work(ctx)
+			var lines sync.WaitGroup
+			for _, l := range m.lines {
+				lines.Go(func() { l.work(ctx) })
+			}
+			lines.Wait()
 		})
 	}
 	m.group.Wait()
@@ -127,7 +150,10 @@ func (m *member) tellWarnings(ctx context.Context) {
 	}
 }
 
+// close takes the host out of the cluster. Nobody writes any more.
 func (m *member) close() error {
+	m.unfollow()
+	m.follower.Wait()
 	if err := m.node.Close(); err != nil {
 		return fmt.Errorf("leave the cluster: %w", err)
 	}
@@ -136,11 +162,12 @@ func (m *member) close() error {
 
 // Publish implements [store.Publisher].
 func (m *member) Publish(writes []record.Write) (last uint64, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), publishWait)
+	ctx, cancel := context.WithTimeout(m.writing, publishWait)
 	defer cancel()
 	last, err = m.node.Publish(ctx, writes)
 	var conflict *cluster.Conflict
 	if errors.As(err, &conflict) {
+		m.conflicts.Add(1)
 		return last, &record.Conflict{Name: conflict.Name, Sequence: conflict.Sequence}
 	}
 	return last, err
@@ -148,7 +175,7 @@ func (m *member) Publish(writes []record.Write) (last uint64, err error) {
 
 // active reports whether this host may take part in the work now.
 func (m *member) active() bool {
-	return m.caughtUp.Load() && m.node.Reach().Quorum && m.refresher.paused.Load() == nil
+	return m.caughtUp.Load() && m.trouble.Load() == nil && m.node.Reach().Quorum && m.refresher.paused.Load() == nil
 }
 
 // offerSoon has what is due offered, if this host is the one to do so.
@@ -173,21 +200,25 @@ func wake(c chan struct{}) {
 
 // said is what a host tells the others of itself, every few seconds.
 type said struct {
-	Version string `json:"version"`
-	Workers int    `json:"workers"`
-	Stream  string `json:"stream"`
-	Applied uint64 `json:"applied"`
-	Count   uint64 `json:"count"`
-	Digest  uint64 `json:"digest"`
-	Lag     uint64 `json:"lag"`
-	Served  string `json:"rendering"` // how it renders what it serves, which should be the same everywhere
-	Trouble string `json:"trouble,omitempty"`
-	Stopped bool   `json:"stopped,omitempty"` // it has left in order
+	Version  string `json:"version"`
+	Workers  int    `json:"workers"`
+	Stream   string `json:"stream"`
+	Applied  uint64 `json:"applied"`
+	Packages int    `json:"packages"`
+	Count    uint64 `json:"count"`
+	Digest   uint64 `json:"digest"`
+	Lag      uint64 `json:"lag"`
+	Served   string `json:"rendering"` // how it renders what it serves, which should be the same everywhere
+	Trouble  string `json:"trouble,omitempty"`
+	Stopped  bool   `json:"stopped,omitempty"` // it has left in order
 }
 
 func (m *member) announce(ctx context.Context) {
 	m.node.Announce(ctx, func() []byte {
 		s := said{Version: m.version, Workers: m.workers, Lag: m.lag.Load(), Served: m.store.Rendering(), Stopped: ctx.Err() != nil}
+		if _, packages, err := m.store.Packages(0, 0); err == nil {
+			s.Packages = packages
+		}
 		if state, err := m.store.Replica(); err == nil {
 			s.Stream, s.Applied, s.Count, s.Digest = state.Stream, state.Applied, state.Count, state.Digest
 		}

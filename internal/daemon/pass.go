@@ -49,10 +49,26 @@ func (r *refresher) pass(ctx context.Context) (record.Pass, error) {
 	if err := r.health.writable(); err != nil {
 		return record.Pass{}, err // told once, when it began
 	}
+	return r.passBy(ctx, r.fetcher, nil)
+}
+
+// passBy has a fetcher run a pass, of which the status tells.
+func (r *refresher) passBy(ctx context.Context, f *fetcher.Fetcher, progress func(fetcher.Progress)) (record.Pass, error) {
 	now := time.Now()
-	r.passSince.Store(&now)
-	defer func() { r.passSince.Store(nil); r.passProgress.Store(nil) }()
-	report, err := r.fetcher.RefreshDue(ctx, func(p fetcher.Progress) { r.passProgress.Store(&p) })
+	r.passSince.CompareAndSwap(nil, &now)
+	r.passing.Add(1)
+	defer func() {
+		if r.passing.Add(-1) == 0 {
+			r.passSince.Store(nil)
+			r.passProgress.Store(nil)
+		}
+	}()
+	report, err := f.RefreshDue(ctx, func(p fetcher.Progress) {
+		r.passProgress.Store(&p)
+		if progress != nil {
+			progress(p)
+		}
+	})
 	r.endPass(report, err)
 	return report, err
 }
@@ -138,6 +154,9 @@ func (d *Daemon) activity() status.Activity {
 	}
 	if since := r.paused.Load(); since != nil {
 		a.PausedSince = *since
+	}
+	if r.member != nil {
+		a.Cluster = r.member.standing(time.Now())
 	}
 	now := r.settings.Load()
 	a.Budgets = gitHubBudgets(now.github)

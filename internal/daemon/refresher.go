@@ -41,6 +41,7 @@ type refresher struct {
 	reloaded atomic.Pointer[status.Reload]             // the last reload, or a start that found the catalogue bad and goes on with an earlier one; nil for neither
 
 	passSince    atomic.Pointer[time.Time]        // when the pass on schedule that runs now began; nil for none
+	passing      atomic.Int32                     // how many run
 	passProgress atomic.Pointer[fetcher.Progress] // how far it is; nil before its first source
 	paused       atomic.Pointer[time.Time]        // since when no pass starts on schedule; nil where they do
 }
@@ -193,20 +194,22 @@ func (r *refresher) apply(next *settings) fetcher.Options {
 	if before != nil && before.pypi != next.pypi {
 		before.pypi.CloseIdle()
 	}
-	var source fetcher.Store = r.store
-	if r.member != nil {
-		source = shared{r.store, r.member}
-	}
 	if r.leases != nil {
 		r.leases.want(next.github)
 	}
 	refresh := next.cfg.Refresh
-	return fetcher.Options{
-		Store: source, GitHub: next.github, PyPI: next.pypi, Log: r.fetchLog,
+	o := fetcher.Options{
+		Store: r.store, GitHub: next.github, PyPI: next.pypi, Log: r.fetchLog,
 		Workers: refresh.Workers, MaxSources: refresh.MaxPackages, PendingWait: refresh.PendingWait, Reads: r.reads.All,
 		PyPIWorkers: next.cfg.PyPI.Concurrency, IndexAbove: next.cfg.PyPI.IndexAbove,
 		Policy: fetcher.Policy{StaleAfter: refresh.StaleAfter, ActiveAfter: refresh.ActiveAfter, RetryMin: refresh.RetryMin, RetryMax: refresh.RetryMax},
 	}
+	if r.member != nil {
+		for _, l := range r.member.lines {
+			l.configure(o)
+		}
+	}
+	return o
 }
 
 // Refresh opens the store, runs the pass that is asked for, and closes the store:

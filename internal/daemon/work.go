@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
+	"pkgmetad/fetcher"
 	"pkgmetad/internal/cluster"
 	"pkgmetad/internal/record"
 	"pkgmetad/store"
@@ -65,6 +67,9 @@ func (m *member) offerDue(ctx context.Context) error {
 	sequence := m.store.Applied()
 	sources, _, err := m.store.Due(time.Now(), offerAtOnce, record.Order{StaleAfter: cfg.Refresh.StaleAfter, Reads: m.refresher.reads.All})
 	if len(sources) == 0 {
+		if err == nil { // as a pass that finds nothing due
+			m.refresher.tellPass(record.Pass{Started: time.Now()}, nil, true)
+		}
 		return err
 	}
 	keys := map[string][]string{}
@@ -82,30 +87,64 @@ func (m *member) offerDue(ctx context.Context) error {
 	return err
 }
 
+// A line is what a host does of one class of work. Each has a fetcher of its own: what is asked
+// slowly holds up nothing else.
+type line struct {
+	*store.Store // as a fetcher sees it: what is due is what was taken, and what is stored is done
+	member       *member
+	class        string
+	fetcher      *fetcher.Fetcher
+
+	mu    sync.Mutex
+	items map[record.Key]cluster.Item // in hand
+	order []record.Key                // of items, as they were offered
+}
+
+func (m *member) newLine(class string) *line {
+	return &line{Store: m.store, member: m, class: class, items: map[record.Key]cluster.Item{}}
+}
+
+// configure puts the settings of the fetcher in force.
+func (l *line) configure(o fetcher.Options) {
+	o.Store = l
+	if l.fetcher == nil {
+		l.fetcher = fetcher.New(o)
+	} else {
+		l.fetcher.Configure(o)
+	}
+}
+
 // work takes what is offered, and runs passes over it, as long as this host may ask.
-func (m *member) work(ctx context.Context) {
-	r := m.refresher
+func (l *line) work(ctx context.Context) {
+	r := l.member.refresher
 	for ctx.Err() == nil {
-		if !m.active() || r.health.writable() != nil {
+		if !l.member.active() || r.health.writable() != nil {
 			sleep(ctx, idle)
 			continue
 		}
-		took, err := m.take(ctx)
+		took, err := l.take(ctx, workAtOnce)
 		if err != nil {
-			m.log.Debug().Err(err).Msg("no work could be taken")
+			l.member.log.Debug().Err(err).Msg("no work could be taken")
 		}
 		if took == 0 {
 			sleep(ctx, idle)
 			continue
 		}
-		working, stop := context.WithCancel(ctx)
-		m.group.Go(func() { m.stillWorking(working) })
-		report, err := r.pass(ctx)
-		stop()
+		report, err := l.pass(ctx, nil)
 		r.tellPass(report, err, true)
-		m.giveBack()
-		r.compactIfWorth()
+		if l.class == classGitHub {
+			r.compactIfWorth()
+		}
 	}
+}
+
+// pass runs a pass over what was taken, and gives back what it has not done.
+func (l *line) pass(ctx context.Context, progress func(fetcher.Progress)) (record.Pass, error) {
+	defer l.giveBack()
+	working, stop := context.WithCancel(ctx)
+	defer stop()
+	go l.stillWorking(working) // which ends with it, and touches nothing else
+	return l.member.refresher.passBy(ctx, l.fetcher, progress)
 }
 
 func sleep(ctx context.Context, d time.Duration) {
@@ -127,52 +166,51 @@ func (m *member) mayRefresh() error {
 }
 
 // take takes as much of the work as this host may do now, and returns how much that is.
-func (m *member) take(ctx context.Context) (took int, err error) {
-	for class, most := range m.appetite() {
-		if most <= 0 {
-			continue
-		}
-		items, pullErr := m.node.Pull(ctx, class, min(most, m.share(ctx, class)))
-		err = errors.Join(err, pullErr)
-		m.itemsMu.Lock()
-		for _, item := range items {
-			m.items[record.Key(item.Key)] = item
-			m.order = append(m.order, record.Key(item.Key))
-		}
-		m.itemsMu.Unlock()
-		took += len(items)
+func (l *line) take(ctx context.Context, most int) (took int, err error) {
+	if most = min(most, l.appetite(ctx)); most <= 0 {
+		return 0, nil
 	}
-	return took, err
+	items, err := l.member.node.Pull(ctx, l.class, most)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, item := range items {
+		l.items[record.Key(item.Key)] = item
+		l.order = append(l.order, record.Key(item.Key))
+	}
+	return len(items), err
 }
 
-// share returns how many of the waiting sources of a class this host takes at once: few enough
-// that others have something to do, and enough to ask about many by one query.
-func (m *member) share(ctx context.Context, class string) int {
+// appetite returns how many sources this host may ask about now: as many as its budgets allow,
+// and no more than a pass does in a short time.
+func (l *line) appetite(ctx context.Context) int {
+	now := l.member.refresher.settings.Load()
+	if l.class == classGitHub {
+		if !now.github.Hold().Until.IsZero() {
+			return 0
+		}
+		return min(l.member.budget(now), l.share(ctx))
+	}
+	rate := now.cfg.PyPI.Rate
+	switch {
+	case !now.pypi.Hold().Until.IsZero():
+		return 0
+	case rate > 0:
+		return max(1, int(pypiSpan.Seconds())*rate)
+	}
+	return workAtOnce
+}
+
+// share returns how many of the sources that wait this host takes at once: few enough that
+// others have something to do, and enough to ask about many by one query.
+func (l *line) share(ctx context.Context) int {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	waiting, err := m.node.Pending(ctx, class)
+	backlog, err := l.member.node.Pending(ctx, l.class)
 	if err != nil {
 		return leastAtOnce
 	}
-	hosts := max(1, len(m.refresher.cfg().Cluster.Servers))
-	return min(max(leastAtOnce, waiting.Waiting/(2*hosts)), workAtOnce)
-}
-
-// appetite returns how many sources of each class this host may ask about now: as many as
-// its budgets allow, and no more than a pass does in a short time.
-func (m *member) appetite() map[string]int {
-	now := m.refresher.settings.Load()
-	hungry := map[string]int{}
-	if now.github.Hold().Until.IsZero() {
-		hungry[classGitHub] = min(workAtOnce, m.budget(now))
-	}
-	if now.pypi.Hold().Until.IsZero() {
-		hungry[classPyPI] = workAtOnce
-		if rate := now.cfg.PyPI.Rate; rate > 0 {
-			hungry[classPyPI] = min(workAtOnce, max(1, int(pypiSpan.Seconds())*rate))
-		}
-	}
-	return hungry
+	hosts := max(1, len(l.member.refresher.cfg().Cluster.Servers))
+	return min(max(leastAtOnce, backlog.Waiting/(2*hosts)), workAtOnce)
 }
 
 // budget returns how many repositories can be asked about with what is left of the
@@ -193,60 +231,87 @@ func (m *member) budget(now *settings) (left int) {
 	return left
 }
 
-// taken returns the sources of the work in hand that are still due. What is not is done.
-func (m *member) taken(ctx context.Context, now time.Time) (sources []record.Source, err error) {
-	m.itemsMu.Lock()
+// Due implements [fetcher.Store]: the sources in hand that are still due. What is not is done.
+func (l *line) Due(now time.Time, _ int, _ record.Order) (sources []record.Source, more bool, err error) {
+	l.mu.Lock()
 	var items []cluster.Item
 	var last uint64
-	for _, key := range m.order {
-		if item, ok := m.items[key]; ok {
+	for _, key := range l.order {
+		if item, ok := l.items[key]; ok {
 			items, last = append(items, item), max(last, item.Sequence)
 		}
 	}
-	m.itemsMu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, applyWait)
+	l.mu.Unlock()
+	ctx, cancel := context.WithTimeout(l.member.running, applyWait)
 	defer cancel()
-	if err := m.store.WaitApplied(ctx, last); err != nil {
-		return nil, fmt.Errorf("the work taken is about changes that this host's store has not followed yet: %w", err)
+	if err := l.WaitApplied(ctx, last); err != nil {
+		return nil, false, fmt.Errorf("the work taken is about changes that this host's store has not followed yet: %w", err)
 	}
 	for _, item := range items {
-		source, sourceErr := m.store.Source(record.Key(item.Key))
+		source, sourceErr := l.Source(record.Key(item.Key))
 		switch {
 		case errors.Is(sourceErr, store.ErrNotFound), sourceErr == nil && !source.IsDue(now):
-			m.done(record.Key(item.Key))
+			l.done(record.Key(item.Key))
 		case sourceErr != nil:
 			err = errors.Join(err, sourceErr)
 		default:
 			sources = append(sources, source)
 		}
 	}
-	return sources, err
+	return sources, false, err
+}
+
+// Put implements [fetcher.Store].
+func (l *line) Put(learnt []record.Source) error {
+	if err := l.Store.Put(learnt); err != nil {
+		return err
+	}
+	for i := range learnt {
+		l.done(learnt[i].Key)
+	}
+	return nil
+}
+
+// Reschedule implements [fetcher.Store]: the host that offers does so for all.
+func (l *line) Reschedule(now time.Time, latest func(*record.Source) time.Time, limits string) (int, error) {
+	if !l.member.scheduler.Held() {
+		return 0, nil
+	}
+	return l.Store.Reschedule(now, latest, limits)
+}
+
+// Projects implements [fetcher.Store]: the host that asks PyPI reads its index.
+func (l *line) Projects(limit int) ([]string, error) {
+	if l.class != classPyPI || !l.member.leases.usable(pypiLease) {
+		return nil, nil
+	}
+	return l.Store.Projects(limit)
 }
 
 // done tells that a source needs nothing more.
-func (m *member) done(key record.Key) {
-	m.itemsMu.Lock()
-	item, mine := m.items[key]
-	delete(m.items, key)
-	m.itemsMu.Unlock()
+func (l *line) done(key record.Key) {
+	l.mu.Lock()
+	item, mine := l.items[key]
+	delete(l.items, key)
+	l.mu.Unlock()
 	if mine {
 		_ = item.Ack() // else it is given to somebody, who sees that it is not due
 	}
 }
 
 // giveBack gives the work to others that this host has not done.
-func (m *member) giveBack() {
-	m.itemsMu.Lock()
-	items := m.items
-	m.items, m.order = map[record.Key]cluster.Item{}, nil
-	m.itemsMu.Unlock()
+func (l *line) giveBack() {
+	l.mu.Lock()
+	items := l.items
+	l.items, l.order = map[record.Key]cluster.Item{}, nil
+	l.mu.Unlock()
 	for _, item := range items {
 		_ = item.Nak(time.Second) // else its time runs out
 	}
 }
 
 // stillWorking tells the other hosts, as long as ctx lasts, that this one is at work.
-func (m *member) stillWorking(ctx context.Context) {
+func (l *line) stillWorking(ctx context.Context) {
 	ticker := time.NewTicker(workingTime)
 	defer ticker.Stop()
 	for {
@@ -255,49 +320,9 @@ func (m *member) stillWorking(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		m.itemsMu.Lock()
-		items := slices.Collect(maps.Values(m.items))
-		m.itemsMu.Unlock()
-		_ = m.node.Working(items) // else others get them, and one of two answers counts
+		l.mu.Lock()
+		items := slices.Collect(maps.Values(l.items))
+		l.mu.Unlock()
+		_ = l.member.node.Working(items) // else others get them, and one of two answers counts
 	}
-}
-
-// shared is the store as a fetcher sees it on one of several hosts: due is what this host has
-// taken of the work, and what has been stored is done.
-type shared struct {
-	*store.Store
-	*member
-}
-
-// Due implements [fetcher.Store].
-func (s shared) Due(now time.Time, limit int, _ record.Order) (sources []record.Source, more bool, err error) {
-	sources, err = s.taken(context.Background(), now)
-	return sources[:min(limit, len(sources))], false, err
-}
-
-// Put implements [fetcher.Store].
-func (s shared) Put(learnt []record.Source) error {
-	if err := s.Store.Put(learnt); err != nil {
-		return err
-	}
-	for i := range learnt {
-		s.done(learnt[i].Key)
-	}
-	return nil
-}
-
-// Reschedule implements [fetcher.Store]: the host that offers does so for all.
-func (s shared) Reschedule(now time.Time, latest func(*record.Source) time.Time, limits string) (int, error) {
-	if !s.scheduler.Held() {
-		return 0, nil
-	}
-	return s.Store.Reschedule(now, latest, limits)
-}
-
-// Projects implements [fetcher.Store]: the host that asks PyPI reads its index.
-func (s shared) Projects(limit int) ([]string, error) {
-	if !s.leases.usable(pypiLease) {
-		return nil, nil
-	}
-	return s.Store.Projects(limit)
 }

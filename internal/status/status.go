@@ -40,6 +40,7 @@ type Activity struct {
 	Budgets      []Budget
 	Problems     []record.Problem // what is wrong with the program itself
 	Database     *Database        // nil where it is not known
+	Cluster      *Cluster         // nil where this host is alone
 }
 
 // Options say what the status is made from. Only Store is required.
@@ -98,7 +99,7 @@ func (m *Maker) catalogue(now time.Time) (c Catalogue, err error) {
 			p.Since = m.moment(p.Since)
 			c.Problems = append(c.Problems, p)
 		}
-		c.Database = a.Database
+		c.Database, c.Cluster = a.Database, m.cluster(a.Cluster)
 		c.RunningSince, c.NextTick = m.moment(a.RunningSince), m.moment(a.NextTick)
 		c.PausedSince = m.moment(a.PausedSince)
 		if a.Reload != nil {

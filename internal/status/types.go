@@ -27,6 +27,8 @@ type Catalogue struct {
 
 	Problems []record.Problem `json:"problems"` // what is wrong with the program itself
 	Database *Database        `json:"database"` // nil where it is not known
+
+	Cluster *Cluster `json:"cluster,omitempty"` // nil where this host is alone
 }
 
 // Database is the file that everything is kept in.

@@ -1,0 +1,67 @@
+package cluster
+
+import (
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// TestLeaderless: where a stream has lost its majority, any server answers for it, and has
+// its peers in the answer as if they followed. That is no leader.
+func TestLeaderless(t *testing.T) {
+	peer := func(offline bool, active time.Duration) *jetstream.PeerInfo {
+		return &jetstream.PeerInfo{Offline: offline, Active: active}
+	}
+	for name, test := range map[string]struct {
+		cluster    *jetstream.ClusterInfo
+		leaderless bool
+		following  int
+	}{
+		"one server alone":         {nil, false, 1},
+		"all follow":               {&jetstream.ClusterInfo{Leader: "a", Replicas: []*jetstream.PeerInfo{peer(false, time.Second), peer(false, 0)}}, false, 3},
+		"one is offline":           {&jetstream.ClusterInfo{Leader: "a", Replicas: []*jetstream.PeerInfo{peer(true, 0), peer(false, 0)}}, false, 2},
+		"none has said anything":   {&jetstream.ClusterInfo{Leader: "a", Replicas: []*jetstream.PeerInfo{peer(false, fresh), peer(false, time.Hour)}}, false, 1},
+		"a replica without leader": {&jetstream.ClusterInfo{Replicas: []*jetstream.PeerInfo{peer(false, 0), peer(true, 0), peer(false, time.Minute)}}, true, 2},
+	} {
+		if got := leaderless(test.cluster); got != test.leaderless {
+			t.Errorf("%s: leaderless %t", name, got)
+		}
+		if got := followers(test.cluster); got != test.following {
+			t.Errorf("%s: %d follow", name, got)
+		}
+	}
+	if !temporary(errLeaderless) {
+		t.Error("it is not waited for that there is a leader again")
+	}
+}
+
+// TestHostsWhileTheySpeak: who says something anew while the hosts are read is not left out.
+func TestHostsWhileTheySpeak(t *testing.T) {
+	n := single(t)
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	put := func(name string) {
+		if _, err := n.putState(patient(t), hostPrefix+name, map[string]int{}, nil); err != nil {
+			t.Error(err)
+		}
+	}
+	put("a")
+	put("b")
+	go func() {
+		defer close(stopped)
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+				put([]string{"a", "b"}[i%2])
+			}
+		}
+	}()
+	defer func() { close(stop); <-stopped }()
+	for range 30 {
+		if all, err := n.Hosts(patient(t)); err != nil || len(all) != 2 {
+			t.Fatalf("%+v, error %v", all, err)
+		}
+	}
+}
