@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -47,18 +48,15 @@ func (h *host) url() string             { return "http://" + h.listen }
 func (h *host) configure(t *testing.T) {
 	t.Helper()
 	s := h.site
-	strategy, level, tls, secret := "auto", s.log, "", "../secret"
-	if s.rest {
-		strategy = "rest"
-	}
-	if level == "" {
-		level = "info"
-	}
+	tls, secret, section := "", "../secret", ""
 	if s.tls {
 		tls = ", tls: {cert: ../cert.pem, key: ../key.pem, ca: ../ca.pem}"
 	}
 	if h.secret != "" {
 		secret = h.secret
+	}
+	if !s.alone {
+		section = fmt.Sprintf("cluster: {name: %s, servers: {%s}, secret_file: %s%s}", h.name, strings.Join(s.servers, ", "), secret, tls)
 	}
 	must(t, os.WriteFile(h.config(), fmt.Appendf(nil, `
 store: {path: store/pkgmetad.db}
@@ -66,13 +64,16 @@ http: {listen: %q, public_url: "https://packages.example.org", max_limit: 0}
 catalogue: {path: ../catalogue.ndjson}
 schedule: {refresh: "@every 1s"}
 refresh: {stale_after: %s, retry_min: 1s, retry_max: 2s, workers: %d}
-github: {base_url: %q, url_host: github.com, token_file: token, timeout: 10s, strategy: %s}
-pypi: {base_url: %[4]q, contact: ops@example.org, timeout: 10s, concurrency: 8, rate: 0}
-log: {format: json, level: %[6]s}
-cluster: {name: %s, servers: {%s}, secret_file: %s%s}
-%s`, h.listen, s.stale, h.workers, s.upstream, strategy, level, h.name, strings.Join(s.servers, ", "), secret, tls, s.settings), 0o600))
+github: {base_url: %q, url_host: github.com, token_file: token, timeout: 10s}
+pypi: {base_url: %[4]q, contact: ops@example.org, timeout: 10s, concurrency: %d, rate: 0}
+log: {format: json, level: %s}
+%s
+`, h.listen, s.stale, h.workers, s.upstream, s.pypi, level(), section), 0o600))
 	must(t, os.MkdirAll(h.path("store"), 0o700))
 }
+
+// level is the level of the hosts' logs: PKGMETAD_LOG, by default info.
+func level() string { return cmp.Or(os.Getenv("PKGMETAD_LOG"), "info") }
 
 // start starts the host, and waits until it serves.
 func (h *host) start(t *testing.T) {

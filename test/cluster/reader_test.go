@@ -17,6 +17,7 @@ type change struct {
 	Sequence uint64
 	Kind     string
 	ID       int
+	At       time.Time
 	Record   json.RawMessage
 	fields   struct {
 		Slug        string

@@ -22,11 +22,10 @@ type options struct {
 	stale    time.Duration     // age at which a source is due again; 0: never, in a test's time
 	tokens   map[string]string // of hosts that share one; the others have one each
 	workers  int               // of a host; 0: 8
-	rest     bool              // no GraphQL, so that a repository's requests can be counted
+	pypi     int               // requests to PyPI in flight; 0: 8
+	alone    bool              // one host, which is not one of several
 	netns    bool              // each host in a network namespace of its own, with TLS
 	tls      bool
-	log      string // level; "": info
-	settings string // further sections of the configuration
 }
 
 // A site is what several hosts serve together: their folders, and the world that they ask.
@@ -41,8 +40,8 @@ type site struct {
 	network  *network // nil on loopback
 }
 
-// newSite makes a site with three hosts, a, b and c, each of which runs a server. None is
-// started.
+// newSite makes a site with three hosts, a, b and c, each of which runs a server, or with one alone. None
+// is started.
 func newSite(t *testing.T, o options) *site {
 	t.Helper()
 	s := &site{options: o, folder: t.ArtifactDir()}
@@ -54,6 +53,9 @@ func newSite(t *testing.T, o options) *site {
 	}
 	if s.workers == 0 {
 		s.workers = 8
+	}
+	if s.pypi == 0 {
+		s.pypi = 8
 	}
 	o.sim.Limit, o.sim.PointLimit, o.sim.NoSecondary, o.sim.NoPending = 1<<30, 1<<30, true, true
 	s.world = sim.Generate(7, s.packages, o.sim)
@@ -68,6 +70,9 @@ func newSite(t *testing.T, o options) *site {
 	must(t, os.WriteFile(filepath.Join(s.folder, "secret"), []byte(strings.Repeat("secret-", 5)), 0o600))
 	s.list(t, few)
 	names := []string{"a", "b", "c"}
+	if s.alone {
+		names = names[:1]
+	}
 	free := ports(t, len(names))
 	for i, name := range names {
 		address := fmt.Sprintf("127.0.0.1:%d", free[i])
