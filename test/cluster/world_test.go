@@ -82,7 +82,7 @@ func newSite(t *testing.T, o options) *site {
 		s.servers = append(s.servers, fmt.Sprintf("%s: %q", name, address))
 	}
 	if s.tls {
-		newAuthority(t).write(t, s.folder, "cert", "key")
+		newAuthority(t).write(t, s.folder, "hosts")
 	}
 	for _, name := range names {
 		s.add(t, name, s.workers)
@@ -131,7 +131,7 @@ func (s *site) list(t *testing.T, packages int) int {
 // add adds a host. One that is not among the servers only connects.
 func (s *site) add(t *testing.T, name string, workers int) *host {
 	t.Helper()
-	h := &host{name: name, site: s, folder: filepath.Join(s.folder, name), program: program, workers: workers, empty: true}
+	h := &host{name: name, site: s, folder: filepath.Join(s.folder, name), program: program, workers: workers, stale: s.stale, empty: true}
 	h.listen = fmt.Sprintf("127.0.0.1:%d", ports(t, 1)[0])
 	if s.network != nil {
 		h.listen = s.network.host(t, h, len(s.hosts)) + ":8080"
