@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -97,6 +98,9 @@ func (m *member) behind(state cluster.State) uint64 {
 // newest returns the sequence that the feed has come to on the host that is furthest, of
 // which it asks the cluster.
 func (m *member) newest(ctx context.Context) (uint64, error) {
+	if reach := m.node.Reach(); !reach.Quorum {
+		return 0, errors.New(reach.Err)
+	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	state, err := m.node.State(ctx)

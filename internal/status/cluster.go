@@ -141,6 +141,14 @@ func (h *Host) wrong(at func(time.Time) string) (all []string) {
 	return all
 }
 
+// Unused says why this host does not use what a [Budget] says is used elsewhere.
+func (c *Cluster) Unused() string {
+	if c != nil && !c.Quorum {
+		return "not used while this host is cut off"
+	}
+	return "another host uses it"
+}
+
 // Scheduler returns the host that says what is due; "" for none.
 func (c *Cluster) Scheduler() string {
 	for _, l := range c.Leases {
