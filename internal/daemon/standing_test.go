@@ -208,6 +208,32 @@ func TestHostsAsTold(t *testing.T) {
 	x.stop(d, ended)
 }
 
+// TestUnscheduled: it is told since when nobody has been the scheduler.
+func TestUnscheduled(t *testing.T) {
+	began := time.Now()
+	of := func(at time.Duration, h cluster.Held) *learnt { return &learnt{at: began.Add(at), leases: []cluster.Held{h}} }
+	m := new(member)
+	for _, step := range []struct {
+		at   time.Duration
+		held cluster.Held
+		want time.Duration // after began; -1 for a scheduler that there is
+	}{
+		{0, cluster.Held{Name: schedulerLease, Host: "a"}, -1},
+		{5 * time.Second, cluster.Held{Name: schedulerLease, Host: "a", Late: true}, 5 * time.Second},
+		{10 * time.Second, cluster.Held{Name: schedulerLease}, 5 * time.Second},
+		{15 * time.Second, cluster.Held{Name: pypiLease, Host: "a"}, 5 * time.Second},
+		{20 * time.Second, cluster.Held{Name: schedulerLease, Host: "b"}, -1},
+		{25 * time.Second, cluster.Held{Name: schedulerLease}, 25 * time.Second},
+	} {
+		now := of(step.at, step.held)
+		now.unscheduled = m.unscheduled(now)
+		if want := began.Add(step.want); now.unscheduled.IsZero() != (step.want < 0) || step.want >= 0 && !now.unscheduled.Equal(want) {
+			t.Errorf("after %s: %s", step.at, now.unscheduled)
+		}
+		m.learnt.Store(now)
+	}
+}
+
 // TestNothingDueIsSuccess: that nothing was due is told as it is of a pass on a host alone.
 func TestNothingDueIsSuccess(t *testing.T) {
 	x := newTrial(t)
