@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // announceEvery is how often a host says that it is there.
@@ -56,7 +55,7 @@ func (n *Node) Hosts(ctx context.Context) (all []Host, err error) {
 	const doing = "ask for the hosts"
 	var now time.Time
 	if err := n.ask(ctx, doing, func(ctx context.Context) error {
-		info, err := n.found.state.Info(ctx)
+		info, err := leaderInfo(ctx, n.found.state)
 		if err == nil {
 			now = info.TimeStamp
 		}
@@ -66,6 +65,9 @@ func (n *Node) Hosts(ctx context.Context) (all []Host, err error) {
 	}
 	err = n.readState(ctx, doing, hostPrefix, func(name string, data []byte, at time.Time) error {
 		all = slices.DeleteFunc(all, func(h Host) bool { return h.Name == name }) // said anew while it was read
+		if string(data) == "null" {                                               // forgotten
+			return nil
+		}
 		all = append(all, Host{Name: name, Said: data, At: at, Ago: max(0, now.Sub(at))})
 		return nil
 	})
@@ -76,7 +78,8 @@ func (n *Node) Hosts(ctx context.Context) (all []Host, err error) {
 // Forget takes a host that will not come back off the list of [Node.Hosts].
 func (n *Node) Forget(ctx context.Context, host string) error {
 	return n.ask(ctx, "forget host "+host, func(ctx context.Context) error {
-		return n.found.state.Purge(ctx, jetstream.WithPurgeSubject(hostPrefix+escape(host)))
+		_, err := n.putState(ctx, hostPrefix+escape(host), nil, nil)
+		return err
 	})
 }
 

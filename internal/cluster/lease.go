@@ -296,8 +296,12 @@ func (n *Node) readState(ctx context.Context, doing, prefix string, each func(na
 	if err := n.Wait(ctx); err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
-	return n.read(ctx, doing, n.found.state, prefix+">", false, func(d delivery) error {
-		name, err := unescape(strings.TrimPrefix(d.msg.Subject(), prefix))
+	return n.read(ctx, doing, n.found.state, false, func(d delivery) error {
+		token, below := strings.CutPrefix(d.msg.Subject(), prefix)
+		if !below {
+			return nil
+		}
+		name, err := unescape(token)
 		if err != nil {
 			return fmt.Errorf("message %d of stream %s: %w", d.meta.Sequence.Stream, stateName, err)
 		}

@@ -97,7 +97,7 @@ func (n *Node) look(ctx context.Context) Reach {
 	}
 	var info *jetstream.StreamInfo
 	err := within(ctx, func(ctx context.Context) (err error) {
-		info, err = n.found.records.Info(ctx)
+		info, err = leaderInfo(ctx, n.found.records)
 		return err
 	})
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
