@@ -36,7 +36,7 @@ func (s *Store) Apply(messages []record.Message) error {
 		}
 		return fmt.Errorf("take over %s from the other hosts: %w", record.Count(len(messages), "change", "changes"), err)
 	}
-	if a.reordered {
+	if a.reordered && !s.replica.filling {
 		s.reorder(a.entered, a.left)
 	}
 	s.version.publish(a.sequence, a.now)
@@ -46,12 +46,15 @@ func (s *Store) Apply(messages []record.Message) error {
 
 // reorder makes readers see that packages have come and gone, or are named otherwise.
 func (s *Store) reorder(entered, left map[int]bool) {
-	order := slices.DeleteFunc(slices.Clone(*s.order.Load()), func(id int) bool { return left[id] || entered[id] })
-	order = slices.Grow(order, len(entered))
-	for id := range entered {
-		order = append(order, id)
+	order := slices.Clone(*s.order.Load())
+	if gone := slices.Sorted(maps.Keys(left)); len(gone) > 0 {
+		order = slices.DeleteFunc(order, func(id int) bool { return has(gone, id) })
 	}
-	slices.Sort(order)
+	come := slices.DeleteFunc(slices.Sorted(maps.Keys(entered)), func(id int) bool { return has(order, id) })
+	sorted := len(order) == 0 || len(come) == 0 || come[0] > order[len(order)-1]
+	if order = append(order, come...); !sorted {
+		slices.Sort(order)
+	}
 	s.order.Store(&order)
 	s.synced.Store(true)
 }

@@ -41,7 +41,12 @@ func (s *Store) Rebuild(fill func(*Store) error, kept string) (err error) {
 		}
 	}()
 	next.file.db.NoSync = true // a file that a kill leaves behind is not gone on with
+	next.replica.filling = true
 	if err := fill(next); err != nil {
+		return err
+	}
+	next.replica.filling = false
+	if err := next.view(next.load); err != nil {
 		return err
 	}
 	if err := s.takeAlong(next); err != nil {

@@ -42,6 +42,7 @@ var ErrNoPublisher = errors.New("the other hosts are not reached yet, and no rec
 // replica is what a Store has besides while it is one.
 type replica struct {
 	open      atomic.Bool // what changes records is published; not while Open brings the file up to date
+	filling   bool        // it is being built, and nobody reads it yet: see Rebuild
 	publisher atomic.Pointer[Publisher]
 	applied   version // its sequence is that of the last message applied, its time that message's
 	stream    atomic.Pointer[string]

@@ -3,8 +3,11 @@ package cluster
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
+	"fmt"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,7 +24,16 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if options := os.Getenv(hostEnv); options != "" {
+		if err := beHost(options); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // logged is what was logged, for tests to look into.
 type logged struct {
@@ -43,7 +55,7 @@ func (l *logged) String() string {
 
 // patient returns a context for what ends soon unless something is wrong.
 func patient(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -66,7 +78,7 @@ func started(t testing.TB, o Options) *Node {
 // single returns a Node that is a cluster by itself, and ready.
 func single(t testing.TB) *Node {
 	t.Helper()
-	n := started(t, Options{Name: "a", Servers: map[string]string{"a": "127.0.0.1:0"}, Secret: []byte("secret"), Folder: t.TempDir()})
+	n := started(t, Options{Name: "a", Servers: map[string]string{"a": "127.0.0.1:0"}, Secret: []byte(rand.Text()), Folder: t.TempDir()})
 	if err := n.Wait(patient(t)); err != nil {
 		t.Fatal(err)
 	}
@@ -80,12 +92,12 @@ func servers(t testing.TB, count int) (all []Options) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	names := map[string]string{}
+	names, secret := map[string]string{}, rand.Text()
 	for i, address := range addresses {
 		names[string(rune('a'+i))] = address
 	}
 	for i := range count {
-		all = append(all, Options{Name: string(rune('a' + i)), Servers: names, Secret: []byte("secret"), Folder: t.TempDir()})
+		all = append(all, Options{Name: string(rune('a' + i)), Servers: names, Secret: []byte(secret), Folder: t.TempDir()})
 	}
 	return all
 }
@@ -93,9 +105,9 @@ func servers(t testing.TB, count int) (all []Options) {
 // eventually polls until a condition holds.
 func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !condition(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !condition(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("not within 30 s: " + what)
+			t.Fatal("not within a minute: " + what)
 		}
 	}
 }

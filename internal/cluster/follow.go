@@ -68,6 +68,7 @@ type follower struct {
 	node     *Node
 	id       string
 	after    uint64 // the last message that was applied
+	least    uint64 // where the stream ended when the leader was last asked
 	apply    func([]record.Message) error
 	caughtUp func()
 	failed   error // of apply
@@ -78,14 +79,12 @@ func (f *follower) once(ctx context.Context) error {
 	if err := f.sameStream(ctx); err != nil {
 		return err
 	}
-	feed, err := f.node.open(ctx, f.node.found.records, recordPrefix+">", f.after, false)
+	feed, err := f.node.open(ctx, f.node.found.records, f.after, false)
 	if err != nil {
 		return err
 	}
 	defer feed.close()
-	if feed.pending == 0 {
-		f.caughtUp()
-	}
+	f.there(feed.pending)
 	check := time.NewTicker(checkEvery)
 	defer check.Stop()
 	quiet := f.after // where it was at the last check
@@ -146,10 +145,16 @@ func (f *follower) batch(feed *feed, d delivery) error {
 		return f.failed
 	}
 	f.after = batch[len(batch)-1].Sequence
-	if pending == 0 && len(feed.incoming) == 0 {
+	f.there(pending + uint64(len(feed.incoming)))
+	return nil
+}
+
+// there calls caughtUp if nothing is pending, also not by what the leader said when
+// the feed was opened: the consumer may be on a server that lags.
+func (f *follower) there(pending uint64) {
+	if pending == 0 && f.after >= f.least {
 		f.caughtUp()
 	}
-	return nil
 }
 
 // sameStream waits for the stream, and returns a *Diverged if it is another, or
@@ -166,6 +171,7 @@ func (f *follower) sameStream(ctx context.Context) error {
 			f.id = state.ID
 		}
 		if state.ID == f.id && state.Last >= f.after {
+			f.least = state.Last
 			return nil
 		}
 		diverged = &Diverged{ID: state.ID, WantID: f.id, Last: state.Last, Applied: f.after}

@@ -297,7 +297,7 @@ func (n *Node) putState(ctx context.Context, subject string, value any, expect *
 func (n *Node) readState(ctx context.Context, doing, prefix string, each func(name string, m *jetstream.RawStreamMsg, now time.Time) error) error {
 	var info *jetstream.StreamInfo
 	if err := n.ask(ctx, doing, func(ctx context.Context) (err error) {
-		info, err = ledInfo(ctx, n.found.state, jetstream.WithSubjectFilter(prefix+">"))
+		info, err = leaderInfo(ctx, n.found.state, jetstream.WithSubjectFilter(prefix+">"))
 		return err
 	}); err != nil {
 		return err

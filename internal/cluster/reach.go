@@ -97,7 +97,7 @@ func (n *Node) look(ctx context.Context) Reach {
 	}
 	var info *jetstream.StreamInfo
 	err := within(ctx, func(ctx context.Context) (err error) {
-		info, err = ledInfo(ctx, n.found.records)
+		info, err = leaderInfo(ctx, n.found.records)
 		return err
 	})
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -132,22 +132,6 @@ func followers(c *jetstream.ClusterInfo) int {
 	}
 	return count
 }
-
-// ledInfo asks the leader of a stream what it has. While there is none, any replica
-// answers, with what it happens to have: that is an error, for as long as it lasts.
-func ledInfo(ctx context.Context, stream jetstream.Stream, options ...jetstream.StreamInfoOpt) (*jetstream.StreamInfo, error) {
-	info, err := stream.Info(ctx, options...)
-	if err == nil && leaderless(info.Cluster) {
-		return nil, errLeaderless
-	}
-	return info, err
-}
-
-// leaderless reports whether a stream of several servers has no leader. Of one server
-// alone nothing is told of a cluster.
-func leaderless(c *jetstream.ClusterInfo) bool { return c != nil && c.Leader == "" }
-
-var errLeaderless = errors.New("its servers have no leader")
 
 // remake makes anew what somebody removed, or all servers lost with their disks. Who
 // follows the records is told that these are others.

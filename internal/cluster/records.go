@@ -34,7 +34,7 @@ func (n *Node) State(ctx context.Context) (state State, err error) {
 
 // state is one attempt of State.
 func (n *Node) state(ctx context.Context) (State, error) {
-	info, err := ledInfo(ctx, n.found.records)
+	info, err := leaderInfo(ctx, n.found.records)
 	if err != nil {
 		return State{}, err
 	}
@@ -92,7 +92,7 @@ func (n *Node) Scan(ctx context.Context, each func(name string, sequence uint64,
 	if err := n.Wait(ctx); err != nil {
 		return fmt.Errorf("read which records there are: %w", err)
 	}
-	return n.read(ctx, "read which records there are", n.found.records, recordPrefix+">", true, func(d delivery) error {
+	return n.read(ctx, "read which records there are", n.found.records, true, func(d delivery) error {
 		name, err := nameOf(d.msg.Subject())
 		if err != nil {
 			return fmt.Errorf("message %d: %w", d.meta.Sequence.Stream, err)

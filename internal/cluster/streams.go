@@ -91,6 +91,9 @@ func (n *Node) establish(ctx context.Context) {
 
 // findStreams finds or makes each stream, and the consumers of the queue.
 func (n *Node) findStreams(ctx context.Context) (f found, err error) {
+	if version := n.conn.ConnectedServerVersion(); olderThan(version, 2, 12) {
+		return f, fmt.Errorf("the cluster's server is nats-server %s, and it takes 2.12 or newer", version)
+	}
 	want, least := n.options.replicas()
 	for _, config := range streams(want) {
 		stream, err := n.ensure(ctx, config)
@@ -115,6 +118,13 @@ func (n *Node) findStreams(ctx context.Context) (f found, err error) {
 	}
 	f.queues, err = findQueues(ctx, f.work)
 	return f, err
+}
+
+// olderThan reports whether a version is known, and before another.
+func olderThan(version string, major, minor int) bool {
+	var has [2]int
+	_, err := fmt.Sscanf(version, "%d.%d", &has[0], &has[1])
+	return err == nil && slices.Compare(has[:], []int{major, minor}) < 0
 }
 
 // tooFew reports whether err is for want of servers, now and later.

@@ -169,7 +169,7 @@ func TestThree(t *testing.T) {
 			nodes[i] = nil // closed by its own cleanup
 		}
 	}
-	if secret := log.String(); strings.Contains(secret, "secret\"") || strings.Contains(secret, password(all[0].Secret, routeUser)) || strings.Contains(secret, password(all[0].Secret, clientUser)) {
+	if secret := log.String(); strings.Contains(secret, string(all[0].Secret)) || strings.Contains(secret, password(all[0].Secret, routeUser)) || strings.Contains(secret, password(all[0].Secret, clientUser)) {
 		t.Errorf("a secret is in the log:\n%s", secret)
 	}
 }

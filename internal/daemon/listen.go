@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"syscall"
+
+	"pkgmetad/internal/cluster"
 )
 
 // Listen listens on a TCP address, host:port. Its error says what helps.
@@ -41,4 +43,19 @@ func shutdown(grace context.Context, s *http.Server) error {
 		return err
 	}
 	return nil
+}
+
+// LoopbackServers returns where the servers of hosts that are all on this machine can listen,
+// by the hosts' names, as [config.Cluster] wants it. It is for a demonstration: another program
+// may take the ports meanwhile.
+func LoopbackServers(names []string) (map[string]string, error) {
+	addresses, err := cluster.FreeAddresses(len(names))
+	if err != nil {
+		return nil, err
+	}
+	servers := map[string]string{}
+	for i, name := range names {
+		servers[name] = addresses[i]
+	}
+	return servers, nil
 }

@@ -38,6 +38,10 @@ type member struct {
 	version   string
 	workers   int
 	running   context.Context // of the daemon
+	writing   context.Context // ends lastWrites after running
+	following context.Context // ends when nobody writes any more
+	unfollow  context.CancelFunc
+	follower  sync.WaitGroup // of following
 
 	scheduler *cluster.Lease
 	leases    *leases
@@ -64,6 +68,7 @@ type member struct {
 const (
 	leaseTime   = 30 * time.Second // an election takes up to 12 s
 	publishWait = 45 * time.Second // that a write waits for a majority
+	lastWrites  = 15 * time.Second // that writes wait for one once the daemon stops: an election's time
 )
 
 // newMember starts this host's server, if it runs one, and connects. It does not wait for the
@@ -92,15 +97,20 @@ func newMember(running context.Context, o Options, r *refresher) (*member, error
 		scheduler: node.Lease(schedulerLease, leaseTime), leases: r.leases, certificateEnds: config.CertificateEnds(tls),
 		offer: make(chan struct{}, 1), rebuild: make(chan struct{}, 1), takeover: make(chan struct{}, 1),
 	}
+	m.following, m.unfollow = context.WithCancel(context.Background())
+	var stopWriting context.CancelFunc
+	m.writing, stopWriting = context.WithCancel(m.following)
+	context.AfterFunc(running, func() { time.AfterFunc(lastWrites, stopWriting) })
 	m.lines = []*line{m.newLine(classGitHub), m.newLine(classPyPI)}
 	m.leases.node = node
 	r.member = m
 	return m, nil
 }
 
-// run has the host take part until ctx ends.
+// run has the host take part until ctx ends. Its store goes on to follow until close: what a
+// pass or a takeover has yet to write then comes back to it.
 func (m *member) run(ctx context.Context) {
-	m.group.Go(func() { m.follow(ctx) })
+	m.follower.Go(func() { m.follow(m.following) })
 	m.group.Go(func() { m.announce(ctx) })
 	m.group.Go(func() { m.learn(ctx) })
 	m.group.Go(func() { m.compare(ctx) })
@@ -140,7 +150,10 @@ func (m *member) tellWarnings(ctx context.Context) {
 	}
 }
 
+// close takes the host out of the cluster. Nobody writes any more.
 func (m *member) close() error {
+	m.unfollow()
+	m.follower.Wait()
 	if err := m.node.Close(); err != nil {
 		return fmt.Errorf("leave the cluster: %w", err)
 	}
@@ -149,7 +162,7 @@ func (m *member) close() error {
 
 // Publish implements [store.Publisher].
 func (m *member) Publish(writes []record.Write) (last uint64, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), publishWait)
+	ctx, cancel := context.WithTimeout(m.writing, publishWait)
 	defer cancel()
 	last, err = m.node.Publish(ctx, writes)
 	var conflict *cluster.Conflict
@@ -162,7 +175,7 @@ func (m *member) Publish(writes []record.Write) (last uint64, err error) {
 
 // active reports whether this host may take part in the work now.
 func (m *member) active() bool {
-	return m.caughtUp.Load() && m.node.Reach().Quorum && m.refresher.paused.Load() == nil
+	return m.caughtUp.Load() && m.trouble.Load() == nil && m.node.Reach().Quorum && m.refresher.paused.Load() == nil
 }
 
 // offerSoon has what is due offered, if this host is the one to do so.
@@ -187,21 +200,25 @@ func wake(c chan struct{}) {
 
 // said is what a host tells the others of itself, every few seconds.
 type said struct {
-	Version string `json:"version"`
-	Workers int    `json:"workers"`
-	Stream  string `json:"stream"`
-	Applied uint64 `json:"applied"`
-	Count   uint64 `json:"count"`
-	Digest  uint64 `json:"digest"`
-	Lag     uint64 `json:"lag"`
-	Served  string `json:"rendering"` // how it renders what it serves, which should be the same everywhere
-	Trouble string `json:"trouble,omitempty"`
-	Stopped bool   `json:"stopped,omitempty"` // it has left in order
+	Version  string `json:"version"`
+	Workers  int    `json:"workers"`
+	Stream   string `json:"stream"`
+	Applied  uint64 `json:"applied"`
+	Packages int    `json:"packages"`
+	Count    uint64 `json:"count"`
+	Digest   uint64 `json:"digest"`
+	Lag      uint64 `json:"lag"`
+	Served   string `json:"rendering"` // how it renders what it serves, which should be the same everywhere
+	Trouble  string `json:"trouble,omitempty"`
+	Stopped  bool   `json:"stopped,omitempty"` // it has left in order
 }
 
 func (m *member) announce(ctx context.Context) {
 	m.node.Announce(ctx, func() []byte {
 		s := said{Version: m.version, Workers: m.workers, Lag: m.lag.Load(), Served: m.store.Rendering(), Stopped: ctx.Err() != nil}
+		if _, packages, err := m.store.Packages(0, 0); err == nil {
+			s.Packages = packages
+		}
 		if state, err := m.store.Replica(); err == nil {
 			s.Stream, s.Applied, s.Count, s.Digest = state.Stream, state.Applied, state.Count, state.Digest
 		}

@@ -154,10 +154,9 @@ func TestStoreBecomesReplica(t *testing.T) {
 	x.stop(b, bEnded)
 
 	a, _ := x.host(cfgs[0])
+	x.waitLong("the first to follow", a.refresher.member.caughtUp.Load)
 	b, _ = x.host(cfgs[1])
-	x.waitLong("both to follow", func() bool {
-		return a.refresher.member.caughtUp.Load() && b.refresher.member.caughtUp.Load()
-	})
+	x.waitLong("the other to follow", b.refresher.member.caughtUp.Load)
 	for _, host := range []*Daemon{a, b} {
 		if diff := cmp.Diff(want, x.answer(host, "/api/v4/packages/one/")); diff != "" {
 			t.Errorf("%s answers otherwise than the first did alone:\n%s", host.cfg.Cluster.Name, diff)
@@ -277,5 +276,73 @@ func TestThreeHosts(t *testing.T) {
 	}
 	if n := x.world.Stats().Violations; n != 0 {
 		t.Errorf("%d violations: %+v", n, x.world.Stats())
+	}
+}
+
+// TestStopOfAMemberWithinAPass: what has arrived is stored, which takes the stream that the
+// store follows, and the stop waits for nothing else.
+func TestStopOfAMemberWithinAPass(t *testing.T) {
+	world := sim.New(sim.Options{NoSecondary: true, Latency: 50 * time.Millisecond})
+	x := newTrialOver(t, world)
+	var text strings.Builder
+	text.WriteString("packages:\n")
+	const packages = 500
+	for i := range packages {
+		world.AddRepo(&sim.Repo{FullName: fmt.Sprintf("acme/n%d", i), Stars: 5})
+		fmt.Fprintf(&text, "- {slug: n%d, repo_url: https://github.com/acme/n%[1]d}\n", i)
+	}
+	x.catalogue(text.String())
+	x.cfg.GitHub.Strategy = "rest" // one after the other
+	x.cfg.Refresh.Workers = 2
+	d, ended := x.host(x.clusterOf(1, "a")[0])
+	s := d.refresher.store
+	fetched := func() (n int) {
+		all, _, err := s.Packages(0, packages)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range all {
+			if p.Repo.Stars > 0 {
+				n++
+			}
+		}
+		return n
+	}
+	x.waitFor("the first answers", func() bool { return fetched() > 0 })
+	began := time.Now()
+	x.stop(d, ended)
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("the stop took %s", took)
+	}
+	if log := x.log.String(); strings.Contains(log, `"level":"error"`) || !strings.Contains(log, `"abandoned":`) {
+		t.Errorf("the pass was not cut short, or something failed:\n%s", log)
+	}
+}
+
+// TestStoreOfMostPackages: whichever host comes first, what is published is the store of the one
+// that has most packages.
+func TestStoreOfMostPackages(t *testing.T) {
+	x := newTrial(t)
+	cfgs := x.clusterOf(3, "a", "b", "c")
+	before := *cfgs[2]
+	before.Cluster = config.Cluster{}
+	d, ended := x.host(&before)
+	x.agrees(d, "one", 5)
+	x.stop(d, ended)
+	other := filepath.Join(t.TempDir(), "other.yaml")
+	if err := os.WriteFile(other, []byte("packages: [{slug: two, repo_url: https://github.com/acme/two}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfgs[0].Catalogue.Path, cfgs[1].Catalogue.Path = other, other
+
+	c, _ := x.host(cfgs[2])
+	x.waitLong("it to wait for the others", func() bool { return x.logged("waits for the other hosts") > 0 }) // and so to ask them less often than they do
+	a, _ := x.host(cfgs[0])
+	b, _ := x.host(cfgs[1])
+	for _, d := range []*Daemon{a, b, c} {
+		x.waitLong("it to follow", d.refresher.member.caughtUp.Load)
+		if _, err := d.refresher.store.PackageBySlug("one"); err != nil {
+			t.Errorf("host %s: %v", d.cfg.Cluster.Name, err)
+		}
 	}
 }

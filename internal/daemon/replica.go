@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"sync"
 	"time"
 
 	"pkgmetad/internal/cluster"
@@ -20,11 +22,12 @@ const (
 )
 
 const (
-	followAgain  = 2 * time.Second
-	compareEvery = 6 * time.Hour    // the store with the stream, whatever other hosts say
-	compareLeast = 10 * time.Minute // between two comparisons because of what other hosts say
-	originName   = "meta/origin"    // the stream holds what there was before it
-	originWait   = time.Second
+	followAgain    = 2 * time.Second
+	compareEvery   = 6 * time.Hour    // the store with the stream, whatever other hosts say
+	compareLeast   = 10 * time.Minute // between two comparisons because of what other hosts say
+	originName     = "meta/origin"    // the stream holds what there was before it
+	originWait     = time.Second
+	originPatience = 20 * time.Second // with hosts that do not say how many packages they have
 )
 
 // originData is the message that says so.
@@ -75,11 +78,16 @@ func (m *member) followOnce(ctx context.Context) error {
 			return err
 		}
 	}
+	var group sync.WaitGroup
+	defer group.Wait()
 	following, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	m.group.Go(func() {
+	group.Go(func() {
 		select {
 		case <-m.rebuild:
+			if following.Err() != nil {
+				m.rebuildSoon() // for the next time
+			}
 			stop(errRebuild)
 		case <-following.Done():
 		}
@@ -125,55 +133,43 @@ func (m *member) reached() {
 	}
 }
 
-// establish returns when the stream holds what there was before it: what the first host with
-// a store had, which that publishes.
+// establish returns when the stream holds what there was before it: what the host had that has
+// most packages, which that publishes.
 func (m *member) establish(ctx context.Context, state cluster.State) error {
 	_, there, err := m.node.Last(ctx, originName)
 	if err != nil || there {
-		return err
-	}
-	lease := m.node.Lease("origin", leaseTime)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	taken, lost := make(chan struct{}, 1), make(chan struct{}, 1)
-	var held bool
-	m.group.Go(func() {
-		lease.Run(ctx, func() []byte { return nil }, func(now bool, _ []byte) {
-			if now {
-				taken <- struct{}{}
-			} else {
-				close(lost)
-			}
-		})
-	})
-	for !held {
-		select {
-		case <-taken:
-			held = true
-		case <-time.After(originWait):
-			if _, there, err := m.node.Last(ctx, originName); err != nil || there {
-				return err
-			}
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	if _, there, err := m.node.Last(ctx, originName); err != nil || there {
 		return err
 	}
 	_, packages, err := m.store.Packages(0, 0)
 	if err != nil {
 		return err
 	}
+	if there, err := m.awaitLarger(ctx, packages); err != nil || there {
+		return err
+	}
+	turn := m.takeTurn(ctx, "origin")
+	defer turn.end()
+	for waiting := true; waiting; {
+		select {
+		case <-turn.held:
+			waiting = false
+		case <-time.After(originWait):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if _, there, err := m.node.Last(ctx, originName); err != nil || there {
+			return err
+		}
+	}
 	if packages == 0 && state.Count > 0 {
 		return errors.New("another host began to publish its store, and did not come to the end: start that one")
 	}
 	if packages > 0 {
-		m.log.Info().Int("packages", packages).Msg("this host publishes its store to the others, which have none")
+		m.log.Info().Int("packages", packages).Msg("this host publishes its store, which the others take over")
 	}
 	err = m.store.Export(func(writes []record.Write) error {
 		select {
-		case <-lost:
+		case <-turn.lost:
 			return errors.New("another host has taken over")
 		default:
 		}
@@ -191,6 +187,46 @@ func (m *member) establish(ctx context.Context, state cluster.State) error {
 		return fmt.Errorf("publish the store of this host: %w", err)
 	}
 	return nil
+}
+
+// awaitLarger returns when the stream holds what there was before it, or no other host has
+// more packages than this one. Hosts that run servers are waited for until they say how
+// many they have: a stream is only there once all of these are.
+func (m *member) awaitLarger(ctx context.Context, packages int) (there bool, err error) {
+	for began := time.Now(); ; {
+		if _, there, err := m.node.Last(ctx, originName); err != nil || there {
+			return there, err
+		}
+		larger, complete, err := m.larger(ctx, packages)
+		if err != nil {
+			return false, err
+		}
+		if !larger && (complete || time.Since(began) > originPatience) {
+			return false, nil
+		}
+		sleep(ctx, originWait)
+	}
+}
+
+// larger reports whether another host has more packages, and whether all that run servers have
+// said how many they have.
+func (m *member) larger(ctx context.Context, packages int) (larger, complete bool, err error) {
+	hosts, err := m.node.Hosts(ctx)
+	if err != nil {
+		return false, false, err
+	}
+	silent := maps.Clone(m.refresher.cfg().Cluster.Servers)
+	complete = len(silent) > 0
+	delete(silent, m.node.Name())
+	for _, h := range hosts {
+		var s said
+		if h.Name == m.node.Name() || h.Ago > leaseTime || json.Unmarshal(h.Said, &s) != nil {
+			continue
+		}
+		delete(silent, h.Name)
+		larger = larger || s.Packages > packages || s.Packages == packages && packages > 0 && h.Name < m.node.Name()
+	}
+	return larger, complete && len(silent) == 0, nil
 }
 
 // buildAnew builds the store anew from the stream. first says that it was none of a

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"sync"
 	"time"
 
 	"pkgmetad/internal/catalogue"
@@ -51,11 +53,19 @@ func (m *member) takeOverFile(ctx context.Context) error {
 	case digest != nil && bytes.Equal(digest, last):
 		m.log.Info().Msg("catalogue as before, from " + cfg.Catalogue.Path)
 		return nil
+	case digest == nil && !exists(cfg.Catalogue.Path):
+		m.log.Info().Msg("the catalogue is that of the other hosts; this one has no file " + cfg.Catalogue.Path)
+		return nil
 	case last == nil:
 		m.log.Info().Msg("the catalogue is that of the other hosts; the file " + cfg.Catalogue.Path + " of this one counts once it is changed, or on a reload")
 		return m.store.NoteCatalogue(digest)
 	}
 	return r.takeOverCatalogue(cfg, false)
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // catalogueWait is how long a host waits for others that take a catalogue over.
@@ -66,28 +76,45 @@ func (m *member) alone(ctx context.Context, f func() error) error {
 	if !m.caughtUp.Load() {
 		return errors.New("take the catalogue over: this host has not come to where the others are, so nothing was changed; " + m.obstacle())
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	held, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		m.node.Lease("catalogue", leaseTime).Run(ctx, func() []byte { return nil }, func(now bool, _ []byte) {
-			if now {
-				close(held)
-			}
-		})
-	}()
-	defer func() {
-		cancel()
-		<-done
-	}()
+	turn := m.takeTurn(ctx, "catalogue")
+	defer turn.end()
 	select {
-	case <-held:
+	case <-turn.held:
 		return f()
 	case <-time.After(catalogueWait):
 		return fmt.Errorf("take the catalogue over: it was not this host's turn within %s, so nothing was changed; %s", catalogueWait, m.obstacle())
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// A turn is a lease that is taken for something that comes to an end.
+type turn struct {
+	held, lost chan struct{} // closed when it is this host's turn, and when it was
+	end        func()        // gives the lease back
+}
+
+// takeTurn has this host wait for a lease, until end is called.
+func (m *member) takeTurn(ctx context.Context, name string) turn {
+	ctx, cancel := context.WithCancel(ctx)
+	t := turn{held: make(chan struct{}), lost: make(chan struct{})}
+	var begin, over sync.Once
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		m.node.Lease(name, leaseTime).Run(ctx, func() []byte { return nil }, func(now bool, _ []byte) {
+			if now {
+				begin.Do(func() { close(t.held) })
+			} else {
+				over.Do(func() { close(t.lost) })
+			}
+		})
+	}()
+	t.end = func() {
+		cancel()
+		<-done
+	}
+	return t
 }
 
 // obstacle says what is in the way of a change.
