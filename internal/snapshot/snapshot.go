@@ -174,7 +174,7 @@ func (f *Follower) Run(ctx context.Context, ended func(error)) {
 // or ctx's error.
 func (f *Follower) awaitChange(ctx context.Context) error {
 	n := f.current.Load()
-	if n == nil {
+	if n == nil || n.Sequence > f.store.Sequence() { // the store was built anew
 		return ctx.Err()
 	}
 	waiting, cancel := context.WithCancel(ctx)

@@ -107,6 +107,14 @@ func (s *fakeStore) fail(err error) {
 	s.wake = make(chan struct{})
 }
 
+// goBack has the store begin anew at an earlier sequence, as one does that is built anew from
+// what several hosts share.
+func (s *fakeStore) goBack(sequence uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sequence = sequence
+}
+
 func follow(t testing.TB, dir string, s Store) *Follower {
 	t.Helper()
 	f, err := New(dir, s, render.Rendering{Base: "https://host/"}, zerolog.New(zerolog.NewTestWriter(t)))
@@ -411,4 +419,24 @@ func TestCodings(t *testing.T) {
 	if got := Codings(); !slices.Equal(got, []string{"zstd", "gzip", ""}) {
 		t.Errorf("codings %q", got)
 	}
+}
+
+// TestStoreBuiltAnew: a snapshot of a store that is now behind it, as it was built anew
+// between two looks at it, is replaced without waiting for the store to come so far again.
+func TestStoreBuiltAnew(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStore(1)
+		f := follow(t, dir, s)
+		if err := f.Make(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.goBack(50)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		f.Run(ctx, s.end)
+		if info, _ := f.Latest(); info.Sequence != 50 {
+			t.Errorf("the snapshot is of %d", info.Sequence)
+		}
+	})
 }

@@ -1,0 +1,40 @@
+package cluster
+
+import (
+	"testing"
+	"time"
+
+	"pkgmetad/internal/sim"
+)
+
+// TestThreeHosts has three hosts fetch, kills one of them midway, and has it come back, and
+// another lose its disk, and a fourth join.
+func TestThreeHosts(t *testing.T) {
+	s := newSite(t, options{sim: sim.Options{Latency: 30 * time.Millisecond}, packages: 150, tokens: map[string]string{"a": "shared", "b": "shared"}})
+	s.startAll(t)
+	s.read(t, s.hosts...)
+	packages := s.extend(t, 0)
+	victim := s.asking(t)
+	victim.kill(t)
+	killed := time.Now()
+	done := s.allDone(t, packages)
+
+	victim.start(t)
+	victim.joined(t)
+	other := s.hosts[0]
+	if other == victim {
+		other = s.hosts[1]
+	}
+	other.stop(t)
+	other.wipe(t)
+	other.start(t)
+	other.joined(t)
+	newcomer := s.add(t, "newcomer", 0)
+	newcomer.start(t)
+	newcomer.joined(t)
+
+	figures := s.settle(t, packages)
+	s.readers.end(t)
+	s.stopAll(t)
+	t.Logf("host %s killed while it fetched; %d packages done %s later, in %s; %s; %s", victim.name, packages, done.Round(time.Second), time.Since(killed).Round(time.Second), figures, s.readers.figures())
+}
