@@ -55,7 +55,7 @@ func (n *Node) Hosts(ctx context.Context) (all []Host, err error) {
 	const doing = "ask for the hosts"
 	var now time.Time
 	if err := n.ask(ctx, doing, func(ctx context.Context) error {
-		info, err := leaderInfo(ctx, n.found.state)
+		info, err := leaderInfo(ctx, n.found.Load().state)
 		if err == nil {
 			now = info.TimeStamp
 		}

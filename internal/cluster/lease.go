@@ -113,7 +113,7 @@ func (l *Lease) free(now time.Time) bool {
 
 // look asks the cluster who has the lease.
 func (l *Lease) look(ctx context.Context) error {
-	raw, err := l.node.found.state.GetLastMsgForSubject(ctx, leasePrefix+escape(l.name))
+	raw, err := l.node.found.Load().state.GetLastMsgForSubject(ctx, leasePrefix+escape(l.name))
 	var seen leaseRecord
 	var sequence uint64
 	switch {
@@ -206,6 +206,9 @@ func (r *runner) step(ctx context.Context) time.Duration {
 	ctx, cancel := context.WithTimeout(ctx, r.patience())
 	held, previous, err := l.Try(ctx, r.value())
 	cancel()
+	if err != nil {
+		previous = nil // of nobody that took it
+	}
 	r.tell(held, previous)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -296,7 +299,7 @@ func (n *Node) readState(ctx context.Context, doing, prefix string, each func(na
 	if err := n.Wait(ctx); err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
-	return n.read(ctx, doing, n.found.state, false, func(d delivery) error {
+	return n.read(ctx, doing, n.found.Load().state, false, func(d delivery) error {
 		token, below := strings.CutPrefix(d.msg.Subject(), prefix)
 		if !below {
 			return nil
