@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -32,6 +33,8 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	flag.Parse()
+	_ = flag.Set("test.parallel", "4") // those that are parallel wait for elections, more than they compute
 	goleak.VerifyTestMain(m)
 }
 
@@ -305,7 +308,7 @@ func TestForeign(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	warnings := strings.Join(one.Warnings(), "\n")
-	if len(one.Warnings()) != 4 || !strings.Contains(warnings, "stream PKGMETAD has 1 replica and not 3") || !strings.Contains(warnings, "power cut") {
+	if len(one.Warnings()) != 4 || !strings.Contains(warnings, "stream PKGMETAD_WORK has 1 replica and not 3") || !strings.Contains(warnings, "power cut") {
 		t.Errorf("warnings %s", warnings)
 	}
 
@@ -331,7 +334,7 @@ func TestForeignStream(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := js.CreateStream(patient(t), jetstream.StreamConfig{Name: recordsName, Subjects: []string{"mine"}}); err != nil {
+	if _, err := js.CreateStream(patient(t), jetstream.StreamConfig{Name: workName, Subjects: []string{"mine"}}); err != nil {
 		t.Fatal(err)
 	}
 	n := started(t, Options{Name: "one", URLs: []string{"nats://me:hunter2@" + address}})

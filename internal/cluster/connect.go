@@ -15,6 +15,7 @@ import (
 
 const (
 	attempt       = 2 * time.Second       // for one question; an election may swallow it
+	election      = 6 * time.Second       // for what takes the choice of a leader
 	ackWait       = 5 * time.Second       // for one write
 	pause         = 50 * time.Millisecond // before something is tried again, at first
 	longPause     = time.Second           // and at most

@@ -99,7 +99,7 @@ func TestPublishDoubtful(t *testing.T) {
 	n := single(t)
 	published(t, n, record.Write{Name: "entry/1", Data: []byte("taken")})
 	sequence := published(t, n, record.Write{Name: "entry/2", Data: []byte("another's")})
-	p := publication{node: n, doubtful: map[int]bool{0: true, 1: true}, writes: []record.Write{
+	p := publication{node: n, records: n.found.Load().records, doubtful: map[int]bool{0: true, 1: true}, writes: []record.Write{
 		{Name: "entry/1", Data: []byte("taken")}, {Name: "entry/2", Data: []byte("own")}, {Name: "entry/3"},
 	}}
 	again, err := p.round(patient(t), []int{0, 1, 2})
@@ -229,8 +229,8 @@ func TestFollowResumes(t *testing.T) {
 	f := following(t, n, "", 0)
 	last := published(t, n, numbered(100)...)
 	f.until(last)
-	for name := range n.found.records.ConsumerNames(ctx).Name() {
-		if err := n.found.records.DeleteConsumer(ctx, name); err != nil {
+	for name := range n.found.Load().records.ConsumerNames(ctx).Name() {
+		if err := n.found.Load().records.DeleteConsumer(ctx, name); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -274,7 +274,7 @@ func TestFollowDiverged(t *testing.T) {
 	// The stream is made anew under a follower.
 	f := following(t, n, state.ID, 0)
 	f.until(last)
-	if err := n.js.DeleteStream(ctx, recordsName); err != nil {
+	if err := n.js.DeleteStream(ctx, n.found.Load().records.name); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.end(); !errors.As(err, &diverged) || diverged.WantID != state.ID || diverged.ID == state.ID {

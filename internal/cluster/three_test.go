@@ -100,7 +100,7 @@ func together(t testing.TB, all []Options) []*Node {
 // leader returns which host's server leads the records.
 func leader(t testing.TB, n *Node) string {
 	t.Helper()
-	info, err := n.found.records.Info(patient(t))
+	info, err := n.found.Load().records.Info(patient(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,6 +124,13 @@ func TestThree(t *testing.T) {
 		if r := n.Reach(); !r.Quorum || r.Servers != 3 || r.All != 3 {
 			t.Errorf("%+v", r)
 		}
+	}
+	var names []string
+	for name := range nodes[0].js.StreamNames(ctx).Name() {
+		names = append(names, name)
+	}
+	if len(names) != 3 {
+		t.Errorf("the three have made the streams %q", names)
 	}
 	t.Run("strangers", func(t *testing.T) { strangers(t, all[0], certificate, &log) })
 
