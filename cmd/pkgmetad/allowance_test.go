@@ -14,7 +14,7 @@ func TestAllowance(t *testing.T) {
 		"token, no limit is known; another host uses it":     {Kind: "token", Elsewhere: true},
 		"app, 7 of 5000 requests left until an unknown time": {Kind: "app", Known: true, Limit: 5000, Remaining: 7},
 	} {
-		if got := allowance(b, now); got != want {
+		if got := allowance(b, nil, now); got != want {
 			t.Errorf("%+v is %q, want %q", b, got, want)
 		}
 	}

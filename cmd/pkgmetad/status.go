@@ -106,7 +106,7 @@ func printReport(w io.Writer, r *daemon.Report, now time.Time) error {
 		if b.Credential != "" {
 			name += " " + b.Credential
 		}
-		line(name, "%s", allowance(b, now))
+		line(name, "%s", allowance(b, s.Cluster, now))
 	}
 	if s.Cluster != nil {
 		clusterLines(s.Cluster, now, line)
@@ -152,7 +152,7 @@ func fresh(t status.Totals) string {
 }
 
 // allowance says what an upstream still allows, for one credential.
-func allowance(b status.Budget, now time.Time) string {
+func allowance(b status.Budget, c *status.Cluster, now time.Time) string {
 	text := "no limit is known"
 	if b.Known {
 		text = fmt.Sprintf("%d of %d requests left until %s", b.Remaining, b.Limit, moment(b.Reset, now, "an unknown time"))
@@ -167,7 +167,7 @@ func allowance(b status.Budget, now time.Time) string {
 		text += "; it expires " + moment(b.Expires, now, "")
 	}
 	if b.Elsewhere {
-		text += "; another host uses it"
+		text += "; " + c.Unused()
 	}
 	if !b.HeldUntil.IsZero() {
 		text += fmt.Sprintf("; not asked until %s: %s", moment(b.HeldUntil, now, ""), b.Reason)

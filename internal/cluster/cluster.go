@@ -3,7 +3,7 @@
 //
 // Three streams hold all that hosts share:
 //
-//   - PKGMETAD, the records: the last message of each name, in one order that every
+//   - PKGMETAD_RECORDS_…, the records: the last message of each name, in one order that every
 //     host sees. A write names the message that it replaces, and is refused if
 //     another came first ([Node.Publish]). [Node.Follow] gives every host all of it.
 //   - PKGMETAD_WORK, what is to be done: each key at most once ([Node.Offer]), taken
@@ -25,9 +25,9 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
@@ -51,6 +51,8 @@ type Options struct {
 	Folder   string // of the embedded server's files; it is made, readable by its owner alone
 	Replicas int    // of each stream; 0 is one for each of Servers, at most 5; with URLs 3, or 1 where there are not so many
 	Log      zerolog.Logger
+
+	retry time.Duration // after which a server that can't write to its folder is started anew; 0 is a minute
 }
 
 // A Node is this host's part in the cluster. Its methods may be called by many
@@ -58,8 +60,8 @@ type Options struct {
 type Node struct {
 	options Options
 	log     zerolog.Logger
-	id      string         // of this start of this host
-	server  *server.Server // nil if another host's is used
+	id      string    // of this start of this host
+	server  *embedded // nil if another host's is used
 	conn    *nats.Conn
 
 	js      jetstream.JetStream // for all that is asked and answered
@@ -70,10 +72,12 @@ type Node struct {
 	group sync.WaitGroup     // what runs in the background
 	ready chan struct{}      // closed when the streams are there
 
-	found // written before ready is closed
+	found atomic.Pointer[found] // not nil once ready is closed
 
 	reach reach
 	doubt time.Duration // for how long an answer that tells of a loss is not believed
+
+	broken time.Time // since when the embedded server stores nothing; zero if it does. Of watch alone
 }
 
 // Start starts the embedded server, if Name is one of Servers, and connects to it,
@@ -84,7 +88,10 @@ func Start(ctx context.Context, o Options) (*Node, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	n := &Node{options: o, log: o.Log, id: nuid.Next(), ready: make(chan struct{}), doubt: 10 * time.Second}
+	if o.retry == 0 {
+		o.retry = time.Minute
+	}
+	n := &Node{options: o, log: o.Log, id: nuid.Next(), ready: make(chan struct{}), doubt: 20 * time.Second}
 	n.reach.init(len(o.Servers))
 	if _, own := o.Servers[o.Name]; own {
 		s, err := startServer(ctx, o)
@@ -94,7 +101,9 @@ func Start(ctx context.Context, o Options) (*Node, error) {
 		n.server = s
 	}
 	if err := n.connect(); err != nil {
-		n.stopServer()
+		if n.server != nil {
+			n.server.stop()
+		}
 		return nil, err
 	}
 	background, cancel := context.WithCancel(context.Background())
@@ -117,7 +126,9 @@ func (n *Node) Close() error {
 		}
 	}
 	n.conn.Close()
-	n.stopServer()
+	if n.server != nil {
+		n.server.stop()
+	}
 	return err
 }
 
@@ -143,7 +154,7 @@ func (n *Node) Wait(ctx context.Context) error {
 func (n *Node) Warnings() []string {
 	select {
 	case <-n.ready:
-		return n.warnings
+		return n.found.Load().warnings
 	default:
 		return nil
 	}

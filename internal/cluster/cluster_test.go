@@ -3,8 +3,12 @@ package cluster
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
+	"flag"
+	"fmt"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,7 +25,18 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if options := os.Getenv(hostEnv); options != "" {
+		if err := beHost(options); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	flag.Parse()
+	_ = flag.Set("test.parallel", "4") // those that are parallel wait for elections, more than they compute
+	goleak.VerifyTestMain(m)
+}
 
 // logged is what was logged, for tests to look into.
 type logged struct {
@@ -43,7 +58,7 @@ func (l *logged) String() string {
 
 // patient returns a context for what ends soon unless something is wrong.
 func patient(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -66,7 +81,7 @@ func started(t testing.TB, o Options) *Node {
 // single returns a Node that is a cluster by itself, and ready.
 func single(t testing.TB) *Node {
 	t.Helper()
-	n := started(t, Options{Name: "a", Servers: map[string]string{"a": "127.0.0.1:0"}, Secret: []byte("secret"), Folder: t.TempDir()})
+	n := started(t, Options{Name: "a", Servers: map[string]string{"a": "127.0.0.1:0"}, Secret: []byte(rand.Text()), Folder: t.TempDir()})
 	if err := n.Wait(patient(t)); err != nil {
 		t.Fatal(err)
 	}
@@ -80,12 +95,12 @@ func servers(t testing.TB, count int) (all []Options) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	names := map[string]string{}
+	names, secret := map[string]string{}, rand.Text()
 	for i, address := range addresses {
 		names[string(rune('a'+i))] = address
 	}
 	for i := range count {
-		all = append(all, Options{Name: string(rune('a' + i)), Servers: names, Secret: []byte("secret"), Folder: t.TempDir()})
+		all = append(all, Options{Name: string(rune('a' + i)), Servers: names, Secret: []byte(secret), Folder: t.TempDir()})
 	}
 	return all
 }
@@ -93,9 +108,9 @@ func servers(t testing.TB, count int) (all []Options) {
 // eventually polls until a condition holds.
 func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !condition(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !condition(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("not within 30 s: " + what)
+			t.Fatal("not within a minute: " + what)
 		}
 	}
 }
@@ -293,7 +308,7 @@ func TestForeign(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	warnings := strings.Join(one.Warnings(), "\n")
-	if len(one.Warnings()) != 4 || !strings.Contains(warnings, "stream PKGMETAD has 1 replica and not 3") || !strings.Contains(warnings, "power cut") {
+	if len(one.Warnings()) != 4 || !strings.Contains(warnings, "stream PKGMETAD_WORK has 1 replica and not 3") || !strings.Contains(warnings, "power cut") {
 		t.Errorf("warnings %s", warnings)
 	}
 
@@ -319,7 +334,7 @@ func TestForeignStream(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := js.CreateStream(patient(t), jetstream.StreamConfig{Name: recordsName, Subjects: []string{"mine"}}); err != nil {
+	if _, err := js.CreateStream(patient(t), jetstream.StreamConfig{Name: workName, Subjects: []string{"mine"}}); err != nil {
 		t.Fatal(err)
 	}
 	n := started(t, Options{Name: "one", URLs: []string{"nats://me:hunter2@" + address}})

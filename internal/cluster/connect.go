@@ -15,6 +15,7 @@ import (
 
 const (
 	attempt       = 2 * time.Second       // for one question; an election may swallow it
+	election      = 6 * time.Second       // for what takes the choice of a leader
 	ackWait       = 5 * time.Second       // for one write
 	pause         = 50 * time.Millisecond // before something is tried again, at first
 	longPause     = time.Second           // and at most
@@ -94,7 +95,8 @@ func (n *Node) complain(said *once, err error) {
 func temporary(err error) bool {
 	for _, passing := range []error{
 		context.DeadlineExceeded, nats.ErrTimeout, nats.ErrNoResponders, nats.ErrDisconnected, nats.ErrConnectionReconnecting, nats.ErrReconnectBufExceeded,
-		jetstream.ErrNoStreamResponse, jetstream.ErrAsyncPublishTimeout, jetstream.ErrTooManyStalledMsgs, jetstream.ErrJetStreamNotEnabled, errLeaderless,
+		jetstream.ErrNoStreamResponse, jetstream.ErrAsyncPublishTimeout, jetstream.ErrTooManyStalledMsgs, jetstream.ErrJetStreamNotEnabled,
+		errNoLeader,
 	} {
 		if errors.Is(err, passing) {
 			return true

@@ -13,7 +13,8 @@ const (
 	feedMessages = 500            // asked for ahead
 	feedBytes    = 2 * maxPayload // of them, at most; a single message must fit
 
-	heartbeat = time.Second // of a consumer that has nothing new; after two that are missed it is given up
+	stall     = 5 * time.Second // without a message that there is; then another consumer is made
+	heartbeat = time.Second     // of a consumer that has nothing new; after two that are missed it is given up
 )
 
 // A feed is one consumer of a stream and what comes from it, in order and without a
@@ -38,11 +39,11 @@ type delivery struct {
 
 // open opens a feed of what a stream has after a sequence. headers leaves the data
 // out.
-func (n *Node) open(ctx context.Context, stream jetstream.Stream, filter string, after uint64, headers bool) (*feed, error) {
+func (n *Node) open(ctx context.Context, stream jetstream.Stream, after uint64, headers bool) (*feed, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*attempt)
 	defer cancel()
 	consumer, err := stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
-		Description: "follower on " + n.options.Name, FilterSubject: filter,
+		Description:   "follower on " + n.options.Name,
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: after + 1,
 		AckPolicy: jetstream.AckNonePolicy, HeadersOnly: headers,
 		Replicas: 1, MemoryStorage: true, InactiveThreshold: 30 * time.Second, // it is of use to this feed alone
@@ -115,62 +116,77 @@ func (f *feed) remove() {
 }
 
 // read reads what a stream has now, and resumes where it was interrupted. An error
-// of each ends it and is returned as it is.
-func (n *Node) read(ctx context.Context, doing string, stream jetstream.Stream, filter string, headers bool, each func(delivery) error) error {
+// of each ends it and is returned as it is. The last message of the stream must not
+// be one that can be removed without another in its place.
+func (n *Node) read(ctx context.Context, doing string, stream jetstream.Stream, headers bool, each func(delivery) error) error {
 	var after, until uint64
-	var own error // of each
 	err := n.ask(ctx, doing, func(ctx context.Context) error {
-		info, err := ledInfo(ctx, stream)
+		info, err := leaderInfo(ctx, stream)
 		if err == nil {
-			until = info.State.LastSeq
+			after, until = info.State.FirstSeq-1, info.State.LastSeq
 		}
 		return err
 	})
-	for delay := pause; err == nil; delay = min(2*delay, longPause) {
-		var done bool
-		done, own, err = n.readOn(ctx, stream, filter, headers, &after, until, each)
+	if err != nil {
+		return err
+	}
+	for delay := pause; after < until; delay = min(2*delay, longPause) {
+		own, err := n.readOn(ctx, stream, headers, &after, until, each)
 		switch {
 		case own != nil:
 			return own
-		case done:
-			return nil
+		case err == nil:
 		case ctx.Err() != nil:
 			return n.outage(doing, ctx.Err())
-		case err != nil && !temporary(err) && !errors.Is(err, errFeed):
+		case !temporary(err) && !errors.Is(err, errFeed):
 			return fmt.Errorf("%s: %w", doing, err)
+		default:
+			_ = wait(ctx, delay)
 		}
-		err = wait(ctx, delay)
 	}
-	return err
+	return nil
 }
 
 // errFeed is what a feed that failed is called; another one goes on.
 var errFeed = errors.New("the consumer failed")
 
-// readOn is one feed of read.
-func (n *Node) readOn(ctx context.Context, stream jetstream.Stream, filter string, headers bool, after *uint64, until uint64, each func(delivery) error) (done bool, own, err error) {
-	f, err := n.open(ctx, stream, filter, *after, headers)
+// readOn is one feed of read. own is the error of each.
+func (n *Node) readOn(ctx context.Context, stream jetstream.Stream, headers bool, after *uint64, until uint64, each func(delivery) error) (own, err error) {
+	f, err := n.open(ctx, stream, *after, headers)
 	if err != nil {
-		return false, nil, err
+		return nil, err
 	}
 	defer f.close()
-	if f.pending == 0 {
-		return true, nil, nil
-	}
-	for {
+	for stalled := time.NewTimer(stall); *after < until; stalled.Reset(stall) {
 		select {
 		case d := <-f.incoming:
 			if err := each(d); err != nil {
-				return false, err, nil
+				return err, nil
 			}
 			*after = d.meta.Sequence.Stream
-			if *after >= until || d.meta.NumPending == 0 {
-				return true, nil, nil
-			}
 		case err := <-f.failed:
-			return false, nil, fmt.Errorf("%w: %w", errFeed, err)
+			return nil, fmt.Errorf("%w: %w", errFeed, err)
+		case <-stalled.C: // it may be on a server that lags
+			return nil, fmt.Errorf("%w: nothing came for %s", errFeed, stall)
 		case <-ctx.Done():
-			return false, nil, ctx.Err()
+			return nil, ctx.Err()
 		}
 	}
+	return nil, nil
+}
+
+// errNoLeader is for an answer about a stream that is not its leader's.
+var errNoLeader = errors.New("the stream has no leader at the moment")
+
+// leaderInfo asks a stream's leader for its state. Other replicas answer too, with
+// what they have, while none or a new one is elected.
+func leaderInfo(ctx context.Context, stream jetstream.Stream, options ...jetstream.StreamInfoOpt) (*jetstream.StreamInfo, error) {
+	info, err := stream.Info(ctx, options...)
+	if err != nil {
+		return nil, err
+	}
+	if info.Config.Replicas > 1 && (info.Cluster == nil || info.Cluster.LeaderSince == nil) {
+		return nil, errNoLeader
+	}
+	return info, nil
 }

@@ -67,7 +67,9 @@ func (n *Node) Follow(ctx context.Context, id string, after uint64, apply func([
 type follower struct {
 	node     *Node
 	id       string
-	after    uint64 // the last message that was applied
+	records  *records // of that id, as the feed is opened
+	after    uint64   // the last message that was applied
+	least    uint64   // where the stream ended when the leader was last asked
 	apply    func([]record.Message) error
 	caughtUp func()
 	failed   error // of apply
@@ -78,14 +80,16 @@ func (f *follower) once(ctx context.Context) error {
 	if err := f.sameStream(ctx); err != nil {
 		return err
 	}
-	feed, err := f.node.open(ctx, f.node.found.records, recordPrefix+">", f.after, false)
+	from := uint64(0)
+	if f.after > f.records.base {
+		from = f.records.place(f.after)
+	}
+	feed, err := f.node.open(ctx, f.records, from, false)
 	if err != nil {
 		return err
 	}
 	defer feed.close()
-	if feed.pending == 0 {
-		f.caughtUp()
-	}
+	f.there(feed.pending)
 	check := time.NewTicker(checkEvery)
 	defer check.Stop()
 	quiet := f.after // where it was at the last check
@@ -116,7 +120,7 @@ func (f *follower) batch(feed *feed, d delivery) error {
 	size, pending := 0, uint64(0)
 	var late <-chan time.Time
 	for more := true; more; {
-		m, err := message(d.msg.Subject(), d.msg.Data(), d.meta.Sequence.Stream, d.meta.Timestamp)
+		m, err := f.records.message(d.msg.Subject(), d.msg.Data(), d.meta.Sequence.Stream, d.meta.Timestamp)
 		if err != nil {
 			f.failed = err // it can't be skipped: what this host has would not be what others have
 			return err
@@ -146,30 +150,46 @@ func (f *follower) batch(feed *feed, d delivery) error {
 		return f.failed
 	}
 	f.after = batch[len(batch)-1].Sequence
-	if pending == 0 && len(feed.incoming) == 0 {
+	f.there(pending + uint64(len(feed.incoming)))
+	return nil
+}
+
+// there calls caughtUp if nothing is pending, also not by what the leader said when
+// the feed was opened: the consumer may be on a server that lags.
+func (f *follower) there(pending uint64) {
+	if pending == 0 && f.after >= f.least {
 		f.caughtUp()
 	}
-	return nil
 }
 
 // sameStream waits for the stream, and returns a *Diverged if it is another, or
 // ends before what was applied. Such an end is believed when the leader says it
-// again and again: one that was just elected may not have applied all it has.
+// again and again.
 func (f *follower) sameStream(ctx context.Context) error {
-	var diverged *Diverged
+	if err := f.node.Wait(ctx); err != nil {
+		return err
+	}
 	for began := time.Now(); ; {
-		state, err := f.node.State(ctx)
+		f.records = f.node.found.Load().records
+		var state State
+		err := within(ctx, func(ctx context.Context) (err error) {
+			state, err = f.records.state(ctx)
+			return err
+		})
 		if err != nil {
 			return err
 		}
 		if f.id == "" {
 			f.id = state.ID
 		}
-		if state.ID == f.id && state.Last >= f.after {
+		diverged := &Diverged{ID: state.ID, WantID: f.id, Last: state.Last, Applied: f.after}
+		switch {
+		case state.ID != f.id:
+			return diverged
+		case state.Last >= f.after:
+			f.least = state.Last
 			return nil
-		}
-		diverged = &Diverged{ID: state.ID, WantID: f.id, Last: state.Last, Applied: f.after}
-		if time.Since(began) > f.node.doubt {
+		case time.Since(began) > f.node.doubt:
 			return diverged
 		}
 		if err := wait(ctx, f.node.doubt/8); err != nil {
@@ -183,13 +203,13 @@ func (f *follower) sameStream(ctx context.Context) error {
 func (f *follower) missing(ctx context.Context) error {
 	var state State
 	err := within(ctx, func(ctx context.Context) (err error) {
-		state, err = f.node.state(ctx)
+		state, err = f.records.state(ctx)
 		return err
 	})
 	switch {
 	case err != nil:
 		return nil // not for the feed to mend
-	case state.ID != f.id || state.Last < f.after:
+	case state.Last < f.after:
 		return f.sameStream(ctx)
 	case state.Last > f.after:
 		return fmt.Errorf("nothing was delivered for %s, and the stream has messages after %d", checkEvery, f.after)

@@ -54,6 +54,9 @@ func (n *Node) announce(ctx context.Context, said []byte) {
 // Hosts returns what all hosts said last, by name, also those that are away.
 func (n *Node) Hosts(ctx context.Context) (all []Host, err error) {
 	err = n.readState(ctx, "ask for the hosts", hostPrefix, func(name string, m *jetstream.RawStreamMsg, now time.Time) error {
+		if string(m.Data) == "null" { // forgotten
+			return nil
+		}
 		all = append(all, Host{Name: name, Said: m.Data, At: m.Time.UTC(), Ago: max(0, now.Sub(m.Time))})
 		return nil
 	})
@@ -64,7 +67,8 @@ func (n *Node) Hosts(ctx context.Context) (all []Host, err error) {
 // Forget takes a host that will not come back off the list of [Node.Hosts].
 func (n *Node) Forget(ctx context.Context, host string) error {
 	return n.ask(ctx, "forget host "+host, func(ctx context.Context) error {
-		return n.found.state.Purge(ctx, jetstream.WithPurgeSubject(hostPrefix+escape(host)))
+		_, err := n.putState(ctx, hostPrefix+escape(host), nil, nil)
+		return err
 	})
 }
 

@@ -113,7 +113,7 @@ func (l *Lease) free(now time.Time) bool {
 
 // look asks the cluster who has the lease.
 func (l *Lease) look(ctx context.Context) error {
-	raw, err := l.node.found.state.GetLastMsgForSubject(ctx, leasePrefix+escape(l.name))
+	raw, err := l.node.found.Load().state.GetLastMsgForSubject(ctx, leasePrefix+escape(l.name))
 	var seen leaseRecord
 	var sequence uint64
 	switch {
@@ -206,6 +206,9 @@ func (r *runner) step(ctx context.Context) time.Duration {
 	ctx, cancel := context.WithTimeout(ctx, r.patience())
 	held, previous, err := l.Try(ctx, r.value())
 	cancel()
+	if err != nil {
+		previous = nil // of nobody that took it
+	}
 	r.tell(held, previous)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -297,7 +300,7 @@ func (n *Node) putState(ctx context.Context, subject string, value any, expect *
 func (n *Node) readState(ctx context.Context, doing, prefix string, each func(name string, m *jetstream.RawStreamMsg, now time.Time) error) error {
 	var info *jetstream.StreamInfo
 	if err := n.ask(ctx, doing, func(ctx context.Context) (err error) {
-		info, err = ledInfo(ctx, n.found.state, jetstream.WithSubjectFilter(prefix+">"))
+		info, err = leaderInfo(ctx, n.found.Load().state, jetstream.WithSubjectFilter(prefix+">"))
 		return err
 	}); err != nil {
 		return err
@@ -309,7 +312,7 @@ func (n *Node) readState(ctx context.Context, doing, prefix string, each func(na
 		}
 		var m *jetstream.RawStreamMsg
 		err = n.ask(ctx, doing, func(ctx context.Context) (err error) {
-			m, err = n.found.state.GetLastMsgForSubject(ctx, subject)
+			m, err = n.found.Load().state.GetLastMsgForSubject(ctx, subject)
 			return err
 		})
 		if errors.Is(err, jetstream.ErrMsgNotFound) { // forgotten meanwhile

@@ -170,7 +170,7 @@ func TestLeaseRunRenews(t *testing.T) {
 			t.Fatalf("held by the other %v, error %v; by the first %v", held, err, one.Held())
 		}
 	}
-	if err := n.server.DisableJetStream(); err != nil {
+	if err := n.server.current().ShutdownJetStream(); err != nil {
 		t.Fatal(err)
 	}
 	told(t, changes, change{false, ""})

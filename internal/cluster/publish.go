@@ -46,7 +46,7 @@ func (n *Node) Publish(ctx context.Context, writes []record.Write) (last uint64,
 	if err := n.Wait(ctx); err != nil {
 		return 0, fmt.Errorf("%s: %w", doing, err)
 	}
-	p := publication{node: n, writes: writes, doubtful: map[int]bool{}}
+	p := publication{node: n, records: n.found.Load().records, writes: writes, doubtful: map[int]bool{}}
 	if err := p.check(); err != nil {
 		return 0, fmt.Errorf("%s: %w", doing, err)
 	}
@@ -74,6 +74,7 @@ func (n *Node) Publish(ctx context.Context, writes []record.Write) (last uint64,
 // A publication is one call of Publish.
 type publication struct {
 	node     *Node
+	records  *records
 	writes   []record.Write
 	doubtful map[int]bool // writes that were sent, and may have been taken without a word
 	last     uint64
@@ -106,7 +107,7 @@ func (p *publication) round(ctx context.Context, indexes []int) (again []int, er
 		i = indexes[i]
 		switch {
 		case err == nil:
-			p.last = max(p.last, ack.Sequence)
+			p.last = max(p.last, p.records.sequence(ack.Sequence))
 		case wrongSequence(err):
 			refused = append(refused, i)
 		case temporary(err):
@@ -134,8 +135,8 @@ func (p *publication) round(ctx context.Context, indexes []int) (again []int, er
 func (p *publication) message(i int) *nats.Msg {
 	w := p.writes[i]
 	return &nats.Msg{Subject: subject(w.Name), Data: w.Data, Header: nats.Header{
-		jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(w.Expect, 10)},
-		jetstream.ExpectedStreamHeader:      {recordsName},
+		jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(p.records.place(w.Expect), 10)},
+		jetstream.ExpectedStreamHeader:      {p.records.name},
 	}}
 }
 

@@ -46,7 +46,7 @@ func findQueue(ctx context.Context, work jetstream.Stream, class string) (jetstr
 	if !errors.Is(err, jetstream.ErrConsumerNotFound) {
 		return consumer, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 3*attempt)
+	ctx, cancel := context.WithTimeout(ctx, election)
 	defer cancel()
 	return work.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
 		Durable: class, FilterSubject: workPrefix + class + ".>", Description: "pkgmetad: all hosts that fetch from " + class,
@@ -122,7 +122,7 @@ func (n *Node) Pull(ctx context.Context, class string, count int) ([]Item, error
 	if err := n.Wait(ctx); err != nil {
 		return nil, fmt.Errorf("%s: %w", doing, err)
 	}
-	consumer, known := n.queues[class]
+	consumer, known := n.found.Load().queues[class]
 	if !known {
 		return nil, fmt.Errorf("%s: there is no such queue", doing)
 	}
@@ -191,7 +191,7 @@ type Backlog struct {
 // Pending asks how much work of a class there is.
 func (n *Node) Pending(ctx context.Context, class string) (b Backlog, err error) {
 	err = n.ask(ctx, "ask for the queue of "+class, func(ctx context.Context) error {
-		consumer, known := n.queues[class]
+		consumer, known := n.found.Load().queues[class]
 		if !known {
 			return errors.New("there is no such queue")
 		}

@@ -97,7 +97,7 @@ func TestPullWaits(t *testing.T) {
 		got <- items
 	}()
 	eventually(t, "somebody waits", func() bool {
-		info, err := n.queues["pypi"].Info(patient(t))
+		info, err := n.found.Load().queues["pypi"].Info(patient(t))
 		return err == nil && info.NumWaiting > 0
 	})
 	if offered, err := n.Offer(patient(t), "pypi", []string{"pypi:a"}, 1); offered != 1 || err != nil {

@@ -11,9 +11,10 @@ import (
 )
 
 const (
-	lookEvery = time.Second     // how often the cluster is looked at
-	grace     = 3 * time.Second // without an answer before the host is called cut off
-	fresh     = 5 * time.Second // since a replica was last heard of by the leader, for it to count
+	lookEvery    = time.Second     // how often the cluster is looked at
+	restartEvery = time.Minute     // for an embedded server whose disk is full
+	grace        = 3 * time.Second // without an answer before the host is called cut off
+	fresh        = 5 * time.Second // since a replica was last heard of by the leader, for it to count
 )
 
 // Reach is what of the cluster this host reaches.
@@ -64,6 +65,7 @@ func (n *Node) watch(ctx context.Context) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for ready := n.ready; ; {
+		n.mend(ctx)
 		r := n.look(ctx)
 		if ctx.Err() != nil {
 			return
@@ -79,11 +81,32 @@ func (n *Node) watch(ctx context.Context) {
 	}
 }
 
+// mend starts the embedded server anew, some time after it has given up storing. The
+// client connects to the new one by itself.
+func (n *Node) mend(ctx context.Context) {
+	switch {
+	case n.server == nil || n.server.stores():
+		n.broken = time.Time{}
+		return
+	case n.broken.IsZero():
+		n.broken = time.Now()
+		n.log.Error().Str("folder", n.options.Folder).Msgf("the embedded server can't write to its folder, most likely because the disk is full: "+
+			"the others go on without it, and it tries again every %s", n.options.retry)
+	}
+	if time.Since(n.broken) < n.options.retry {
+		return
+	}
+	n.broken = time.Time{}
+	n.server.stop()
+	for n.server.start(ctx) != nil && wait(ctx, longPause) == nil {
+	}
+}
+
 // look asks the leader of the records who follows it.
 func (n *Node) look(ctx context.Context) Reach {
 	r := Reach{Connected: n.conn.IsConnected(), All: len(n.options.Servers)}
 	if n.server != nil {
-		r.Servers = 1 + n.peers()
+		r.Servers = 1 + n.server.peers()
 	}
 	if !r.Connected {
 		r.Err = "no connection to a server"
@@ -96,12 +119,13 @@ func (n *Node) look(ctx context.Context) Reach {
 		return r
 	}
 	var info *jetstream.StreamInfo
+	records := n.found.Load().records
 	err := within(ctx, func(ctx context.Context) (err error) {
-		info, err = ledInfo(ctx, n.found.records)
+		info, err = leaderInfo(ctx, records)
 		return err
 	})
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		err = n.remake(ctx)
+		err = n.remake(ctx, records)
 	}
 	if err != nil {
 		r.Err = "the stream of the records does not answer: " + err.Error()
@@ -133,30 +157,17 @@ func followers(c *jetstream.ClusterInfo) int {
 	return count
 }
 
-// ledInfo asks the leader of a stream what it has. While there is none, any replica
-// answers, with what it happens to have: that is an error, for as long as it lasts.
-func ledInfo(ctx context.Context, stream jetstream.Stream, options ...jetstream.StreamInfoOpt) (*jetstream.StreamInfo, error) {
-	info, err := stream.Info(ctx, options...)
-	if err == nil && leaderless(info.Cluster) {
-		return nil, errLeaderless
-	}
-	return info, err
-}
-
-// leaderless reports whether a stream of several servers has no leader. Of one server
-// alone nothing is told of a cluster.
-func leaderless(c *jetstream.ClusterInfo) bool { return c != nil && c.Leader == "" }
-
-var errLeaderless = errors.New("its servers have no leader")
-
 // remake makes anew what somebody removed, or all servers lost with their disks. Who
 // follows the records is told that these are others.
-func (n *Node) remake(ctx context.Context) error {
-	n.log.Error().Msg("the stream of the records is gone, and is made anew")
-	if _, err := n.findStreams(ctx); err != nil {
+func (n *Node) remake(ctx context.Context, lost *records) error {
+	n.log.Error().Msg("the stream of the records is gone: it is made anew, if no other host has done so")
+	found, err := n.findStreams(ctx, lost.sequence(lost.CachedInfo().State.LastSeq)+1)
+	if err != nil {
 		return err
 	}
-	return errors.New("it was gone, and has just been made anew")
+	found.warnings = n.found.Load().warnings
+	n.found.Store(found)
+	return errors.New("it was gone, and is another one now")
 }
 
 // obstructed notes what keeps the streams from being found.
@@ -173,19 +184,6 @@ func (n *Node) obstacle() string {
 		return "the streams are not found yet"
 	}
 	return n.reach.obstacle.Error()
-}
-
-// peers returns how many other servers the own one is connected to.
-func (n *Node) peers() int {
-	routes, err := n.server.Routez(nil)
-	if err != nil {
-		return 0
-	}
-	names := map[string]bool{}
-	for _, r := range routes.Routes {
-		names[r.RemoteID] = true
-	}
-	return len(names)
 }
 
 // note takes in how the cluster looks, and logs once what has changed.

@@ -14,25 +14,18 @@ func TestLeaderless(t *testing.T) {
 		return &jetstream.PeerInfo{Offline: offline, Active: active}
 	}
 	for name, test := range map[string]struct {
-		cluster    *jetstream.ClusterInfo
-		leaderless bool
-		following  int
+		cluster   *jetstream.ClusterInfo
+		following int
 	}{
-		"one server alone":         {nil, false, 1},
-		"all follow":               {&jetstream.ClusterInfo{Leader: "a", Replicas: []*jetstream.PeerInfo{peer(false, time.Second), peer(false, 0)}}, false, 3},
-		"one is offline":           {&jetstream.ClusterInfo{Leader: "a", Replicas: []*jetstream.PeerInfo{peer(true, 0), peer(false, 0)}}, false, 2},
-		"none has said anything":   {&jetstream.ClusterInfo{Leader: "a", Replicas: []*jetstream.PeerInfo{peer(false, fresh), peer(false, time.Hour)}}, false, 1},
-		"a replica without leader": {&jetstream.ClusterInfo{Replicas: []*jetstream.PeerInfo{peer(false, 0), peer(true, 0), peer(false, time.Minute)}}, true, 2},
+		"one server alone":         {nil, 1},
+		"all follow":               {&jetstream.ClusterInfo{Leader: "a", Replicas: []*jetstream.PeerInfo{peer(false, time.Second), peer(false, 0)}}, 3},
+		"one is offline":           {&jetstream.ClusterInfo{Leader: "a", Replicas: []*jetstream.PeerInfo{peer(true, 0), peer(false, 0)}}, 2},
+		"none has said anything":   {&jetstream.ClusterInfo{Leader: "a", Replicas: []*jetstream.PeerInfo{peer(false, fresh), peer(false, time.Hour)}}, 1},
+		"a replica without leader": {&jetstream.ClusterInfo{Replicas: []*jetstream.PeerInfo{peer(false, 0), peer(true, 0), peer(false, time.Minute)}}, 2},
 	} {
-		if got := leaderless(test.cluster); got != test.leaderless {
-			t.Errorf("%s: leaderless %t", name, got)
-		}
 		if got := followers(test.cluster); got != test.following {
 			t.Errorf("%s: %d follow", name, got)
 		}
-	}
-	if !temporary(errLeaderless) {
-		t.Error("it is not waited for that there is a leader again")
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"pkgmetad/internal/record"
@@ -34,54 +35,62 @@ func (n *Node) State(ctx context.Context) (state State, err error) {
 
 // state is one attempt of State.
 func (n *Node) state(ctx context.Context) (State, error) {
-	info, err := ledInfo(ctx, n.found.records)
+	return n.found.Load().records.state(ctx)
+}
+
+func (r *records) state(ctx context.Context) (State, error) {
+	info, err := leaderInfo(ctx, r)
 	if err != nil {
 		return State{}, err
 	}
 	return State{
-		ID:    fmt.Sprintf("%d-%d", info.Config.FirstSeq, info.Created.UnixNano()),
-		Begin: info.Config.FirstSeq, First: info.State.FirstSeq, Last: info.State.LastSeq, Count: info.State.Msgs,
+		ID: strconv.FormatUint(r.base, 10), Begin: r.base + 1,
+		First: r.sequence(max(info.State.FirstSeq, 1)), Last: r.sequence(info.State.LastSeq), Count: info.State.Msgs,
 	}, nil
 }
 
 // Last asks the stream's leader for the last message of a name; false if there is
 // none. It waits for an answer for as long as ctx allows.
 func (n *Node) Last(ctx context.Context, name string) (record.Message, bool, error) {
-	return n.message(ctx, "ask for the last message of "+name, func(ctx context.Context) (*jetstream.RawStreamMsg, error) {
-		return n.found.records.GetLastMsgForSubject(ctx, subject(name))
+	return n.message(ctx, "ask for the last message of "+name, func(ctx context.Context, records *records) (*jetstream.RawStreamMsg, error) {
+		return records.GetLastMsgForSubject(ctx, subject(name))
 	})
 }
 
 // At asks the stream's leader for the message with a sequence; false if there is
 // none, or none any more: a later message of its name replaces it.
 func (n *Node) At(ctx context.Context, sequence uint64) (record.Message, bool, error) {
-	return n.message(ctx, fmt.Sprintf("ask for message %d", sequence), func(ctx context.Context) (*jetstream.RawStreamMsg, error) {
-		return n.found.records.GetMsg(ctx, sequence)
+	return n.message(ctx, fmt.Sprintf("ask for message %d", sequence), func(ctx context.Context, records *records) (*jetstream.RawStreamMsg, error) {
+		if sequence <= records.base {
+			return nil, jetstream.ErrMsgNotFound
+		}
+		return records.GetMsg(ctx, records.place(sequence))
 	})
 }
 
-func (n *Node) message(ctx context.Context, doing string, get func(context.Context) (*jetstream.RawStreamMsg, error)) (m record.Message, found bool, err error) {
+func (n *Node) message(ctx context.Context, doing string, get func(context.Context, *records) (*jetstream.RawStreamMsg, error)) (m record.Message, found bool, err error) {
 	err = n.ask(ctx, doing, func(ctx context.Context) error {
-		raw, err := get(ctx)
+		records := n.found.Load().records
+		raw, err := get(ctx, records)
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			return nil
 		} else if err != nil {
 			return err
 		}
 		found = true
-		m, err = message(raw.Subject, raw.Data, raw.Sequence, raw.Time)
+		m, err = records.message(raw.Subject, raw.Data, raw.Sequence, raw.Time)
 		return err
 	})
 	return m, found, err
 }
 
 // message returns a message of the stream as a record's.
-func message(subject string, data []byte, sequence uint64, at time.Time) (record.Message, error) {
+func (r *records) message(subject string, data []byte, place uint64, at time.Time) (record.Message, error) {
 	name, err := nameOf(subject)
 	if err != nil {
-		return record.Message{}, fmt.Errorf("message %d: %w", sequence, err)
+		return record.Message{}, fmt.Errorf("message %d: %w", r.sequence(place), err)
 	}
-	return record.Message{Name: name, Data: data, Sequence: sequence, Time: at.UTC()}, nil
+	return record.Message{Name: name, Data: data, Sequence: r.sequence(place), Time: at.UTC()}, nil
 }
 
 // Scan tells of the last message of every name, in the order of their sequences,
@@ -92,11 +101,12 @@ func (n *Node) Scan(ctx context.Context, each func(name string, sequence uint64,
 	if err := n.Wait(ctx); err != nil {
 		return fmt.Errorf("read which records there are: %w", err)
 	}
-	return n.read(ctx, "read which records there are", n.found.records, recordPrefix+">", true, func(d delivery) error {
-		name, err := nameOf(d.msg.Subject())
+	records := n.found.Load().records
+	return n.read(ctx, "read which records there are", records, true, func(d delivery) error {
+		m, err := records.message(d.msg.Subject(), nil, d.meta.Sequence.Stream, d.meta.Timestamp)
 		if err != nil {
-			return fmt.Errorf("message %d: %w", d.meta.Sequence.Stream, err)
+			return err
 		}
-		return each(name, d.meta.Sequence.Stream, d.meta.Timestamp.UTC())
+		return each(m.Name, m.Sequence, m.Time)
 	})
 }

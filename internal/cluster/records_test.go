@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // numbered returns writes of so many new records.
@@ -98,7 +99,7 @@ func TestPublishDoubtful(t *testing.T) {
 	n := single(t)
 	published(t, n, record.Write{Name: "entry/1", Data: []byte("taken")})
 	sequence := published(t, n, record.Write{Name: "entry/2", Data: []byte("another's")})
-	p := publication{node: n, doubtful: map[int]bool{0: true, 1: true}, writes: []record.Write{
+	p := publication{node: n, records: n.found.Load().records, doubtful: map[int]bool{0: true, 1: true}, writes: []record.Write{
 		{Name: "entry/1", Data: []byte("taken")}, {Name: "entry/2", Data: []byte("own")}, {Name: "entry/3"},
 	}}
 	again, err := p.round(patient(t), []int{0, 1, 2})
@@ -228,8 +229,8 @@ func TestFollowResumes(t *testing.T) {
 	f := following(t, n, "", 0)
 	last := published(t, n, numbered(100)...)
 	f.until(last)
-	for name := range n.found.records.ConsumerNames(ctx).Name() {
-		if err := n.found.records.DeleteConsumer(ctx, name); err != nil {
+	for name := range n.found.Load().records.ConsumerNames(ctx).Name() {
+		if err := n.found.Load().records.DeleteConsumer(ctx, name); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -273,7 +274,7 @@ func TestFollowDiverged(t *testing.T) {
 	// The stream is made anew under a follower.
 	f := following(t, n, state.ID, 0)
 	f.until(last)
-	if err := n.js.DeleteStream(ctx, recordsName); err != nil {
+	if err := n.js.DeleteStream(ctx, n.found.Load().records.name); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.end(); !errors.As(err, &diverged) || diverged.WantID != state.ID || diverged.ID == state.ID {
@@ -310,5 +311,64 @@ func TestScan(t *testing.T) {
 func TestScanNothing(t *testing.T) {
 	if err := single(t).Scan(patient(t), func(string, uint64, time.Time) error { return errors.New("called") }); err != nil {
 		t.Error(err)
+	}
+}
+
+// An answering stream gives the same answer always.
+type answering struct {
+	jetstream.Stream
+	info *jetstream.StreamInfo
+}
+
+func (a answering) Info(context.Context, ...jetstream.StreamInfoOpt) (*jetstream.StreamInfo, error) {
+	return a.info, nil
+}
+
+// While there is no leader, another replica answers with what it has: that is none.
+func TestLeaderInfo(t *testing.T) {
+	now := time.Now()
+	for _, test := range []struct {
+		name     string
+		replicas int
+		cluster  *jetstream.ClusterInfo
+		want     error
+	}{
+		{"alone", 1, nil, nil},
+		{"one replica in a cluster", 1, &jetstream.ClusterInfo{Leader: "a"}, nil},
+		{"the leader", 3, &jetstream.ClusterInfo{Leader: "a", LeaderSince: &now}, nil},
+		{"no leader", 3, &jetstream.ClusterInfo{}, errNoLeader},
+		{"not the leader", 3, &jetstream.ClusterInfo{Leader: "a"}, errNoLeader},
+		{"not in the cluster yet", 3, nil, errNoLeader},
+	} {
+		info := &jetstream.StreamInfo{Config: jetstream.StreamConfig{Replicas: test.replicas}, Cluster: test.cluster}
+		if got, err := leaderInfo(patient(t), answering{info: info}); err != test.want || err == nil && got != info {
+			t.Errorf("%s: error %v, not %v", test.name, err, test.want)
+		}
+	}
+	if !temporary(errNoLeader) {
+		t.Error("it is not asked again")
+	}
+}
+
+// Who reads from a server that lags has not caught up when that has nothing more.
+func TestFollowerLags(t *testing.T) {
+	calls := 0
+	f := follower{least: 10, caughtUp: func() { calls++ }}
+	for _, step := range []struct {
+		after, pending uint64
+		calls          int
+	}{{9, 0, 0}, {10, 1, 0}, {10, 0, 1}, {11, 0, 2}, {12, 3, 2}} {
+		f.after = step.after
+		if f.there(step.pending); calls != step.calls {
+			t.Errorf("at %d with %d pending: called %d times, not %d", step.after, step.pending, calls, step.calls)
+		}
+	}
+}
+
+func TestOlderThan(t *testing.T) {
+	for version, want := range map[string]bool{"2.9.10": true, "2.11.4": true, "1.99.0": true, "2.12.0": false, "2.15.2": false, "3.0.0": false, "": false, "x": false} {
+		if got := olderThan(version, 2, 12); got != want {
+			t.Errorf("%q is older: %v", version, got)
+		}
 	}
 }

@@ -6,13 +6,14 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"encoding/hex"
-	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/url"
 	"os"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -43,36 +44,86 @@ func password(secret []byte, user string) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
+// An embedded is the server that this host runs.
+type embedded struct {
+	options Options
+
+	mu     sync.Mutex
+	server *server.Server
+}
+
 // startServer starts the embedded server and waits until it takes connections.
-func startServer(ctx context.Context, o Options) (*server.Server, error) {
+func startServer(ctx context.Context, o Options) (*embedded, error) {
 	if err := os.MkdirAll(o.Folder, 0o700); err != nil {
 		return nil, fmt.Errorf("folder of the embedded server: %w", err)
 	}
 	if err := os.Chmod(o.Folder, 0o700); err != nil {
 		return nil, fmt.Errorf("folder of the embedded server: %w", err)
 	}
-	options, err := serverOptions(o)
+	e := &embedded{options: o}
+	return e, e.start(ctx)
+}
+
+func (e *embedded) start(ctx context.Context) error {
+	options, err := serverOptions(e.options)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := canListen(options); err != nil {
-		return nil, err
+		return err
 	}
 	s, err := server.NewServer(options)
 	if err != nil {
-		return nil, fmt.Errorf("embedded server: %w", err)
+		return fmt.Errorf("embedded server: %w", err)
 	}
-	log := newServerLog(o.Log)
+	log := newServerLog(e.options.Log)
 	s.SetLoggerV2(log, false, false, false)
 	s.Start()
 	for !s.ReadyForConnections(100 * time.Millisecond) {
 		if err := cmpErr(log.fatal(), ctx.Err()); err != nil {
 			s.Shutdown()
 			s.WaitForShutdown()
-			return nil, fmt.Errorf("start the embedded server in %s: %w", o.Folder, err)
+			return fmt.Errorf("start the embedded server in %s: %w", e.options.Folder, err)
 		}
 	}
-	return s, nil
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.server = s
+	return nil
+}
+
+// current returns the server that runs now.
+func (e *embedded) current() *server.Server {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.server
+}
+
+// InProcessConn connects the client to the server that runs now.
+func (e *embedded) InProcessConn() (net.Conn, error) { return e.current().InProcessConn() }
+
+// stores reports whether the server keeps streams. Where its disk was full, it does
+// not any more, and leaves that to the others.
+func (e *embedded) stores() bool { return e.current().JetStreamEnabled() }
+
+// stop stops the server and waits for its end.
+func (e *embedded) stop() {
+	s := e.current()
+	s.Shutdown()
+	s.WaitForShutdown()
+}
+
+// peers returns how many other servers this one is connected to.
+func (e *embedded) peers() int {
+	routes, err := e.current().Routez(nil)
+	if err != nil {
+		return 0
+	}
+	names := map[string]bool{}
+	for _, r := range routes.Routes {
+		names[r.RemoteID] = true
+	}
+	return len(names)
 }
 
 // cmpErr returns the first error that is one.
@@ -194,14 +245,6 @@ func clientPort(port int) int {
 	return port + clientPorts
 }
 
-// stopServer stops the embedded server, if there is one, and waits for its end.
-func (n *Node) stopServer() {
-	if n.server != nil {
-		n.server.Shutdown()
-		n.server.WaitForShutdown()
-	}
-}
-
 // FreeAddresses returns addresses on loopback for so many servers, whose ports for
 // servers and for hosts are free now. It is for tests and demonstrations.
 func FreeAddresses(count int) ([]string, error) {
@@ -212,22 +255,24 @@ func FreeAddresses(count int) ([]string, error) {
 			_ = l.Close()
 		}
 	}()
-	for tries := 0; len(all) < count; tries++ {
-		if tries > 100*count {
-			return nil, errors.New("no two free ports on loopback that are 1000 apart")
+	for range 1000 {
+		if len(all) == count {
+			return all, nil
 		}
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
+		// Below the ports that systems give to whoever asks for any: nobody is given
+		// this one while its server restarts.
+		port := 10000 + rand.IntN(20000)
+		for _, p := range []int{port, clientPort(port)} {
+			l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(p)))
+			if err != nil {
+				port = 0
+				break
+			}
+			held = append(held, l)
 		}
-		held = append(held, l)
-		port := l.Addr().(*net.TCPAddr).Port
-		client, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(clientPort(port))))
-		if err != nil {
-			continue
+		if port != 0 {
+			all = append(all, net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		}
-		held = append(held, client)
-		all = append(all, l.Addr().String())
 	}
-	return all, nil
+	return nil, fmt.Errorf("no %d free ports on loopback, each with the one %d above", count, clientPorts)
 }

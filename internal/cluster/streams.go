@@ -4,27 +4,65 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
 
 const (
-	recordsName = "PKGMETAD"
+	recordsName = "PKGMETAD_RECORDS_" // + its base
 	workName    = "PKGMETAD_WORK"
 	stateName   = "PKGMETAD_STATE"
 )
 
-// Errors of the JetStream API that mean that fewer servers are there than a stream
-// wants replicas.
-const (
-	errNoSuitablePeers      = 10005
-	errInsufficient         = 10023
-	errReplicasNotSupported = 10074 // by a server that is no part of a cluster
-)
+// records is the stream of the records. Sequences go on from those of an earlier
+// such stream, which its servers have lost: they are the places of messages in the
+// stream, beyond a base, which is the time in microseconds when it was made. Its name
+// has the base, so that nothing that is meant for one stream ends in another.
+//
+// JetStream has a setting for that, FirstSeq. But when a write to a new file of such a
+// stream fails, as on a full disk, nats-server 2.15 lists, one by one, all sequences
+// from 0 to there as lost, until the memory of the machine is full.
+type records struct {
+	jetstream.Stream
+	name string
+	base uint64
+}
 
-// streams returns what the streams are to be, but for the records' first sequence.
+// sequence returns the sequence of the message at a place of the stream.
+func (r *records) sequence(place uint64) uint64 { return r.base + place }
+
+// place is the reverse of sequence. 0, for none, stays 0; what is of another stream
+// becomes a place where no message is.
+func (r *records) place(sequence uint64) uint64 {
+	switch {
+	case sequence == 0:
+		return 0
+	case sequence <= r.base:
+		return math.MaxInt64
+	}
+	return sequence - r.base
+}
+
+// baseOf returns the base that is in the name of a stream of records.
+func baseOf(name string) (uint64, error) {
+	digits, own := strings.CutPrefix(name, recordsName)
+	base, err := strconv.ParseUint(digits, 10, 62)
+	if !own || err != nil {
+		return 0, fmt.Errorf("stream %s takes the subjects of pkgmetad's records, and is not pkgmetad's: remove it, or give pkgmetad an account of its own", name)
+	}
+	return base, nil
+}
+
+// errReplicasNotSupported is the JetStream API's error for more than one replica on a
+// server that is no part of a cluster.
+const errReplicasNotSupported = 10074
+
+// streams returns what the streams are to be, but for the base in the records' name.
 func streams(replicas int) []jetstream.StreamConfig {
 	common := jetstream.StreamConfig{
 		Storage: jetstream.FileStorage, Replicas: replicas, MaxMsgsPerSubject: 1, MaxAge: 0,
@@ -61,17 +99,18 @@ func (o Options) replicas() (want, least int) {
 
 // found is what findStreams finds.
 type found struct {
-	records, work, state jetstream.Stream
-	queues               map[string]jetstream.Consumer // class -> its consumer
-	warnings             []string
+	records     *records
+	work, state jetstream.Stream
+	queues      map[string]jetstream.Consumer // class -> its consumer
+	warnings    []string
 }
 
 // establish finds or makes the streams, however long it takes, and closes ready.
 func (n *Node) establish(ctx context.Context) {
+	var f *found
 	for delay := pause; ; delay = min(2*delay, longPause) {
-		found, err := n.findStreams(ctx)
-		if err == nil {
-			n.found = found
+		var err error
+		if f, err = n.findStreams(ctx, 0); err == nil {
 			break
 		}
 		n.obstructed(err)
@@ -80,41 +119,59 @@ func (n *Node) establish(ctx context.Context) {
 		}
 	}
 	if len(n.options.URLs) > 0 {
-		n.warnings = append(n.warnings, "whether the servers of this cluster sync each write to disk is not told to clients: "+
+		f.warnings = append(f.warnings, "whether the servers of this cluster sync each write to disk is not told to clients: "+
 			"unless each has \"sync_interval: always\" in its jetstream section, a power cut may take back what was acknowledged")
 	}
-	for _, warning := range n.warnings {
+	for _, warning := range f.warnings {
 		n.log.Warn().Msg(warning)
 	}
+	n.found.Store(f)
 	close(n.ready)
 }
 
-// findStreams finds or makes each stream, and the consumers of the queue.
-func (n *Node) findStreams(ctx context.Context) (f found, err error) {
+// findStreams finds or makes each stream, and the consumers of the queue. The base of
+// new records is not below one given.
+func (n *Node) findStreams(ctx context.Context, base uint64) (*found, error) {
+	if version := n.conn.ConnectedServerVersion(); olderThan(version, 2, 12) {
+		return nil, fmt.Errorf("the cluster's server is nats-server %s, and it takes 2.12 or newer", version)
+	}
 	want, least := n.options.replicas()
+	f := &found{}
 	for _, config := range streams(want) {
-		stream, err := n.ensure(ctx, config)
+		stream, err := n.ensure(ctx, config, base)
 		if least < want && tooFew(err) {
 			config.Replicas = least
-			stream, err = n.ensure(ctx, config)
+			stream, err = n.ensure(ctx, config, base)
 		}
 		if err != nil {
-			return f, fmt.Errorf("stream %s: %w", config.Name, err)
+			return nil, fmt.Errorf("stream %s: %w", config.Name, err)
 		}
-		if has := stream.CachedInfo().Config.Replicas; has < want {
-			f.warnings = append(f.warnings, fmt.Sprintf("stream %s has %d replica and not %d: the cluster has not so many servers; if the disk of one is lost, so is the stream", config.Name, has, want))
+		has := stream.CachedInfo().Config
+		if has.Replicas < want {
+			f.warnings = append(f.warnings, fmt.Sprintf("stream %s has %d replica and not %d: the cluster has not so many servers; if the disk of one is lost, so is the stream", has.Name, has.Replicas, want))
 		}
 		switch config.Name {
 		case recordsName:
-			f.records = stream
+			f.records = &records{Stream: stream, name: has.Name}
+			if f.records.base, err = baseOf(has.Name); err != nil {
+				return nil, err
+			}
 		case workName:
 			f.work = stream
 		case stateName:
 			f.state = stream
 		}
 	}
+	var err error
 	f.queues, err = findQueues(ctx, f.work)
 	return f, err
+}
+
+// olderThan reports whether a version is known, and before another.
+func olderThan(version string, major, minor int) bool {
+	var has [2]int
+	_, err := fmt.Sscanf(version, "%d.%d", &has[0], &has[1])
+	return err == nil && slices.Compare(has[:], []int{major, minor}) < 0
 }
 
 // tooFew reports whether err is for want of servers, now and later.
@@ -125,24 +182,10 @@ func tooFew(err error) bool {
 
 // ensure returns a stream as it is, with its replicas made as many as config wants,
 // or makes it.
-func (n *Node) ensure(ctx context.Context, config jetstream.StreamConfig) (jetstream.Stream, error) {
-	var stream jetstream.Stream
-	err := within(ctx, func(ctx context.Context) (err error) {
-		stream, err = n.js.Stream(ctx, config.Name)
-		return err
-	})
-	ctx, cancel := context.WithTimeout(ctx, 3*attempt) // making one takes an election
-	defer cancel()
+func (n *Node) ensure(ctx context.Context, config jetstream.StreamConfig, base uint64) (jetstream.Stream, error) {
+	stream, err := n.lookUp(ctx, config)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		if config.Name == recordsName {
-			// Never below what a stream of that name has had before, on disks that are
-			// lost: a sequence stands for one message, for good.
-			config.FirstSeq = uint64(time.Now().UnixMicro())
-		}
-		stream, err = n.js.CreateStream(ctx, config)
-		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // another host made it at this very moment
-			stream, err = n.js.Stream(ctx, config.Name)
-		}
+		stream, err = n.create(ctx, config, base)
 	}
 	if err != nil {
 		return nil, err
@@ -155,7 +198,38 @@ func (n *Node) ensure(ctx context.Context, config jetstream.StreamConfig) (jetst
 		return stream, nil
 	}
 	has.Replicas = config.Replicas // of what it is, so that nothing else changes
+	ctx, cancel := context.WithTimeout(ctx, election)
+	defer cancel()
 	return n.js.UpdateStream(ctx, has)
+}
+
+// lookUp finds a stream, that of the records by its subjects.
+func (n *Node) lookUp(ctx context.Context, config jetstream.StreamConfig) (stream jetstream.Stream, err error) {
+	err = within(ctx, func(ctx context.Context) error {
+		name := config.Name
+		if name == recordsName {
+			if name, err = n.js.StreamNameBySubject(ctx, config.Subjects[0]); err != nil {
+				return err
+			}
+			if _, err := baseOf(name); err != nil {
+				return err
+			}
+		}
+		stream, err = n.js.Stream(ctx, name)
+		return err
+	})
+	return stream, err
+}
+
+// create makes a stream. If another host made it at this very moment, that fails, and
+// the next look finds it.
+func (n *Node) create(ctx context.Context, config jetstream.StreamConfig, base uint64) (jetstream.Stream, error) {
+	if config.Name == recordsName {
+		config.Name += strconv.FormatUint(max(base, uint64(time.Now().UnixMicro())), 10)
+	}
+	ctx, cancel := context.WithTimeout(ctx, election)
+	defer cancel()
+	return n.js.CreateStream(ctx, config)
 }
 
 // fits returns an error if a stream that was found is not one of pkgmetad's.

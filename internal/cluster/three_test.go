@@ -100,7 +100,7 @@ func together(t testing.TB, all []Options) []*Node {
 // leader returns which host's server leads the records.
 func leader(t testing.TB, n *Node) string {
 	t.Helper()
-	info, err := n.found.records.Info(patient(t))
+	info, err := n.found.Load().records.Info(patient(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,6 +124,13 @@ func TestThree(t *testing.T) {
 		if r := n.Reach(); !r.Quorum || r.Servers != 3 || r.All != 3 {
 			t.Errorf("%+v", r)
 		}
+	}
+	var names []string
+	for name := range nodes[0].js.StreamNames(ctx).Name() {
+		names = append(names, name)
+	}
+	if len(names) != 3 {
+		t.Errorf("the three have made the streams %q", names)
 	}
 	t.Run("strangers", func(t *testing.T) { strangers(t, all[0], certificate, &log) })
 
@@ -169,7 +176,7 @@ func TestThree(t *testing.T) {
 			nodes[i] = nil // closed by its own cleanup
 		}
 	}
-	if secret := log.String(); strings.Contains(secret, "secret\"") || strings.Contains(secret, password(all[0].Secret, routeUser)) || strings.Contains(secret, password(all[0].Secret, clientUser)) {
+	if secret := log.String(); strings.Contains(secret, string(all[0].Secret)) || strings.Contains(secret, password(all[0].Secret, routeUser)) || strings.Contains(secret, password(all[0].Secret, clientUser)) {
 		t.Errorf("a secret is in the log:\n%s", secret)
 	}
 }

@@ -94,7 +94,7 @@ func newMember(running context.Context, o Options, r *refresher) (*member, error
 	}
 	m := &member{
 		running: running, node: node, refresher: r, store: r.store, log: o.Log, version: o.Version, workers: o.Config.Refresh.Workers,
-		scheduler: node.Lease("scheduler", leaseTime), leases: r.leases, certificateEnds: config.CertificateEnds(tls),
+		scheduler: node.Lease(schedulerLease, leaseTime), leases: r.leases, certificateEnds: config.CertificateEnds(tls),
 		offer: make(chan struct{}, 1), rebuild: make(chan struct{}, 1), takeover: make(chan struct{}, 1),
 	}
 	m.following, m.unfollow = context.WithCancel(context.Background())

@@ -211,7 +211,19 @@ var (
 	descRefused         = describe("pkgmetad_connections_refused_total", "Connections to the API, or requests through a proxy, that were answered with 429 because their address had its share.")
 	descEvicted         = describe("pkgmetad_connections_evicted_total", "Idle connections to the API that were closed for a new one.")
 	descWaited          = describe("pkgmetad_connections_waited_total", "Connections to the API that had to wait because all others were busy.")
-	descClock           = describe("pkgmetad_time_seconds", "The time by this machine's clock.")
+
+	descQuorum         = describe("pkgmetad_cluster_quorum", "1 while this host reaches a majority of the servers, 0 while it is cut off.")
+	descLag            = describe("pkgmetad_cluster_lag_messages", "Messages of the stream of all hosts that this one has not applied yet.")
+	descApplied        = describe("pkgmetad_cluster_applied_sequence", "Sequence of the last message that this host has applied.")
+	descHosts          = describe("pkgmetad_cluster_hosts", "Hosts that were heard of in the last 30 seconds, this one included.")
+	descMissing        = describe("pkgmetad_cluster_hosts_missing", "Hosts that are silent, and were not stopped in order.")
+	descLease          = describe("pkgmetad_cluster_lease_held", "1 while this host holds that right, else 0: scheduler, pypi, or credential/ with the name of one of its own.", "lease")
+	descWork           = describe("pkgmetad_cluster_work", "Repositories and projects that are due on all hosts together, by whether some host has taken them.", "class", "state")
+	descRebuilds       = describe("pkgmetad_cluster_rebuilds_total", "How often the store was built anew from the stream, as when this host joined.")
+	descConflicts      = describe("pkgmetad_cluster_conflicts_total", "Writes of this host that another host's came before, so that they were made again.")
+	descCertificateEnd = describe("pkgmetad_cluster_certificate_expiry_timestamp_seconds", "When the certificate of this host, or of an authority that signed it, expires.")
+
+	descClock = describe("pkgmetad_time_seconds", "The time by this machine's clock.")
 )
 
 func describe(name, help string, labels ...string) *prometheus.Desc {
@@ -230,6 +242,9 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	c.activity(now, set)
 	c.limits(set)
 	c.connections(out, set)
+	if m := c.d.refresher.member; m != nil {
+		m.collect(out, now, set)
+	}
 	readable := c.packages(out, now, set)
 	readable = c.store(out, now, set) && readable
 	set(descReady, number(readable && c.d.refresher.store.Ready() == nil))
@@ -341,6 +356,42 @@ func (c collector) store(out chan<- prometheus.Metric, now time.Time, set setter
 	set(descDue, float64(stats.DueRepos), gitHubLabel)
 	set(descDue, float64(stats.DueProjects), pyPILabel)
 	return true
+}
+
+// collect tells how this host stands among several. What it can only know of the others is
+// left out while it is cut off from them.
+func (m *member) collect(out chan<- prometheus.Metric, now time.Time, set setter) {
+	s := m.standing(now)
+	set(descQuorum, number(s.Quorum))
+	set(descApplied, float64(s.Applied))
+	for _, l := range s.Leases {
+		switch {
+		case l.Right != status.RightCredential:
+			set(descLease, number(l.Here), l.Right)
+		case l.Own:
+			set(descLease, number(l.Here), credentialLease+l.Credential)
+		}
+	}
+	for d, total := range map[*prometheus.Desc]uint64{descRebuilds: m.rebuilds.Load(), descConflicts: m.conflicts.Load()} {
+		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(total))
+	}
+	if !s.Expires.IsZero() {
+		set(descCertificateEnd, seconds(s.Expires))
+	}
+	if !s.Quorum || s.AsOf.IsZero() {
+		return
+	}
+	states := map[string]int{}
+	for _, h := range s.Hosts {
+		states[h.State]++
+	}
+	set(descHosts, float64(states[status.HostHere]))
+	set(descMissing, float64(states[status.HostMissing]))
+	set(descLag, float64(s.Lag))
+	for _, w := range s.Work {
+		set(descWork, float64(w.Waiting), w.Class, "waiting")
+		set(descWork, float64(w.Taken), w.Class, "taken")
+	}
 }
 
 // number is 1 for true.

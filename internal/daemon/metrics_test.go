@@ -171,8 +171,8 @@ func TestMetrics(t *testing.T) {
 	for _, f := range families {
 		names = append(names, f.GetName())
 	}
-	namesAreKnown(t, append(names, // and those that are told once GitHub has told them
-		"pkgmetad_budget_limit_points", "pkgmetad_budget_remaining_points", "pkgmetad_budget_points_reset_timestamp_seconds", "pkgmetad_credential_expiry_timestamp_seconds"))
+	namesAreKnown(t, append(append(names, // and those that are told once GitHub has told them
+		"pkgmetad_budget_limit_points", "pkgmetad_budget_remaining_points", "pkgmetad_budget_points_reset_timestamp_seconds", "pkgmetad_credential_expiry_timestamp_seconds"), clusterMetrics...))
 	x.stop(d, ended)
 
 	x.catalogue("packages: [{slug: pkg-one, repo_url: https://github.com/acme/one}]\n")

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -30,6 +31,8 @@ type learnt struct {
 	hosts  []cluster.Host
 	leases []cluster.Held
 	work   []status.Work
+
+	unscheduled time.Time // since when no host has been the scheduler; zero if one is
 }
 
 // learn keeps what this host knows of the others up to date until ctx ends. What cannot be
@@ -77,8 +80,20 @@ func (m *member) learnOnce(ctx context.Context) (err error) {
 		}
 		now.work = append(now.work, status.Work{Class: class, Waiting: backlog.Waiting, Taken: backlog.Taken})
 	}
+	now.unscheduled = m.unscheduled(&now)
 	m.learnt.Store(&now)
 	return nil
+}
+
+// unscheduled returns since when no host has been the scheduler; zero if one is.
+func (m *member) unscheduled(now *learnt) time.Time {
+	if slices.ContainsFunc(now.leases, func(h cluster.Held) bool { return h.Name == schedulerLease && h.Host != "" && !h.Late }) {
+		return time.Time{}
+	}
+	if before := m.learnt.Load(); before != nil && !before.unscheduled.IsZero() {
+		return before.unscheduled
+	}
+	return now.at
 }
 
 // behind returns how many messages the stream has that the store has not applied. Those that
@@ -97,6 +112,9 @@ func (m *member) behind(state cluster.State) uint64 {
 // newest returns the sequence that the feed has come to on the host that is furthest, of
 // which it asks the cluster.
 func (m *member) newest(ctx context.Context) (uint64, error) {
+	if reach := m.node.Reach(); !reach.Quorum {
+		return 0, errors.New(reach.Err)
+	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	state, err := m.node.State(ctx)
@@ -132,7 +150,7 @@ func (m *member) standing(now time.Time) *status.Cluster {
 	if last == nil {
 		last = &learnt{}
 	}
-	c.AsOf, c.Work = last.at, last.work
+	c.AsOf, c.Work, c.Unscheduled = last.at, last.work, last.unscheduled
 	c.Hosts = m.hosts(c, last, now)
 	c.Leases = m.rights(last)
 	return c
@@ -190,7 +208,10 @@ func silent(c *status.Cluster) string {
 	return status.HostUnknown
 }
 
-const credentialLease = "credential/" // before the fingerprint, in the name of a credential's lease
+const (
+	schedulerLease  = "scheduler"
+	credentialLease = "credential/" // before the fingerprint, in the name of a credential's lease
+)
 
 // rights lists who may do what: the scheduler, the credentials, and PyPI.
 func (m *member) rights(last *learnt) []status.Lease {
@@ -198,7 +219,7 @@ func (m *member) rights(last *learnt) []status.Lease {
 	for _, h := range last.leases {
 		held[h.Name] = h
 	}
-	scheduler := leaseOf(held["scheduler"], status.RightScheduler)
+	scheduler := leaseOf(held[schedulerLease], status.RightScheduler)
 	scheduler.Here = m.scheduler.Held()
 	all := []status.Lease{scheduler}
 

@@ -29,6 +29,8 @@ type Cluster struct {
 	Hosts  []Host    `json:"hosts"`          // by name, this one included
 	Leases []Lease   `json:"leases"`         // the scheduler's, those of credentials, and PyPI's
 	Work   []Work    `json:"work"`           // by class
+
+	Unscheduled time.Time `json:"unscheduled_since,omitzero"` // since when no host has said what is due; zero if one does
 }
 
 // Host is what a host last said of itself.
@@ -92,6 +94,9 @@ type Work struct {
 // expiresSoon is how long before its end the certificate of a host is told of.
 const expiresSoon = 30 * 24 * time.Hour
 
+// takeoverTime is what another host takes to go on where the one that said what is due has died.
+const takeoverTime = time.Minute
+
 // Wrong lists in sentences what needs an operator, the most urgent first.
 func (c *Cluster) Wrong(now time.Time) (all []string) {
 	if c == nil {
@@ -117,8 +122,8 @@ func (c *Cluster) Wrong(now time.Time) (all []string) {
 			all = append(all, h.wrong(at)...)
 		}
 	}
-	if c.Quorum && len(c.Leases) > 0 && c.Scheduler() == "" {
-		say("no host says what is due, so nothing is fetched: one with refresh.workers above 0 has to run")
+	if c.Quorum && !c.Unscheduled.IsZero() && now.Sub(c.Unscheduled) > takeoverTime {
+		say("no host has said what is due since %s, so nothing is fetched: one with refresh.workers above 0 has to run", at(c.Unscheduled))
 	}
 	return all
 }
@@ -141,6 +146,14 @@ func (h *Host) wrong(at func(time.Time) string) (all []string) {
 	return all
 }
 
+// Unused says why this host does not use what a [Budget] says is used elsewhere.
+func (c *Cluster) Unused() string {
+	if c != nil && !c.Quorum {
+		return "not used while this host is cut off"
+	}
+	return "another host uses it"
+}
+
 // Scheduler returns the host that says what is due; "" for none.
 func (c *Cluster) Scheduler() string {
 	for _, l := range c.Leases {
@@ -157,7 +170,7 @@ func (m *Maker) cluster(c *Cluster) *Cluster {
 		return nil
 	}
 	told := *c
-	for _, t := range []*time.Time{&told.CutOffSince, &told.Rebuilding, &told.Compared, &told.Expires, &told.AsOf} {
+	for _, t := range []*time.Time{&told.CutOffSince, &told.Rebuilding, &told.Compared, &told.Expires, &told.AsOf, &told.Unscheduled} {
 		*t = m.moment(*t)
 	}
 	told.Warnings, told.Work = append([]string{}, c.Warnings...), append([]Work{}, c.Work...)

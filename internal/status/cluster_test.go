@@ -39,7 +39,7 @@ func TestClusterWrong(t *testing.T) {
 		"all is well": {func(*Cluster) {}, nil},
 		"cut off, which says nothing of the others": {func(c *Cluster) {
 			c.Quorum, c.CutOffSince, c.Reason, c.Trouble = false, ago(45*time.Minute), "no connection to a server", "wait for the cluster"
-			c.Hosts[1].State, c.Leases[0].Holder = HostUnknown, ""
+			c.Hosts[1].State, c.Unscheduled = HostUnknown, ago(time.Hour)
 		}, []string{"this host is cut off from the others since 2026-02-16T13:00:10Z (45 minutes ago) and serves what it has: no connection to a server"}},
 		"trouble": {func(c *Cluster) { c.Trouble = "no space left on device" }, []string{"this host does not follow the records of the others, and serves what it has: no space left on device"}},
 		"the certificate": {func(c *Cluster) { c.Expires = now.AddDate(0, 0, 29) },
@@ -51,8 +51,9 @@ func TestClusterWrong(t *testing.T) {
 		"another host's fault": {func(c *Cluster) { c.Hosts[1].Trouble = "disk full" }, []string{"the host b does not follow the records of the others: disk full"}},
 		"other settings": {func(c *Cluster) { c.Hosts[1].Differently = true },
 			[]string{"the host b serves records differently: http.public_url and http.time_zone have to be the same on all hosts, and so has the version"}},
-		"nobody schedules":        {func(c *Cluster) { c.Leases[0].Holder = "" }, []string{"no host says what is due, so nothing is fetched: one with refresh.workers above 0 has to run"}},
-		"nobody was asked of yet": {func(c *Cluster) { c.Leases = nil }, nil},
+		"nobody schedules": {func(c *Cluster) { c.Unscheduled = ago(3 * time.Minute) },
+			[]string{"no host has said what is due since 2026-02-16T13:42:10Z (3 minutes ago), so nothing is fetched: one with refresh.workers above 0 has to run"}},
+		"another host will schedule": {func(c *Cluster) { c.Unscheduled = ago(takeoverTime) }, nil},
 	} {
 		c := three()
 		test.change(c)

@@ -180,6 +180,24 @@ func catalogue() status.Catalogue {
 		Reload:       &status.Reload{At: ago(2 * time.Hour), Error: "catalogue.yaml:7:3: no such key " + attack},
 		Database:     &status.Database{Bytes: 23_456_789, Free: 1 << 20},
 	}
+	s.Cluster = &status.Cluster{
+		Host: "a", Connected: true, Quorum: true, Reached: 3, Servers: 4, Applied: 20417, Lag: 1234, CaughtUp: true, Trouble: attack, Compared: ago(3 * time.Hour), Expires: now.AddDate(0, 0, 20),
+		Warnings: []string{"stream PKGMETAD has 1 replica and not 3 " + attack}, AsOf: ago(3 * time.Second),
+		Hosts: []status.Host{
+			{Name: "a", State: status.HostHere, Seen: now, Server: true, Version: "1.4.0", Workers: 8, Applied: 20417, Lag: 1234},
+			{Name: "b", State: status.HostMissing, Seen: ago(2 * time.Hour), Server: true, Version: "1.3.9", Workers: 16},
+			{Name: "c", State: status.HostMissing, Server: true},
+			{Name: "reader", State: status.HostHere, Seen: ago(4 * time.Second), Version: attack, Differently: true, Trouble: attack},
+			{Name: attack, State: status.HostStopped, Seen: ago(time.Hour), Lag: 1 << 63},
+		},
+		Leases: []status.Lease{
+			{Right: status.RightScheduler, Holder: "a", Here: true, Since: ago(time.Hour)},
+			{Right: status.RightCredential, Credential: "bot", Own: true, Holder: "a", Here: true, Since: ago(time.Hour), Requests: &status.Left{Limit: 5000, Remaining: 4210}, Points: &status.Left{Limit: 5000, Remaining: 17}},
+			{Right: status.RightCredential, Credential: "3d45cb94", Holder: attack, Since: ago(time.Hour)},
+			{Right: status.RightPyPI},
+		},
+		Work: []status.Work{{Class: "github", Waiting: 1200, Taken: 300}, {Class: "pypi", Taken: 1}},
+	}
 	s.GitHub = status.Totals{Ages: ages(540, 830, 1440, 1210, 1130, 117), Never: 18, States: []status.StateCount{
 		{State: record.StateOK, Packages: 5080}, {State: record.StatePending, Packages: 130}, {State: record.StateNew, Packages: 18},
 		{State: record.StateFailed, Packages: 57}, {State: record.StateGone, Packages: 99}, {State: record.StateBlocked, Packages: 4},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"pkgmetad/internal/record"
@@ -124,6 +125,101 @@ func (p StatusPage) BudgetRows() (rows []budgetRow) {
 }
 
 type budgetRow struct{ status.Budget }
+
+// Wrong is what is wrong with the cluster, in sentences.
+func (p StatusPage) Wrong() []string {
+	now := p.Now
+	if p.Zone != nil {
+		now = now.In(p.Zone)
+	}
+	return p.Cluster.Wrong(now)
+}
+
+// UnusedHere says why this host does not use a credential, or ask an upstream.
+func (p StatusPage) UnusedHere() string {
+	words := p.Cluster.Unused()
+	return strings.ToUpper(words[:1]) + words[1:] + "."
+}
+
+// HostRows are the hosts with what the template shows of them.
+func (p StatusPage) HostRows() (rows []hostRow) {
+	for _, h := range p.Cluster.Hosts {
+		rows = append(rows, hostRow{h, h.Name == p.Cluster.Host})
+	}
+	return rows
+}
+
+type hostRow struct {
+	status.Host
+	Own bool // it is the one that answers
+}
+
+// Remark is what else there is to say of a host.
+func (h hostRow) Remark() string {
+	var all []string
+	if h.Differently {
+		all = append(all, "serves records differently")
+	}
+	if h.Trouble != "" {
+		all = append(all, h.Trouble)
+	}
+	return strings.Join(all, "; ")
+}
+
+// Work says what a host does.
+func (h hostRow) Work() string {
+	switch {
+	case h.Version == "":
+		return ""
+	case h.Workers == 0:
+		return "serves"
+	}
+	return count(h.Workers, "worker")
+}
+
+// LeaseRows are what one host at a time may do, with what the template shows of it.
+func (p StatusPage) LeaseRows() (rows []leaseRow) {
+	for _, l := range p.Cluster.Leases {
+		rows = append(rows, leaseRow{l})
+	}
+	return rows
+}
+
+type leaseRow struct{ status.Lease }
+
+// What is how people call the right.
+func (l leaseRow) What() string {
+	switch l.Right {
+	case status.RightScheduler:
+		return "Says what is due"
+	case status.RightCredential:
+		return "Asks GitHub with"
+	case status.RightPyPI:
+		return "Asks PyPI"
+	}
+	return l.Right
+}
+
+// Left is what is left of the credential's budgets; "" while that is not known.
+func (l leaseRow) Left() string {
+	var all []string
+	if r := l.Requests; r != nil {
+		all = append(all, fmt.Sprintf("%s of %s", number(r.Remaining), count(r.Limit, "request")))
+	}
+	if p := l.Points; p != nil {
+		all = append(all, fmt.Sprintf("%s of %s", number(p.Remaining), count(p.Limit, "point")))
+	}
+	return strings.Join(all, ", ")
+}
+
+// Waiting is how much of the work waits for a host, and how much is taken.
+func (p StatusPage) Waiting() string {
+	waiting, taken := 0, 0
+	for _, w := range p.Cluster.Work {
+		waiting, taken = waiting+w.Waiting, taken+w.Taken
+	}
+	return fmt.Sprintf("%s due: %s for a host, %s taken.", count(waiting+taken, "source is/sources are"), count(waiting, "waits/wait"), number(taken))
+}
 
 // FailingRows are the failing sources with what the template shows of them.
 func (p StatusPage) FailingRows() (rows []failingRow) {

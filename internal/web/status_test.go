@@ -96,6 +96,42 @@ func TestStatusPageOfTheSearch(t *testing.T) {
 	}
 }
 
+// TestStatusPageOfHosts: who is there, who does what, what waits, and what is wrong.
+func TestStatusPageOfHosts(t *testing.T) {
+	page := samples(t)["status"]
+	for _, want := range []string{
+		"This is <b><bdi>a</bdi></b>, which reaches 3 of 4 servers. It lacks 1,234 messages of what the others have.", "compared with theirs", ">3 hours ago</time>",
+		`data-label="State" class="bad">missing</td>`, `data-label="State">this one</td>`, `<span class="none">never</span>`, ">2 hours ago</time>", `<td data-label="Work">serves</td>`, `<td data-label="Work">8 workers</td>`,
+		`<th scope="row">Says what is due</th><td data-label="Host"><bdi>a</bdi></td>`, `<th scope="row">Asks GitHub with <bdi>bot</bdi></th>`, "4,210 of 5,000 requests, 17 of 5,000 points",
+		`<th scope="row">Asks PyPI</th><td data-label="Host"><span class="none">nobody</span></td>`, "<p>1,501 sources are due: 1,200 wait for a host, 301 taken.</p>",
+		"<b>cluster</b>: the host b was last heard of at", "<b>cluster</b>: the host c was not heard of yet", "<b>cluster</b>: the certificate of this host", "serves records differently; &#34;",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+	for name, test := range map[string]struct {
+		cluster    *status.Cluster
+		want, lack string
+	}{
+		"alone":         {nil, "<h1>Status</h1>", `id="hosts"`},
+		"not known yet": {&status.Cluster{Host: "a", Quorum: true}, "What the others do is not known yet.", "<table class=\"list cards hosts\">"},
+		"cut off": {&status.Cluster{Host: "a", CutOffSince: ago(45 * time.Minute), Reason: "1 of 3 servers reached", AsOf: ago(46 * time.Minute)},
+			"this host is cut off from the others since 2026-02-16T13:00:10Z (45 minutes ago)", "What is not known"},
+		"as of when":     {&status.Cluster{Host: "a", CutOffSince: ago(45 * time.Minute), AsOf: ago(46 * time.Minute)}, "What follows is as of <time", "not known yet"},
+		"nothing is due": {&status.Cluster{Host: "a", Quorum: true, AsOf: now}, "<p>0 sources are due: 0 wait for a host, 0 taken.</p>", "What follows"},
+		"built anew":     {&status.Cluster{Host: "a", Quorum: true, Rebuilding: ago(time.Minute)}, "Its store has been built anew since <time", "It lacks"},
+	} {
+		var b bytes.Buffer
+		if err := Status(&b, Frame{}, StatusPage{Catalogue: status.Catalogue{Now: now, Cluster: test.cluster}}); err != nil {
+			t.Fatal(err)
+		}
+		if page := b.String(); !strings.Contains(page, test.want) || strings.Contains(page, test.lack) {
+			t.Errorf("%s:\n%s", name, page)
+		}
+	}
+}
+
 // TestStatusPageOfTheOperator: what an operator, or a bad file, has brought about is told.
 func TestStatusPageOfTheOperator(t *testing.T) {
 	for name, test := range map[string]struct {

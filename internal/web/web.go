@@ -31,6 +31,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"math"
 	"time"
 )
 
@@ -96,6 +97,7 @@ func parseTemplates(names ...string) map[string]*template.Template {
 		"number": number,
 		"count":  count,
 		"size":   size,
+		"lag":    func(messages uint64) int { return int(min(messages, math.MaxInt32)) },
 		"web":    webURL,
 		"bare":   bare,
 		"breaks": breaks,

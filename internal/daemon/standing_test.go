@@ -1,0 +1,252 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+
+	"pkgmetad/internal/cluster"
+	"pkgmetad/internal/status"
+)
+
+// clusterMetrics are told on one of several hosts alone.
+var clusterMetrics = []string{
+	"pkgmetad_cluster_quorum", "pkgmetad_cluster_lag_messages", "pkgmetad_cluster_applied_sequence", "pkgmetad_cluster_hosts", "pkgmetad_cluster_hosts_missing",
+	"pkgmetad_cluster_lease_held", "pkgmetad_cluster_work", "pkgmetad_cluster_rebuilds_total", "pkgmetad_cluster_conflicts_total",
+	"pkgmetad_cluster_certificate_expiry_timestamp_seconds",
+}
+
+// standing returns what a host tells of all, once it holds.
+func (x *trial) standing(d *Daemon, what string, holds func(*status.Cluster) bool) (c *status.Cluster) {
+	x.t.Helper()
+	x.waitLong(what, func() bool {
+		c = d.refresher.member.standing(time.Now())
+		return holds(c)
+	})
+	return c
+}
+
+func hostNamed(c *status.Cluster, name string) status.Host {
+	for _, h := range c.Hosts {
+		if h.Name == name {
+			return h
+		}
+	}
+	return status.Host{}
+}
+
+// TestStanding: each of two hosts tells of both, of who does what, and of what is due; in the
+// status, and for Prometheus. The one that is cut off says so, and serves on.
+func TestStanding(t *testing.T) {
+	x := newTrial(t)
+	x.cfg.HTTP.AdminListen = "127.0.0.1:0"
+	cfgs := x.clusterOf(1, "a", "r")
+	cfgs[1].Refresh.Workers = 0
+	a, aEnded := x.host(cfgs[0])
+	r, rEnded := x.host(cfgs[1])
+	x.agrees(a, "one", 5)
+	x.agrees(r, "one", 5)
+
+	settled := func(c *status.Cluster) bool {
+		return len(c.Hosts) == 2 && hostNamed(c, "a").Version == "test" && hostNamed(c, "r").Version == "test" && c.Scheduler() == "a" && c.Leases[len(c.Leases)-1].Holder == "a" &&
+			hostNamed(c, "a").Applied == hostNamed(c, "r").Applied && c.CaughtUp && !c.Compared.IsZero() && len(c.Leases) >= 3 && slices.ContainsFunc(c.Leases, func(l status.Lease) bool { return l.Requests != nil })
+	}
+	c := x.standing(r, "what r knows", settled)
+	if !c.Quorum || c.Host != "r" || c.Servers != 1 || c.Reached != 1 || c.Lag != 0 || c.Applied == 0 || c.Trouble != "" || c.Wrong(time.Now()) != nil {
+		t.Errorf("r: %+v, which says %q", c, c.Wrong(time.Now()))
+	}
+	if h := hostNamed(c, "a"); h.State != status.HostHere || !h.Server || h.Workers == 0 || h.Differently || time.Since(h.Seen) > time.Minute {
+		t.Errorf("r says of a: %+v", h)
+	}
+	if h := hostNamed(c, "r"); h.State != status.HostHere || h.Server || h.Workers != 0 {
+		t.Errorf("r says of itself: %+v", h)
+	}
+	// Its own credential, which nobody holds, by the name, and that of the other by a part of
+	// its fingerprint.
+	own, other := c.Leases[1], c.Leases[2]
+	if own.Credential != "default" || own.Holder != "" || other.Holder != "a" || !regexp.MustCompile(`^[0-9a-f]{8}$`).MatchString(other.Credential) || other.Requests.Limit != 5000 {
+		t.Errorf("r says of the leases: %+v", c.Leases)
+	}
+	if c := x.standing(a, "what a knows", settled); !c.Leases[0].Here || !c.Leases[1].Here || c.Leases[1].Credential != "default" || len(c.Leases) != 3 {
+		t.Errorf("a says of the leases: %+v", c.Leases)
+	}
+
+	for d, want := range map[*Daemon]map[string]float64{
+		a: {`pkgmetad_cluster_quorum`: 1, `pkgmetad_cluster_hosts`: 2, `pkgmetad_cluster_hosts_missing`: 0, `pkgmetad_cluster_lag_messages`: 0, `pkgmetad_cluster_rebuilds_total`: 1,
+			`pkgmetad_cluster_lease_held{lease="scheduler"}`: 1, `pkgmetad_cluster_lease_held{lease="pypi"}`: 1, `pkgmetad_cluster_lease_held{lease="credential/default"}`: 1,
+			`pkgmetad_cluster_work{class="github",state="waiting"}`: 0, `pkgmetad_cluster_work{class="pypi",state="taken"}`: 0, `pkgmetad_cluster_conflicts_total`: 0,
+			`pkgmetad_cluster_certificate_expiry_timestamp_seconds`: -1},
+		r: {`pkgmetad_cluster_lease_held{lease="scheduler"}`: 0, `pkgmetad_cluster_lease_held{lease="credential/default"}`: 0, `pkgmetad_ready`: 1},
+	} {
+		text := x.scrape(d)
+		for series, value1 := range want {
+			if got := value(t, text, series); got != value1 {
+				t.Errorf("on %s %s is %v, not %v", d.cfg.Cluster.Name, series, got, value1)
+			}
+		}
+		if strings.Contains(text, "canary") {
+			t.Error("a metric has a secret")
+		}
+	}
+	families, err := a.metrics.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if name := f.GetName(); strings.HasPrefix(name, "pkgmetad_cluster_") && !slices.Contains(clusterMetrics, name) {
+			t.Errorf("%s is told, and not known to this test", name)
+		}
+	}
+	problems, err := promlint.NewWithMetricFamilies(families).Lint()
+	if err != nil || len(problems) > 0 {
+		t.Errorf("%v, error %v", problems, err)
+	}
+	if last := value(t, x.scrape(a), `pkgmetad_last_success_timestamp_seconds`); last == 0 {
+		t.Error("no pass succeeded")
+	}
+
+	// Of a sequence that no host has come to the one that the stream is at is told.
+	if newest, err := r.refresher.member.newest(t.Context()); err != nil || newest != r.refresher.store.Sequence() {
+		t.Errorf("the newest is %d, error %v, and the store is at %d", newest, err, r.refresher.store.Sequence())
+	}
+
+	x.stop(a, aEnded)
+	c = x.standing(r, "r to be cut off", func(c *status.Cluster) bool { return !c.Quorum })
+	if c.CutOffSince.IsZero() || c.Reason == "" || len(c.Wrong(time.Now())) != 1 || hostNamed(c, "a").Version != "test" || time.Since(c.AsOf) > time.Hour {
+		t.Errorf("cut off, it says %+v, %q", c, c.Wrong(time.Now()))
+	}
+	text := x.scrape(r)
+	for series, want := range map[string]float64{`pkgmetad_cluster_quorum`: 0, `pkgmetad_cluster_hosts`: -1, `pkgmetad_cluster_lag_messages`: -1, `pkgmetad_ready`: 1} {
+		if got := value(t, text, series); got != want {
+			t.Errorf("cut off, %s is %v, not %v", series, got, want)
+		}
+	}
+	if _, err := r.refresher.member.newest(t.Context()); err == nil {
+		t.Error("cut off, it knows how far the others are")
+	}
+	resp, err := http.Get("http://" + r.Address().String() + "/readyz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if body, _ := io.ReadAll(resp.Body); resp.StatusCode != 200 || !strings.HasPrefix(string(body), "ok\ncluster: this host is cut off from the others since ") {
+		t.Errorf("cut off, readyz is %d %s", resp.StatusCode, body)
+	}
+	x.until(r, "/status/", func(body map[string]any) bool {
+		told, _ := body["cluster"].(map[string]any)
+		return told["host"] == "r" && told["quorum"] == false && told["cut_off_since"] != nil
+	})
+	x.stop(r, rEnded)
+}
+
+// TestNewcomerIsNotReady: a host without records that reaches nobody is not ready, and says
+// which hosts it waits for.
+func TestNewcomerIsNotReady(t *testing.T) {
+	x := newTrial(t)
+	cfgs := x.clusterOf(2, "a", "b")
+	a, aEnded := x.host(cfgs[0])
+	if status, _ := x.get(a, "/readyz"); status != 503 {
+		t.Errorf("readyz is %d", status)
+	}
+	c := a.refresher.member.standing(time.Now())
+	if c.Quorum || c.CaughtUp || !c.AsOf.IsZero() || hostNamed(c, "b").State != status.HostUnknown || hostNamed(c, "a").State != status.HostHere {
+		t.Errorf("it says %+v", c)
+	}
+	x.stop(a, aEnded)
+}
+
+// TestHostsAsTold: how a host stands by what it said, and how long ago.
+func TestHostsAsTold(t *testing.T) {
+	x := newTrial(t)
+	cfgs := x.clusterOf(2, "a", "b")
+	d, ended := x.host(cfgs[0])
+	m, now := d.refresher.member, time.Now()
+	say := func(s said) json.RawMessage {
+		data, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	same := m.store.Rendering()
+	last := &learnt{at: now.Add(-10 * time.Second), hosts: []cluster.Host{
+		{Name: "here", Said: say(said{Version: "2", Served: same, Lag: 3}), Ago: 15 * time.Second},
+		{Name: "silent", Said: say(said{Version: "2", Served: same}), Ago: 21 * time.Second},
+		{Name: "stopped", Said: say(said{Version: "2", Stopped: true}), Ago: time.Hour},
+		{Name: "gone", Said: say(said{Version: "2"}), Ago: forgetHost},
+		{Name: "other", Said: say(said{Version: "2", Served: same + "x", Trouble: "full"}), Ago: 0},
+		{Name: "future", Said: json.RawMessage(`[1]`), Ago: 0},
+	}}
+	states := func(quorum bool) map[string]string {
+		got := map[string]string{}
+		for _, h := range m.hosts(&status.Cluster{Host: "a", Quorum: quorum}, last, now) {
+			got[h.Name] = h.State
+			if differs := h.Name == "other"; h.Differently != differs || (h.Trouble != "") != differs {
+				t.Errorf("%+v", h)
+			}
+		}
+		return got
+	}
+	for quorum, silent := range map[bool]string{true: status.HostMissing, false: status.HostUnknown} {
+		got := states(quorum)
+		for name, want := range map[string]string{
+			"a": status.HostHere, "b": silent, "here": status.HostHere, "silent": silent, "stopped": status.HostStopped, "gone": "", "other": status.HostHere, "future": status.HostHere,
+		} {
+			if got[name] != want {
+				t.Errorf("with a majority %t, %s is %q, not %q", quorum, name, got[name], want)
+			}
+		}
+	}
+	x.stop(d, ended)
+}
+
+// TestUnscheduled: it is told since when nobody has been the scheduler.
+func TestUnscheduled(t *testing.T) {
+	began := time.Now()
+	of := func(at time.Duration, h cluster.Held) *learnt { return &learnt{at: began.Add(at), leases: []cluster.Held{h}} }
+	m := new(member)
+	for _, step := range []struct {
+		at   time.Duration
+		held cluster.Held
+		want time.Duration // after began; -1 for a scheduler that there is
+	}{
+		{0, cluster.Held{Name: schedulerLease, Host: "a"}, -1},
+		{5 * time.Second, cluster.Held{Name: schedulerLease, Host: "a", Late: true}, 5 * time.Second},
+		{10 * time.Second, cluster.Held{Name: schedulerLease}, 5 * time.Second},
+		{15 * time.Second, cluster.Held{Name: pypiLease, Host: "a"}, 5 * time.Second},
+		{20 * time.Second, cluster.Held{Name: schedulerLease, Host: "b"}, -1},
+		{25 * time.Second, cluster.Held{Name: schedulerLease}, 25 * time.Second},
+	} {
+		now := of(step.at, step.held)
+		now.unscheduled = m.unscheduled(now)
+		if want := began.Add(step.want); now.unscheduled.IsZero() != (step.want < 0) || step.want >= 0 && !now.unscheduled.Equal(want) {
+			t.Errorf("after %s: %s", step.at, now.unscheduled)
+		}
+		m.learnt.Store(now)
+	}
+}
+
+// TestNothingDueIsSuccess: that nothing was due is told as it is of a pass on a host alone.
+func TestNothingDueIsSuccess(t *testing.T) {
+	x := newTrial(t)
+	x.cfg.HTTP.AdminListen = "127.0.0.1:0"
+	x.catalogue("packages: [{slug: none}]\n")
+	d, ended := x.host(x.clusterOf(1, "a")[0])
+	x.waitLong("a success", func() bool {
+		if d.refresher.member.scheduler.Held() && d.refresher.member.active() {
+			if err := d.refresher.member.offerDue(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return value(t, x.scrape(d), `pkgmetad_last_success_timestamp_seconds`) > 0
+	})
+	x.stop(d, ended)
+}
