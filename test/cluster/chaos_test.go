@@ -27,7 +27,7 @@ func TestChaos(t *testing.T) {
 	troubles := c.troubles(t)
 	c.startAll(t)
 	packages := c.extend(t, 0)
-	c.allFetched(t, packages)
+	eventually(t, patience, func() error { return c.hosts[0].fetched(packages) })
 	c.read(t, c.hosts...)
 	stop := c.write()
 	defer stop()
@@ -42,13 +42,7 @@ func TestChaos(t *testing.T) {
 		}
 	}
 	stop()
-	for _, h := range c.hosts {
-		h.stop(t)
-		h.stale = 24 * time.Hour
-		h.configure(t)
-	}
-	c.startAll(t)
-	_, _ = c.hosts[0].command("refresh", "--all") // so that what is compared is as of now
+	c.rest(t)
 	newcomer := c.add(t, "d", 0)
 	newcomer.start(t)
 	newcomer.joined(t)
@@ -207,26 +201,6 @@ func (c *chaos) together(t *testing.T) {
 			}
 			if !status.Cluster.Quorum || status.Cluster.Lag > 100 {
 				return fmt.Errorf("host %s: %+v", h.name, status.Cluster)
-			}
-		}
-		return nil
-	})
-}
-
-// allFetched waits until each host has so many packages, of which none was never asked about.
-func (c *chaos) allFetched(t *testing.T, packages int) {
-	t.Helper()
-	eventually(t, patience, func() error {
-		for _, h := range c.hosts {
-			var status struct {
-				Packages     int
-				GitHub, PyPI states
-			}
-			if err := h.read(context.Background(), "/status/", &status); err != nil {
-				return err
-			}
-			if n := status.GitHub.in("new") + status.PyPI.in("new"); status.Packages != packages || n > 0 {
-				return fmt.Errorf("host %s has %d packages, and %d sources that are new", h.name, status.Packages, n)
 			}
 		}
 		return nil

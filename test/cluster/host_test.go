@@ -31,9 +31,9 @@ type host struct {
 	workers int
 	stale   time.Duration // age at which a source is due again
 	clock   string        // file that says how wrong the host's clock is; "" for none
-	secret  string        // file with another secret than the site's; "" for that
+	secret  string        // file with the secret
 
-	certificate string // another one than the site has; "none" for none; "" for that of the site
+	certificate string // name of the files of the certificate; "none" for none
 	empty       bool   // it has no records yet, and need not answer before it has joined
 
 	process *exec.Cmd
@@ -51,15 +51,12 @@ func (h *host) url() string             { return "http://" + h.listen }
 func (h *host) configure(t *testing.T) {
 	t.Helper()
 	s := h.site
-	tls, secret, section := "", "../secret", ""
-	if certificate := cmp.Or(h.certificate, "hosts"); s.tls && certificate != "none" {
-		tls = fmt.Sprintf(", tls: {cert: ../%[1]s.pem, key: ../%[1]s-key.pem, ca: ../%[1]s-ca.pem}", certificate)
-	}
-	if h.secret != "" {
-		secret = h.secret
+	tls, section := "", ""
+	if s.tls && h.certificate != "none" {
+		tls = fmt.Sprintf(", tls: {cert: ../%[1]s.pem, key: ../%[1]s-key.pem, ca: ../%[1]s-ca.pem}", h.certificate)
 	}
 	if !s.alone {
-		section = fmt.Sprintf("cluster: {name: %s, servers: {%s}, secret_file: %s%s}", h.name, strings.Join(s.servers, ", "), secret, tls)
+		section = fmt.Sprintf("cluster: {name: %s, servers: {%s}, secret_file: %s%s}", h.name, strings.Join(s.servers, ", "), h.secret, tls)
 	}
 	must(t, os.WriteFile(h.config(), fmt.Appendf(nil, `
 store: {path: store/pkgmetad.db}
@@ -72,7 +69,6 @@ pypi: {base_url: %[4]q, contact: ops@example.org, timeout: 10s, concurrency: %d,
 log: {format: json, level: %s}
 %s
 `, h.listen, h.stale, h.workers, s.upstream, s.pypi, level(), section), 0o600))
-	must(t, os.MkdirAll(h.path("store"), 0o700))
 }
 
 // level is the level of the hosts' logs: PKGMETAD_LOG, by default info.
@@ -247,19 +243,18 @@ func (h *host) wipe(t *testing.T) {
 	h.empty = true
 }
 
-// keep copies what the host has stored, and rollBack puts that copy in the place of what it
-// has stored since. It must not run.
+// keep copies what the host has stored, and rollBack puts that copy, or a part of it, in the
+// place of what it has stored since. It must not run.
 func (h *host) keep(t *testing.T) {
 	t.Helper()
 	must(t, os.RemoveAll(h.path("kept")))
 	must(t, os.CopyFS(h.path("kept"), os.DirFS(h.path("store"))))
 }
 
-func (h *host) rollBack(t *testing.T) {
+func (h *host) rollBack(t *testing.T, part string) {
 	t.Helper()
-	h.wipe(t)
-	h.empty = false
-	must(t, os.CopyFS(h.path("store"), os.DirFS(h.path("kept"))))
+	must(t, os.RemoveAll(filepath.Join(h.path("store"), part)))
+	must(t, os.CopyFS(filepath.Join(h.path("store"), part), os.DirFS(filepath.Join(h.path("kept"), part))))
 }
 
 // command runs a command of the program on the host, which may take a minute.
