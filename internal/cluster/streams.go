@@ -79,9 +79,9 @@ func streams(replicas int) []jetstream.StreamConfig {
 	work.Retention = jetstream.WorkQueuePolicy
 	work.Discard, work.DiscardNewPerSubject = jetstream.DiscardNew, true // a second offer of a key is refused
 
-	state.Name, state.Subjects = stateName, []string{leasePrefix + ">", hostPrefix + ">"}
+	state.Name, state.Subjects = stateName, []string{leasePrefix + ">", hostPrefix + ">", baseSubject}
 	state.Description = "pkgmetad: leases, and what hosts say of themselves"
-	return []jetstream.StreamConfig{records, work, state}
+	return []jetstream.StreamConfig{state, records, work} // the first has what the second is named by
 }
 
 // replicas returns how many replicas a stream is to have, and how many it may have
@@ -138,10 +138,16 @@ func (n *Node) findStreams(ctx context.Context, base uint64) (*found, error) {
 	want, least := n.options.replicas()
 	f := &found{}
 	for _, config := range streams(want) {
-		stream, err := n.ensure(ctx, config, base)
+		name := func(ctx context.Context) (string, error) {
+			if config.Name == recordsName {
+				return n.nameRecords(ctx, f.state, base)
+			}
+			return config.Name, nil
+		}
+		stream, err := n.ensure(ctx, config, name)
 		if least < want && tooFew(err) {
 			config.Replicas = least
-			stream, err = n.ensure(ctx, config, base)
+			stream, err = n.ensure(ctx, config, name)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("stream %s: %w", config.Name, err)
@@ -150,7 +156,7 @@ func (n *Node) findStreams(ctx context.Context, base uint64) (*found, error) {
 		if has.Replicas < want {
 			f.warnings = append(f.warnings, fmt.Sprintf("stream %s has %d replica and not %d: the cluster has not so many servers; if the disk of one is lost, so is the stream", has.Name, has.Replicas, want))
 		}
-		switch config.Name {
+		switch config.Name { // as streams has it
 		case recordsName:
 			f.records = &records{Stream: stream, name: has.Name}
 			if f.records.base, err = baseOf(has.Name); err != nil {
@@ -181,11 +187,11 @@ func tooFew(err error) bool {
 }
 
 // ensure returns a stream as it is, with its replicas made as many as config wants,
-// or makes it.
-func (n *Node) ensure(ctx context.Context, config jetstream.StreamConfig, base uint64) (jetstream.Stream, error) {
+// or makes it, under the name that is asked for then.
+func (n *Node) ensure(ctx context.Context, config jetstream.StreamConfig, name func(context.Context) (string, error)) (jetstream.Stream, error) {
 	stream, err := n.lookUp(ctx, config)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		stream, err = n.create(ctx, config, base)
+		stream, err = n.create(ctx, config, name)
 	}
 	if err != nil {
 		return nil, err
@@ -221,15 +227,39 @@ func (n *Node) lookUp(ctx context.Context, config jetstream.StreamConfig) (strea
 	return stream, err
 }
 
-// create makes a stream. If another host made it at this very moment, that fails, and
-// the next look finds it.
-func (n *Node) create(ctx context.Context, config jetstream.StreamConfig, base uint64) (jetstream.Stream, error) {
-	if config.Name == recordsName {
-		config.Name += strconv.FormatUint(max(base, uint64(time.Now().UnixMicro())), 10)
-	}
+// create makes a stream, or finds the one that another host made at this very moment.
+func (n *Node) create(ctx context.Context, config jetstream.StreamConfig, name func(context.Context) (string, error)) (stream jetstream.Stream, err error) {
 	ctx, cancel := context.WithTimeout(ctx, election)
 	defer cancel()
+	if config.Name, err = name(ctx); err != nil {
+		return nil, err
+	}
 	return n.js.CreateStream(ctx, config)
+}
+
+// nameRecords returns the name of a new stream of records, whose base is not below one
+// given. All hosts agree on it before one of them makes the stream: a server that is alone
+// would let two streams have the same subjects.
+func (n *Node) nameRecords(ctx context.Context, state jetstream.Stream, base uint64) (string, error) {
+	var agreed, sequence uint64
+	raw, err := state.GetLastMsgForSubject(ctx, baseSubject)
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound):
+	case err != nil:
+		return "", err
+	default:
+		if agreed, err = strconv.ParseUint(string(raw.Data), 10, 62); err != nil {
+			return "", fmt.Errorf("message %d of stream %s: %w", raw.Sequence, stateName, err)
+		}
+		sequence = raw.Sequence
+	}
+	if agreed == 0 || agreed < base {
+		agreed = max(base, uint64(time.Now().UnixMicro()))
+		if _, err := n.putState(ctx, baseSubject, agreed, &sequence); err != nil {
+			return "", fmt.Errorf("agree on a name for the records: %w", err) // another was faster: the next attempt finds what it chose
+		}
+	}
+	return recordsName + strconv.FormatUint(agreed, 10), nil
 }
 
 // fits returns an error if a stream that was found is not one of pkgmetad's.

@@ -10,6 +10,7 @@ const (
 	workPrefix   = "pkgmetad.work."     // + class + "." + key
 	leasePrefix  = "pkgmetad.lease."    // + name
 	hostPrefix   = "pkgmetad.host."     // + name
+	baseSubject  = "pkgmetad.base"      // of the records: see records
 	tellPrefix   = "pkgmetad.announce." // + subject
 )
 
