@@ -35,7 +35,11 @@ func TestMain(m *testing.M) {
 	}
 	flag.Parse()
 	_ = flag.Set("test.parallel", "4") // those that are parallel wait for elections, more than they compute
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m,
+		// nats-server leaves these behind where it is stopped while it makes a stream.
+		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.(*fileStore).flushStreamStateLoop"),
+		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server/ats.Register.func1"),
+	)
 }
 
 // logged is what was logged, for tests to look into.
