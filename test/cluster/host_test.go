@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -28,10 +29,12 @@ type host struct {
 	listen  string // of the API
 	program string
 	workers int
-	clock   string // file that says how wrong the host's clock is; "" for none
-	secret  string // file with another secret than the site's; "" for that
+	stale   time.Duration // age at which a source is due again
+	clock   string        // file that says how wrong the host's clock is; "" for none
+	secret  string        // file with the secret
 
-	empty bool // it has no records yet, and need not answer before it has joined
+	certificate string // name of the files of the certificate; "none" for none
+	empty       bool   // it has no records yet, and need not answer before it has joined
 
 	process *exec.Cmd
 	ended   chan struct{} // closed when the process has ended
@@ -48,15 +51,12 @@ func (h *host) url() string             { return "http://" + h.listen }
 func (h *host) configure(t *testing.T) {
 	t.Helper()
 	s := h.site
-	tls, secret, section := "", "../secret", ""
-	if s.tls {
-		tls = ", tls: {cert: ../cert.pem, key: ../key.pem, ca: ../ca.pem}"
-	}
-	if h.secret != "" {
-		secret = h.secret
+	tls, section := "", ""
+	if s.tls && h.certificate != "none" {
+		tls = fmt.Sprintf(", tls: {cert: ../%[1]s.pem, key: ../%[1]s-key.pem, ca: ../%[1]s-ca.pem}", h.certificate)
 	}
 	if !s.alone {
-		section = fmt.Sprintf("cluster: {name: %s, servers: {%s}, secret_file: %s%s}", h.name, strings.Join(s.servers, ", "), secret, tls)
+		section = fmt.Sprintf("cluster: {name: %s, servers: {%s}, secret_file: %s%s}", h.name, strings.Join(s.servers, ", "), h.secret, tls)
 	}
 	must(t, os.WriteFile(h.config(), fmt.Appendf(nil, `
 store: {path: store/pkgmetad.db}
@@ -68,8 +68,7 @@ github: {base_url: %q, url_host: github.com, token_file: token, timeout: 10s}
 pypi: {base_url: %[4]q, contact: ops@example.org, timeout: 10s, concurrency: %d, rate: 0}
 log: {format: json, level: %s}
 %s
-`, h.listen, s.stale, h.workers, s.upstream, s.pypi, level(), section), 0o600))
-	must(t, os.MkdirAll(h.path("store"), 0o700))
+`, h.listen, h.stale, h.workers, s.upstream, s.pypi, level(), section), 0o600))
 }
 
 // level is the level of the hosts' logs: PKGMETAD_LOG, by default info.
@@ -244,28 +243,26 @@ func (h *host) wipe(t *testing.T) {
 	h.empty = true
 }
 
-// keep copies what the host has stored, and rollBack puts that copy in the place of what it
-// has stored since. It must not run.
+// keep copies what the host has stored, and rollBack puts that copy, or a part of it, in the
+// place of what it has stored since. It must not run.
 func (h *host) keep(t *testing.T) {
 	t.Helper()
 	must(t, os.RemoveAll(h.path("kept")))
 	must(t, os.CopyFS(h.path("kept"), os.DirFS(h.path("store"))))
 }
 
-func (h *host) rollBack(t *testing.T) {
+func (h *host) rollBack(t *testing.T, part string) {
 	t.Helper()
-	h.wipe(t)
-	h.empty = false
-	must(t, os.CopyFS(h.path("store"), os.DirFS(h.path("kept"))))
+	must(t, os.RemoveAll(filepath.Join(h.path("store"), part)))
+	must(t, os.CopyFS(filepath.Join(h.path("store"), part), os.DirFS(filepath.Join(h.path("kept"), part))))
 }
 
-// command runs a command of the program on the host.
+// command runs a command of the program on the host, which may take a minute.
 func (h *host) command(args ...string) (string, error) {
-	args = append(append([]string{h.program}, args...), "--config", h.config())
-	if n := h.site.network; n != nil {
-		args = append(n.inside(h), args...)
-	}
-	return run(args[0], args[1:]...)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, h.program, append(args, "--config", h.config())...).CombinedOutput()
+	return string(out), err
 }
 
 // logged returns what the host has logged since a place in its log; 0 for all.
@@ -358,17 +355,19 @@ type states struct {
 	}
 }
 
-// unfinished returns how many sources are still to be asked about, or are to be asked again
-// as that failed.
-func (s states) unfinished() (n int) {
+// in returns how many are in one of some states.
+func (s states) in(states ...string) (n int) {
 	for _, x := range s.States {
-		switch x.State {
-		case "new", "pending", "failed":
+		if slices.Contains(states, x.State) {
 			n += x.Packages
 		}
 	}
 	return n
 }
+
+// unfinished returns how many sources are still to be asked about, or are to be asked again
+// as that failed.
+func (s states) unfinished() (n int) { return s.in("new", "pending", "failed") }
 
 // done returns nil when the host has so many packages, and all of them were asked about.
 func (h *host) done(packages int) error {

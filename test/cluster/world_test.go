@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"net"
 	"net/http"
@@ -44,7 +45,9 @@ type site struct {
 // is started.
 func newSite(t *testing.T, o options) *site {
 	t.Helper()
-	s := &site{options: o, folder: t.ArtifactDir()}
+	folder, err := os.MkdirTemp(t.ArtifactDir(), "")
+	must(t, err)
+	s := &site{options: o, folder: folder}
 	if s.packages == 0 {
 		s.packages = 60
 	}
@@ -82,7 +85,7 @@ func newSite(t *testing.T, o options) *site {
 		s.servers = append(s.servers, fmt.Sprintf("%s: %q", name, address))
 	}
 	if s.tls {
-		newAuthority(t).write(t, s.folder, "cert", "key")
+		newAuthority(t).write(t, s.folder, "hosts")
 	}
 	for _, name := range names {
 		s.add(t, name, s.workers)
@@ -131,19 +134,26 @@ func (s *site) list(t *testing.T, packages int) int {
 // add adds a host. One that is not among the servers only connects.
 func (s *site) add(t *testing.T, name string, workers int) *host {
 	t.Helper()
-	h := &host{name: name, site: s, folder: filepath.Join(s.folder, name), program: program, workers: workers, empty: true}
+	h := s.make(t, name, workers, filepath.Join(s.folder, name), "", "")
+	s.hosts = append(s.hosts, h)
+	return h
+}
+
+// make makes a host that is not one of the site's, with another secret or certificate, if they
+// are not "".
+func (s *site) make(t *testing.T, name string, workers int, folder, secret, certificate string) *host {
+	t.Helper()
+	h := &host{
+		name: name, site: s, folder: folder, program: program, workers: workers, stale: s.stale, empty: true,
+		secret: cmp.Or(secret, "../secret"), certificate: cmp.Or(certificate, "hosts"),
+	}
 	h.listen = fmt.Sprintf("127.0.0.1:%d", ports(t, 1)[0])
 	if s.network != nil {
 		h.listen = s.network.host(t, h, len(s.hosts)) + ":8080"
 	}
-	must(t, os.MkdirAll(h.folder, 0o700))
-	token := s.tokens[name]
-	if token == "" {
-		token = "token-of-" + name
-	}
-	must(t, os.WriteFile(filepath.Join(h.folder, "token"), []byte(token), 0o600))
+	must(t, os.MkdirAll(h.path("store"), 0o700))
+	must(t, os.WriteFile(h.path("token"), []byte(cmp.Or(s.tokens[name], "token-of-"+name)), 0o600))
 	h.configure(t)
-	s.hosts = append(s.hosts, h)
 	return h
 }
 
