@@ -77,7 +77,9 @@ type Node struct {
 	reach reach
 	doubt time.Duration // for how long an answer that tells of a loss is not believed
 
-	broken time.Time // since when the embedded server stores nothing; zero if it does. Of watch alone
+	// Of watch alone.
+	moved  time.Time // when it left a server for another
+	broken time.Time // since when the embedded server stores nothing; zero if it does
 }
 
 // Start starts the embedded server, if Name is one of Servers, and connects to it,
