@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -37,7 +36,7 @@ func (l *serverLog) Errorf(format string, v ...any)  { l.say(zerolog.ErrorLevel,
 func (l *serverLog) Fatalf(format string, v ...any) {
 	l.mu.Lock()
 	if l.died == nil {
-		l.died = errors.New(fmt.Sprintf(format, v...))
+		l.died = fmt.Errorf(format, v...)
 	}
 	l.mu.Unlock()
 	l.say(zerolog.ErrorLevel, format, v)
