@@ -187,6 +187,42 @@ func TestOthersAway(t *testing.T) {
 	})
 }
 
+// A server that gets others begins anew with them, and so does one that loses them:
+// what it had when it was alone is not found again.
+func TestAloneAndTogether(t *testing.T) {
+	t.Parallel()
+	three := servers(t, 3)
+	one := three[0]
+	one.Servers = map[string]string{"a": one.Servers["a"]}
+	alone := func() State {
+		n, err := Start(patient(t), one)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer n.Close()
+		published(t, n, numbered(3)...)
+		state, err := n.State(patient(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return state
+	}
+	before := alone()
+	nodes := together(t, three)
+	state, err := nodes[1].State(patient(t))
+	if err != nil || state.Count != 0 || state.First <= before.Last {
+		t.Errorf("%+v, after %+v; error %v", state, before, err)
+	}
+	last := published(t, nodes[0], numbered(2)...)
+	if err := nodes[0].Close(); err != nil {
+		t.Error(err)
+	}
+	nodes[0] = nil
+	if again := alone(); again.Count != 3 || again.First <= last {
+		t.Errorf("%+v, after %d", again, last)
+	}
+}
+
 // A host without a server finds another's, also after that was away.
 func TestWithoutServer(t *testing.T) {
 	t.Parallel()

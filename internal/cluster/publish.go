@@ -113,7 +113,7 @@ func (p *publication) round(ctx context.Context, indexes []int) (again []int, er
 			refused = append(refused, i)
 		case temporary(err):
 			again = append(again, i)
-			p.doubtful[i] = p.doubtful[i] || !errors.Is(err, jetstream.ErrNoStreamResponse) && err != errNotSent
+			p.doubtful[i] = p.doubtful[i] || !errors.Is(err, jetstream.ErrNoStreamResponse) && !errors.Is(err, errNotSent)
 		case final == nil:
 			final = fmt.Errorf("%s: %w", p.writes[i].Name, err)
 		}

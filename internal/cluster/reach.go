@@ -174,11 +174,11 @@ func followers(c *jetstream.ClusterInfo) int {
 // remake makes anew what somebody removed, or all servers lost with their disks. Who
 // follows the records is told that these are others.
 func (n *Node) remake(ctx context.Context, lost *records) error {
-	n.log.Error().Msg("the stream of the records is gone: it is made anew, if no other host has done so")
 	found, err := n.findStreams(ctx, lost.sequence(lost.CachedInfo().State.LastSeq)+1)
 	if err != nil {
 		return err
 	}
+	n.log.Error().Str("lost", lost.name).Str("now", found.records.name).Msg("the stream of the records was gone: another one is in its place")
 	found.warnings = n.found.Load().warnings
 	n.found.Store(found)
 	return errors.New("it was gone, and is another one now")

@@ -10,7 +10,6 @@ const (
 	workPrefix   = "pkgmetad.work."     // + class + "." + key
 	leasePrefix  = "pkgmetad.lease."    // + name
 	hostPrefix   = "pkgmetad.host."     // + name
-	baseSubject  = "pkgmetad.base"      // of the records: see records
 	tellPrefix   = "pkgmetad.announce." // + subject
 )
 
