@@ -34,7 +34,9 @@ func TestMain(m *testing.M) {
 		return
 	}
 	flag.Parse()
-	_ = flag.Set("test.parallel", "4") // those that are parallel wait for elections, more than they compute
+	if flag.Lookup("test.fuzz").Value.String() == "" {
+		_ = flag.Set("test.parallel", "4") // those that are parallel wait for elections, more than they compute
+	}
 	goleak.VerifyTestMain(m,
 		// nats-server leaves these behind where it is stopped while it makes a stream.
 		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.(*fileStore).flushStreamStateLoop"),
