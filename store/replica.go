@@ -126,6 +126,9 @@ func (s *Store) Begin(stream string, first uint64) error {
 // leave makes a replica a store that is alone, where it is opened as one: complete, and with
 // its records, ids, tombstones and feed as they are. It cannot become a replica of the
 // same stream again, except by following that from its beginning.
+//
+// The feed goes on with sequences that the stream does not come to: should the store follow
+// it again, whoever has seen changes from in between is told to begin anew.
 func (s *Store) leave() error {
 	left := false
 	if err := s.view(func(tx *bolt.Tx) error {
@@ -134,6 +137,7 @@ func (s *Store) leave() error {
 	}); err != nil || !left {
 		return err
 	}
+	var sequence uint64
 	err := s.update(func(tx *bolt.Tx) error {
 		var orphans []record.Source
 		sources := tx.Bucket(bucketSources).Cursor()
@@ -152,11 +156,14 @@ func (s *Store) leave() error {
 			}
 		}
 		meta := tx.Bucket(bucketMeta)
-		return errors.Join(tx.DeleteBucket(bucketMessages), meta.Delete(keyStream), meta.Delete(keyFollowed))
+		sequence = max(number(meta.Get(keySequence)), number(timeKey(time.Now())))
+		return errors.Join(tx.DeleteBucket(bucketMessages), meta.Delete(keyStream), meta.Delete(keyFollowed), meta.Put(keySequence, key(int(sequence))))
 	})
 	if err != nil {
 		return fmt.Errorf("go on without other hosts: %w", err)
 	}
+	_, changed, _ := s.version.get()
+	s.version.publish(sequence, changed)
 	return nil
 }
 

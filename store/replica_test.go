@@ -328,8 +328,16 @@ func TestReplicaFromStoreAndBack(t *testing.T) {
 		t.Errorf("it came back with the id %d and %d stars, not with its own", p.ID, p.Repo.Stars)
 	}
 
+	left := second.Sequence()
 	must(t, second.Close())
+	closed := uint64(time.Now().UnixMicro())
 	again := open(t, second.Path(), store.Options{})
+	if n := again.Sequence(); n < closed {
+		t.Errorf("alone again, its feed goes on at %d, where the stream may come to", n)
+	}
+	if _, _, _, err := again.Changes(left, 10); err != nil {
+		t.Errorf("a reader of the stream's feed cannot go on: %v", err)
+	}
 	sync(t, again, entries("a", "new"), day(5))
 	put(t, again, fetched(get(t, again, "a"), 9, day(6), day(7)))
 	if p := get(t, again, "new"); p.ID != 4 {

@@ -57,8 +57,8 @@ same site, such as an internal one that cannot be reached from here, --same-host
 follows their paths on the host of SOURCE. No other host is ever asked.
 
 The daemon must not be running: it holds the store. A host that is one of several
-imports nothing: import before its configuration has the section cluster, and start
-that host first, which publishes its store to the others.
+imports nothing: import before its configuration has the section cluster. The hosts then
+begin with the store that has most packages.
 
 Exit codes: 0 all of it is imported, 1 it failed, or entries were skipped or may
 be missing because the site changed each time it was read.`,
@@ -109,7 +109,7 @@ type importing struct {
 
 func (i *importing) run(ctx context.Context) (err error) {
 	if i.cfg.Cluster.Enabled() {
-		return errors.New("this host is one of several, and what an import changes here the others would not have. Import before the section cluster is in the configuration: the first host that starts with it publishes what its store holds. Afterwards, change the catalogue file on one host, and reload that")
+		return errors.New("this host is one of several, and what an import changes here the others would not have. Import before the section cluster is in the configuration: the hosts then begin with the store that has most packages. Afterwards, change the catalogue file on one host, and reload that")
 	}
 	if daemon.Dial(ctx, i.cfg) != nil {
 		return errors.New("the daemon is running and holds the store; stop it, import, and start it again")

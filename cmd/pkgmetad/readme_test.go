@@ -55,6 +55,8 @@ var readmeExamples = []struct {
 	{begins: "curl -fsS --etag-save etag ", run: brokenOff},
 	{begins: "while :; do", run: follows},
 	{begins: "old=https://packages.example.org ", run: takesOver},
+	{begins: "export PATH=$PWD:$PATH\n", run: threeHosts},
+	{begins: "umask 077\n", run: certificates},
 	{begins: "# how many sources ", run: prints(
 		`^\d+$`,
 		`^\S+ \S+ github gone: GET .+$`,
@@ -66,7 +68,7 @@ var readmeExamples = []struct {
 }
 
 // TestReadme runs the examples of README against the demo, with the tools that a
-// reader has: bash, curl, jq and zstd.
+// reader has: bash, curl, jq, openssl and zstd.
 func TestReadme(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
@@ -129,7 +131,7 @@ type readmeDemo struct {
 // of t; sub is the test that needs it.
 func startReadmeDemo(t, sub *testing.T) *readmeDemo {
 	sub.Helper()
-	for _, tool := range []string{"bash", "curl", "jq", "zstd"} {
+	for _, tool := range []string{"bash", "curl", "jq", "openssl", "zstd"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			if os.Getenv(readmeVariable) == "required" {
 				sub.Fatalf("README's examples need %s: %v", tool, err)

@@ -3,9 +3,10 @@
 //
 // Three streams hold all that hosts share:
 //
-//   - PKGMETAD_RECORDS_…, the records: the last message of each name, in one order that every
-//     host sees. A write names the message that it replaces, and is refused if
-//     another came first ([Node.Publish]). [Node.Follow] gives every host all of it.
+//   - PKGMETAD_RECORDS_…, the records: the last message of each name, in one order
+//     that every host sees. A write names the message that it replaces, and is
+//     refused if another came first ([Node.Publish]). [Node.Follow] gives every host
+//     all of it.
 //   - PKGMETAD_WORK, what is to be done: each key at most once ([Node.Offer]), taken
 //     by one host at a time ([Node.Pull]).
 //   - PKGMETAD_STATE, who is who: leases ([Node.Lease]) and what each host says of
@@ -77,13 +78,19 @@ type Node struct {
 	reach reach
 	doubt time.Duration // for how long an answer that tells of a loss is not believed
 
-	broken time.Time // since when the embedded server stores nothing; zero if it does. Of watch alone
+	// Of watch alone.
+	moved  time.Time // when it left a server for another
+	broken time.Time // since when the embedded server stores nothing; zero if it does
 }
 
 // Start starts the embedded server, if Name is one of Servers, and connects to it,
 // or else to one of the others. It waits for no other host: Ready tells when the
 // streams are there. An error is of this host alone: an option, its folder, its
 // port. ctx bounds the start, not the Node, which lives until [Node.Close].
+//
+// A host without a server tries each server once before Start returns, which takes up
+// to two seconds for each that does not answer. A server keeps its name when another
+// machine takes its place: it then gets all it lacks from the others.
 func Start(ctx context.Context, o Options) (*Node, error) {
 	if err := o.check(); err != nil {
 		return nil, err

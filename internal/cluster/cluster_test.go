@@ -34,8 +34,14 @@ func TestMain(m *testing.M) {
 		return
 	}
 	flag.Parse()
-	_ = flag.Set("test.parallel", "4") // those that are parallel wait for elections, more than they compute
-	goleak.VerifyTestMain(m)
+	if flag.Lookup("test.fuzz").Value.String() == "" {
+		_ = flag.Set("test.parallel", "4") // those that are parallel wait for elections, more than they compute
+	}
+	goleak.VerifyTestMain(m,
+		// nats-server leaves these behind where it is stopped while it makes a stream.
+		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.(*fileStore).flushStreamStateLoop"),
+		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server/ats.Register.func1"),
+	)
 }
 
 // logged is what was logged, for tests to look into.
@@ -181,6 +187,42 @@ func TestOthersAway(t *testing.T) {
 	eventually(t, "the log tells", func() bool {
 		return strings.Contains(log.String(), "waits for the other hosts: no majority of the servers answers (1 of 3 reached)")
 	})
+}
+
+// A server that gets others begins anew with them, and so does one that loses them:
+// what it had when it was alone is not found again.
+func TestAloneAndTogether(t *testing.T) {
+	t.Parallel()
+	three := servers(t, 3)
+	one := three[0]
+	one.Servers = map[string]string{"a": one.Servers["a"]}
+	alone := func() State {
+		n, err := Start(patient(t), one)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer n.Close()
+		published(t, n, numbered(3)...)
+		state, err := n.State(patient(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return state
+	}
+	before := alone()
+	nodes := together(t, three)
+	state, err := nodes[1].State(patient(t))
+	if err != nil || state.Count != 0 || state.First <= before.Last {
+		t.Errorf("%+v, after %+v; error %v", state, before, err)
+	}
+	last := published(t, nodes[0], numbered(2)...)
+	if err := nodes[0].Close(); err != nil {
+		t.Error(err)
+	}
+	nodes[0] = nil
+	if again := alone(); again.Count != 3 || again.First <= last {
+		t.Errorf("%+v, after %d", again, last)
+	}
 }
 
 // A host without a server finds another's, also after that was away.

@@ -16,7 +16,8 @@ import (
 const (
 	attempt       = 2 * time.Second       // for one question; an election may swallow it
 	election      = 6 * time.Second       // for what takes the choice of a leader
-	ackWait       = 5 * time.Second       // for one write
+	ackWait       = 10 * time.Second      // for one write, after which its acknowledgement is not looked for any more
+	silence       = 2 * time.Second       // for all writes of one call; then they are sent again
 	pause         = 50 * time.Millisecond // before something is tried again, at first
 	longPause     = time.Second           // and at most
 	inFlight      = 1024                  // writes of one call that are sent and not acknowledged yet
@@ -96,7 +97,7 @@ func temporary(err error) bool {
 	for _, passing := range []error{
 		context.DeadlineExceeded, nats.ErrTimeout, nats.ErrNoResponders, nats.ErrDisconnected, nats.ErrConnectionReconnecting, nats.ErrReconnectBufExceeded,
 		jetstream.ErrNoStreamResponse, jetstream.ErrAsyncPublishTimeout, jetstream.ErrTooManyStalledMsgs, jetstream.ErrJetStreamNotEnabled,
-		errNoLeader,
+		errNoLeader, errSilence, errNotSent,
 	} {
 		if errors.Is(err, passing) {
 			return true

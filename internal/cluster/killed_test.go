@@ -23,8 +23,11 @@ const hostEnv = "PKGMETAD_TEST_HOST"
 
 // hostOptions is what such a process is told.
 type hostOptions struct {
-	Options
-	Silent bool // publishes nothing
+	Name    string
+	Servers map[string]string
+	Secret  []byte
+	Folder  string
+	Silent  bool // publishes nothing
 }
 
 // beHost publishes records of its own, a few at a time, and prints the name of each
@@ -36,7 +39,7 @@ func beHost(options string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	n, err := Start(ctx, o.Options)
+	n, err := Start(ctx, Options{Name: o.Name, Servers: o.Servers, Secret: o.Secret, Folder: o.Folder})
 	if err != nil {
 		return err
 	}
@@ -136,7 +139,7 @@ func TestKilled(t *testing.T) {
 	var hosts []*process
 	byName := map[string]*process{}
 	for _, o := range servers(t, 3) {
-		p := &process{options: hostOptions{Options: o}}
+		p := &process{options: hostOptions{Name: o.Name, Servers: o.Servers, Secret: o.Secret, Folder: o.Folder}}
 		p.start(t)
 		defer p.stop(syscall.SIGKILL)
 		hosts, byName[o.Name] = append(hosts, p), p

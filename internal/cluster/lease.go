@@ -220,7 +220,7 @@ func (r *runner) step(ctx context.Context) time.Duration {
 	case err != nil:
 		return l.ttl / 10
 	default: // it expires at a known time, if its holder does not renew it; or is given back unheard
-		return max(min(l.ttl/6, l.seenAt.Add(max(l.ttl, l.seen.TTL)).Sub(now)), time.Millisecond)
+		return max(min(l.ttl/6, l.seenAt.Add(max(l.ttl, l.seen.TTL)).Sub(now)), l.ttl/100)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"pkgmetad/internal/record"
 
@@ -112,7 +113,7 @@ func (p *publication) round(ctx context.Context, indexes []int) (again []int, er
 			refused = append(refused, i)
 		case temporary(err):
 			again = append(again, i)
-			p.doubtful[i] = p.doubtful[i] || !errors.Is(err, jetstream.ErrNoStreamResponse)
+			p.doubtful[i] = p.doubtful[i] || !errors.Is(err, jetstream.ErrNoStreamResponse) && !errors.Is(err, errNotSent)
 		case final == nil:
 			final = fmt.Errorf("%s: %w", p.writes[i].Name, err)
 		}
@@ -176,46 +177,78 @@ func wrongSequence(err error) bool {
 	return errors.As(err, &api) && (api.ErrorCode == errWrongSequence || api.ErrorCode == errOtherWriteUnderWay)
 }
 
+// Why messages are not known to be taken, beside what NATS says: none was acknowledged
+// for a while, or they were not sent for that reason.
+var (
+	errSilence = errors.New("the cluster acknowledges nothing")
+	errNotSent = errors.New("not sent, as the cluster acknowledges nothing")
+)
+
 // sendAll sends messages in order, some hundred before the first is acknowledged,
 // and tells of each what became of it. Its error is that of ctx.
 func sendAll(ctx context.Context, js jetstream.JetStream, count int, message func(int) *nats.Msg, done func(int, *jetstream.PubAck, error)) error {
-	type sent struct {
-		i, size int
-		future  jetstream.PubAckFuture
-	}
-	var window []sent
-	size := 0 // bytes of the window
-	settle := func() error {
-		s := window[0]
-		window, size = window[1:], size-s.size
-		select {
-		case ack := <-s.future.Ok():
-			done(s.i, ack, nil)
-		case err := <-s.future.Err():
-			done(s.i, nil, err)
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		return nil
-	}
+	w := window{ctx: ctx, late: time.NewTimer(silence), done: done}
+	defer w.late.Stop()
 	for i := range count {
 		m := message(i)
-		for len(window) > 0 && (len(window) >= inFlight || size+len(m.Data) > inFlightBytes) {
-			if err := settle(); err != nil {
+		for len(w.sent) >= inFlight || len(w.sent) > 0 && w.size+len(m.Data) > inFlightBytes {
+			if err := w.settle(); err != nil {
 				return err
 			}
+		}
+		if w.silent {
+			done(i, nil, errNotSent)
+			continue
 		}
 		future, err := js.PublishMsgAsync(m, jetstream.WithRetryAttempts(0), jetstream.WithStallWait(ackWait))
 		if err != nil {
 			done(i, nil, err)
 			continue
 		}
-		window, size = append(window, sent{i, len(m.Data), future}), size+len(m.Data)
+		w.sent, w.size = append(w.sent, sent{i, len(m.Data), future}), w.size+len(m.Data)
 	}
-	for len(window) > 0 {
-		if err := settle(); err != nil {
+	for len(w.sent) > 0 {
+		if err := w.settle(); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// A window is what was sent and is not acknowledged yet, in order.
+type window struct {
+	ctx    context.Context
+	sent   []sent
+	size   int         // bytes
+	late   *time.Timer // rings when nothing was acknowledged for a while
+	silent bool        // it has rung: nothing more is waited for
+	done   func(int, *jetstream.PubAck, error)
+}
+
+type sent struct {
+	i, size int
+	future  jetstream.PubAckFuture
+}
+
+// settle waits for what becomes of the first message of the window.
+func (w *window) settle() error {
+	s := w.sent[0]
+	w.sent, w.size = w.sent[1:], w.size-s.size
+	if w.silent {
+		w.late.Reset(0)
+	}
+	select {
+	case ack := <-s.future.Ok():
+		w.done(s.i, ack, nil)
+	case err := <-s.future.Err():
+		w.done(s.i, nil, err)
+	case <-w.late.C:
+		// The answers may well be lost: the leader hangs, or there is another by now.
+		w.silent = true
+		w.done(s.i, nil, errSilence)
+	case <-w.ctx.Done():
+		return w.ctx.Err()
+	}
+	w.late.Reset(silence)
 	return nil
 }

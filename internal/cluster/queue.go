@@ -116,7 +116,7 @@ func (i Item) Nak(delay time.Duration) error { return i.msg.NakWithDelay(delay) 
 
 // Pull takes up to count items of a class that are there now; it waits for the first
 // for a second. It returns none, and no error, where there are none. Its error tells
-// of a cluster that does not answer; it makes one attempt.
+// of a cluster that does not answer; it makes one attempt, of 3 seconds at most.
 func (n *Node) Pull(ctx context.Context, class string, count int) ([]Item, error) {
 	doing := "ask for keys to fetch from " + class
 	if err := n.Wait(ctx); err != nil {
@@ -135,10 +135,16 @@ func (n *Node) Pull(ctx context.Context, class string, count int) ([]Item, error
 			items = append(items, more...)
 		}
 	}
-	if err != nil && len(items) == 0 {
+	switch {
+	case len(items) > 0:
+		return items, nil
+	case err == nil && !n.Reach().Quorum:
+		err = errNoLeader // it has not said that there is nothing
+	}
+	if err != nil {
 		return nil, n.outage(doing, err)
 	}
-	return items, nil
+	return nil, nil
 }
 
 // take returns the items of a batch.

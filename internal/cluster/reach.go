@@ -71,6 +71,7 @@ func (n *Node) watch(ctx context.Context) {
 			return
 		}
 		n.note(r, time.Now())
+		n.elsewhere(time.Now())
 		select {
 		case <-tick.C:
 		case <-ready: // that it is, is told at once
@@ -99,6 +100,19 @@ func (n *Node) mend(ctx context.Context) {
 	n.broken = time.Time{}
 	n.server.stop()
 	for n.server.start(ctx) != nil && wait(ctx, longPause) == nil {
+	}
+}
+
+// elsewhere has a host without a server try another, if the one that it is connected
+// to is cut off itself.
+func (n *Node) elsewhere(now time.Time) {
+	r := n.Reach()
+	if n.server != nil || !r.Connected || r.Quorum || now.Sub(n.moved) < 2*grace {
+		return
+	}
+	n.moved = now
+	if err := n.conn.ForceReconnect(); err != nil {
+		n.log.Debug().Err(err).Msg("the connection to a server that is cut off stays")
 	}
 }
 
@@ -160,11 +174,11 @@ func followers(c *jetstream.ClusterInfo) int {
 // remake makes anew what somebody removed, or all servers lost with their disks. Who
 // follows the records is told that these are others.
 func (n *Node) remake(ctx context.Context, lost *records) error {
-	n.log.Error().Msg("the stream of the records is gone: it is made anew, if no other host has done so")
 	found, err := n.findStreams(ctx, lost.sequence(lost.CachedInfo().State.LastSeq)+1)
 	if err != nil {
 		return err
 	}
+	n.log.Error().Str("lost", lost.name).Str("now", found.records.name).Msg("the stream of the records was gone: another one is in its place")
 	found.warnings = n.found.Load().warnings
 	n.found.Store(found)
 	return errors.New("it was gone, and is another one now")

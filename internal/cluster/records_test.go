@@ -79,15 +79,16 @@ func TestPublishConflict(t *testing.T) {
 		{Name: "entry/3", Data: []byte("three")},
 		{Name: "entry/1", Data: []byte("1")},
 		{Name: "entry/4", Expect: two},
+		{Name: "entry/5", Expect: 5}, // of another stream
 	})
 	var conflict *Conflict
 	if !errors.As(err, &conflict) || last != two+1 {
 		t.Fatalf("last %d, error %v", last, err)
 	}
-	if diff := cmp.Diff(&Conflict{Name: "entry/2", Sequence: two, Others: 2}, conflict); diff != "" {
+	if diff := cmp.Diff(&Conflict{Name: "entry/2", Sequence: two, Others: 3}, conflict); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
-	for name, want := range map[string]string{"entry/1": "one", "entry/2": "two", "entry/3": "three", "entry/4": ""} {
+	for name, want := range map[string]string{"entry/1": "one", "entry/2": "two", "entry/3": "three", "entry/4": "", "entry/5": ""} {
 		if m, _, err := n.Last(ctx, name); string(m.Data) != want || err != nil {
 			t.Errorf("%s is %q, error %v", name, m.Data, err)
 		}
@@ -245,7 +246,7 @@ func TestFollowApplyFails(t *testing.T) {
 	f := following(t, n, "", 0)
 	f.fail = errors.New("the disk is full")
 	published(t, n, record.Write{Name: "meta/a"})
-	if err := f.end(); err != f.fail {
+	if err := f.end(); !errors.Is(err, f.fail) {
 		t.Errorf("Follow ended with %v", err)
 	}
 }
@@ -303,7 +304,7 @@ func TestScan(t *testing.T) {
 		t.Errorf("%d names, entry/1 at %d, meta/origin at %d", len(got), got["entry/1"], got["meta/origin"])
 	}
 	stop := errors.New("enough")
-	if err := n.Scan(patient(t), func(string, uint64, time.Time) error { return stop }); err != stop {
+	if err := n.Scan(patient(t), func(string, uint64, time.Time) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -341,7 +342,7 @@ func TestLeaderInfo(t *testing.T) {
 		{"not in the cluster yet", 3, nil, errNoLeader},
 	} {
 		info := &jetstream.StreamInfo{Config: jetstream.StreamConfig{Replicas: test.replicas}, Cluster: test.cluster}
-		if got, err := leaderInfo(patient(t), answering{info: info}); err != test.want || err == nil && got != info {
+		if got, err := leaderInfo(patient(t), answering{info: info}); !errors.Is(err, test.want) || err == nil && got != info {
 			t.Errorf("%s: error %v, not %v", test.name, err, test.want)
 		}
 	}

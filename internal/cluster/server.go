@@ -6,11 +6,14 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"net"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"sync"
@@ -60,8 +63,38 @@ func startServer(ctx context.Context, o Options) (*embedded, error) {
 	if err := os.Chmod(o.Folder, 0o700); err != nil {
 		return nil, fmt.Errorf("folder of the embedded server: %w", err)
 	}
+	if err := leaveOther(o); err != nil {
+		return nil, fmt.Errorf("folder of the embedded server: %w", err)
+	}
 	e := &embedded{options: o}
 	return e, e.start(ctx)
+}
+
+// The folders of streams, within Options.Folder: of a server that is alone, and of
+// one of several. What one leaves is of no use to the other, which would make a mess
+// of it; and it is old when it would be found again.
+const (
+	aloneFolder    = "alone"
+	togetherFolder = "together"
+)
+
+// folders returns the folder of the streams, and the one that they are not in.
+func (o Options) folders() (own, other string) {
+	own, other = filepath.Join(o.Folder, aloneFolder), filepath.Join(o.Folder, togetherFolder)
+	if len(o.Servers) > 1 {
+		own, other = other, own
+	}
+	return own, other
+}
+
+// leaveOther removes the streams from before there was another server, or none.
+func leaveOther(o Options) error {
+	_, other := o.folders()
+	if _, err := os.Stat(other); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	o.Log.Warn().Str("folder", other).Msg("this server was alone before and has others now, or the other way round: its streams are removed and made anew")
+	return os.RemoveAll(other)
 }
 
 func (e *embedded) start(ctx context.Context) error {
@@ -139,6 +172,7 @@ func serverOptions(o Options) (*server.Options, error) {
 	if err != nil {
 		return nil, err
 	}
+	folder, _ := o.folders()
 	options := &server.Options{
 		ServerName: o.Name,
 		Host:       host,
@@ -152,7 +186,7 @@ func serverOptions(o Options) (*server.Options, error) {
 		MaxPingsOut:  2,
 
 		JetStream:          true,
-		StoreDir:           o.Folder,
+		StoreDir:           folder,
 		SyncAlways:         true, // otherwise a power cut takes back up to two minutes of what was acknowledged
 		JetStreamMaxStore:  maxStore,
 		JetStreamMaxMemory: maxMemory,

@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
-	"strings"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -19,69 +16,41 @@ const (
 	stateName   = "PKGMETAD_STATE"
 )
 
-// records is the stream of the records. Sequences go on from those of an earlier
-// such stream, which its servers have lost: they are the places of messages in the
-// stream, beyond a base, which is the time in microseconds when it was made. Its name
-// has the base, so that nothing that is meant for one stream ends in another.
-//
-// JetStream has a setting for that, FirstSeq. But when a write to a new file of such a
-// stream fails, as on a full disk, nats-server 2.15 lists, one by one, all sequences
-// from 0 to there as lost, until the memory of the machine is full.
-type records struct {
-	jetstream.Stream
-	name string
-	base uint64
-}
-
-// sequence returns the sequence of the message at a place of the stream.
-func (r *records) sequence(place uint64) uint64 { return r.base + place }
-
-// place is the reverse of sequence. 0, for none, stays 0; what is of another stream
-// becomes a place where no message is.
-func (r *records) place(sequence uint64) uint64 {
-	switch {
-	case sequence == 0:
-		return 0
-	case sequence <= r.base:
-		return math.MaxInt64
-	}
-	return sequence - r.base
-}
-
-// baseOf returns the base that is in the name of a stream of records.
-func baseOf(name string) (uint64, error) {
-	digits, own := strings.CutPrefix(name, recordsName)
-	base, err := strconv.ParseUint(digits, 10, 62)
-	if !own || err != nil {
-		return 0, fmt.Errorf("stream %s takes the subjects of pkgmetad's records, and is not pkgmetad's: remove it, or give pkgmetad an account of its own", name)
-	}
-	return base, nil
-}
-
 // errReplicasNotSupported is the JetStream API's error for more than one replica on a
 // server that is no part of a cluster.
 const errReplicasNotSupported = 10074
 
-// streams returns what the streams are to be, but for the base in the records' name.
-func streams(replicas int) []jetstream.StreamConfig {
-	common := jetstream.StreamConfig{
-		Storage: jetstream.FileStorage, Replicas: replicas, MaxMsgsPerSubject: 1, MaxAge: 0,
+// streamConfig returns what all streams have in common.
+func streamConfig(replicas int) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Storage: jetstream.FileStorage, Replicas: replicas, MaxMsgsPerSubject: 1,
 		// Direct gets are answered by any replica, and one that lags answers wrongly.
 		AllowDirect: false,
 	}
-	records, work, state := common, common, common
-	records.Name, records.Subjects = recordsName, []string{recordPrefix + ">"}
-	records.Description = "pkgmetad: the last message of each record"
-	records.DenyDelete, records.DenyPurge = true, true // what a message replaces goes; nothing else does
+}
 
-	work.Name, work.Subjects = workName, []string{workPrefix + ">"}
-	work.Description = "pkgmetad: keys to be fetched"
-	work.Retention = jetstream.WorkQueuePolicy
-	work.Discard, work.DiscardNewPerSubject = jetstream.DiscardNew, true // a second offer of a key is refused
+func stateConfig(replicas int) jetstream.StreamConfig {
+	c := streamConfig(replicas)
+	c.Name, c.Subjects = stateName, []string{leasePrefix + ">", hostPrefix + ">", choiceSubject}
+	c.Description = "pkgmetad: leases, what hosts say of themselves, and which stream the records are in"
+	return c
+}
 
-	state.Name, state.Subjects = stateName, []string{leasePrefix + ">", hostPrefix + ">"}
-	state.Description = "pkgmetad: leases, and what hosts say of themselves"
-	return []jetstream.StreamConfig{records, work, state}
+func workConfig(replicas int) jetstream.StreamConfig {
+	c := streamConfig(replicas)
+	c.Name, c.Subjects = workName, []string{workPrefix + ">"}
+	c.Description = "pkgmetad: keys to be fetched"
+	c.Retention = jetstream.WorkQueuePolicy
+	c.Discard, c.DiscardNewPerSubject = jetstream.DiscardNew, true // a second offer of a key is refused
+	return c
+}
+
+func recordsConfig(replicas int, base uint64) jetstream.StreamConfig {
+	c := streamConfig(replicas)
+	c.Name, c.Subjects = recordsName+strconv.FormatUint(base, 10), []string{recordPrefix + ">"}
+	c.Description = "pkgmetad: the last message of each record"
+	c.DenyDelete, c.DenyPurge = true, true // what a message replaces goes; nothing else does
+	return c
 }
 
 // replicas returns how many replicas a stream is to have, and how many it may have
@@ -135,36 +104,27 @@ func (n *Node) findStreams(ctx context.Context, base uint64) (*found, error) {
 	if version := n.conn.ConnectedServerVersion(); olderThan(version, 2, 12) {
 		return nil, fmt.Errorf("the cluster's server is nats-server %s, and it takes 2.12 or newer", version)
 	}
-	want, least := n.options.replicas()
 	f := &found{}
-	for _, config := range streams(want) {
-		stream, err := n.ensure(ctx, config, base)
-		if least < want && tooFew(err) {
-			config.Replicas = least
-			stream, err = n.ensure(ctx, config, base)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("stream %s: %w", config.Name, err)
-		}
-		has := stream.CachedInfo().Config
-		if has.Replicas < want {
+	want, _ := n.options.replicas()
+	var err error
+	if f.state, err = n.ensure(ctx, stateConfig(want)); err != nil {
+		return nil, err
+	}
+	if f.work, err = n.ensure(ctx, workConfig(want)); err != nil {
+		return nil, err
+	}
+	if f.records, err = n.ensureRecords(ctx, f.state, base); err != nil {
+		return nil, err
+	}
+	if f.queues, err = findQueues(ctx, f.work); err != nil {
+		return nil, err
+	}
+	for _, stream := range []jetstream.Stream{f.state, f.work, f.records} {
+		if has := stream.CachedInfo().Config; has.Replicas < want {
 			f.warnings = append(f.warnings, fmt.Sprintf("stream %s has %d replica and not %d: the cluster has not so many servers; if the disk of one is lost, so is the stream", has.Name, has.Replicas, want))
 		}
-		switch config.Name {
-		case recordsName:
-			f.records = &records{Stream: stream, name: has.Name}
-			if f.records.base, err = baseOf(has.Name); err != nil {
-				return nil, err
-			}
-		case workName:
-			f.work = stream
-		case stateName:
-			f.state = stream
-		}
 	}
-	var err error
-	f.queues, err = findQueues(ctx, f.work)
-	return f, err
+	return f, nil
 }
 
 // olderThan reports whether a version is known, and before another.
@@ -181,55 +141,50 @@ func tooFew(err error) bool {
 }
 
 // ensure returns a stream as it is, with its replicas made as many as config wants,
-// or makes it.
-func (n *Node) ensure(ctx context.Context, config jetstream.StreamConfig, base uint64) (jetstream.Stream, error) {
-	stream, err := n.lookUp(ctx, config)
+// or makes it; with fewer where there are no more to have, if that will do.
+func (n *Node) ensure(ctx context.Context, config jetstream.StreamConfig) (jetstream.Stream, error) {
+	stream, err := n.lookUp(ctx, config.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		stream, err = n.create(ctx, config, base)
+		stream, err = n.asMany(ctx, config, n.js.CreateStream)
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("stream %s: %w", config.Name, err)
 	}
 	has := stream.CachedInfo().Config
 	if err := fits(has, config); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("stream %s: %w", config.Name, err)
 	}
-	if has.Replicas >= config.Replicas {
-		return stream, nil
+	if _, least := n.options.replicas(); has.Replicas < config.Replicas && (has.Replicas < least || n.clustered()) {
+		has.Replicas = config.Replicas // of what it is, so that nothing else changes
+		if stream, err = n.asMany(ctx, has, n.js.UpdateStream); err != nil {
+			return nil, fmt.Errorf("more replicas of stream %s: %w", config.Name, err)
+		}
 	}
-	has.Replicas = config.Replicas // of what it is, so that nothing else changes
-	ctx, cancel := context.WithTimeout(ctx, election)
-	defer cancel()
-	return n.js.UpdateStream(ctx, has)
+	return stream, nil
 }
 
-// lookUp finds a stream, that of the records by its subjects.
-func (n *Node) lookUp(ctx context.Context, config jetstream.StreamConfig) (stream jetstream.Stream, err error) {
+func (n *Node) lookUp(ctx context.Context, name string) (stream jetstream.Stream, err error) {
 	err = within(ctx, func(ctx context.Context) error {
-		name := config.Name
-		if name == recordsName {
-			if name, err = n.js.StreamNameBySubject(ctx, config.Subjects[0]); err != nil {
-				return err
-			}
-			if _, err := baseOf(name); err != nil {
-				return err
-			}
-		}
 		stream, err = n.js.Stream(ctx, name)
 		return err
 	})
 	return stream, err
 }
 
-// create makes a stream. If another host made it at this very moment, that fails, and
-// the next look finds it.
-func (n *Node) create(ctx context.Context, config jetstream.StreamConfig, base uint64) (jetstream.Stream, error) {
-	if config.Name == recordsName {
-		config.Name += strconv.FormatUint(max(base, uint64(time.Now().UnixMicro())), 10)
-	}
+// clustered reports whether the server that this host is connected to is one of
+// several.
+func (n *Node) clustered() bool { return n.conn.ConnectedClusterName() != "" }
+
+// asMany makes or changes a stream, with fewer replicas if it can't have so many.
+func (n *Node) asMany(ctx context.Context, config jetstream.StreamConfig, do func(context.Context, jetstream.StreamConfig) (jetstream.Stream, error)) (jetstream.Stream, error) {
 	ctx, cancel := context.WithTimeout(ctx, election)
 	defer cancel()
-	return n.js.CreateStream(ctx, config)
+	stream, err := do(ctx, config)
+	if _, least := n.options.replicas(); least < config.Replicas && tooFew(err) {
+		config.Replicas = least
+		stream, err = do(ctx, config)
+	}
+	return stream, err
 }
 
 // fits returns an error if a stream that was found is not one of pkgmetad's.

@@ -115,16 +115,17 @@ func (m *member) run(ctx context.Context) {
 	m.group.Go(func() { m.learn(ctx) })
 	m.group.Go(func() { m.compare(ctx) })
 	m.group.Go(func() { m.takeovers(ctx) })
-	m.group.Go(func() { m.tellWarnings(ctx) })
 	if stop, err := m.node.Listen(offerSubject, func([]byte) { m.offerSoon() }); err == nil {
 		defer stop()
 	}
 	if m.workers > 0 {
 		m.group.Go(func() {
-			m.scheduler.Run(ctx, func() []byte { return nil }, func(held bool, _ []byte) {
-				if held {
-					m.offerSoon()
-				}
+			m.whileNotPaused(ctx, func(ctx context.Context) {
+				m.scheduler.Run(ctx, func() []byte { return nil }, func(held bool, _ []byte) {
+					if held {
+						m.offerSoon()
+					}
+				})
 			})
 		})
 		m.group.Go(func() { m.offers(ctx) })
@@ -142,11 +143,23 @@ func (m *member) run(ctx context.Context) {
 	m.group.Wait()
 }
 
-func (m *member) tellWarnings(ctx context.Context) {
-	if m.node.Wait(ctx) == nil {
-		for _, warning := range m.node.Warnings() {
-			m.log.Warn().Msg(warning)
+// whileNotPaused runs f, whose context ends when the schedule of this host is paused, again
+// whenever that is over, until ctx ends.
+func (m *member) whileNotPaused(ctx context.Context, f func(context.Context)) {
+	for ctx.Err() == nil {
+		if m.refresher.paused.Load() != nil {
+			sleep(ctx, idle)
+			continue
 		}
+		unpaused, end := context.WithCancel(ctx)
+		m.group.Go(func() {
+			for m.refresher.paused.Load() == nil && unpaused.Err() == nil {
+				sleep(unpaused, idle)
+			}
+			end()
+		})
+		f(unpaused)
+		end()
 	}
 }
 

@@ -247,6 +247,20 @@ func TestThreeHosts(t *testing.T) {
 	for _, d := range hosts {
 		x.waitLong("all to be fetched", func() bool { return fresh(d) })
 	}
+	scheduler := func() *Daemon {
+		for _, d := range hosts {
+			if d.refresher.member.scheduler.Held() {
+				return d
+			}
+		}
+		return nil
+	}
+	x.waitLong("somebody to say what is due", func() bool { return scheduler() != nil })
+	paused := scheduler()
+	paused.pause() // then another host says what is due
+	x.waitLong("another to do so", func() bool { d := scheduler(); return d != nil && d != paused })
+	paused.resume()
+
 	x.stop(hosts[2], ends[2])
 	if err := os.RemoveAll(filepath.Dir(cfgs[2].Store.Path)); err != nil { // its disk is lost
 		t.Fatal(err)

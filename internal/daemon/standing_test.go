@@ -211,7 +211,9 @@ func TestHostsAsTold(t *testing.T) {
 // TestUnscheduled: it is told since when nobody has been the scheduler.
 func TestUnscheduled(t *testing.T) {
 	began := time.Now()
-	of := func(at time.Duration, h cluster.Held) *learnt { return &learnt{at: began.Add(at), leases: []cluster.Held{h}} }
+	of := func(at time.Duration, h cluster.Held) *learnt {
+		return &learnt{at: began.Add(at), leases: []cluster.Held{h}}
+	}
 	m := new(member)
 	for _, step := range []struct {
 		at   time.Duration
