@@ -52,21 +52,12 @@ func (l *serverLog) fatal() error {
 // perhaps the name and version of a client before that.
 var ofPeer = regexp.MustCompile(`^(.+?):\d+ - \w+:\d+ - (?:"[^"]*" - )?(.*)$`)
 
-// usual are the beginnings of what the server warns of at every start, or while
-// others are away, of which [Node.Reach] and its log tell in other words.
-var usual = []string{
-	"Plaintext passwords detected", // they are derived from the secret, and in no file
-	"Error trying to connect to route", "Waiting for routing to be established", "JetStream has not established contact with a meta leader",
-	"Metalayer blocking snapshot", "JetStream cluster no metadata leader", "Healthcheck failed",
-}
-
 // routine is how warnings and errors of the server begin that tell of what is normal here: of
 // other hosts that are not there yet or away, which [Node.Reach] tells, and of passwords that
 // are made from the secret at each start, and stand in no file.
 var routine = []string{
 	"Plaintext passwords detected", "Waiting for routing to be established", "JetStream has not established contact",
-	"JetStream cluster no metadata leader", "Error trying to connect to route", "Healthcheck failed", "RAFT ", "JetStream cluster ",
-	"Catchup for", "Route RTT", "Error reading from connection",
+	"JetStream cluster ", "Error trying to connect to route", "Healthcheck failed", "RAFT ", "Metalayer blocking snapshot", "Catchup for", "Route RTT", "Error reading from connection",
 }
 
 func (l *serverLog) say(level zerolog.Level, format string, v []any) {
@@ -86,7 +77,7 @@ func (l *serverLog) say(level zerolog.Level, format string, v []any) {
 	default:
 		message = host + ": " + text
 	}
-	if slices.ContainsFunc(usual, func(s string) bool { return strings.HasPrefix(text, s) }) || !l.first(message, time.Now()) {
+	if !l.first(message, time.Now()) {
 		level = zerolog.DebugLevel
 	}
 	l.log.WithLevel(level).Msg(message)
