@@ -3,6 +3,7 @@ package cluster
 import (
 	"net"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -83,4 +84,23 @@ func TestServerDoesNotStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "a majority again", func() bool { return n.Reach().Quorum })
+}
+
+// TestCannotListen: a host that cannot listen where cluster.servers says so is told what to
+// look at.
+func TestCannotListen(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for address, want := range map[string]string{
+		l.Addr().String(): "another host of the same name",
+		"192.0.2.1:6222":  "this machine has no such address",
+	} {
+		_, err := Start(t.Context(), Options{Name: "a", Servers: map[string]string{"a": address, "b": "127.0.0.1:1"}, Secret: []byte("secret"), Folder: t.TempDir()})
+		if err == nil || !strings.Contains(err.Error(), "cluster.servers has a, this host, at "+address) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
 }
