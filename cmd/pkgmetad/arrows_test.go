@@ -49,7 +49,8 @@ var rooms = map[string][]string{
 	"internal/strict/stricttest": {"internal/strict"},                    // for tests
 	"internal/upstream":          {},                                     // a leaf
 	"internal/web":               {"internal/record", "internal/status"}, // neither routes nor store
-	"test/crash":                 {},                                     // tests alone
+	"test/cluster":               {},                                     // tests alone
+	"test/crash":                 {},                                     // likewise
 }
 
 // keepers are the libraries that one room, seldom two, hides from all others. A

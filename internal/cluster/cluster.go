@@ -96,7 +96,7 @@ func Start(ctx context.Context, o Options) (*Node, error) {
 		return nil, err
 	}
 	if o.retry == 0 {
-		o.retry = time.Minute
+		o.retry = restartEvery
 	}
 	n := &Node{options: o, log: o.Log, id: nuid.Next(), ready: make(chan struct{}), doubt: 20 * time.Second}
 	n.reach.init(len(o.Servers))

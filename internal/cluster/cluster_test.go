@@ -185,7 +185,7 @@ func TestOthersAway(t *testing.T) {
 		t.Errorf("%q of %s", n.Warnings(), n.Name())
 	}
 	eventually(t, "the log tells", func() bool {
-		return strings.Contains(log.String(), "waits for the other hosts: no majority of the servers answers (1 of 3 reached)")
+		return strings.Contains(log.String(), `"error":"1 of 3 servers are reached, this host's included, and it takes 2; the first time ever, all servers have to be there","message":"waits for the other hosts"`)
 	})
 }
 
@@ -356,6 +356,7 @@ func TestForeign(t *testing.T) {
 
 	refused := started(t, Options{Name: "three", URLs: []string{"nats://me:guess@" + address}, Log: zerolog.New(&log)})
 	eventually(t, "the log tells", func() bool { return strings.Contains(log.String(), "the cluster refuses this host") })
+	eventually(t, "the reach tells", func() bool { return refused.Reach().Err == otherSecret })
 	if r := refused.Reach(); r.Connected || r.Quorum {
 		t.Errorf("%+v", r)
 	}

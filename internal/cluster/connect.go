@@ -78,11 +78,13 @@ func (n *Node) target() (options []nats.Option) {
 	return append(options, func(all *nats.Options) error { all.Servers = urls; return nil })
 }
 
+const otherSecret = "the cluster refuses this host: its cluster.secret_file, or the user and password in cluster.url, are others than the cluster's"
+
 // complain logs what is wrong with the connection, once.
 func (n *Node) complain(said *once, err error) {
 	message := "connection to the cluster: " + err.Error()
 	if errors.Is(err, nats.ErrAuthorization) {
-		message = "the cluster refuses this host: its secret, or its user and password, are others than the cluster's"
+		message = otherSecret
 	}
 	level := zerolog.WarnLevel
 	if !said.first(message, time.Now()) {

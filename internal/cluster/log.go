@@ -17,8 +17,10 @@ type serverLog struct {
 	log zerolog.Logger
 	once
 
-	mu   sync.Mutex
-	died error
+	mu        sync.Mutex
+	died      error
+	quarrel   string // the last refusal between this server and another host
+	quarrelAt time.Time
 }
 
 func newServerLog(log zerolog.Logger) *serverLog {
@@ -48,25 +50,38 @@ func (l *serverLog) fatal() error {
 	return l.died
 }
 
+// quarrelLasts is for how long a refusal may be why the others are not reached: servers
+// try again every few seconds.
+const quarrelLasts = 30 * time.Second
+
+func (l *serverLog) quarrelled(message string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.quarrel, l.quarrelAt = message, time.Now()
+}
+
+// refusal returns what was refused lately between this server and another host; "" for nothing.
+func (l *serverLog) refusal() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if time.Since(l.quarrelAt) > quarrelLasts {
+		return ""
+	}
+	return l.quarrel
+}
+
 // ofPeer matches what a connection logs: `10.0.0.9:41234 - rid:7 - what happened`, and
 // perhaps the name and version of a client before that.
 var ofPeer = regexp.MustCompile(`^(.+?):\d+ - \w+:\d+ - (?:"[^"]*" - )?(.*)$`)
-
-// usual are the beginnings of what the server warns of at every start, or while
-// others are away, of which [Node.Reach] and its log tell in other words.
-var usual = []string{
-	"Plaintext passwords detected", // they are derived from the secret, and in no file
-	"Error trying to connect to route", "Waiting for routing to be established", "JetStream has not established contact with a meta leader",
-	"Metalayer blocking snapshot", "JetStream cluster no metadata leader", "Healthcheck failed",
-}
 
 // routine is how warnings and errors of the server begin that tell of what is normal here: of
 // other hosts that are not there yet or away, which [Node.Reach] tells, and of passwords that
 // are made from the secret at each start, and stand in no file.
 var routine = []string{
 	"Plaintext passwords detected", "Waiting for routing to be established", "JetStream has not established contact",
-	"JetStream cluster no metadata leader", "Error trying to connect to route", "Healthcheck failed", "RAFT ", "JetStream cluster ",
-	"Catchup for", "Route RTT", "Error reading from connection",
+	"JetStream is not current", "JetStream cluster ", "Error trying to connect to route", "Healthcheck failed", "RAFT ",
+	"Catchup for", "Route RTT", "Route Error 'Stale Connection'", "Error reading from connection", "Error flushing",
+	"Metalayer blocking snapshot", "Failed to install snapshot", "Consumer assignment", "Stream assignment",
 }
 
 func (l *serverLog) say(level zerolog.Level, format string, v []any) {
@@ -80,13 +95,18 @@ func (l *serverLog) say(level zerolog.Level, format string, v []any) {
 		level = zerolog.DebugLevel
 	case host == "":
 	case strings.HasPrefix(text, "authentication error"):
-		level, message = zerolog.WarnLevel, "a stranger was refused, who has another secret than this cluster: "+host
+		level, message = zerolog.WarnLevel, host+" was refused, because it has another secret than this host: it is a stranger, or cluster.secret_file is not the same on all hosts"
+		l.quarrelled(message)
+	case strings.HasPrefix(text, "Route Error 'Authorization Violation'"):
+		level, message = zerolog.WarnLevel, "the server at "+host+" refuses this one: cluster.secret_file is not the same on both"
+		l.quarrelled(message)
 	case strings.Contains(text, "TLS") && strings.Contains(text, "handshake error"):
 		level, message = zerolog.WarnLevel, "no encrypted connection with "+host+", which is refused: "+text
+		l.quarrelled(message)
 	default:
 		message = host + ": " + text
 	}
-	if slices.ContainsFunc(usual, func(s string) bool { return strings.HasPrefix(text, s) }) || !l.first(message, time.Now()) {
+	if !l.first(message, time.Now()) {
 		level = zerolog.DebugLevel
 	}
 	l.log.WithLevel(level).Msg(message)

@@ -22,22 +22,26 @@ func TestServerLog(t *testing.T) {
 		l.Errorf("Error trying to connect to route (attempt %d): refused", port)
 	}
 	l.Errorf("[fd00::1]:4000 - cid:1 - \"v1.0.0:go:host\" - Maximum Payload Violation")
+	l.Errorf("10.0.0.9:40000 - rid:7 - Route Error 'Stale Connection'")
+	l.Errorf("10.0.0.9:40000 - rid:7 - Route Error 'Authorization Violation'")
 	l.Fatalf("can't %s", "go on")
 	want := []string{
 		`debug: Server is ready`,
-		`warn: a stranger was refused, who has another secret than this cluster: 10.0.0.9`,
+		`warn: 10.0.0.9 was refused, because it has another secret than this host: it is a stranger, or cluster.secret_file is not the same on all hosts`,
 		`warn: no encrypted connection with 10.0.0.8, which is refused: TLS route handshake error: EOF`,
 		`warn: Slow disk, attempt 40000`,
 		`debug: Error trying to connect to route (attempt 40000): refused`,
-		`debug: a stranger was refused, who has another secret than this cluster: 10.0.0.9`,
+		`debug: 10.0.0.9 was refused, because it has another secret than this host: it is a stranger, or cluster.secret_file is not the same on all hosts`,
 		`warn: no encrypted connection with 10.0.0.9, which is refused: TLS route handshake error: EOF`,
 		`debug: Slow disk, attempt 40001`,
 		`debug: Error trying to connect to route (attempt 40001): refused`,
-		`debug: a stranger was refused, who has another secret than this cluster: 10.0.0.9`,
+		`debug: 10.0.0.9 was refused, because it has another secret than this host: it is a stranger, or cluster.secret_file is not the same on all hosts`,
 		`debug: no encrypted connection with 10.0.0.8, which is refused: TLS route handshake error: EOF`,
 		`debug: Slow disk, attempt 40002`,
 		`debug: Error trying to connect to route (attempt 40002): refused`,
 		`error: [fd00::1]: Maximum Payload Violation`,
+		`debug: Route Error 'Stale Connection'`,
+		`warn: the server at 10.0.0.9 refuses this one: cluster.secret_file is not the same on both`,
 		`error: can't go on`,
 	}
 	var got []string
@@ -47,6 +51,9 @@ func TestServerLog(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
+	}
+	if got := l.refusal(); !strings.HasPrefix(got, "the server at 10.0.0.9 refuses") {
+		t.Errorf("the last refusal is %q", got)
 	}
 	if err := l.fatal(); err == nil || err.Error() != "can't go on" {
 		t.Errorf("died of %v", err)

@@ -1,18 +1,22 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"pkgmetad/internal/record"
 )
 
 const (
 	lookEvery    = time.Second     // how often the cluster is looked at
-	restartEvery = time.Minute     // for an embedded server whose disk is full
+	restartEvery = time.Minute     // of an embedded server that cannot write to its disk
 	grace        = 3 * time.Second // without an answer before the host is called cut off
 	fresh        = 5 * time.Second // since a replica was last heard of by the leader, for it to count
 )
@@ -82,8 +86,8 @@ func (n *Node) watch(ctx context.Context) {
 	}
 }
 
-// mend starts the embedded server anew, some time after it has given up storing. The
-// client connects to the new one by itself.
+// mend starts the embedded server anew, some time after it has given up storing, and again
+// where it has not started. The client connects to the new one by itself.
 func (n *Node) mend(ctx context.Context) {
 	switch {
 	case n.server == nil || n.server.stores():
@@ -97,9 +101,10 @@ func (n *Node) mend(ctx context.Context) {
 	if time.Since(n.broken) < n.options.retry {
 		return
 	}
-	n.broken = time.Time{}
+	n.broken = time.Now() // for the next attempt, if this one fails
 	n.server.stop()
-	for n.server.start(ctx) != nil && wait(ctx, longPause) == nil {
+	if err := n.server.start(ctx); err != nil && ctx.Err() == nil {
+		n.log.Error().Err(err).Msgf("the embedded server does not start; it is tried again in %s", n.options.retry)
 	}
 }
 
@@ -124,12 +129,18 @@ func (n *Node) look(ctx context.Context) Reach {
 	}
 	if !r.Connected {
 		r.Err = "no connection to a server"
+		if errors.Is(n.conn.LastError(), nats.ErrAuthorization) {
+			r.Err = otherSecret
+		}
 		return r
 	}
 	select {
 	case <-n.ready:
 	default:
-		r.Err = n.obstacle()
+		r.Err = n.absence(r, n.obstacle())
+		if n.server != nil && r.Servers < r.All {
+			r.Err += "; the first time ever, all servers have to be there"
+		}
 		return r
 	}
 	var info *jetstream.StreamInfo
@@ -142,7 +153,7 @@ func (n *Node) look(ctx context.Context) Reach {
 		err = n.remake(ctx, records)
 	}
 	if err != nil {
-		r.Err = "the stream of the records does not answer: " + err.Error()
+		r.Err = n.absence(r, err)
 		return r
 	}
 	following, replicas := followers(info.Cluster), info.Config.Replicas
@@ -156,6 +167,20 @@ func (n *Node) look(ctx context.Context) Reach {
 		r.Err = fmt.Sprintf("the leader of the records reaches %d of %d replicas, itself included", following, replicas)
 	}
 	return r
+}
+
+// absence says why the streams do not answer, by the error of who asked them.
+func (n *Node) absence(r Reach, err error) string {
+	if n.server != nil && r.Servers <= r.All/2 {
+		if refusal := n.server.refusal(); refusal != "" {
+			return refusal
+		}
+		return fmt.Sprintf("%d of %s reached, this host's included, and it takes %d", r.Servers, record.Count(r.All, "server is", "servers are"), r.All/2+1)
+	}
+	if temporary(err) {
+		return "no leader of the servers answers, or they are choosing one"
+	}
+	return "the streams that all hosts share cannot be used: " + err.Error()
 }
 
 // followers returns how many replicas follow their leader, itself included.
@@ -191,13 +216,10 @@ func (n *Node) obstructed(err error) {
 	n.reach.obstacle = err
 }
 
-func (n *Node) obstacle() string {
+func (n *Node) obstacle() error {
 	n.reach.mu.Lock()
 	defer n.reach.mu.Unlock()
-	if n.reach.obstacle == nil {
-		return "the streams are not found yet"
-	}
-	return n.reach.obstacle.Error()
+	return cmp.Or(n.reach.obstacle, errNoLeader)
 }
 
 // note takes in how the cluster looks, and logs once what has changed.
@@ -229,9 +251,9 @@ func (n *Node) note(r Reach, now time.Time) {
 	if !s.said && lasts {
 		s.said = true
 		if s.joined {
-			n.log.Warn().Str("error", r.Err).Msgf("cut off from the other hosts: %s; it serves on what it has", r.reason())
+			n.log.Warn().Str("error", r.Err).Msg("cut off from the other hosts; it serves on what it has")
 		} else {
-			n.log.Info().Str("error", r.Err).Msgf("waits for the other hosts: %s", r.reason())
+			n.log.Info().Str("error", r.Err).Msg("waits for the other hosts")
 		}
 	}
 }

@@ -1,6 +1,9 @@
 package cluster
 
 import (
+	"net"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,6 +58,49 @@ func TestHostsWhileTheySpeak(t *testing.T) {
 	for range 30 {
 		if all, err := n.Hosts(patient(t)); err != nil || len(all) != 2 {
 			t.Fatalf("%+v, error %v", all, err)
+		}
+	}
+}
+
+// Where the embedded server has ended and does not start again, the host knows that it is cut
+// off, and for no longer than that lasts.
+func TestServerDoesNotStart(t *testing.T) {
+	t.Parallel()
+	o := servers(t, 1)[0]
+	o.retry = 100 * time.Millisecond
+	n := started(t, o)
+	eventually(t, "a majority", func() bool { return n.Reach().Quorum })
+	host, port, err := splitAddress(o.Servers[o.Name])
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.server.stop()
+	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(clientPort(port))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it to know", func() bool { r := n.Reach(); return !r.Quorum && !r.Connected })
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a majority again", func() bool { return n.Reach().Quorum })
+}
+
+// TestCannotListen: a host that cannot listen where cluster.servers says so is told what to
+// look at.
+func TestCannotListen(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for address, want := range map[string]string{
+		l.Addr().String(): "another host of the same name",
+		"192.0.2.1:6222":  "this machine has no such address",
+	} {
+		_, err := Start(t.Context(), Options{Name: "a", Servers: map[string]string{"a": address, "b": "127.0.0.1:1"}, Secret: []byte("secret"), Folder: t.TempDir()})
+		if err == nil || !strings.Contains(err.Error(), "cluster.servers has a, this host, at "+address) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", address, err)
 		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -53,6 +54,7 @@ type embedded struct {
 
 	mu     sync.Mutex
 	server *server.Server
+	log    *serverLog // of that server
 }
 
 // startServer starts the embedded server and waits until it takes connections.
@@ -121,7 +123,7 @@ func (e *embedded) start(ctx context.Context) error {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.server = s
+	e.server, e.log = s, log
 	return nil
 }
 
@@ -130,6 +132,13 @@ func (e *embedded) current() *server.Server {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.server
+}
+
+// refusal returns what was refused lately between this server and another host; "" for nothing.
+func (e *embedded) refusal() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.log.refusal()
 }
 
 // InProcessConn connects the client to the server that runs now.
@@ -246,11 +255,22 @@ func canListen(o *server.Options) error {
 		}
 		l, err := net.Listen("tcp", net.JoinHostPort(o.Host, strconv.Itoa(port)))
 		if err != nil {
-			return fmt.Errorf("address of server %s in the cluster: %w", o.ServerName, err)
+			return fmt.Errorf("cluster.servers has %s, this host, at %s, where it cannot listen: %w%s", o.ServerName, net.JoinHostPort(o.Host, strconv.Itoa(o.Port-clientPorts)), err, whyNot(err))
 		}
 		_ = l.Close()
 	}
 	return nil
+}
+
+// whyNot says what is to be looked at where a server cannot listen.
+func whyNot(err error) string {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Sprintf("; another program has that port, or the one %d above, or another host of the same name runs here", clientPorts)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return "; this machine has no such address: correct it, or cluster.name if this is another host"
+	}
+	return ""
 }
 
 // splitAddress returns host and port of an address; the port may be 0.

@@ -184,7 +184,7 @@ func TestThree(t *testing.T) {
 // strangers tries to get in without what it takes.
 func strangers(t *testing.T, o Options, certificate func(string) *tls.Config, log *logged) {
 	const (
-		secret    = `"level":"warn","part":"embedded server","message":"a stranger was refused, who has another secret than this cluster: 127.0.0.1"`
+		secret    = `"level":"warn","part":"embedded server","message":"127.0.0.1 was refused, because it has another secret than this host: it is a stranger, or cluster.secret_file is not the same on all hosts"`
 		encrypted = `"level":"warn","part":"embedded server","message":"no encrypted connection with 127.0.0.1, which is refused: `
 	)
 	names := map[string]string{"x": servers(t, 1)[0].Servers["a"], "a": o.Servers["a"], "b": o.Servers["b"]}
@@ -209,6 +209,9 @@ func strangers(t *testing.T, o Options, certificate func(string) *tls.Config, lo
 			}
 			if r := n.Reach(); r.Quorum {
 				t.Errorf("%+v", r)
+			}
+			if test.name == "a server with another secret" {
+				eventually(t, "it knows why", func() bool { return strings.Contains(n.Reach().Err, "cluster.secret_file is not the same") })
 			}
 		})
 	}
