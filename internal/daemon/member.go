@@ -87,6 +87,7 @@ func newMember(running context.Context, o Options, r *refresher) (*member, error
 	for i, u := range cl.URL {
 		urls[i] = u.Reveal()
 	}
+	o.Log.Info().Msg(cl.Role())
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	node, err := cluster.Start(ctx, cluster.Options{

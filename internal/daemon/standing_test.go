@@ -155,8 +155,13 @@ func TestNewcomerIsNotReady(t *testing.T) {
 	x := newTrial(t)
 	cfgs := x.clusterOf(2, "a", "b")
 	a, aEnded := x.host(cfgs[0])
-	if status, _ := x.get(a, "/readyz"); status != 503 {
-		t.Errorf("readyz is %d", status)
+	resp, err := http.Get("http://" + a.Address().String() + "/readyz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if body, _ := io.ReadAll(resp.Body); resp.StatusCode != 503 || !strings.Contains(string(body), "\ncluster: this host waits for the others since ") {
+		t.Errorf("readyz is %d %s", resp.StatusCode, body)
 	}
 	c := a.refresher.member.standing(time.Now())
 	if c.Quorum || c.CaughtUp || !c.AsOf.IsZero() || hostNamed(c, "b").State != status.HostUnknown || hostNamed(c, "a").State != status.HostHere {

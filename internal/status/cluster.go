@@ -137,6 +137,8 @@ func (c *Cluster) Faults(now time.Time) (all []Fault) {
 	say := func(kind, format string, args ...any) { all = append(all, Fault{kind, fmt.Sprintf(format, args...)}) }
 	at := func(t time.Time) string { return t.Format(time.RFC3339) + " (" + Age(t, now.In(t.Location())) + ")" }
 	switch {
+	case !c.Quorum && c.Applied == 0 && !c.CaughtUp: // it has been no part of them yet
+		say(FaultCutOff, "this host waits for the others since %s: %s", at(c.CutOffSince), c.Reason)
 	case !c.Quorum:
 		say(FaultCutOff, "this host is cut off from the others since %s and serves what it has: %s", at(c.CutOffSince), c.Reason)
 	case c.Trouble != "":

@@ -41,6 +41,9 @@ func TestClusterWrong(t *testing.T) {
 			c.Quorum, c.CutOffSince, c.Reason, c.Trouble = false, ago(45*time.Minute), "no connection to a server", "wait for the cluster"
 			c.Hosts[1].State, c.Unscheduled = HostUnknown, ago(time.Hour)
 		}, []string{"this host is cut off from the others since 2026-02-16T13:00:10Z (45 minutes ago) and serves what it has: no connection to a server"}},
+		"not joined yet": {func(c *Cluster) {
+			c.Quorum, c.CutOffSince, c.Reason, c.Applied, c.CaughtUp = false, ago(45*time.Minute), "1 of 3 servers are reached", 0, false
+		}, []string{"this host waits for the others since 2026-02-16T13:00:10Z (45 minutes ago): 1 of 3 servers are reached"}},
 		"trouble": {func(c *Cluster) { c.Trouble = "no space left on device" }, []string{"this host does not follow the records of the others, and serves what it has: no space left on device"}},
 		"the certificate": {func(c *Cluster) { c.Expires = now.AddDate(0, 0, 29) },
 			[]string{"the certificate of this host, or an authority that signed it, expires at 2026-03-17T13:45:10Z (in 29 days); renew it, and restart"}},
