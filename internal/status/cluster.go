@@ -186,7 +186,7 @@ func (h *Host) faults(say func(kind, format string, args ...any), at func(time.T
 		say(kind+" missing", "the host %s was not heard of yet", h.Name)
 		return
 	case h.State == HostMissing:
-		say(kind+" missing", "the host %s was last heard of at %s", h.Name, at(h.Seen))
+		say(kind+" missing", "the host %s is missing: it was last heard of at %s", h.Name, at(h.Seen))
 		return
 	case h.State != HostHere:
 		return

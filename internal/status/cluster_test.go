@@ -49,7 +49,7 @@ func TestClusterWrong(t *testing.T) {
 			[]string{"the certificate of this host, or an authority that signed it, expires at 2026-03-17T13:45:10Z (in 29 days); renew it, and restart"}},
 		"an old certificate":   {func(c *Cluster) { c.Expires = ago(time.Hour) }, []string{"the certificate of this host expired at 2026-02-16T12:45:10Z (1 hour ago), and other hosts refuse it; renew it, and restart"}},
 		"a good certificate":   {func(c *Cluster) { c.Expires = now.AddDate(0, 0, 31) }, nil},
-		"a host is gone":       {func(c *Cluster) { c.Hosts[1].State, c.Hosts[1].Seen = HostMissing, ago(2*time.Hour) }, []string{"the host b was last heard of at 2026-02-16T11:45:10Z (2 hours ago)"}},
+		"a host is gone":       {func(c *Cluster) { c.Hosts[1].State, c.Hosts[1].Seen = HostMissing, ago(2*time.Hour) }, []string{"the host b is missing: it was last heard of at 2026-02-16T11:45:10Z (2 hours ago)"}},
 		"a host never came":    {func(c *Cluster) { c.Hosts[1] = Host{Name: "b", State: HostMissing} }, []string{"the host b was not heard of yet"}},
 		"another host's fault": {func(c *Cluster) { c.Hosts[1].Trouble = "disk full" }, []string{"the host b does not follow the records of the others: disk full"}},
 		"another list of servers": {func(c *Cluster) { c.Hosts[1].Elsewhere = true },

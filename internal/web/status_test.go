@@ -104,7 +104,7 @@ func TestStatusPageOfHosts(t *testing.T) {
 		`data-label="State" class="bad">missing</td>`, `data-label="State">this one</td>`, `<span class="none">never</span>`, ">2 hours ago</time>", `<td data-label="Work">serves</td>`, `<td data-label="Work">8 workers</td>`,
 		`<th scope="row">Says what is due</th><td data-label="Host"><bdi>a</bdi></td>`, `<th scope="row">Asks GitHub with <bdi>bot</bdi></th>`, "4,210 of 5,000 requests, 17 of 5,000 points",
 		`<th scope="row">Asks PyPI</th><td data-label="Host"><span class="none">nobody</span></td>`, "<p>1,501 sources are due: 1,200 wait for a host, 301 taken.</p>",
-		"<b>cluster</b>: the host b was last heard of at", "<b>cluster</b>: the host c was not heard of yet", "<b>cluster</b>: the certificate of this host", "serves records differently; &#34;",
+		"<b>cluster</b>: the host b is missing: it was last heard of at", "<b>cluster</b>: the host c was not heard of yet", "<b>cluster</b>: the certificate of this host", "serves records differently; &#34;",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %s", want)
