@@ -176,6 +176,10 @@ func (f *Fetcher) RefreshDue(ctx context.Context, progress func(Progress)) (reco
 	return p.finish(errors.Join(indexErr, readErr, err))
 }
 
+// Reschedule is what every pass begins with: it makes due what would have to wait for too
+// long. It is for who decides without a pass what is due.
+func (f *Fetcher) Reschedule() error { return f.newPass(context.Background(), nil).reschedule() }
+
 // reschedule makes due what a clock that was ahead, or a policy or an interval that has
 // changed, would have wait for too long.
 func (p *pass) reschedule() error {

@@ -64,9 +64,10 @@ func (s *Store) reorder(entered, left map[int]bool) {
 type applier struct {
 	*writer
 	applied, count, digest uint64
-	at                     time.Time    // of the last message
-	dirty                  map[int]bool // live packages that messages are about
-	entered, left          map[int]bool // packages that have come or changed their entry, and that have gone
+	at                     time.Time       // of the last message
+	dirty                  map[int]bool    // live packages that messages are about
+	entered, left          map[int]bool    // packages that have come or changed their entry, and that have gone
+	freed                  map[string]bool // slugs that a package had and has not any more
 	reordered              bool
 }
 
@@ -74,7 +75,7 @@ func (a *applier) apply(messages []record.Message) error {
 	meta := a.Bucket(bucketMeta)
 	a.applied, a.count, a.digest = readFollowed(meta)
 	a.sequence, a.now = number(meta.Get(keySequence)), timeOf(meta.Get(keyChanged))
-	a.entered, a.left = map[int]bool{}, map[int]bool{}
+	a.entered, a.left, a.freed = map[int]bool{}, map[int]bool{}, map[string]bool{}
 	for i := range messages {
 		if messages[i].Sequence <= a.applied {
 			continue
@@ -82,6 +83,9 @@ func (a *applier) apply(messages []record.Message) error {
 		if err := a.message(&messages[i]); err != nil {
 			return fmt.Errorf("%s, which is %d: %w", messages[i].Name, messages[i].Sequence, err)
 		}
+	}
+	if err := a.bequeath(); err != nil {
+		return err
 	}
 	for _, id := range slices.Sorted(maps.Keys(a.dirty)) {
 		if err := a.refresh(id); err != nil {
@@ -277,6 +281,7 @@ func (a *applier) dig(id int, slug string, last known) error {
 		if err := purgeSlug(a.Tx, id); err != nil {
 			return err
 		}
+		a.freed[former.Slug] = true
 	}
 	return errors.Join(a.Bucket(bucketTombstones).Delete(key(id)), a.Bucket(bucketDeletions).Delete(key(int(last.changed))))
 }
@@ -292,6 +297,7 @@ func (a *applier) bury(id int, old *row, m *message, next *known, last known) er
 	}
 	if old != nil {
 		if old.Slug != t.Slug { // likewise
+			a.freed[old.Slug] = true
 			if err := dropSlug(a.Tx, old); err != nil {
 				return err
 			}
@@ -324,6 +330,34 @@ func (a *applier) bury(id int, old *row, m *message, next *known, last known) er
 	)
 }
 
+// bequeath has each slug that was freed, and that no package has taken, lead to the last of
+// the tombstones that have it: a host that never saw it taken finds that one too.
+func (a *applier) bequeath() error {
+	slugs := a.Bucket(bucketSlugs)
+	maps.DeleteFunc(a.freed, func(slug string, _ bool) bool { return slug == "" || slugs.Get([]byte(slug)) != nil })
+	if len(a.freed) == 0 {
+		return nil
+	}
+	heirs, last := map[string][]byte{}, map[string]uint64{}
+	c := a.Bucket(bucketTombstones).Cursor()
+	for k, v := c.First(); k != nil; k, v = c.Next() {
+		var t tombstone
+		id := int(number(k))
+		if decode(v, &t, place(bucketTombstones, id)) != nil || !a.freed[t.Slug] {
+			continue
+		}
+		if sequence := getKnown(a.Tx, entryName(id)).sequence; sequence > last[t.Slug] {
+			heirs[t.Slug], last[t.Slug] = bytes.Clone(k), sequence
+		}
+	}
+	for slug, k := range heirs {
+		if err := slugs.Put([]byte(slug), k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // place notes where a package is found: its slug, its grids, and the sources it refers to.
 func (a *applier) place(old, r *row) error {
 	if old != nil {
@@ -331,6 +365,7 @@ func (a *applier) place(old, r *row) error {
 			return err
 		}
 		if old.Slug != r.Slug {
+			a.freed[old.Slug] = true
 			if err := dropSlug(a.Tx, old); err != nil {
 				return err
 			}

@@ -40,6 +40,21 @@ func (s *Store) Due(now time.Time, limit int, by record.Order) (sources []record
 	return sources, more, s.partly(err, damaged)
 }
 
+// DueKeys is Due for the keys alone. It reads no sources, so that damage goes unnoticed.
+func (s *Store) DueKeys(now time.Time, limit int, by record.Order) (keys []record.Key, more bool, err error) {
+	err = s.view(func(tx *bolt.Tx) error {
+		ranks := rankDue(tx, now, limit+1, by)
+		if more = len(ranks) > limit; more {
+			ranks = ranks[:limit]
+		}
+		for _, r := range ranks {
+			keys = append(keys, r.key)
+		}
+		return nil
+	})
+	return keys, more, err
+}
+
 // spareRanks stand in for sources that turn out to be damaged.
 const spareRanks = 256
 

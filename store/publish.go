@@ -97,7 +97,7 @@ func (s *Store) publishWrites(writes []record.Write) (again bool, err error) {
 		last, err := (*p).Publish(part)
 		var conflict *record.Conflict
 		if errors.As(err, &conflict) {
-			last, err = conflict.Sequence, nil
+			last, err = max(last, conflict.Sequence), nil
 		}
 		if err == nil {
 			err = s.waitApplied(last)

@@ -121,6 +121,10 @@ func seen(t testing.TB, s *store.Store) map[string]any {
 		must(t, err)
 		all[fmt.Sprint("part ", i)] = value
 	}
+	for _, slug := range []string{"a", "b", "c", "d", "e", "f"} {
+		p, err := s.PackageBySlug(slug)
+		all["slug "+slug] = []any{p.ID, fmt.Sprint(err)}
+	}
 	state, err := s.Replica()
 	must(t, err)
 	all["replica"] = []any{state.Applied, state.Count, state.Digest}
@@ -187,13 +191,23 @@ func TestReplicasAgree(t *testing.T) {
 func write(t testing.TB, r *rand.Rand, h *host, slugs []string, now time.Time) {
 	t.Helper()
 	if r.IntN(4) == 0 {
+		var declared []int // slugs go from one id to another
+		if r.IntN(2) == 0 {
+			declared = r.Perm(len(slugs) + 2)[2:]
+			for i := range declared {
+				declared[i]++
+			}
+		}
 		c := record.Catalogue{Categories: []record.Category{{ID: 1 + r.IntN(2), Slug: "c", Title: "C"}}, Grids: []record.Grid{{ID: 1, Slug: "g", Title: fmt.Sprint("G", r.IntN(2))}}}
-		for _, slug := range slugs {
+		for i, slug := range slugs {
 			if r.IntN(3) == 0 {
 				continue
 			}
 			e := entry(slug)
 			e.Title = fmt.Sprint(slug, r.IntN(3))
+			if declared != nil {
+				e.ID = declared[i]
+			}
 			switch r.IntN(5) {
 			case 0:
 				e.RepoURL = new("https://github.com/o/shared")
@@ -206,8 +220,9 @@ func write(t testing.TB, r *rand.Rand, h *host, slugs []string, now time.Time) {
 			}
 			c.Packages = append(c.Packages, e)
 		}
-		_, err := h.SyncCatalogue(c, now)
-		must(t, err)
+		if _, err := h.SyncCatalogue(c, now); !errors.Is(err, store.ErrContradiction) { // with ids that were given to others
+			must(t, err)
+		}
 		return
 	}
 	var learnt []record.Source
@@ -267,6 +282,76 @@ func TestReplicaConflict(t *testing.T) {
 	put(t, a.Store, failed)
 	if st.sequence == before || a.Sequence() != before {
 		t.Errorf("the feed has moved from %d to %d, and nothing served has changed", before, a.Sequence())
+	}
+}
+
+// What a sync changes of a source, and what another host learns of it meanwhile, are both kept.
+func TestReplicaSyncConflict(t *testing.T) {
+	st := newStream()
+	a, b := newHost(t, st), newHost(t, st)
+	sync(t, a.Store, entries("x"), day(1))
+	b.follow(10)
+	x := get(t, a.Store, "x")
+	a.before = func() {
+		a.before = func() { put(t, b.Store, fetched(x, 7, day(2), day(3))) } // not while categories are synced
+	}
+	c := entries("x")
+	c.Packages[0].StaleAfter = time.Hour
+	c.Categories = []record.Category{{ID: 1, Slug: "c", Title: "C"}}
+	sync(t, a.Store, c, day(3))
+	source, err := a.Source(x.RepoKey)
+	must(t, err)
+	if source.Interval.Shortest != time.Hour || source.Repo.Stars != 7 {
+		t.Errorf("the source is fetched again after %s, and has %d stars", source.Interval.Shortest, source.Repo.Stars)
+	}
+}
+
+// A tardy host gets what it has published a little later.
+type tardy struct {
+	*host
+	published int
+}
+
+func (h *tardy) Publish(writes []record.Write) (last uint64, err error) {
+	h.published++
+	for _, w := range writes {
+		if taken := h.stream.take(w); taken != nil {
+			err = errors.Join(err, taken)
+			continue
+		}
+		last = h.stream.sequence
+	}
+	time.AfterFunc(20*time.Millisecond, func() { h.follow(10) })
+	return last, err
+}
+
+// After a conflict, nothing is computed again before the other host's write is there.
+func TestReplicaWaitsForConflict(t *testing.T) {
+	st := newStream()
+	a, b := newHost(t, st), newHost(t, st)
+	sync(t, a.Store, entries("x"), day(1))
+	b.follow(10)
+	x := get(t, a.Store, "x")
+	put(t, b.Store, fetched(x, 7, day(2), day(3)))
+	late := &tardy{host: a}
+	a.Join(late)
+	put(t, a.Store, fetched(x, 8, day(3), day(4)))
+	if got := get(t, a.Store, "x"); got.Repo.Stars != 8 || late.published != 2 {
+		t.Errorf("%d stars, published %d times", got.Repo.Stars, late.published)
+	}
+}
+
+// A message that is applied again, after a later one of its name, changes nothing.
+func TestReplicaAppliesOnce(t *testing.T) {
+	st := newStream()
+	a := newHost(t, st)
+	sync(t, a.Store, entries("x"), day(1))
+	before := slices.Clone(st.messages)
+	put(t, a.Store, fetched(get(t, a.Store, "x"), 7, day(2), day(3)))
+	want := seen(t, a.Store)
+	must(t, a.Apply(before))
+	if diff := cmp.Diff(want, seen(t, a.Store)); diff != "" {
+		t.Errorf("-before +after\n%s", diff)
 	}
 }
 

@@ -31,7 +31,7 @@ var rooms = map[string][]string{
 	"store":              {"internal/durable", "internal/record"},
 	"internal/bench":     {"internal/record", "internal/render", "store"},
 	"internal/catalogue": {"internal/durable", "internal/record", "internal/strict"}, // never the store: it knows files alone
-	"internal/cluster":   {"internal/record"},                                        // NATS, and nothing of what the daemon does with it
+	"internal/cluster":   {"internal/durable", "internal/record"},                    // NATS, and nothing of what the daemon does with it
 	"internal/config":    {"internal/record", "internal/strict", "internal/upstream"},
 	"internal/daemon": {"api", "fetcher", "github", "internal/catalogue", "internal/cluster", "internal/config", "internal/durable", "internal/near", "internal/reads", "internal/record", "internal/render",
 		"internal/search", "internal/snapshot", "internal/status", "internal/strict", "internal/upstream", "pypi", "store"}, // the one that knows all that runs
@@ -49,7 +49,8 @@ var rooms = map[string][]string{
 	"internal/strict/stricttest": {"internal/strict"},                    // for tests
 	"internal/upstream":          {},                                     // a leaf
 	"internal/web":               {"internal/record", "internal/status"}, // neither routes nor store
-	"test/crash":                 {},                                     // tests alone
+	"test/cluster":               {},                                     // tests alone
+	"test/crash":                 {},                                     // likewise
 }
 
 // keepers are the libraries that one room, seldom two, hides from all others. A

@@ -49,7 +49,7 @@ type Options struct {
 	// a certificate. nil is no encryption, for loopback alone; with URLs, tls://
 	// then trusts the system's CAs.
 	TLS      *tls.Config
-	Folder   string // of the embedded server's files; it is made, readable by its owner alone
+	Folder   string // of the embedded server's files and of this host's mark; it is made, readable by its owner alone. One process at a time may use it
 	Replicas int    // of each stream; 0 is one for each of Servers, at most 5; with URLs 3, or 1 where there are not so many
 	Log      zerolog.Logger
 
@@ -62,6 +62,7 @@ type Node struct {
 	options Options
 	log     zerolog.Logger
 	id      string    // of this start of this host
+	home    string    // of all starts of this host; "" without a folder
 	server  *embedded // nil if another host's is used
 	conn    *nats.Conn
 
@@ -96,10 +97,14 @@ func Start(ctx context.Context, o Options) (*Node, error) {
 		return nil, err
 	}
 	if o.retry == 0 {
-		o.retry = time.Minute
+		o.retry = restartEvery
 	}
 	n := &Node{options: o, log: o.Log, id: nuid.Next(), ready: make(chan struct{}), doubt: 20 * time.Second}
 	n.reach.init(len(o.Servers))
+	var err error
+	if n.home, err = readHome(o.Folder); err != nil {
+		return nil, err
+	}
 	if _, own := o.Servers[o.Name]; own {
 		s, err := startServer(ctx, o)
 		if err != nil {

@@ -22,7 +22,8 @@ import (
 // every third of its time to live and stops using it at 4/5, counted from before
 // its last renewal was sent; another takes it when it has seen no renewal for the
 // whole of that time. Elections take up to 12 seconds, so 30 s is a good time to
-// live. A host that stops gives it back, and the next one has it at once.
+// live. A host that stops gives it back, and the next one has it at once. So has a host
+// that was killed and starts again: nobody else runs in its folder.
 //
 // A value travels with it, from holder to holder, whatever ends the first one's time.
 //
@@ -43,6 +44,7 @@ type Lease struct {
 // leaseRecord is what the stream has of a lease.
 type leaseRecord struct {
 	Host  string        `json:"host"` // of the holder; "" if it was given back
+	Home  string        `json:"home,omitempty"`
 	Token string        `json:"token,omitempty"`
 	Since time.Time     `json:"since"`
 	TTL   time.Duration `json:"ttl"` // nanoseconds
@@ -87,7 +89,7 @@ func (l *Lease) Try(ctx context.Context, value []byte) (held bool, previous []by
 	if !free {
 		return false, seen.Value, nil
 	}
-	next := leaseRecord{Host: l.node.options.Name, Token: l.token, Since: time.Now().UTC(), TTL: l.ttl, Value: value}
+	next := leaseRecord{Host: l.node.options.Name, Home: l.node.home, Token: l.token, Since: time.Now().UTC(), TTL: l.ttl, Value: value}
 	if seen.Token == l.token {
 		next.Since = seen.Since
 	}
@@ -108,7 +110,13 @@ func (l *Lease) Try(ctx context.Context, value []byte) (held bool, previous []by
 
 // free reports whether the lease can be taken or renewed. l.mu is held.
 func (l *Lease) free(now time.Time) bool {
-	return l.sequence == 0 || l.seen.Host == "" || l.seen.Token == l.token || now.Sub(l.seenAt) >= max(l.ttl, l.seen.TTL)
+	return l.sequence == 0 || l.seen.Host == "" || l.seen.Token == l.token || l.orphaned() || now.Sub(l.seenAt) >= max(l.ttl, l.seen.TTL)
+}
+
+// orphaned reports whether an earlier start of this host holds the lease, which has ended: it
+// had this host's folder. l.mu is held.
+func (l *Lease) orphaned() bool {
+	return l.node.home != "" && l.seen.Home == l.node.home && l.seen.Host == l.node.options.Name && !strings.HasPrefix(l.seen.Token, l.node.id+".")
 }
 
 // look asks the cluster who has the lease.

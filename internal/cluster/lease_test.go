@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -49,6 +51,48 @@ func TestLease(t *testing.T) {
 	}
 	try(t, two, "2", true, "last")
 	try(t, one, "1", false, "2")
+}
+
+// A host that was killed, and starts again, has at once what it held. Another one has to wait.
+func TestLeaseAfterKill(t *testing.T) {
+	n := single(t)
+	for name, held := range map[string]leaseRecord{
+		"of another folder":   {Host: "a", Home: "elsewhere", Token: "earlier.1"},
+		"of no folder":        {Host: "a", Token: "earlier.1"},
+		"of another host":     {Host: "b", Home: n.home, Token: "earlier.1"},
+		"of this very start":  {Host: "a", Home: n.home, Token: n.id + ".1"},
+		"of an earlier start": {Host: "a", Home: n.home, Token: "earlier.1"},
+	} {
+		held.TTL, held.Value = time.Minute, []byte("before")
+		if _, err := n.putState(patient(t), leasePrefix+escape(name), held, nil); err != nil {
+			t.Fatal(err)
+		}
+		try(t, n.Lease(name, time.Minute), "after", name == "of an earlier start", "before")
+	}
+	try(t, n.Lease("of an earlier start", time.Minute), "2", false, "after")
+}
+
+func TestHome(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "new")
+	first, err := readHome(folder)
+	if err != nil || first == "" {
+		t.Fatalf("%q, error %v", first, err)
+	}
+	if again, err := readHome(folder); again != first || err != nil {
+		t.Errorf("%q, error %v, not %q again", again, err, first)
+	}
+	if other, err := readHome(t.TempDir()); other == first || err != nil {
+		t.Errorf("%q of another folder, error %v", other, err)
+	}
+	if none, err := readHome(""); none != "" || err != nil {
+		t.Errorf("%q without a folder, error %v", none, err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, homeFile), nil, 0o600); err != nil { // as a power cut may leave it
+		t.Fatal(err)
+	}
+	if anew, err := readHome(folder); anew == "" || anew == first || err != nil {
+		t.Errorf("%q of an empty file, error %v", anew, err)
+	}
 }
 
 // A lease whose holder does not renew it is told as late, and not before.

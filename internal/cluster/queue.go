@@ -181,7 +181,7 @@ func itemOf(msg jetstream.Msg, class string) (Item, error) {
 // another 30 seconds. It is cheap: call it for all of them every 10 seconds.
 func (n *Node) Working(items []Item) error {
 	for _, item := range items {
-		if err := item.msg.InProgress(); err != nil {
+		if err := item.msg.InProgress(); err != nil && !errors.Is(err, jetstream.ErrMsgAlreadyAckd) { // meanwhile it is done
 			return fmt.Errorf("tell that %s is worked on: %w", item.Key, err)
 		}
 	}

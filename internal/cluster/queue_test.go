@@ -67,6 +67,9 @@ func TestQueue(t *testing.T) {
 		}
 	}
 	pending(Backlog{Waiting: 1, Taken: 1})
+	if err := n.Working(items[1:]); err != nil {
+		t.Errorf("some are done meanwhile: %v", err)
+	}
 	offer(1, "github.com/a/a", "github.com/b/b") // done, so due again; and still worked on
 	if err := items[0].Nak(0); err != nil {
 		t.Error(err)

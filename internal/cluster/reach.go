@@ -16,7 +16,7 @@ import (
 
 const (
 	lookEvery    = time.Second     // how often the cluster is looked at
-	restartEvery = time.Minute     // for an embedded server whose disk is full
+	restartEvery = time.Minute     // of an embedded server that cannot write to its disk
 	grace        = 3 * time.Second // without an answer before the host is called cut off
 	fresh        = 5 * time.Second // since a replica was last heard of by the leader, for it to count
 )
@@ -86,8 +86,8 @@ func (n *Node) watch(ctx context.Context) {
 	}
 }
 
-// mend starts the embedded server anew, some time after it has given up storing. The
-// client connects to the new one by itself.
+// mend starts the embedded server anew, some time after it has given up storing, and again
+// where it has not started. The client connects to the new one by itself.
 func (n *Node) mend(ctx context.Context) {
 	switch {
 	case n.server == nil || n.server.stores():
@@ -101,9 +101,10 @@ func (n *Node) mend(ctx context.Context) {
 	if time.Since(n.broken) < n.options.retry {
 		return
 	}
-	n.broken = time.Time{}
+	n.broken = time.Now() // for the next attempt, if this one fails
 	n.server.stop()
-	for n.server.start(ctx) != nil && wait(ctx, longPause) == nil {
+	if err := n.server.start(ctx); err != nil && ctx.Err() == nil {
+		n.log.Error().Err(err).Msgf("the embedded server does not start; it is tried again in %s", n.options.retry)
 	}
 }
 

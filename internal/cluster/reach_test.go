@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"net"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -59,6 +60,30 @@ func TestHostsWhileTheySpeak(t *testing.T) {
 			t.Fatalf("%+v, error %v", all, err)
 		}
 	}
+}
+
+// Where the embedded server has ended and does not start again, the host knows that it is cut
+// off, and for no longer than that lasts.
+func TestServerDoesNotStart(t *testing.T) {
+	t.Parallel()
+	o := servers(t, 1)[0]
+	o.retry = 100 * time.Millisecond
+	n := started(t, o)
+	eventually(t, "a majority", func() bool { return n.Reach().Quorum })
+	host, port, err := splitAddress(o.Servers[o.Name])
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.server.stop()
+	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(clientPort(port))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it to know", func() bool { r := n.Reach(); return !r.Quorum && !r.Connected })
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a majority again", func() bool { return n.Reach().Quorum })
 }
 
 // TestCannotListen: a host that cannot listen where cluster.servers says so is told what to

@@ -38,8 +38,12 @@ type leases struct {
 const pypiLease = "pypi"
 
 func newLeases(cfg *config.Config, log zerolog.Logger, clients func() *settings) *leases {
+	secret := cfg.Cluster.Secret.Reveal()
+	if secret == "" { // of a cluster that somebody else runs
+		secret = cfg.HTTP.PublicURL // which is the same on all hosts
+	}
 	l := &leases{
-		secret: []byte(cfg.Cluster.Secret.Reveal() + " of " + cfg.HTTP.PublicURL), log: log, clients: clients,
+		secret: []byte("credentials of " + secret), log: log, clients: clients,
 		held: map[string]*cluster.Lease{}, wanted: map[string]bool{}, changed: make(chan struct{}, 1),
 	}
 	l.present, l.lapse = context.WithCancel(context.Background())

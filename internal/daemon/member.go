@@ -125,7 +125,7 @@ func (m *member) run(ctx context.Context) {
 	}
 	if m.workers > 0 {
 		m.group.Go(func() {
-			m.whileNotPaused(ctx, func(ctx context.Context) {
+			m.while(ctx, func() bool { return m.fit() && m.refresher.paused.Load() == nil }, func(ctx context.Context) {
 				m.scheduler.Run(ctx, func() []byte { return nil }, func(held bool, _ []byte) {
 					if held {
 						m.offerSoon()
@@ -135,7 +135,7 @@ func (m *member) run(ctx context.Context) {
 		})
 		m.group.Go(func() { m.offers(ctx) })
 		holding, letGo := context.WithCancel(context.WithoutCancel(ctx))
-		m.group.Go(func() { m.leases.run(holding) })
+		m.group.Go(func() { m.while(holding, m.fit, m.leases.run) })
 		m.group.Go(func() {
 			defer letGo() // not before the last request has ended
 			var lines sync.WaitGroup
@@ -148,23 +148,25 @@ func (m *member) run(ctx context.Context) {
 	m.group.Wait()
 }
 
-// whileNotPaused runs f, whose context ends when the schedule of this host is paused, again
-// whenever that is over, until ctx ends.
-func (m *member) whileNotPaused(ctx context.Context, f func(context.Context)) {
+// while runs f whenever holds does, until ctx ends. The context of f ends when it does not any
+// more.
+func (m *member) while(ctx context.Context, holds func() bool, f func(context.Context)) {
 	for ctx.Err() == nil {
-		if m.refresher.paused.Load() != nil {
+		if !holds() {
 			sleep(ctx, idle)
 			continue
 		}
-		unpaused, end := context.WithCancel(ctx)
-		m.group.Go(func() {
-			for m.refresher.paused.Load() == nil && unpaused.Err() == nil {
-				sleep(unpaused, idle)
+		held, end := context.WithCancel(ctx)
+		var watch sync.WaitGroup
+		watch.Go(func() {
+			for held.Err() == nil && holds() {
+				sleep(held, idle)
 			}
 			end()
 		})
-		f(unpaused)
+		f(held)
 		end()
+		watch.Wait()
 	}
 }
 
@@ -193,8 +195,12 @@ func (m *member) Publish(writes []record.Write) (last uint64, err error) {
 
 // active reports whether this host may take part in the work now.
 func (m *member) active() bool {
-	return m.caughtUp.Load() && m.trouble.Load() == nil && m.node.Reach().Quorum && m.refresher.paused.Load() == nil
+	return m.fit() && m.node.Reach().Quorum && m.refresher.paused.Load() == nil
 }
+
+// fit reports whether this host has what the others have, and follows them. One that does not
+// leaves to them what only one host has at a time.
+func (m *member) fit() bool { return m.caughtUp.Load() && m.trouble.Load() == nil }
 
 // offerSoon has what is due offered, if this host is the one to do so.
 func (m *member) offerSoon() { wake(m.offer) }

@@ -26,12 +26,18 @@ const (
 	compareEvery   = 6 * time.Hour    // the store with the stream, whatever other hosts say
 	compareLeast   = 10 * time.Minute // between two comparisons because of what other hosts say
 	originName     = "meta/origin"    // the stream holds what there was before it
+	beginName      = "meta/begin"     // a host has begun to publish that
 	originWait     = time.Second
 	originPatience = 20 * time.Second // with hosts that do not say how many packages they have
 )
 
-// originData is the message that says so.
+// originData is the message that says so, and beginData the one that a host has begun.
 var originData = []byte(`{"v":1}`)
+
+type beginData struct {
+	Version int    `json:"v"`
+	Host    string `json:"host"`
+}
 
 // follow has the store follow the stream until ctx ends, whatever happens.
 func (m *member) follow(ctx context.Context) {
@@ -69,7 +75,7 @@ func (m *member) followOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := m.establish(ctx, state); err != nil {
+	if err := m.establish(ctx); err != nil {
 		return err
 	}
 	replica, err := m.store.Replica()
@@ -107,17 +113,25 @@ func (m *member) followOnce(ctx context.Context) error {
 
 var errRebuild = errors.New("the store is to be built anew")
 
+// buildAgain builds the store anew, which has followed a stream. One that was made anew has
+// nothing yet: then this store may be what it is filled with.
 func (m *member) buildAgain(ctx context.Context) error {
 	state, err := m.node.State(ctx)
 	if err != nil {
+		return err
+	}
+	if err := m.establish(ctx); err != nil {
 		return err
 	}
 	return m.buildAnew(ctx, state, false)
 }
 
 func (m *member) apply(messages []record.Message) error {
-	m.noteTrouble(nil)
-	return m.store.Apply(messages)
+	err := m.store.Apply(messages)
+	if err == nil {
+		m.noteTrouble(nil)
+	}
+	return err
 }
 
 // reached is called whenever the store is where the stream is.
@@ -135,7 +149,7 @@ func (m *member) reached() {
 
 // establish returns when the stream holds what there was before it: what the host had that has
 // most packages, which that publishes.
-func (m *member) establish(ctx context.Context, state cluster.State) error {
+func (m *member) establish(ctx context.Context) error {
 	_, there, err := m.node.Last(ctx, originName)
 	if err != nil || there {
 		return err
@@ -161,8 +175,8 @@ func (m *member) establish(ctx context.Context, state cluster.State) error {
 			return err
 		}
 	}
-	if packages == 0 && state.Count > 0 {
-		return errors.New("another host began to publish its store, and did not come to the end: start that one")
+	if err := m.beginOrigin(ctx, packages > 0); err != nil {
+		return err
 	}
 	if packages > 0 {
 		m.log.Info().Int("packages", packages).Msg("this host publishes its store, which the others take over")
@@ -185,6 +199,32 @@ func (m *member) establish(ctx context.Context, state cluster.State) error {
 	}
 	if err != nil {
 		return fmt.Errorf("publish the store of this host: %w", err)
+	}
+	return nil
+}
+
+// beginOrigin notes that this host publishes what it had, if it is to. Where another one has
+// begun to, and was lost before it came to the end, nobody goes on in its place: half of one
+// store and half of another are none.
+func (m *member) beginOrigin(ctx context.Context, publish bool) error {
+	last, begun, err := m.node.Last(ctx, beginName)
+	if err != nil || !begun && !publish {
+		return err
+	}
+	if !begun {
+		data, err := json.Marshal(beginData{Version: 1, Host: m.node.Name()})
+		if err == nil {
+			_, err = m.Publish([]record.Write{{Name: beginName, Data: data}})
+		}
+		return err
+	}
+	var by beginData
+	if err := json.Unmarshal(last.Data, &by); err != nil {
+		return fmt.Errorf("message %s: %w", beginName, err)
+	}
+	if by.Host != m.node.Name() || !publish {
+		return fmt.Errorf("host %s began to publish its store, and did not come to the end: start it, and it goes on; "+
+			"if it is lost, stop the others, remove their folders *%s, and start them again", by.Host, clusterSuffix)
 	}
 	return nil
 }

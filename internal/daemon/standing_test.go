@@ -256,7 +256,7 @@ func TestNothingDueIsSuccess(t *testing.T) {
 	d, ended := x.host(x.clusterOf(1, "a")[0])
 	x.waitLong("a success", func() bool {
 		if d.refresher.member.scheduler.Held() && d.refresher.member.active() {
-			if err := d.refresher.member.offerDue(context.Background()); err != nil {
+			if _, err := d.refresher.member.offerDue(context.Background(), 100); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -25,8 +25,8 @@ const (
 	workAtOnce  = 1000             // sources that a host takes of a class at once
 	leastAtOnce = 100              // likewise, where there are so many
 	pypiSpan    = 20 * time.Second // how long a host takes for the projects that it takes at once
-	offerAtOnce = 200_000          // sources that are offered at most
-	offerAgain  = time.Minute      // after an offer that failed
+	offerAtOnce = 200_000          // sources of a class that are offered at most
+	offerAgain  = time.Minute      // after an offer that failed, or left something out
 	workingTime = 10 * time.Second // how often the others are told that a host is still at work
 	idle        = 500 * time.Millisecond
 	applyWait   = 20 * time.Second // that an item waits for the records it is about
@@ -44,8 +44,11 @@ func (m *member) offers(ctx context.Context) {
 	for {
 		var again <-chan time.Time
 		if m.scheduler.Held() && m.active() {
-			if err := m.offerDue(ctx); err != nil && ctx.Err() == nil {
+			more, err := m.offerDue(ctx, offerAtOnce)
+			if err != nil && ctx.Err() == nil {
 				m.log.Warn().Err(err).Msg("what is due could not be offered; it is offered again in a minute")
+			}
+			if more || err != nil {
 				again = time.After(offerAgain)
 			}
 		} else if m.scheduler.Held() {
@@ -60,31 +63,46 @@ func (m *member) offers(ctx context.Context) {
 	}
 }
 
-// offerDue offers what is due to all hosts. What they have not done yet of an earlier offer
-// stays as it is.
-func (m *member) offerDue(ctx context.Context) error {
-	cfg := m.refresher.cfg()
-	sequence := m.store.Applied()
-	sources, _, err := m.store.Due(time.Now(), offerAtOnce, record.Order{StaleAfter: cfg.Refresh.StaleAfter, Reads: m.refresher.reads.All})
-	if len(sources) == 0 {
-		if err == nil { // as a pass that finds nothing due
-			m.refresher.tellPass(record.Pass{Started: time.Now()}, nil, true)
-		}
-		return err
+// offerDue offers what is due to all hosts, at most so many sources of each class, and reports
+// whether there is more. What they have not done yet of an earlier offer stays as it is.
+func (m *member) offerDue(ctx context.Context, most int) (more bool, err error) {
+	if err := m.refresher.fetcher.Reschedule(); err != nil {
+		return false, err
 	}
-	keys := map[string][]string{}
-	for i := range sources {
-		class := classOf(sources[i].Key)
-		keys[class] = append(keys[class], string(sources[i].Key))
+	due := 0
+	for _, class := range cluster.Classes {
+		n, rest, classErr := m.offerClass(ctx, class, most)
+		due, more, err = due+n, more || rest, errors.Join(err, classErr)
 	}
-	offered := 0
-	for _, class := range slices.Sorted(maps.Keys(keys)) {
-		n, offerErr := m.node.Offer(ctx, class, keys[class], sequence)
-		offered += n
-		err = errors.Join(err, offerErr)
+	if due == 0 && err == nil { // as a pass that finds nothing due
+		m.refresher.tellPass(record.Pass{Started: time.Now()}, nil, true)
 	}
-	m.log.Debug().Int("due", len(sources)).Int("new", offered).Msg("what is due was offered to the hosts")
-	return err
+	return more, err
+}
+
+// offerClass offers what is due of a class, unless much of what was offered before is still to
+// be done. Each class has its own limit: one that has to wait for its budget does not hold up
+// the other.
+func (m *member) offerClass(ctx context.Context, class string, most int) (due int, more bool, err error) {
+	backlog, err := m.node.Pending(ctx, class)
+	if waiting := backlog.Waiting + backlog.Taken; err != nil || waiting > most/2 {
+		return waiting, true, err
+	}
+	cfg, sequence := m.refresher.cfg(), m.store.Applied()
+	found, more, err := m.store.DueKeys(time.Now(), most, record.Order{
+		StaleAfter: cfg.Refresh.StaleAfter, Reads: m.refresher.reads.All,
+		Skip: func(key record.Key) bool { return classOf(key) != class },
+	})
+	if err != nil || len(found) == 0 {
+		return 0, false, err
+	}
+	keys := make([]string, len(found))
+	for i, key := range found {
+		keys[i] = string(key)
+	}
+	offered, err := m.node.Offer(ctx, class, keys, sequence)
+	m.log.Debug().Str("class", class).Int("due", len(keys)).Int("new", offered).Msg("what is due was offered to the hosts")
+	return len(keys), more, err
 }
 
 // A line is what a host does of one class of work. Each has a fetcher of its own: what is asked
@@ -142,8 +160,12 @@ func (l *line) work(ctx context.Context) {
 func (l *line) pass(ctx context.Context, progress func(fetcher.Progress)) (record.Pass, error) {
 	defer l.giveBack()
 	working, stop := context.WithCancel(ctx)
-	defer stop()
-	go l.stillWorking(working) // which ends with it, and touches nothing else
+	var telling sync.WaitGroup
+	telling.Go(func() { l.stillWorking(working) })
+	defer func() {
+		stop()
+		telling.Wait() // what is given back is not worked on
+	}()
 	return l.member.refresher.passBy(ctx, l.fetcher, progress)
 }
 
@@ -159,7 +181,7 @@ func (m *member) mayRefresh() error {
 	switch {
 	case m.workers == 0:
 		return errors.New("this host serves what others fetch (refresh.workers is 0): ask on one that fetches")
-	case !m.caughtUp.Load() || !m.node.Reach().Quorum:
+	case !m.fit() || !m.node.Reach().Quorum:
 		return errors.New("nothing is fetched while the other hosts are not reached: " + m.obstacle())
 	}
 	return nil
@@ -244,7 +266,7 @@ func (l *line) Due(now time.Time, _ int, _ record.Order) (sources []record.Sourc
 	l.mu.Unlock()
 	ctx, cancel := context.WithTimeout(l.member.running, applyWait)
 	defer cancel()
-	if err := l.WaitApplied(ctx, last); err != nil {
+	if err := l.catchUp(ctx, last); err != nil {
 		return nil, false, fmt.Errorf("the work taken is about changes that this host's store has not followed yet: %w", err)
 	}
 	for _, item := range items {
@@ -261,6 +283,19 @@ func (l *line) Due(now time.Time, _ int, _ record.Order) (sources []record.Sourc
 	return sources, false, err
 }
 
+// catchUp waits until the store has a message of the stream, or is where that ends: if its disks
+// have gone back, the message may never come.
+func (l *line) catchUp(ctx context.Context, sequence uint64) error {
+	if l.Applied() >= sequence {
+		return nil
+	}
+	state, err := l.member.node.State(ctx)
+	if err != nil {
+		return err
+	}
+	return l.WaitApplied(ctx, min(sequence, state.Last))
+}
+
 // Put implements [fetcher.Store].
 func (l *line) Put(learnt []record.Source) error {
 	if err := l.Store.Put(learnt); err != nil {
@@ -272,12 +307,9 @@ func (l *line) Put(learnt []record.Source) error {
 	return nil
 }
 
-// Reschedule implements [fetcher.Store]: the host that offers does so for all.
-func (l *line) Reschedule(now time.Time, latest func(*record.Source) time.Time, limits string) (int, error) {
-	if !l.member.scheduler.Held() {
-		return 0, nil
-	}
-	return l.Store.Reschedule(now, latest, limits)
+// Reschedule implements [fetcher.Store]: the host that offers does so for all, before it does.
+func (l *line) Reschedule(time.Time, func(*record.Source) time.Time, string) (int, error) {
+	return 0, nil
 }
 
 // Projects implements [fetcher.Store]: the host that asks PyPI reads its index.

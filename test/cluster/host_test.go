@@ -369,6 +369,16 @@ func (s states) in(states ...string) (n int) {
 // as that failed.
 func (s states) unfinished() (n int) { return s.in("new", "pending", "failed") }
 
+// lists returns nil when the host has so many packages.
+func (h *host) lists(packages int) error {
+	var status struct{ Packages int }
+	err := h.read(context.Background(), "/status/", &status)
+	if err == nil && status.Packages != packages {
+		err = fmt.Errorf("host %s has %d packages, of %d", h.name, status.Packages, packages)
+	}
+	return err
+}
+
 // done returns nil when the host has so many packages, and all of them were asked about.
 func (h *host) done(packages int) error {
 	var status struct {

@@ -12,7 +12,7 @@ import (
 
 // perRound is how many packages are new in each round: more than a host takes at once, and
 // fewer than the simulator counts the paths of.
-const perRound = 1500
+const perRound = 3000
 
 // TestKills kills a host with SIGKILL while it fetches, again and again. What it had not
 // stored, others ask for; that is all that is asked twice. Two hosts share a token.
@@ -30,6 +30,7 @@ func TestKills(t *testing.T) {
 	for round := range kills {
 		s.world.ResetStats()
 		packages = s.extend(t, (round+1)*perRound)
+		eventually(t, patience, func() error { return s.hosts[0].lists(packages) }) // or what is killed is the takeover
 		victim := s.asking(t)
 		time.Sleep(rand.N(4 * time.Second))
 		victim.kill(t)
@@ -90,14 +91,14 @@ func again(counts, once map[string]int64) (asked, more int64) {
 	return asked, more
 }
 
-// TestScale has three hosts with a credential each fetch what one alone does.
+// TestScale has three hosts with a credential each ask GitHub what one alone does.
 func TestScale(t *testing.T) {
 	long(t, "scale")
 	packages := number(t, "PKGMETAD_PACKAGES", 9000)
 	fetch := func(alone bool) (time.Duration, int64, map[string]int64) {
 		s := newSite(t, options{
 			sim: sim.Options{Latency: 80 * time.Millisecond}, packages: packages, alone: alone, workers: 4,
-			pypi: 64, // it is asked by one host at a time, which is not what this is about
+			gitHub: true, // PyPI is asked by one host at a time, however many there are
 		})
 		if alone {
 			s.hosts[0].start(t)
@@ -131,6 +132,6 @@ func TestScale(t *testing.T) {
 	if more > 1.02 {
 		t.Errorf("three hosts are charged for %.3f times as many requests as one", more)
 	}
-	t.Logf("%d packages, 80 ms upstream: one host alone in %s, three hosts with a credential each in %s: %.2f times as fast; charged requests %d and %d: %.3f times as many; by host %v",
+	t.Logf("repositories of %d packages, 80 ms upstream: one host alone in %s, three hosts with a credential each in %s: %.2f times as fast; charged requests %d and %d: %.3f times as many; by host %v",
 		packages, one.Round(100*time.Millisecond), three.Round(100*time.Millisecond), ratio, oneCharged, threeCharged, more, hosts)
 }

@@ -24,6 +24,7 @@ type options struct {
 	tokens   map[string]string // of hosts that share one; the others have one each
 	workers  int               // of a host; 0: 8
 	pypi     int               // requests to PyPI in flight; 0: 8
+	gitHub   bool              // the catalogue names no project of PyPI
 	alone    bool              // one host, which is not one of several
 	netns    bool              // each host in a network namespace of its own, with TLS
 	tls      bool
@@ -122,6 +123,12 @@ func (s *site) list(t *testing.T, packages int) int {
 	c := s.world.Catalogue()
 	if packages > 0 && packages < len(c.Packages) {
 		c.Packages = c.Packages[:packages]
+	}
+	if s.gitHub {
+		c.Packages = slices.Clone(c.Packages)
+		for i := range c.Packages {
+			c.Packages[i].PyPIURL = nil
+		}
 	}
 	var b bytes.Buffer
 	must(t, c.WriteNDJSON(&b))
