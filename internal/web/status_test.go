@@ -116,7 +116,7 @@ func TestStatusPageOfHosts(t *testing.T) {
 	}{
 		"alone":         {nil, "<h1>Status</h1>", `id="hosts"`},
 		"not known yet": {&status.Cluster{Host: "a", Quorum: true}, "What the others do is not known yet.", "<table class=\"list cards hosts\">"},
-		"cut off": {&status.Cluster{Host: "a", CutOffSince: ago(45 * time.Minute), Reason: "1 of 3 servers reached", AsOf: ago(46 * time.Minute)},
+		"cut off": {&status.Cluster{Host: "a", CutOffSince: ago(45 * time.Minute), Reason: "1 of 3 servers reached", Applied: 9, AsOf: ago(46 * time.Minute)},
 			"this host is cut off from the others since 2026-02-16T13:00:10Z (45 minutes ago)", "What is not known"},
 		"as of when":     {&status.Cluster{Host: "a", CutOffSince: ago(45 * time.Minute), AsOf: ago(46 * time.Minute)}, "What follows is as of <time", "not known yet"},
 		"nothing is due": {&status.Cluster{Host: "a", Quorum: true, AsOf: now}, "<p>0 sources are due: 0 wait for a host, 0 taken.</p>", "What follows"},
