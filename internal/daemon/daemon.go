@@ -194,8 +194,13 @@ func (d *Daemon) openFollowers() (err error) {
 	if d.snapshots, err = snapshot.New(d.cfg.Store.Path+snapshotSuffix, d.refresher.store, served, d.log); err != nil {
 		return err
 	}
-	d.index, err = search.Open(d.cfg.Store.Path+searchSuffix, d.refresher.store, d.log)
-	return err
+	if d.index, err = search.Open(d.cfg.Store.Path+searchSuffix, d.refresher.store, d.log); err != nil {
+		return err
+	}
+	if m := d.refresher.member; m != nil {
+		m.rebuilt = d.index.Renew
+	}
+	return nil
 }
 
 func (d *Daemon) newAPI() (http.Handler, error) {

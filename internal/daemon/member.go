@@ -41,6 +41,7 @@ type member struct {
 	began     time.Time
 	workers   int
 	running   context.Context // of the daemon
+	rebuilt   func()          // is called when the store was built anew; not nil once it runs
 	writing   context.Context // ends lastWrites after running
 	following context.Context // ends when nobody writes any more
 	unfollow  context.CancelFunc

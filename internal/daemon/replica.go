@@ -295,6 +295,9 @@ func (m *member) buildAnew(ctx context.Context, state cluster.State, first bool)
 		return err
 	}
 	m.rebuilds.Add(1)
+	if !first { // else its sequence tells the followers that it is another store
+		m.rebuilt()
+	}
 	event := m.log.Info().Stringer("took", time.Since(began).Round(time.Millisecond))
 	if kept != "" {
 		event = event.Str("before", kept)

@@ -110,6 +110,10 @@ func (x *Index) fail(err error) {
 	}
 }
 
+// Renew has a running Run build the index anew, as the source was: a feed that goes on from
+// where the index is does not tell what is different before that.
+func (x *Index) Renew() { x.fail(fmt.Errorf("%w: it was built anew", store.ErrForgotten)) }
+
 // follow follows the source until something fails, be it in a goroutine of bleve.
 func (x *Index) follow(parent context.Context) error {
 	ctx, cancel := context.WithCancelCause(parent)

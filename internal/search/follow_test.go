@@ -222,6 +222,27 @@ func TestBeginsAgain(t *testing.T) {
 	}
 }
 
+// A source that was built anew, and is where the index is, may have had something else before.
+func TestRenewed(t *testing.T) {
+	source := newSource(pkg(1, "alpha", "", 1), pkg(2, "gamma", "", 1))
+	x := open(t, filepath.Join(t.TempDir(), "search"), source)
+	run(t, x)
+	source.idle()
+	source.change(func() { source.packages[1] = pkg(1, "beta", "", 1) })
+	source.idle()
+	wantIDs(t, x, "beta")
+	x.Renew()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if hits, err := x.Search(t.Context(), "beta", 20); err == nil && len(hits) == 1 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the index was not built anew within 30 s")
+		}
+	}
+	wantIDs(t, x, "alpha")
+}
+
 // A source that forgets again and again is not begun anew again and again.
 func TestForgetsAlways(t *testing.T) {
 	source := newSource(pkg(1, "alpha", "", 1))

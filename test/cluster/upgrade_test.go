@@ -9,14 +9,16 @@ import (
 )
 
 // TestUpgrade has one host after the other run another version of the program, as when they
-// are upgraded, and then one after the other that of the rest again.
+// are upgraded, and then one after the other that of the rest again. A host that stops hands
+// over what it may ask with, so that another goes on at once: only requests of both at the same
+// time are a violation.
 func TestUpgrade(t *testing.T) {
 	long(t, "upgrade")
 	other := os.Getenv("PKGMETAD_OTHER")
 	if other == "" {
 		t.Skip("skipped: PKGMETAD_OTHER names no other version of the program")
 	}
-	s := newSite(t, options{sim: sim.Options{Latency: 10 * time.Millisecond}, packages: 150, stale: 5 * time.Second})
+	s := newSite(t, options{sim: sim.Options{Latency: 10 * time.Millisecond, HostSilence: time.Millisecond}, packages: 150, stale: 5 * time.Second})
 	for _, h := range s.hosts {
 		h.program = other
 	}
