@@ -119,7 +119,7 @@ func TestAheadCountsAsWaiting(t *testing.T) {
 func TestReadyWhileCutOff(t *testing.T) {
 	records, _ := documented(t)
 	h := newHandler(t, Options{Store: records, Activity: func() status.Activity {
-		return status.Activity{Cluster: &status.Cluster{Host: "a", CutOffSince: time.Now().Add(-3 * time.Hour), Reason: "1 of 3 servers reached"}}
+		return status.Activity{Cluster: &status.Cluster{Host: "a", CutOffSince: time.Now().Add(-3 * time.Hour), Reason: "1 of 3 servers reached", Applied: 9}}
 	}})
 	if w := do(h, "GET", "/readyz"); w.Code != 200 || !strings.HasPrefix(w.Body.String(), "ok\ncluster: this host is cut off from the others since ") ||
 		!strings.HasSuffix(w.Body.String(), "(3 hours ago) and serves what it has: 1 of 3 servers reached") {

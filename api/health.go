@@ -14,14 +14,13 @@ func (a *api) livez(w http.ResponseWriter, r *http.Request) {
 }
 
 // readyz answers 200 when there is something to serve, and otherwise 503 with
-// the reason. Beside the 200 it names what else is wrong with the program: what is stored
+// the reason. Below that it names what else is wrong with the program: what is stored
 // is served while nothing new can be stored.
 func (a *api) readyz(w http.ResponseWriter, r *http.Request) {
+	status, text := http.StatusOK, "ok"
 	if err := a.store.Ready(); err != nil {
-		sendText(w, r, http.StatusServiceUnavailable, err.Error()+"\n")
-		return
+		status, text = http.StatusServiceUnavailable, err.Error()
 	}
-	text := "ok"
 	if a.activity != nil {
 		now := a.activity()
 		for _, p := range now.Problems {
@@ -31,7 +30,10 @@ func (a *api) readyz(w http.ResponseWriter, r *http.Request) {
 			text += "\ncluster: " + wrong
 		}
 	}
-	sendText(w, r, http.StatusOK, text)
+	if status != http.StatusOK {
+		text += "\n"
+	}
+	sendText(w, r, status, text)
 }
 
 // index redirects browsers to the first page, and tells other clients where the

@@ -162,7 +162,7 @@ func severalHosts(now time.Time) *status.Cluster {
 		Compared: ago, Expires: ago, Warnings: []string{"stream PKGMETAD has 1 replica and not 3"}, AsOf: ago,
 		Hosts:  []status.Host{{Name: "a", State: status.HostHere, Seen: now, Server: true, Version: "1.0", Workers: 8, Applied: 9, Trouble: "no space left on device"}, {Name: "b", State: status.HostUnknown}},
 		Leases: []status.Lease{{Right: status.RightScheduler}, {Right: status.RightCredential, Credential: "default", Holder: "b", Since: ago, Requests: left, Points: left}},
-		Work:   []status.Work{{Class: "github", Waiting: 7, Taken: 3}}, Unscheduled: ago,
+		Work:   []status.Work{{Class: "github", Waiting: 7, Taken: 3}}, Unscheduled: ago, Double: ago, Ahead: 61,
 	}
 }
 
@@ -524,7 +524,7 @@ var optional = []string{
 	"left", "more", "cancelled",
 	"age_under_seconds", "elsewhere", "running_since", "next_tick", "limit_requests", "reset", "held_until", "reason", "waiting", "fault", "credential", "kind", "expires", "graphql", "paused_since", "reload", "error",
 	"failing_since", "error", "last_attempt", "last_success", "next_due",
-	"cluster", "cut_off_since", "rebuilding_since", "trouble", "compared", "certificate_expires", "as_of", "unscheduled_since", "seen", "held_since", "left_requests", "left_points",
+	"cluster", "cut_off_since", "rebuilding_since", "trouble", "compared", "certificate_expires", "as_of", "unscheduled_since", "same_name_seen", "clock_ahead_seconds", "seen", "held_since", "left_requests", "left_points",
 	"project_status", "project_status_reason", "project_status_asked", "indexed", "points", "checked", "drifted",
 }
 

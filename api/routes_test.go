@@ -116,7 +116,7 @@ func TestHealth(t *testing.T) {
 	check("/readyz", 200, "ok\nstore_writes: no space left\nbackup: no folder")
 	records.err = errors.New("the catalogue was never synced")
 	check("/livez", 200, "ok")
-	check("/readyz", 503, "the catalogue was never synced\n")
+	check("/readyz", 503, "the catalogue was never synced\nstore_writes: no space left\nbackup: no folder\n")
 	if w := do(h, "HEAD", "/livez"); w.Body.Len() != 0 || w.Header().Get("Content-Length") != "2" {
 		t.Errorf("HEAD /livez: %q, Content-Length %s", w.Body, w.Header().Get("Content-Length"))
 	}

@@ -285,6 +285,76 @@ func TestReplicaConflict(t *testing.T) {
 	}
 }
 
+// What a sync changes of a source, and what another host learns of it meanwhile, are both kept.
+func TestReplicaSyncConflict(t *testing.T) {
+	st := newStream()
+	a, b := newHost(t, st), newHost(t, st)
+	sync(t, a.Store, entries("x"), day(1))
+	b.follow(10)
+	x := get(t, a.Store, "x")
+	a.before = func() {
+		a.before = func() { put(t, b.Store, fetched(x, 7, day(2), day(3))) } // not while categories are synced
+	}
+	c := entries("x")
+	c.Packages[0].StaleAfter = time.Hour
+	c.Categories = []record.Category{{ID: 1, Slug: "c", Title: "C"}}
+	sync(t, a.Store, c, day(3))
+	source, err := a.Source(x.RepoKey)
+	must(t, err)
+	if source.Interval.Shortest != time.Hour || source.Repo.Stars != 7 {
+		t.Errorf("the source is fetched again after %s, and has %d stars", source.Interval.Shortest, source.Repo.Stars)
+	}
+}
+
+// A tardy host gets what it has published a little later.
+type tardy struct {
+	*host
+	published int
+}
+
+func (h *tardy) Publish(writes []record.Write) (last uint64, err error) {
+	h.published++
+	for _, w := range writes {
+		if taken := h.stream.take(w); taken != nil {
+			err = errors.Join(err, taken)
+			continue
+		}
+		last = h.stream.sequence
+	}
+	time.AfterFunc(20*time.Millisecond, func() { h.follow(10) })
+	return last, err
+}
+
+// After a conflict, nothing is computed again before the other host's write is there.
+func TestReplicaWaitsForConflict(t *testing.T) {
+	st := newStream()
+	a, b := newHost(t, st), newHost(t, st)
+	sync(t, a.Store, entries("x"), day(1))
+	b.follow(10)
+	x := get(t, a.Store, "x")
+	put(t, b.Store, fetched(x, 7, day(2), day(3)))
+	late := &tardy{host: a}
+	a.Join(late)
+	put(t, a.Store, fetched(x, 8, day(3), day(4)))
+	if got := get(t, a.Store, "x"); got.Repo.Stars != 8 || late.published != 2 {
+		t.Errorf("%d stars, published %d times", got.Repo.Stars, late.published)
+	}
+}
+
+// A message that is applied again, after a later one of its name, changes nothing.
+func TestReplicaAppliesOnce(t *testing.T) {
+	st := newStream()
+	a := newHost(t, st)
+	sync(t, a.Store, entries("x"), day(1))
+	before := slices.Clone(st.messages)
+	put(t, a.Store, fetched(get(t, a.Store, "x"), 7, day(2), day(3)))
+	want := seen(t, a.Store)
+	must(t, a.Apply(before))
+	if diff := cmp.Diff(want, seen(t, a.Store)); diff != "" {
+		t.Errorf("-before +after\n%s", diff)
+	}
+}
+
 // Without its stream, a replica takes no record and loses none.
 func TestReplicaAlone(t *testing.T) {
 	h := &host{Store: open(t, dbPath(t), store.Options{Replica: true}), stream: newStream()}

@@ -29,7 +29,7 @@ func clusterLines(c *status.Cluster, now time.Time, line func(name, format strin
 	}
 	for i := range c.Leases {
 		l := &c.Leases[i]
-		line(strings.TrimSpace(l.Right+" "+l.Credential), "%s", leaseLine(l, now))
+		line(strings.TrimSpace(l.Right+" "+l.Credential), "%s", leaseLine(c.Host, l, now))
 	}
 	for _, w := range c.Work {
 		line("work "+w.Class, "%d waiting, %d taken", w.Waiting, w.Taken)
@@ -91,6 +91,9 @@ func hostLine(c *status.Cluster, h *status.Host, now time.Time) string {
 	if h.Differently {
 		parts = append(parts, "serves records differently")
 	}
+	if h.Elsewhere {
+		parts = append(parts, "has another cluster.servers")
+	}
 	if h.Trouble != "" {
 		parts = append(parts, h.Trouble)
 	}
@@ -105,15 +108,19 @@ func work(workers int) string {
 }
 
 // leaseLine says who has a right, and what is left of a credential.
-func leaseLine(l *status.Lease, now time.Time) string {
+func leaseLine(host string, l *status.Lease, now time.Time) string {
 	text := cmp.Or(l.Holder, "nobody")
 	switch {
 	case l.Here:
 		text += " (this host)"
 	case l.Holder == "":
 		return text
+	case l.Holder == host:
+		text += " (this host, as it ran before)"
 	}
-	text += " since " + moment(l.Since, now, "an unknown time")
+	if !l.Since.IsZero() {
+		text += " since " + moment(l.Since, now, "")
+	}
 	if l.Requests != nil {
 		text += fmt.Sprintf(", %d of %d requests left", l.Requests.Remaining, l.Requests.Limit)
 	}

@@ -20,11 +20,13 @@ func TestReportOfSeveralHosts(t *testing.T) {
 			{Name: "a", State: status.HostHere, Seen: now, Server: true, Version: "1.4", Workers: 8, Applied: 77, Lag: 5},
 			{Name: "b", State: status.HostStopped, Seen: since, Server: true, Version: "1.4", Workers: 1, Applied: 70},
 			{Name: "c", State: status.HostMissing, Server: true},
-			{Name: "r", State: status.HostHere, Seen: now, Version: "1.3", Applied: 78, Trouble: "no space left on device"},
+			{Name: "r", State: status.HostHere, Seen: now, Version: "1.3", Applied: 78, Elsewhere: true, Trouble: "no space left on device"},
 		},
 		Leases: []status.Lease{
 			{Right: status.RightScheduler, Holder: "r", Since: since},
 			{Right: status.RightCredential, Credential: "bot", Holder: "a", Here: true, Since: since, Requests: &status.Left{Limit: 5000, Remaining: 4210}, Points: &status.Left{Limit: 5000, Remaining: 17}},
+			{Right: status.RightCredential, Credential: "late", Holder: "a", Here: true},
+			{Right: status.RightCredential, Credential: "former", Holder: "a", Since: since},
 			{Right: status.RightPyPI},
 		},
 		Work: []status.Work{{Class: "github", Waiting: 12, Taken: 3}},
@@ -43,16 +45,17 @@ func TestReportOfSeveralHosts(t *testing.T) {
 		}
 	}
 	const ago = "2026-02-16T13:00:00Z (45 minutes ago)"
-	says("! the host c was not heard of yet ! the host r does not follow the records of the others: no space left on device",
+	says("! the host c was not heard of yet ! the host r does not follow the records of the others: no space left on device ! the host r has another list in cluster.servers than this one",
 		"PyPI no limit is known; another host uses it",
 		"cluster this host is a, and reaches the others; 2 of 3 servers reached",
 		"it has followed the others to message 77, and lacks 5 messages; last compared with them "+ago+" stream X has 1 replica and not 3",
 		"host a this one, version 1.4, 8 workers, has message 77 and lacks 5 messages",
 		"host b stopped, last heard of "+ago+", version 1.4, 1 worker, has message 70 and lacks none",
 		"host c missing, never heard of",
-		"version 1.3, only serves, has message 78 and lacks none, runs no server, no space left on device",
+		"version 1.3, only serves, has message 78 and lacks none, runs no server, has another cluster.servers, no space left on device",
 		"scheduler r since "+ago,
 		"credential bot a (this host) since "+ago+", 4210 of 5000 requests left, 17 of 5000 GraphQL points left",
+		"credential late a (this host) credential former a (this host, as it ran before) since "+ago,
 		"pypi nobody",
 		"work github 12 waiting, 3 taken")
 

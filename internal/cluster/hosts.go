@@ -54,22 +54,11 @@ func (n *Node) announce(ctx context.Context, said []byte) {
 // Hosts returns what all hosts said last, by name, also those that are away.
 func (n *Node) Hosts(ctx context.Context) (all []Host, err error) {
 	err = n.readState(ctx, "ask for the hosts", hostPrefix, func(name string, m *jetstream.RawStreamMsg, now time.Time) error {
-		if string(m.Data) == "null" { // forgotten
-			return nil
-		}
 		all = append(all, Host{Name: name, Said: m.Data, At: m.Time.UTC(), Ago: max(0, now.Sub(m.Time))})
 		return nil
 	})
 	slices.SortFunc(all, func(a, b Host) int { return strings.Compare(a.Name, b.Name) })
 	return all, err
-}
-
-// Forget takes a host that will not come back off the list of [Node.Hosts].
-func (n *Node) Forget(ctx context.Context, host string) error {
-	return n.ask(ctx, "forget host "+host, func(ctx context.Context) error {
-		_, err := n.putState(ctx, hostPrefix+escape(host), nil, nil)
-		return err
-	})
 }
 
 // Broadcast sends a small message to all hosts that listen to a subject at this

@@ -79,10 +79,13 @@ var ofPeer = regexp.MustCompile(`^(.+?):\d+ - \w+:\d+ - (?:"[^"]*" - )?(.*)$`)
 // are made from the secret at each start, and stand in no file.
 var routine = []string{
 	"Plaintext passwords detected", "Waiting for routing to be established", "JetStream has not established contact",
-	"JetStream is not current", "JetStream cluster ", "Error trying to connect to route", "Healthcheck failed", "RAFT ",
+	"JetStream is not current", "JetStream stream ", "JetStream cluster ", "Error trying to connect to route", "Healthcheck failed", "RAFT ",
 	"Catchup for", "Route RTT", "Route Error 'Stale Connection'", "Error reading from connection", "Error flushing",
 	"Metalayer blocking snapshot", "Failed to install snapshot", "Consumer assignment", "Stream assignment",
 }
+
+// recovery matches what a server says after a kill, before it reads what it has again.
+var recovery = regexp.MustCompile(`^Filestore \[[^]]*\] (Stream state outdated|Recovering stream state from index)`)
 
 func (l *serverLog) say(level zerolog.Level, format string, v []any) {
 	text, host := fmt.Sprintf(format, v...), ""
@@ -91,7 +94,7 @@ func (l *serverLog) say(level zerolog.Level, format string, v []any) {
 	}
 	message := text
 	switch {
-	case slices.ContainsFunc(routine, func(begin string) bool { return strings.HasPrefix(text, begin) }):
+	case slices.ContainsFunc(routine, func(begin string) bool { return strings.HasPrefix(text, begin) }), recovery.MatchString(text):
 		level = zerolog.DebugLevel
 	case host == "":
 	case strings.HasPrefix(text, "authentication error"):

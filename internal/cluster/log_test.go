@@ -22,6 +22,8 @@ func TestServerLog(t *testing.T) {
 		l.Errorf("Error trying to connect to route (attempt %d): refused", port)
 	}
 	l.Errorf("[fd00::1]:4000 - cid:1 - \"v1.0.0:go:host\" - Maximum Payload Violation")
+	l.Warnf("Filestore [_meta_] Stream state outdated, last block has additional entries, will rebuild")
+	l.Warnf("Filestore [_meta_] write error: no space left on device")
 	l.Errorf("10.0.0.9:40000 - rid:7 - Route Error 'Stale Connection'")
 	l.Errorf("10.0.0.9:40000 - rid:7 - Route Error 'Authorization Violation'")
 	l.Fatalf("can't %s", "go on")
@@ -40,6 +42,8 @@ func TestServerLog(t *testing.T) {
 		`debug: Slow disk, attempt 40002`,
 		`debug: Error trying to connect to route (attempt 40002): refused`,
 		`error: [fd00::1]: Maximum Payload Violation`,
+		`debug: Filestore [_meta_] Stream state outdated, last block has additional entries, will rebuild`,
+		`warn: Filestore [_meta_] write error: no space left on device`,
 		`debug: Route Error 'Stale Connection'`,
 		`warn: the server at 10.0.0.9 refuses this one: cluster.secret_file is not the same on both`,
 		`error: can't go on`,

@@ -145,10 +145,13 @@ func (c *check) servers() {
 		for _, p := range []int{port, port + ConnectPort} {
 			at := net.JoinHostPort(host, strconv.Itoa(p))
 			if other, is := taken[at]; is {
-				report("collides with %s at %s: each server also listens %d above its port, for hosts that only connect; write another port", other, at, ConnectPort)
+				report("collides with %s at %s: each server listens on its port, and %d above for hosts that only connect; write another port", other, at, ConnectPort)
 				break
 			}
 			taken[at] = name
+		}
+		if name == cl.Name {
+			c.notAlsoHTTP(report, host, port)
 		}
 	}
 	switch n := len(cl.Servers); {
@@ -159,6 +162,22 @@ func (c *check) servers() {
 	}
 	if n := len(cl.Servers); n > maxServers {
 		c.warn("cluster.servers", "%d servers are more than are of use: each change waits for most of them; leave out all but %d, which then only connect", n, maxServers)
+	}
+}
+
+// notAlsoHTTP reports an address of this host's server at which it also serves the API, or
+// its metrics.
+func (c *check) notAlsoHTTP(report func(format string, args ...any), host string, port int) {
+	h := &c.cfg.HTTP
+	for _, other := range []struct{ key, address string }{{"http.listen", h.Listen}, {"http.admin_listen", h.AdminListen}} {
+		listens, digits, err := net.SplitHostPort(other.address)
+		number, portErr := strconv.Atoi(digits)
+		if err != nil || portErr != nil || !isEverywhere(listens) && oneForm(listens) != host {
+			continue
+		}
+		if number == port || number == port+ConnectPort {
+			report("collides with %s: this host listens on port %d, and on %d for hosts that only connect; write another port in one of the two", other.key, port, port+ConnectPort)
+		}
 	}
 }
 

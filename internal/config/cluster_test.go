@@ -177,3 +177,23 @@ func TestKeptDeletionsInACluster(t *testing.T) {
 		}
 	}
 }
+
+// TestServerIsNotAlsoHTTP: this host cannot listen twice at one port; of another one nothing is
+// known.
+func TestServerIsNotAlsoHTTP(t *testing.T) {
+	for _, tt := range []struct{ listen, admin, server, problem string }{
+		{"127.0.0.1:8081", "", "127.0.0.1:8081", "cluster.servers.a: collides with http.listen: this host listens on port 8081, and on 9081"},
+		{"localhost:9081", "", "127.0.0.1:8081", "cluster.servers.a: collides with http.listen"},
+		{":8081", "", "127.0.0.1:8081", "cluster.servers.a: collides with http.listen"},
+		{"127.0.0.1:80", "127.0.0.1:9081", "127.0.0.1:8081", "cluster.servers.a: collides with http.admin_listen"},
+		{"127.0.0.2:8081", "", "127.0.0.1:8081", ""},
+		{"127.0.0.1:6223", "", "127.0.0.1:8081", ""}, // b's, which may be on another machine
+	} {
+		text := leastConfig + "http: {public_url: \"https://packages.example.org\", listen: \"" + tt.listen + "\", admin_listen: \"" + tt.admin + "\"}\n" +
+			"cluster: {name: a, servers: {a: \"" + tt.server + "\", b: \"127.0.0.1:6223\", c: \"127.0.0.1:6224\"}}\n"
+		_, err := Load(stricttest.WriteFile(t, "c.yaml", text), nil)
+		if (err != nil) != (tt.problem != "") || err != nil && !strings.Contains(err.Error(), tt.problem) {
+			t.Errorf("%+v: %v", tt, err)
+		}
+	}
+}

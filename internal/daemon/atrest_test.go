@@ -143,15 +143,15 @@ func TestOffersAll(t *testing.T) {
 	x := newTrial(t)
 	x.catalogue("packages: [{slug: one, repo_url: https://github.com/acme/one}, {slug: two, repo_url: https://github.com/acme/two}]\n")
 	cfg := x.clusterOf(1, "a")[0]
-	a, _ := x.host(cfg)
-	m := a.refresher.member
+	a, ended := x.host(cfg)
 	x.agrees(a, "one", 5)
 	x.agrees(a, "two", 5)
-	a.pause()
+	x.stop(a, ended)
+	cfg.Refresh.Workers = 0 // nobody takes what is offered
 	cfg.Refresh.StaleAfter, cfg.Refresh.ActiveAfter = time.Millisecond, 0
-	if err := a.Reload(false); err != nil {
-		t.Fatal(err)
-	}
+	a, _ = x.host(cfg)
+	m := a.refresher.member
+	x.waitLong("it to follow", m.caughtUp.Load)
 	offer := func(most int, wantMore bool, want int) {
 		t.Helper()
 		more, err := m.offerDue(x.patient(), most)
@@ -160,11 +160,27 @@ func TestOffersAll(t *testing.T) {
 			t.Errorf("offered at most %d: more %t, backlog %+v, errors %v and %v; want %t and %d", most, more, backlog, err, backlogErr, wantMore, want)
 		}
 	}
-	x.waitLong("nothing to be under way", func() bool {
-		backlog, err := m.node.Pending(x.patient(), classGitHub)
-		return err == nil && backlog == cluster.Backlog{}
-	})
 	offer(1, true, 1)
 	offer(1, true, 1) // that is to be done first
 	offer(100, false, 2)
+}
+
+// TestWorkOfALostMessage: work that is about a message which the stream has lost is done all the
+// same.
+func TestWorkOfALostMessage(t *testing.T) {
+	x := newTrial(t)
+	a, _ := x.host(x.clusterOf(1, "a")[0])
+	m := a.refresher.member
+	x.agrees(a, "one", 5)
+	if n, err := m.node.Offer(x.patient(), classGitHub, []string{"github.com/acme/two"}, m.store.Applied()+1000); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	began := time.Now()
+	x.waitLong("it to be done", func() bool {
+		backlog, err := m.node.Pending(x.patient(), classGitHub)
+		return err == nil && backlog == cluster.Backlog{}
+	})
+	if took := time.Since(began); took > applyWait/2 {
+		t.Errorf("it took %s", took)
+	}
 }

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,6 +37,8 @@ type member struct {
 	store     *store.Store
 	log       zerolog.Logger
 	version   string
+	start     string // a name of this start of the daemon
+	began     time.Time
 	workers   int
 	running   context.Context // of the daemon
 	rebuilt   func()          // is called when the store was built anew; not nil once it runs
@@ -56,6 +59,7 @@ type member struct {
 
 	certificateEnds time.Time // zero if this host shows none
 	learnt          atomic.Pointer[learnt]
+	told            map[string]bool           // kinds of faults that were logged and are not over; learn's own
 	compared        atomic.Pointer[time.Time] // when the store was last compared with the stream; nil for not yet
 	rebuilding      atomic.Pointer[time.Time] // since when the store is built anew; nil if it is not
 	rebuilds        atomic.Uint64
@@ -84,6 +88,7 @@ func newMember(running context.Context, o Options, r *refresher) (*member, error
 	for i, u := range cl.URL {
 		urls[i] = u.Reveal()
 	}
+	o.Log.Info().Msg(cl.Role())
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	node, err := cluster.Start(ctx, cluster.Options{
@@ -94,7 +99,7 @@ func newMember(running context.Context, o Options, r *refresher) (*member, error
 		return nil, err
 	}
 	m := &member{
-		running: running, node: node, refresher: r, store: r.store, log: o.Log, version: o.Version, workers: o.Config.Refresh.Workers,
+		running: running, node: node, refresher: r, store: r.store, log: o.Log, version: o.Version, start: rand.Text(), began: time.Now(), workers: o.Config.Refresh.Workers,
 		scheduler: node.Lease(schedulerLease, leaseTime), leases: r.leases, certificateEnds: config.CertificateEnds(tls),
 		offer: make(chan struct{}, 1), rebuild: make(chan struct{}, 1), takeover: make(chan struct{}, 1),
 	}
@@ -220,6 +225,7 @@ func wake(c chan struct{}) {
 
 // said is what a host tells the others of itself, every few seconds.
 type said struct {
+	Start    string `json:"start"` // of this host, by which two of one name are told apart
 	Version  string `json:"version"`
 	Workers  int    `json:"workers"`
 	Stream   string `json:"stream"`
@@ -228,14 +234,15 @@ type said struct {
 	Count    uint64 `json:"count"`
 	Digest   uint64 `json:"digest"`
 	Lag      uint64 `json:"lag"`
-	Served   string `json:"rendering"` // how it renders what it serves, which should be the same everywhere
+	Servers  string `json:"servers,omitempty"` // as its configuration has them
+	Served   string `json:"rendering"`         // how it renders what it serves, which should be the same everywhere
 	Trouble  string `json:"trouble,omitempty"`
 	Stopped  bool   `json:"stopped,omitempty"` // it has left in order
 }
 
 func (m *member) announce(ctx context.Context) {
 	m.node.Announce(ctx, func() []byte {
-		s := said{Version: m.version, Workers: m.workers, Lag: m.lag.Load(), Served: m.store.Rendering(), Stopped: ctx.Err() != nil}
+		s := said{Start: m.start, Servers: serverList(m.refresher.cfg().Cluster.Servers), Version: m.version, Workers: m.workers, Lag: m.lag.Load(), Served: m.store.Rendering(), Stopped: ctx.Err() != nil}
 		if _, packages, err := m.store.Packages(0, 0); err == nil {
 			s.Packages = packages
 		}

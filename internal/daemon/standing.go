@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -31,6 +32,9 @@ type learnt struct {
 	hosts  []cluster.Host
 	leases []cluster.Held
 	work   []status.Work
+
+	double time.Time     // when another host of this one's name was last heard of; zero for never
+	ahead  time.Duration // of the own clock before that of the server that answered
 
 	unscheduled time.Time // since when no host has been the scheduler; zero if one is
 }
@@ -70,6 +74,7 @@ func (m *member) learnOnce(ctx context.Context) (err error) {
 		return err
 	}
 	now.at = time.Now() // the ages of what hosts said are as of here
+	now.double, now.ahead = m.double(&now), clockAhead(&now)
 	if now.leases, err = m.node.Leases(ctx); err != nil {
 		return err
 	}
@@ -82,7 +87,65 @@ func (m *member) learnOnce(ctx context.Context) (err error) {
 	}
 	now.unscheduled = m.unscheduled(&now)
 	m.learnt.Store(&now)
+	m.tell(m.standing(now.at), now.at)
 	return nil
+}
+
+// tell logs what has become wrong, and what is not any more. What is wrong with this host alone
+// is logged where it is noticed. Only learn calls it.
+func (m *member) tell(c *status.Cluster, now time.Time) {
+	if !c.Quorum || now.Sub(m.began) < status.HostSilence { // the others may not have said anything yet
+		return
+	}
+	wrong := map[string]bool{}
+	for _, f := range c.Faults(now) {
+		if f.Kind == status.FaultTrouble || f.Kind == status.FaultCertificate {
+			continue
+		}
+		if wrong[f.Kind] = true; !m.told[f.Kind] {
+			m.log.Warn().Str("problem", f.Kind).Msg(f.Text)
+		}
+	}
+	for kind := range m.told {
+		if !wrong[kind] {
+			m.log.Info().Str("problem", kind).Msg("that is over")
+		}
+	}
+	m.told = wrong
+}
+
+// double returns when another host of this one's name was last heard of. What a host of this
+// name said before this one began is that of an earlier start.
+func (m *member) double(now *learnt) time.Time {
+	for _, h := range now.hosts {
+		var s said
+		if h.Name == m.node.Name() && json.Unmarshal(h.Said, &s) == nil && s.Start != m.start && now.at.Add(-h.Ago).Sub(m.began) > learnEvery {
+			return now.at
+		}
+	}
+	if before := m.learnt.Load(); before != nil {
+		return before.double
+	}
+	return time.Time{}
+}
+
+// clockAhead returns how far the own clock is before that of the server that told the hosts.
+func clockAhead(now *learnt) time.Duration {
+	if len(now.hosts) == 0 {
+		return 0
+	}
+	clock := func(h cluster.Host) time.Time { return h.At.Add(h.Ago) } // later where h spoke by another clock, which is ahead
+	least := slices.MinFunc(now.hosts, func(a, b cluster.Host) int { return clock(a).Compare(clock(b)) })
+	return now.at.Sub(clock(least))
+}
+
+// serverList returns the servers in a form in which lists that are the same are equal.
+func serverList(servers map[string]string) string {
+	list := make([]string, 0, len(servers))
+	for _, name := range slices.Sorted(maps.Keys(servers)) {
+		list = append(list, name+"="+servers[name])
+	}
+	return strings.Join(list, " ")
 }
 
 // unscheduled returns since when no host has been the scheduler; zero if one is.
@@ -150,7 +213,7 @@ func (m *member) standing(now time.Time) *status.Cluster {
 	if last == nil {
 		last = &learnt{}
 	}
-	c.AsOf, c.Work, c.Unscheduled = last.at, last.work, last.unscheduled
+	c.AsOf, c.Work, c.Unscheduled, c.Double, c.Ahead = last.at, last.work, last.unscheduled, last.double, int(last.ahead.Seconds())
 	c.Hosts = m.hosts(c, last, now)
 	c.Leases = m.rights(last)
 	return c
@@ -190,6 +253,7 @@ func (m *member) host(c *status.Cluster, h cluster.Host, seen, now time.Time) st
 	host := status.Host{
 		Name: h.Name, State: status.HostHere, Seen: seen, Version: s.Version, Workers: s.Workers, Applied: s.Applied, Lag: s.Lag,
 		Differently: s.Served != "" && s.Served != m.store.Rendering(), Trouble: s.Trouble,
+		Elsewhere: s.Servers != "" && s.Servers != serverList(m.refresher.cfg().Cluster.Servers),
 	}
 	switch {
 	case s.Stopped:
@@ -220,7 +284,7 @@ func (m *member) rights(last *learnt) []status.Lease {
 		held[h.Name] = h
 	}
 	scheduler := leaseOf(held[schedulerLease], status.RightScheduler)
-	scheduler.Here = m.scheduler.Held()
+	m.mark(&scheduler, m.scheduler.Held())
 	all := []status.Lease{scheduler}
 
 	for _, c := range m.refresher.settings.Load().github.Credentials() {
@@ -229,7 +293,8 @@ func (m *member) rights(last *learnt) []status.Lease {
 		}
 		name := credentialLease + c.Fingerprint
 		lease := leaseOf(held[name], status.RightCredential)
-		lease.Credential, lease.Own, lease.Here = c.Name, true, m.leases.usable(c.Fingerprint)
+		lease.Credential, lease.Own = c.Name, true
+		m.mark(&lease, m.leases.usable(c.Fingerprint))
 		all = append(all, lease)
 		delete(held, name)
 	}
@@ -245,8 +310,15 @@ func (m *member) rights(last *learnt) []status.Lease {
 		return cmp.Or(strings.Compare(a.Holder, b.Holder), strings.Compare(a.Credential, b.Credential))
 	})
 	pypi := leaseOf(held[pypiLease], status.RightPyPI)
-	pypi.Here = m.leases.usable(pypiLease)
+	m.mark(&pypi, m.leases.usable(pypiLease))
 	return append(append(all, others...), pypi)
+}
+
+// mark notes whether this host has a right now. It knows that before the others do.
+func (m *member) mark(l *status.Lease, here bool) {
+	if l.Here = here; here && l.Holder != m.node.Name() {
+		l.Holder, l.Since = m.node.Name(), time.Time{}
+	}
 }
 
 // leaseOf tells of a lease, and of what is left of a credential.

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	"github.com/rs/zerolog"
 
 	"pkgmetad/internal/cluster"
 	"pkgmetad/internal/status"
@@ -153,8 +155,13 @@ func TestNewcomerIsNotReady(t *testing.T) {
 	x := newTrial(t)
 	cfgs := x.clusterOf(2, "a", "b")
 	a, aEnded := x.host(cfgs[0])
-	if status, _ := x.get(a, "/readyz"); status != 503 {
-		t.Errorf("readyz is %d", status)
+	resp, err := http.Get("http://" + a.Address().String() + "/readyz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if body, _ := io.ReadAll(resp.Body); resp.StatusCode != 503 || !strings.Contains(string(body), "\ncluster: this host waits for the others since ") {
+		t.Errorf("readyz is %d %s", resp.StatusCode, body)
 	}
 	c := a.refresher.member.standing(time.Now())
 	if c.Quorum || c.CaughtUp || !c.AsOf.IsZero() || hostNamed(c, "b").State != status.HostUnknown || hostNamed(c, "a").State != status.HostHere {
@@ -184,6 +191,8 @@ func TestHostsAsTold(t *testing.T) {
 		{Name: "gone", Said: say(said{Version: "2"}), Ago: forgetHost},
 		{Name: "other", Said: say(said{Version: "2", Served: same + "x", Trouble: "full"}), Ago: 0},
 		{Name: "future", Said: json.RawMessage(`[1]`), Ago: 0},
+		{Name: "lists", Said: say(said{Version: "2", Served: same, Servers: "a=10.0.0.1:6222"}), Ago: 0},
+		{Name: "agrees", Said: say(said{Version: "2", Served: same, Servers: serverList(cfgs[1].Cluster.Servers)}), Ago: 0},
 	}}
 	states := func(quorum bool) map[string]string {
 		got := map[string]string{}
@@ -192,13 +201,16 @@ func TestHostsAsTold(t *testing.T) {
 			if differs := h.Name == "other"; h.Differently != differs || (h.Trouble != "") != differs {
 				t.Errorf("%+v", h)
 			}
+			if h.Elsewhere != (h.Name == "lists") {
+				t.Errorf("other servers: %+v", h)
+			}
 		}
 		return got
 	}
 	for quorum, silent := range map[bool]string{true: status.HostMissing, false: status.HostUnknown} {
 		got := states(quorum)
 		for name, want := range map[string]string{
-			"a": status.HostHere, "b": silent, "here": status.HostHere, "silent": silent, "stopped": status.HostStopped, "gone": "", "other": status.HostHere, "future": status.HostHere,
+			"a": status.HostHere, "b": silent, "here": status.HostHere, "silent": silent, "stopped": status.HostStopped, "gone": "", "other": status.HostHere, "future": status.HostHere, "lists": status.HostHere, "agrees": status.HostHere,
 		} {
 			if got[name] != want {
 				t.Errorf("with a majority %t, %s is %q, not %q", quorum, name, got[name], want)
@@ -251,4 +263,78 @@ func TestNothingDueIsSuccess(t *testing.T) {
 		return value(t, x.scrape(d), `pkgmetad_last_success_timestamp_seconds`) > 0
 	})
 	x.stop(d, ended)
+}
+
+// TestToldOnce: what becomes wrong with another host is logged once when it begins, and once
+// when it is over; nothing is said of hosts that may just have been started as well.
+func TestToldOnce(t *testing.T) {
+	var log bytes.Buffer
+	began := time.Now()
+	m := &member{log: zerolog.New(&log), began: began}
+	c := &status.Cluster{Host: "a", Quorum: true, Trouble: "told elsewhere", Hosts: []status.Host{{Name: "b", State: status.HostMissing}}}
+	lines := func(after time.Duration) string {
+		log.Reset()
+		m.tell(c, began.Add(after))
+		return log.String()
+	}
+	if said := lines(time.Second); said != "" {
+		t.Errorf("at once it says %s", said)
+	}
+	if said := lines(time.Minute); said != `{"level":"warn","problem":"host b missing","message":"the host b was not heard of yet"}`+"\n" {
+		t.Errorf("it says %s", said)
+	}
+	c.Hosts[0].Seen = began // the same, in other words
+	if said := lines(2 * time.Minute); said != "" {
+		t.Errorf("again it says %s", said)
+	}
+	c.Quorum = false // nothing is known of the others
+	if said := lines(3 * time.Minute); said != "" {
+		t.Errorf("cut off it says %s", said)
+	}
+	c.Quorum, c.Hosts[0].State = true, status.HostHere
+	if said := lines(4 * time.Minute); said != `{"level":"info","problem":"host b missing","message":"that is over"}`+"\n" {
+		t.Errorf("in the end it says %s", said)
+	}
+}
+
+// TestTwoOfOneName: a host notices another one that has its name, but takes no earlier start
+// of itself for one.
+func TestTwoOfOneName(t *testing.T) {
+	x := newTrial(t)
+	d, ended := x.host(x.clusterOf(1, "a")[0])
+	m := d.refresher.member
+	of := func(start string, at, ago time.Duration) *learnt {
+		return &learnt{at: m.began.Add(at), hosts: []cluster.Host{{Name: "a", Said: json.RawMessage(`{"start":"` + start + `"}`), Ago: ago}}}
+	}
+	for name, test := range map[string]struct {
+		now    *learnt
+		double bool
+	}{
+		"itself":           {of(m.start, time.Hour, time.Second), false},
+		"as it ran before": {of("other", 10*time.Second, 9*time.Second), false},
+		"another":          {of("other", time.Hour, 9*time.Second), true},
+	} {
+		m.learnt.Store(nil)
+		if double := m.double(test.now); double.IsZero() == test.double {
+			t.Errorf("%s: %s", name, double)
+		}
+	}
+	x.stop(d, ended)
+}
+
+// TestClockAhead: the own clock is compared with that of the server that answers, whichever
+// clock hosts were heard by.
+func TestClockAhead(t *testing.T) {
+	now := time.Now()
+	server := now.Add(-time.Hour)
+	l := &learnt{at: now, hosts: []cluster.Host{
+		{Name: "a", At: server.Add(20 * time.Minute), Ago: 0}, // by a leader whose clock was ahead
+		{Name: "b", At: server.Add(-3 * time.Second), Ago: 3 * time.Second},
+	}}
+	if got := clockAhead(l); got != time.Hour {
+		t.Errorf("it is %s ahead", got)
+	}
+	if got := clockAhead(&learnt{at: now}); got != 0 {
+		t.Errorf("of nobody it is %s ahead", got)
+	}
 }

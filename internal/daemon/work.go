@@ -266,7 +266,7 @@ func (l *line) Due(now time.Time, _ int, _ record.Order) (sources []record.Sourc
 	l.mu.Unlock()
 	ctx, cancel := context.WithTimeout(l.member.running, applyWait)
 	defer cancel()
-	if err := l.WaitApplied(ctx, last); err != nil {
+	if err := l.catchUp(ctx, last); err != nil {
 		return nil, false, fmt.Errorf("the work taken is about changes that this host's store has not followed yet: %w", err)
 	}
 	for _, item := range items {
@@ -281,6 +281,19 @@ func (l *line) Due(now time.Time, _ int, _ record.Order) (sources []record.Sourc
 		}
 	}
 	return sources, false, err
+}
+
+// catchUp waits until the store has a message of the stream, or is where that ends: if its disks
+// have gone back, the message may never come.
+func (l *line) catchUp(ctx context.Context, sequence uint64) error {
+	if l.Applied() >= sequence {
+		return nil
+	}
+	state, err := l.member.node.State(ctx)
+	if err != nil {
+		return err
+	}
+	return l.WaitApplied(ctx, min(sequence, state.Last))
 }
 
 // Put implements [fetcher.Store].

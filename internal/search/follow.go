@@ -50,7 +50,7 @@ func (x *Index) Run(ctx context.Context) error {
 		case errors.Is(err, ErrClosed):
 			return err
 		case errors.Is(err, store.ErrForgotten), errors.Is(err, store.ErrAhead):
-			x.log.Warn().Err(err).Msg("the search index belongs to another store, or is too far behind this one: it is rebuilt, at most once a minute")
+			x.log.Info().Str("reason", err.Error()).Msg("the search index is built anew, because the store is another one, or is too far ahead of it")
 			x.state.change(Behind, nil)
 			if x.sleep(ctx, time.Until(rebuilt.Add(rebuildEvery))) != nil {
 				return nil

@@ -30,6 +30,9 @@ type Cluster struct {
 	Leases []Lease   `json:"leases"`         // the scheduler's, those of credentials, and PyPI's
 	Work   []Work    `json:"work"`           // by class
 
+	Double time.Time `json:"same_name_seen,omitzero"`      // when another host last called itself as this one does; zero for never
+	Ahead  int       `json:"clock_ahead_seconds,omitzero"` // of this host's clock before that of the leading server; below 0 where it is behind
+
 	Unscheduled time.Time `json:"unscheduled_since,omitzero"` // since when no host has said what is due; zero if one does
 }
 
@@ -44,6 +47,7 @@ type Host struct {
 	Applied     uint64    `json:"applied_sequence"`
 	Lag         uint64    `json:"lag_messages"`
 	Differently bool      `json:"serves_differently"` // with settings under which its answers are not those of this host
+	Elsewhere   bool      `json:"other_servers"`      // its cluster.servers is not that of this host
 	Trouble     string    `json:"trouble,omitempty"`
 }
 
@@ -97,53 +101,104 @@ const expiresSoon = 30 * 24 * time.Hour
 // takeoverTime is what another host takes to go on where the one that said what is due has died.
 const takeoverTime = time.Minute
 
+// doubleLasts is for how long another host of this one's name is told of after it was seen:
+// what the two say of themselves replaces one another.
+const doubleLasts = 2 * time.Minute
+
+// clockOff is by how much clocks may differ.
+const clockOff = time.Minute
+
+// A Fault is something that needs an operator.
+type Fault struct {
+	Kind string // by which it is known again, though Text tells of other times
+	Text string // a sentence
+}
+
+// The kinds of faults of this host that the log tells by itself.
+const (
+	FaultCutOff      = "cut off"
+	FaultTrouble     = "trouble"
+	FaultCertificate = "certificate"
+)
+
 // Wrong lists in sentences what needs an operator, the most urgent first.
 func (c *Cluster) Wrong(now time.Time) (all []string) {
-	if c == nil {
-		return nil
-	}
-	say := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
-	at := func(t time.Time) string { return t.Format(time.RFC3339) + " (" + Age(t, now.In(t.Location())) + ")" }
-	switch {
-	case !c.Quorum:
-		say("this host is cut off from the others since %s and serves what it has: %s", at(c.CutOffSince), c.Reason)
-	case c.Trouble != "":
-		say("this host does not follow the records of the others, and serves what it has: %s", c.Trouble)
-	}
-	switch left := c.Expires.Sub(now); {
-	case c.Expires.IsZero() || left >= expiresSoon:
-	case left <= 0:
-		say("the certificate of this host expired at %s, and other hosts refuse it; renew it, and restart", at(c.Expires))
-	default:
-		say("the certificate of this host, or an authority that signed it, expires at %s; renew it, and restart", at(c.Expires))
-	}
-	for i := range c.Hosts {
-		if h := &c.Hosts[i]; h.Name != c.Host {
-			all = append(all, h.wrong(at)...)
-		}
-	}
-	if c.Quorum && !c.Unscheduled.IsZero() && now.Sub(c.Unscheduled) > takeoverTime {
-		say("no host has said what is due since %s, so nothing is fetched: one with refresh.workers above 0 has to run", at(c.Unscheduled))
+	for _, f := range c.Faults(now) {
+		all = append(all, f.Text)
 	}
 	return all
 }
 
-// wrong is what this host knows to be wrong with another one.
-func (h *Host) wrong(at func(time.Time) string) (all []string) {
-	switch {
-	case h.State == HostMissing && h.Seen.IsZero():
-		return []string{fmt.Sprintf("the host %s was not heard of yet", h.Name)}
-	case h.State == HostMissing:
-		return []string{fmt.Sprintf("the host %s was last heard of at %s", h.Name, at(h.Seen))}
-	case h.State != HostHere:
+// Faults lists what needs an operator, the most urgent first.
+func (c *Cluster) Faults(now time.Time) (all []Fault) {
+	if c == nil {
 		return nil
-	case h.Trouble != "":
-		all = append(all, fmt.Sprintf("the host %s does not follow the records of the others: %s", h.Name, h.Trouble))
 	}
-	if h.Differently {
-		all = append(all, fmt.Sprintf("the host %s serves records differently: http.public_url and http.time_zone have to be the same on all hosts, and so has the version", h.Name))
+	say := func(kind, format string, args ...any) { all = append(all, Fault{kind, fmt.Sprintf(format, args...)}) }
+	at := func(t time.Time) string { return t.Format(time.RFC3339) + " (" + Age(t, now.In(t.Location())) + ")" }
+	switch {
+	case !c.Quorum && c.Applied == 0 && !c.CaughtUp: // it has been no part of them yet
+		say(FaultCutOff, "this host waits for the others since %s: %s", at(c.CutOffSince), c.Reason)
+	case !c.Quorum:
+		say(FaultCutOff, "this host is cut off from the others since %s and serves what it has: %s", at(c.CutOffSince), c.Reason)
+	case c.Trouble != "":
+		say(FaultTrouble, "this host does not follow the records of the others, and serves what it has: %s", c.Trouble)
+	}
+	if !c.Double.IsZero() && now.Sub(c.Double) < doubleLasts {
+		say("same name", "another host calls itself %s, too: stop one of the two, and give it a cluster.name of its own", c.Host)
+	}
+	c.clock(say)
+	switch left := c.Expires.Sub(now); {
+	case c.Expires.IsZero() || left >= expiresSoon:
+	case left <= 0:
+		say(FaultCertificate, "the certificate of this host expired at %s, and other hosts refuse it; renew it, and restart", at(c.Expires))
+	default:
+		say(FaultCertificate, "the certificate of this host, or an authority that signed it, expires at %s; renew it, and restart", at(c.Expires))
+	}
+	for i := range c.Hosts {
+		if h := &c.Hosts[i]; h.Name != c.Host {
+			h.faults(say, at)
+		}
+	}
+	if c.Quorum && !c.Unscheduled.IsZero() && now.Sub(c.Unscheduled) > takeoverTime {
+		say("unscheduled", "no host has said what is due since %s, so nothing is fetched: one with refresh.workers above 0 has to run", at(c.Unscheduled))
 	}
 	return all
+}
+
+// clock says whether the clock of this host is another than that of the others.
+func (c *Cluster) clock(say func(kind, format string, args ...any)) {
+	off := (time.Duration(c.Ahead) * time.Second).Abs()
+	switch {
+	case !c.Quorum || off <= clockOff:
+	case c.Ahead > 0:
+		say("clock", "the clock of this host is %s ahead of that of the leading server; set the one that is wrong", off)
+	default:
+		say("clock", "the clock of this host is %s behind that of the leading server; set the one that is wrong", off)
+	}
+}
+
+// faults says what this host knows to be wrong with another one.
+func (h *Host) faults(say func(kind, format string, args ...any), at func(time.Time) string) {
+	kind := "host " + h.Name
+	switch {
+	case h.State == HostMissing && h.Seen.IsZero():
+		say(kind+" missing", "the host %s was not heard of yet", h.Name)
+		return
+	case h.State == HostMissing:
+		say(kind+" missing", "the host %s is missing: it was last heard of at %s", h.Name, at(h.Seen))
+		return
+	case h.State != HostHere:
+		return
+	case h.Trouble != "":
+		say(kind+" trouble", "the host %s does not follow the records of the others: %s", h.Name, h.Trouble)
+	}
+	if h.Elsewhere {
+		say(kind+" servers", "the host %s has another list in cluster.servers than this one: names and addresses have to be the same on all hosts", h.Name)
+	}
+	if h.Differently {
+		say(kind+" settings", "the host %s serves records differently: http.public_url and http.time_zone have to be the same on all hosts, and so has the version", h.Name)
+	}
 }
 
 // Unused says why this host does not use what a [Budget] says is used elsewhere.
@@ -170,7 +225,7 @@ func (m *Maker) cluster(c *Cluster) *Cluster {
 		return nil
 	}
 	told := *c
-	for _, t := range []*time.Time{&told.CutOffSince, &told.Rebuilding, &told.Compared, &told.Expires, &told.AsOf, &told.Unscheduled} {
+	for _, t := range []*time.Time{&told.CutOffSince, &told.Rebuilding, &told.Compared, &told.Expires, &told.AsOf, &told.Unscheduled, &told.Double} {
 		*t = m.moment(*t)
 	}
 	told.Warnings, told.Work = append([]string{}, c.Warnings...), append([]Work{}, c.Work...)

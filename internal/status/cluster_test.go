@@ -41,14 +41,24 @@ func TestClusterWrong(t *testing.T) {
 			c.Quorum, c.CutOffSince, c.Reason, c.Trouble = false, ago(45*time.Minute), "no connection to a server", "wait for the cluster"
 			c.Hosts[1].State, c.Unscheduled = HostUnknown, ago(time.Hour)
 		}, []string{"this host is cut off from the others since 2026-02-16T13:00:10Z (45 minutes ago) and serves what it has: no connection to a server"}},
+		"not joined yet": {func(c *Cluster) {
+			c.Quorum, c.CutOffSince, c.Reason, c.Applied, c.CaughtUp = false, ago(45*time.Minute), "1 of 3 servers are reached", 0, false
+		}, []string{"this host waits for the others since 2026-02-16T13:00:10Z (45 minutes ago): 1 of 3 servers are reached"}},
 		"trouble": {func(c *Cluster) { c.Trouble = "no space left on device" }, []string{"this host does not follow the records of the others, and serves what it has: no space left on device"}},
 		"the certificate": {func(c *Cluster) { c.Expires = now.AddDate(0, 0, 29) },
 			[]string{"the certificate of this host, or an authority that signed it, expires at 2026-03-17T13:45:10Z (in 29 days); renew it, and restart"}},
 		"an old certificate":   {func(c *Cluster) { c.Expires = ago(time.Hour) }, []string{"the certificate of this host expired at 2026-02-16T12:45:10Z (1 hour ago), and other hosts refuse it; renew it, and restart"}},
 		"a good certificate":   {func(c *Cluster) { c.Expires = now.AddDate(0, 0, 31) }, nil},
-		"a host is gone":       {func(c *Cluster) { c.Hosts[1].State, c.Hosts[1].Seen = HostMissing, ago(2*time.Hour) }, []string{"the host b was last heard of at 2026-02-16T11:45:10Z (2 hours ago)"}},
+		"a host is gone":       {func(c *Cluster) { c.Hosts[1].State, c.Hosts[1].Seen = HostMissing, ago(2*time.Hour) }, []string{"the host b is missing: it was last heard of at 2026-02-16T11:45:10Z (2 hours ago)"}},
 		"a host never came":    {func(c *Cluster) { c.Hosts[1] = Host{Name: "b", State: HostMissing} }, []string{"the host b was not heard of yet"}},
 		"another host's fault": {func(c *Cluster) { c.Hosts[1].Trouble = "disk full" }, []string{"the host b does not follow the records of the others: disk full"}},
+		"another list of servers": {func(c *Cluster) { c.Hosts[1].Elsewhere = true },
+			[]string{"the host b has another list in cluster.servers than this one: names and addresses have to be the same on all hosts"}},
+		"two of one name":     {func(c *Cluster) { c.Double = ago(time.Minute) }, []string{"another host calls itself a, too: stop one of the two, and give it a cluster.name of its own"}},
+		"one of two has gone": {func(c *Cluster) { c.Double = ago(doubleLasts) }, nil},
+		"a clock ahead":       {func(c *Cluster) { c.Ahead = 3600 }, []string{"the clock of this host is 1h0m0s ahead of that of the leading server; set the one that is wrong"}},
+		"a clock behind":      {func(c *Cluster) { c.Ahead = -120 }, []string{"the clock of this host is 2m0s behind that of the leading server; set the one that is wrong"}},
+		"clocks as they are":  {func(c *Cluster) { c.Ahead = 60 }, nil},
 		"other settings": {func(c *Cluster) { c.Hosts[1].Differently = true },
 			[]string{"the host b serves records differently: http.public_url and http.time_zone have to be the same on all hosts, and so has the version"}},
 		"nobody schedules": {func(c *Cluster) { c.Unscheduled = ago(3 * time.Minute) },

@@ -160,6 +160,9 @@ func (h hostRow) Remark() string {
 	if h.Differently {
 		all = append(all, "serves records differently")
 	}
+	if h.Elsewhere {
+		all = append(all, "has other servers")
+	}
 	if h.Trouble != "" {
 		all = append(all, h.Trouble)
 	}

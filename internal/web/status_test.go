@@ -104,7 +104,7 @@ func TestStatusPageOfHosts(t *testing.T) {
 		`data-label="State" class="bad">missing</td>`, `data-label="State">this one</td>`, `<span class="none">never</span>`, ">2 hours ago</time>", `<td data-label="Work">serves</td>`, `<td data-label="Work">8 workers</td>`,
 		`<th scope="row">Says what is due</th><td data-label="Host"><bdi>a</bdi></td>`, `<th scope="row">Asks GitHub with <bdi>bot</bdi></th>`, "4,210 of 5,000 requests, 17 of 5,000 points",
 		`<th scope="row">Asks PyPI</th><td data-label="Host"><span class="none">nobody</span></td>`, "<p>1,501 sources are due: 1,200 wait for a host, 301 taken.</p>",
-		"<b>cluster</b>: the host b was last heard of at", "<b>cluster</b>: the host c was not heard of yet", "<b>cluster</b>: the certificate of this host", "serves records differently; &#34;",
+		"<b>cluster</b>: the host b is missing: it was last heard of at", "<b>cluster</b>: the host c was not heard of yet", "<b>cluster</b>: the certificate of this host", "serves records differently; &#34;",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %s", want)
@@ -116,7 +116,7 @@ func TestStatusPageOfHosts(t *testing.T) {
 	}{
 		"alone":         {nil, "<h1>Status</h1>", `id="hosts"`},
 		"not known yet": {&status.Cluster{Host: "a", Quorum: true}, "What the others do is not known yet.", "<table class=\"list cards hosts\">"},
-		"cut off": {&status.Cluster{Host: "a", CutOffSince: ago(45 * time.Minute), Reason: "1 of 3 servers reached", AsOf: ago(46 * time.Minute)},
+		"cut off": {&status.Cluster{Host: "a", CutOffSince: ago(45 * time.Minute), Reason: "1 of 3 servers reached", Applied: 9, AsOf: ago(46 * time.Minute)},
 			"this host is cut off from the others since 2026-02-16T13:00:10Z (45 minutes ago)", "What is not known"},
 		"as of when":     {&status.Cluster{Host: "a", CutOffSince: ago(45 * time.Minute), AsOf: ago(46 * time.Minute)}, "What follows is as of <time", "not known yet"},
 		"nothing is due": {&status.Cluster{Host: "a", Quorum: true, AsOf: now}, "<p>0 sources are due: 0 wait for a host, 0 taken.</p>", "What follows"},
