@@ -41,7 +41,7 @@ type member struct {
 	began     time.Time
 	workers   int
 	running   context.Context // of the daemon
-	rebuilt   func()          // is called when the store was built anew; not nil once it runs
+	rebuilt   func()          // is called when the store was built anew, after it was a replica already
 	writing   context.Context // ends lastWrites after running
 	following context.Context // ends when nobody writes any more
 	unfollow  context.CancelFunc
@@ -99,7 +99,7 @@ func newMember(running context.Context, o Options, r *refresher) (*member, error
 		return nil, err
 	}
 	m := &member{
-		running: running, node: node, refresher: r, store: r.store, log: o.Log, version: o.Version, start: rand.Text(), began: time.Now(), workers: o.Config.Refresh.Workers,
+		running: running, rebuilt: func() {}, node: node, refresher: r, store: r.store, log: o.Log, version: o.Version, start: rand.Text(), began: time.Now(), workers: o.Config.Refresh.Workers,
 		scheduler: node.Lease(schedulerLease, leaseTime), leases: r.leases, certificateEnds: config.CertificateEnds(tls),
 		offer: make(chan struct{}, 1), rebuild: make(chan struct{}, 1), takeover: make(chan struct{}, 1),
 	}
