@@ -191,7 +191,7 @@ func (n *Node) asMany(ctx context.Context, config jetstream.StreamConfig, do fun
 func fits(has, want jetstream.StreamConfig) error {
 	if !slices.Equal(has.Subjects, want.Subjects) || has.Retention != want.Retention || has.Storage != want.Storage || has.MaxMsgsPerSubject != want.MaxMsgsPerSubject ||
 		has.Discard != want.Discard || has.DiscardNewPerSubject != want.DiscardNewPerSubject || has.AllowDirect || has.MaxAge != 0 || has.MaxMsgs > 0 || has.MaxBytes > 0 {
-		return errors.New("it exists with another configuration than pkgmetad's: somebody else made or changed it; remove it, or give pkgmetad an account of its own")
+		return errors.New("it has other settings than this version of pkgmetad gives it: if other hosts run a newer version, upgrade this one; if somebody else made or changed it, give pkgmetad an account of its own")
 	}
 	return nil
 }
