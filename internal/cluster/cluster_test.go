@@ -379,6 +379,6 @@ func TestForeignStream(t *testing.T) {
 	}
 	n := started(t, Options{Name: "one", URLs: []string{"nats://me:hunter2@" + address}})
 	eventually(t, "it is told", func() bool {
-		return strings.Contains(n.Reach().Err, "remove it, or give pkgmetad an account of its own")
+		return strings.Contains(n.Reach().Err, "if somebody else made or changed it, give pkgmetad an account of its own")
 	})
 }
