@@ -113,7 +113,7 @@ func (a *applier) message(r *record.Message) error {
 		return ErrNewerMessage
 	}
 	last := getKnown(a.Tx, r.Name)
-	next := m.known(r, last)
+	next := m.known(r)
 	kind, rest, _ := strings.Cut(r.Name, "/")
 	var err error
 	switch kind + "/" {
@@ -125,7 +125,7 @@ func (a *applier) message(r *record.Message) error {
 		err = a.item(bucketCategories, rest, &m, new(record.Category))
 	case nameGrid:
 		err = a.item(bucketGrids, rest, &m, new(record.Grid))
-	default: // of the hosts themselves: see internal/cluster
+	default: // of the hosts themselves, such as meta/origin: see internal/daemon
 	}
 	if err != nil {
 		return err
@@ -142,8 +142,8 @@ func (a *applier) message(r *record.Message) error {
 	return a.Bucket(bucketMessages).Put([]byte(r.Name), encodeKnown(next))
 }
 
-// known returns what a message says of itself, after the last one of its name.
-func (m *message) known(r *record.Message, last known) known {
+// known returns what a message says of itself.
+func (m *message) known(r *record.Message) known {
 	k := known{sequence: r.Sequence, at: r.Time, changed: r.Sequence}
 	own := r.Time.UTC().Truncate(time.Microsecond)
 	if after := time.UnixMicro(m.After).UTC(); after.After(own) {

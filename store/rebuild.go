@@ -110,7 +110,6 @@ func (s *Store) swapFor(next *Store, path, kept string) error {
 	s.info.Store(&next.file.info)
 	s.order.Store(next.order.Load())
 	s.synced.Store(next.synced.Load())
-	s.replica.stream.Store(next.replica.stream.Load())
 	s.lists.forget()
 	s.health.forget()
 	s.version.restart(next.version.get())

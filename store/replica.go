@@ -45,7 +45,6 @@ type replica struct {
 	filling   bool        // it is being built, and nobody reads it yet: see Rebuild
 	publisher atomic.Pointer[Publisher]
 	applied   version // its sequence is that of the last message applied, its time that message's
-	stream    atomic.Pointer[string]
 }
 
 // Join has every change of records published from now on. Until it is called, all that
@@ -114,7 +113,6 @@ func (s *Store) Begin(stream string, first uint64) error {
 		)
 	})
 	if err == nil {
-		s.replica.stream.Store(&stream)
 		s.version.restart(first, timeOf(key(int(first))), nil)
 	}
 	if err != nil {
@@ -169,10 +167,7 @@ func (s *Store) leave() error {
 
 // loadReplica reads what the Store keeps in memory of the stream.
 func (s *Store) loadReplica(tx *bolt.Tx) {
-	meta := tx.Bucket(bucketMeta)
-	applied, _, _ := readFollowed(meta)
-	stream := string(meta.Get(keyStream))
-	s.replica.stream.Store(&stream)
+	applied, _, _ := readFollowed(tx.Bucket(bucketMeta))
 	s.replica.applied.publish(applied, time.Time{})
 }
 

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,29 +18,12 @@ import (
 // headerRoom is what the headers of a message take at most, in bytes.
 const headerRoom = 1024
 
-// Conflict is the error of a write whose Expect is not the last message of its
-// name: another write came before. Who has applied Sequence can compute the write
-// again.
-type Conflict struct {
-	Name     string
-	Sequence uint64 // of the last message of that name; 0 if it has none
-	Others   int    // writes of the same call that were refused too; their Sequences are not above this one
-}
-
-func (c *Conflict) Error() string {
-	others := ""
-	if c.Others > 0 {
-		others = fmt.Sprintf(", and %d others", c.Others)
-	}
-	return fmt.Sprintf("%s was changed by another host, in message %d%s", c.Name, c.Sequence, others)
-}
-
 // Publish writes records, each if its Expect is still the last message of its name,
 // and returns the highest sequence that they got once a majority of the servers has
 // them all on disk. Names must differ from each other. They are sent in order, but
 // where the leader changes meanwhile, one may come after a later one.
 //
-// A *[Conflict] (errors.As) is returned when all others are decided: these are
+// A *[record.Conflict] (errors.As) is returned when all others are decided: these are
 // written. Without a majority it waits and tries again for as long as ctx allows;
 // what is not acknowledged then may still be written.
 func (n *Node) Publish(ctx context.Context, writes []record.Write) (last uint64, err error) {
@@ -79,7 +63,7 @@ type publication struct {
 	writes   []record.Write
 	doubtful map[int]bool // writes that were sent, and may have been taken without a word
 	last     uint64
-	conflict *Conflict
+	conflict *record.Conflict
 }
 
 func (p *publication) check() error {
@@ -118,7 +102,7 @@ func (p *publication) round(ctx context.Context, indexes []int) (again []int, er
 			final = fmt.Errorf("%s: %w", p.writes[i].Name, err)
 		}
 	})
-	if err = cmpErr(final, err); err != nil {
+	if err = cmp.Or(final, err); err != nil {
 		return nil, err
 	}
 	for _, i := range refused {
@@ -157,9 +141,9 @@ func (p *publication) settle(ctx context.Context, i int) (retry bool, err error)
 	}
 	switch c := p.conflict; {
 	case c == nil:
-		p.conflict = &Conflict{Name: w.Name, Sequence: m.Sequence}
+		p.conflict = &record.Conflict{Name: w.Name, Sequence: m.Sequence}
 	case m.Sequence > c.Sequence:
-		p.conflict = &Conflict{Name: w.Name, Sequence: m.Sequence, Others: c.Others + 1}
+		p.conflict = &record.Conflict{Name: w.Name, Sequence: m.Sequence, Others: c.Others + 1}
 	default:
 		c.Others++
 	}

@@ -12,8 +12,14 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Classes are the classes of work that there are.
-var Classes = []string{"github", "pypi"}
+// The classes of work, by who is asked.
+const (
+	ClassGitHub = "github"
+	ClassPyPI   = "pypi"
+)
+
+// Classes are all of them.
+var Classes = []string{ClassGitHub, ClassPyPI}
 
 const (
 	ackTimeout    = 30 * time.Second // after which an item that nobody works on is given to another host

@@ -57,17 +57,6 @@ func (n *Node) Last(ctx context.Context, name string) (record.Message, bool, err
 	})
 }
 
-// At asks the stream's leader for the message with a sequence; false if there is
-// none, or none any more: a later message of its name replaces it.
-func (n *Node) At(ctx context.Context, sequence uint64) (record.Message, bool, error) {
-	return n.message(ctx, fmt.Sprintf("ask for message %d", sequence), func(ctx context.Context, records *records) (*jetstream.RawStreamMsg, error) {
-		if sequence <= records.base {
-			return nil, jetstream.ErrMsgNotFound
-		}
-		return records.GetMsg(ctx, records.place(sequence))
-	})
-}
-
 func (n *Node) message(ctx context.Context, doing string, get func(context.Context, *records) (*jetstream.RawStreamMsg, error)) (m record.Message, found bool, err error) {
 	err = n.ask(ctx, doing, func(ctx context.Context) error {
 		records := n.found.Load().records

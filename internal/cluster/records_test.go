@@ -81,11 +81,11 @@ func TestPublishConflict(t *testing.T) {
 		{Name: "entry/4", Expect: two},
 		{Name: "entry/5", Expect: 5}, // of another stream
 	})
-	var conflict *Conflict
+	var conflict *record.Conflict
 	if !errors.As(err, &conflict) || last != two+1 {
 		t.Fatalf("last %d, error %v", last, err)
 	}
-	if diff := cmp.Diff(&Conflict{Name: "entry/2", Sequence: two, Others: 3}, conflict); diff != "" {
+	if diff := cmp.Diff(&record.Conflict{Name: "entry/2", Sequence: two, Others: 3}, conflict); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 	for name, want := range map[string]string{"entry/1": "one", "entry/2": "two", "entry/3": "three", "entry/4": "", "entry/5": ""} {
@@ -107,7 +107,7 @@ func TestPublishDoubtful(t *testing.T) {
 	if len(again) != 0 || err != nil || p.last != sequence+1 {
 		t.Errorf("again %v, last %d, error %v", again, p.last, err)
 	}
-	if diff := cmp.Diff(&Conflict{Name: "entry/2", Sequence: sequence}, p.conflict); diff != "" {
+	if diff := cmp.Diff(&record.Conflict{Name: "entry/2", Sequence: sequence}, p.conflict); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 }
@@ -372,4 +372,15 @@ func TestOlderThan(t *testing.T) {
 			t.Errorf("%q is older: %v", version, got)
 		}
 	}
+}
+
+// At asks the stream's leader for the message with a sequence; false if there is
+// none, or none any more: a later message of its name replaces it.
+func (n *Node) At(ctx context.Context, sequence uint64) (record.Message, bool, error) {
+	return n.message(ctx, fmt.Sprintf("ask for message %d", sequence), func(ctx context.Context, records *records) (*jetstream.RawStreamMsg, error) {
+		if sequence <= records.base {
+			return nil, jetstream.ErrMsgNotFound
+		}
+		return records.GetMsg(ctx, records.place(sequence))
+	})
 }

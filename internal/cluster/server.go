@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -14,7 +15,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -115,7 +115,7 @@ func (e *embedded) start(ctx context.Context) error {
 	s.SetLoggerV2(log, false, false, false)
 	s.Start()
 	for !s.ReadyForConnections(100 * time.Millisecond) {
-		if err := cmpErr(log.fatal(), ctx.Err()); err != nil {
+		if err := cmp.Or(log.fatal(), ctx.Err()); err != nil {
 			s.Shutdown()
 			s.WaitForShutdown()
 			return fmt.Errorf("start the embedded server in %s: %w", e.options.Folder, err)
@@ -166,14 +166,6 @@ func (e *embedded) peers() int {
 		names[r.RemoteID] = true
 	}
 	return len(names)
-}
-
-// cmpErr returns the first error that is one.
-func cmpErr(errs ...error) error {
-	if i := slices.IndexFunc(errs, func(err error) bool { return err != nil }); i >= 0 {
-		return errs[i]
-	}
-	return nil
 }
 
 func serverOptions(o Options) (*server.Options, error) {

@@ -155,7 +155,7 @@ func TestOffersAll(t *testing.T) {
 	offer := func(most int, wantMore bool, want int) {
 		t.Helper()
 		more, err := m.offerDue(x.patient(), most)
-		backlog, backlogErr := m.node.Pending(x.patient(), classGitHub)
+		backlog, backlogErr := m.node.Pending(x.patient(), cluster.ClassGitHub)
 		if err != nil || backlogErr != nil || more != wantMore || backlog.Waiting+backlog.Taken != want {
 			t.Errorf("offered at most %d: more %t, backlog %+v, errors %v and %v; want %t and %d", most, more, backlog, err, backlogErr, wantMore, want)
 		}
@@ -172,12 +172,12 @@ func TestWorkOfALostMessage(t *testing.T) {
 	a, _ := x.host(x.clusterOf(1, "a")[0])
 	m := a.refresher.member
 	x.agrees(a, "one", 5)
-	if n, err := m.node.Offer(x.patient(), classGitHub, []string{"github.com/acme/two"}, m.store.Applied()+1000); n != 1 || err != nil {
+	if n, err := m.node.Offer(x.patient(), cluster.ClassGitHub, []string{"github.com/acme/two"}, m.store.Applied()+1000); n != 1 || err != nil {
 		t.Fatal(n, err)
 	}
 	began := time.Now()
 	x.waitLong("it to be done", func() bool {
-		backlog, err := m.node.Pending(x.patient(), classGitHub)
+		backlog, err := m.node.Pending(x.patient(), cluster.ClassGitHub)
 		return err == nil && backlog == cluster.Backlog{}
 	})
 	if took := time.Since(began); took > applyWait/2 {

@@ -25,8 +25,9 @@ import (
 //	follow     the store becomes a replica, and stays one: replica.go
 //	offers     the host with the lease "scheduler" says what is due
 //	work       a host that may ask takes some of it, and runs a pass over that: work.go
-//	leases     who may ask with which credential, and PyPI
-//	takeovers  of the catalogue file, one host at a time
+//	leases     who may ask with which credential, and PyPI: leases.go
+//	compare    whether the store has what the stream has: replica.go
+//	takeovers  of the catalogue file, one host at a time: takeover.go
 //	announce   what this host says of itself
 //	learn      what status and metrics tell of the others: standing.go
 //
@@ -52,7 +53,7 @@ type member struct {
 	caughtUp  atomic.Bool            // the store has been where its stream was
 	offer     chan struct{}          // holds a token when what is due is to be offered now
 	rebuild   chan struct{}          // holds a token when the store is to be built anew
-	digests   atomic.Int64           // when the store was last compared with the stream, in Unix nanoseconds
+	looked    atomic.Int64           // when the store was last compared with the stream, or that was tried, in Unix nanoseconds; 0 to have it compared soon
 	lag       atomic.Uint64          // messages that the stream has and the store had not, when it last looked
 	takeover  chan struct{}          // holds a token when the catalogue file is to be looked at
 	trouble   atomic.Pointer[string] // what keeps the store from following; nil for nothing
@@ -107,7 +108,9 @@ func newMember(running context.Context, o Options, r *refresher) (*member, error
 	var stopWriting context.CancelFunc
 	m.writing, stopWriting = context.WithCancel(m.following)
 	context.AfterFunc(running, func() { time.AfterFunc(lastWrites, stopWriting) })
-	m.lines = []*line{m.newLine(classGitHub), m.newLine(classPyPI)}
+	for _, class := range cluster.Classes {
+		m.lines = append(m.lines, m.newLine(class))
+	}
 	m.leases.node = node
 	r.member = m
 	return m, nil
@@ -186,10 +189,9 @@ func (m *member) Publish(writes []record.Write) (last uint64, err error) {
 	ctx, cancel := context.WithTimeout(m.writing, publishWait)
 	defer cancel()
 	last, err = m.node.Publish(ctx, writes)
-	var conflict *cluster.Conflict
+	var conflict *record.Conflict
 	if errors.As(err, &conflict) {
 		m.conflicts.Add(1)
-		return last, &record.Conflict{Name: conflict.Name, Sequence: conflict.Sequence}
 	}
 	return last, err
 }

@@ -183,7 +183,7 @@ func TestDivergedReplica(t *testing.T) {
 	a, ended := x.host(x.clusterOf(1, "a")[0])
 	x.agrees(a, "one", 5)
 	m, s := a.refresher.member, a.refresher.store
-	m.digests.Store(time.Now().UnixNano())
+	m.looked.Store(time.Now().UnixNano())
 
 	// A message that the stream has not: such as of a stream whose disks were rolled back.
 	known, _, err := s.MessageKnown("entry/1")

@@ -49,11 +49,11 @@ func (r *refresher) pass(ctx context.Context) (record.Pass, error) {
 	if err := r.health.writable(); err != nil {
 		return record.Pass{}, err // told once, when it began
 	}
-	return r.passBy(ctx, r.fetcher, nil)
+	return r.passBy(ctx, r.fetcher)
 }
 
 // passBy has a fetcher run a pass, of which the status tells.
-func (r *refresher) passBy(ctx context.Context, f *fetcher.Fetcher, progress func(fetcher.Progress)) (record.Pass, error) {
+func (r *refresher) passBy(ctx context.Context, f *fetcher.Fetcher) (record.Pass, error) {
 	now := time.Now()
 	r.passSince.CompareAndSwap(nil, &now)
 	r.passing.Add(1)
@@ -63,12 +63,7 @@ func (r *refresher) passBy(ctx context.Context, f *fetcher.Fetcher, progress fun
 			r.passProgress.Store(nil)
 		}
 	}()
-	report, err := f.RefreshDue(ctx, func(p fetcher.Progress) {
-		r.passProgress.Store(&p)
-		if progress != nil {
-			progress(p)
-		}
-	})
+	report, err := f.RefreshDue(ctx, func(p fetcher.Progress) { r.passProgress.Store(&p) })
 	r.endPass(report, err)
 	return report, err
 }

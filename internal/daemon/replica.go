@@ -320,7 +320,7 @@ func (m *member) compare(ctx context.Context) {
 		if !m.caughtUp.Load() || !m.node.Reach().Quorum {
 			continue
 		}
-		since := time.Since(time.Unix(0, m.digests.Load()))
+		since := time.Since(time.Unix(0, m.looked.Load()))
 		if m.store.Damaged() {
 			m.rebuildSoon()
 		} else if since > compareEvery || since > compareLeast && m.othersDiffer(ctx) {
@@ -329,7 +329,7 @@ func (m *member) compare(ctx context.Context) {
 	}
 }
 
-func (m *member) compareSoon() { m.digests.Store(0) }
+func (m *member) compareSoon() { m.looked.Store(0) }
 
 func (m *member) rebuildSoon() { wake(m.rebuild) }
 
@@ -391,11 +391,11 @@ func (m *member) compareNow(ctx context.Context) {
 	}
 	if err != nil {
 		m.log.Debug().Err(err).Msg("the store could not be compared with the stream")
-		m.digests.Store(time.Now().Add(compareLeast - compareEvery).UnixNano())
+		m.looked.Store(time.Now().Add(compareLeast - compareEvery).UnixNano())
 		return
 	}
 	now := time.Now()
-	m.digests.Store(now.UnixNano())
+	m.looked.Store(now.UnixNano())
 	m.compared.Store(&now)
 	if differs {
 		m.rebuildSoon()

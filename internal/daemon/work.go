@@ -15,12 +15,6 @@ import (
 	"pkgmetad/store"
 )
 
-// The classes of work, by who is asked.
-const (
-	classGitHub = "github"
-	classPyPI   = "pypi"
-)
-
 const (
 	workAtOnce  = 1000             // sources that a host takes of a class at once
 	leastAtOnce = 100              // likewise, where there are so many
@@ -34,9 +28,9 @@ const (
 
 func classOf(key record.Key) string {
 	if _, project := key.Project(); project {
-		return classPyPI
+		return cluster.ClassPyPI
 	}
-	return classGitHub
+	return cluster.ClassGitHub
 }
 
 // offers says what is due, whenever it is asked to and this host is the one to do so.
@@ -140,7 +134,7 @@ func (l *line) work(ctx context.Context) {
 			sleep(ctx, idle)
 			continue
 		}
-		took, err := l.take(ctx, workAtOnce)
+		took, err := l.take(ctx)
 		if err != nil {
 			l.member.log.Debug().Err(err).Msg("no work could be taken")
 		}
@@ -148,16 +142,16 @@ func (l *line) work(ctx context.Context) {
 			sleep(ctx, idle)
 			continue
 		}
-		report, err := l.pass(ctx, nil)
+		report, err := l.pass(ctx)
 		r.tellPass(report, err, true)
-		if l.class == classGitHub {
+		if l.class == cluster.ClassGitHub {
 			r.compactIfWorth()
 		}
 	}
 }
 
 // pass runs a pass over what was taken, and gives back what it has not done.
-func (l *line) pass(ctx context.Context, progress func(fetcher.Progress)) (record.Pass, error) {
+func (l *line) pass(ctx context.Context) (record.Pass, error) {
 	defer l.giveBack()
 	working, stop := context.WithCancel(ctx)
 	var telling sync.WaitGroup
@@ -166,7 +160,7 @@ func (l *line) pass(ctx context.Context, progress func(fetcher.Progress)) (recor
 		stop()
 		telling.Wait() // what is given back is not worked on
 	}()
-	return l.member.refresher.passBy(ctx, l.fetcher, progress)
+	return l.member.refresher.passBy(ctx, l.fetcher)
 }
 
 func sleep(ctx context.Context, d time.Duration) {
@@ -188,8 +182,9 @@ func (m *member) mayRefresh() error {
 }
 
 // take takes as much of the work as this host may do now, and returns how much that is.
-func (l *line) take(ctx context.Context, most int) (took int, err error) {
-	if most = min(most, l.appetite(ctx)); most <= 0 {
+func (l *line) take(ctx context.Context) (took int, err error) {
+	most := l.appetite(ctx)
+	if most <= 0 {
 		return 0, nil
 	}
 	items, err := l.member.node.Pull(ctx, l.class, most)
@@ -206,7 +201,7 @@ func (l *line) take(ctx context.Context, most int) (took int, err error) {
 // and no more than a pass does in a short time.
 func (l *line) appetite(ctx context.Context) int {
 	now := l.member.refresher.settings.Load()
-	if l.class == classGitHub {
+	if l.class == cluster.ClassGitHub {
 		if !now.github.Hold().Until.IsZero() {
 			return 0
 		}
@@ -314,7 +309,7 @@ func (l *line) Reschedule(time.Time, func(*record.Source) time.Time, string) (in
 
 // Projects implements [fetcher.Store]: the host that asks PyPI reads its index.
 func (l *line) Projects(limit int) ([]string, error) {
-	if l.class != classPyPI || !l.member.leases.usable(pypiLease) {
+	if l.class != cluster.ClassPyPI || !l.member.leases.usable(pypiLease) {
 		return nil, nil
 	}
 	return l.Store.Projects(limit)

@@ -20,12 +20,18 @@ type Message struct {
 	Time     time.Time // when it was taken, UTC
 }
 
-// A Conflict is the error of a [Write] of a record that somebody else has written since.
+// A Conflict is the error of writes of which one is of a record that somebody else has written
+// since. Who has applied Sequence can compute them again.
 type Conflict struct {
 	Name     string
-	Sequence uint64 // of the last message of that name
+	Sequence uint64 // of the last message of that name; 0 if it has none
+	Others   int    // writes that were refused too; their sequences are not above this one
 }
 
 func (c *Conflict) Error() string {
-	return fmt.Sprintf("another host has written %s since, as %d", c.Name, c.Sequence)
+	others := ""
+	if c.Others > 0 {
+		others = fmt.Sprintf(", and %d others", c.Others)
+	}
+	return fmt.Sprintf("%s was changed by another host, in message %d%s", c.Name, c.Sequence, others)
 }
