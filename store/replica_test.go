@@ -355,6 +355,27 @@ func TestReplicaAppliesOnce(t *testing.T) {
 	}
 }
 
+// What a sync changes of sources follows from what it changes of packages: where somebody is
+// faster with the sources, none of it is taken, and all of it the next time.
+func TestReplicaIntervalAfterConflict(t *testing.T) {
+	st := newStream()
+	a, b := newHost(t, st), newHost(t, st)
+	c := entries("x")
+	c.Packages[0].StaleAfter = 2 * time.Hour
+	sync(t, a.Store, c, day(1))
+	b.follow(10)
+	a.before = func() { put(t, b.Store, fetched(get(t, b.Store, "x"), 7, day(2), day(3))) }
+	c.Packages[0].StaleAfter = time.Hour
+	sync(t, a.Store, c, day(2))
+	sources, err := a.Sources("x")
+	must(t, err)
+	for _, source := range sources {
+		if !source.Interval.Covers(time.Hour) || !source.LastSuccess.Equal(day(2)) {
+			t.Errorf("%s is fetched every %v, after a success at %s", source.Key, source.Interval, source.LastSuccess)
+		}
+	}
+}
+
 // Without its stream, a replica takes no record and loses none.
 func TestReplicaAlone(t *testing.T) {
 	h := &host{Store: open(t, dbPath(t), store.Options{Replica: true}), stream: newStream()}
