@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"fmt"
 	"net"
 	"strconv"
 	"strings"
@@ -102,5 +103,26 @@ func TestCannotListen(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "cluster.servers has a, this host, at "+address) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", address, err)
 		}
+	}
+}
+
+// TestServersThatAreMissing: a list of servers that is longer than that of the others is told of
+// in words of the configuration, not of NATS.
+func TestServersThatAreMissing(t *testing.T) {
+	n := &Node{server: &embedded{}}
+	err := fmt.Errorf("more replicas of stream X: %w", &jetstream.APIError{Code: 400, ErrorCode: 10005, Description: "no suitable peers for placement"})
+	said := n.absence(Reach{Servers: 3, All: 4}, err)
+	if want := "cluster.servers has 4 servers here, and not all of them take part; the list has to be the same on all hosts"; said != want {
+		t.Errorf("it says %q", said)
+	}
+}
+
+// TestRefusal: who is refused is told which key of the configuration it is.
+func TestRefusal(t *testing.T) {
+	if said := (&Options{Servers: map[string]string{"a": "127.0.0.1:6222"}}).refused(); !strings.Contains(said, "cluster.secret_file") || strings.Contains(said, "cluster.url") {
+		t.Errorf("of servers: %s", said)
+	}
+	if said := (&Options{URLs: []string{"nats://127.0.0.1"}}).refused(); !strings.Contains(said, "cluster.url") || strings.Contains(said, "cluster.secret_file") {
+		t.Errorf("of a cluster that is run elsewhere: %s", said)
 	}
 }
