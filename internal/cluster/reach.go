@@ -175,10 +175,11 @@ func (n *Node) look(ctx context.Context) Reach {
 // absence says why the streams do not answer, by the error of who asked them.
 func (n *Node) absence(r Reach, err error) string {
 	if n.server != nil && r.Servers <= r.All/2 {
-		if refusal := n.server.refusal(); refusal != "" {
-			return refusal
+		text := fmt.Sprintf("%d of %s reached, this host's included, and it takes %d", r.Servers, record.Count(r.All, "server is", "servers are"), r.All/2+1)
+		if refusal := n.server.refusal(); refusal != "" { // it may be why, or be a stranger
+			text += "; " + refusal
 		}
-		return fmt.Sprintf("%d of %s reached, this host's included, and it takes %d", r.Servers, record.Count(r.All, "server is", "servers are"), r.All/2+1)
+		return text
 	}
 	if temporary(err) {
 		return "no leader of the servers answers, or they are choosing one"
