@@ -54,7 +54,7 @@ a port of its own, the first on that of --listen and the others on those after i
 	}
 	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:8080", "`address` to serve the API on; port 0 picks a free one")
 	cmd.Flags().StringVar(&o.admin, "admin-listen", "", "`address` to serve metrics and profiles of the first host on, such as 127.0.0.1:9090; the log tells it (default none)")
-	cmd.Flags().IntVar(&o.hosts, "hosts", 1, "`number` of hosts that share the work and the records")
+	cmd.Flags().IntVar(&o.hosts, "hosts", 1, fmt.Sprintf("`number` of hosts that share the work and the records, 1 to %d", maxDemoHosts))
 	return cmd
 }
 

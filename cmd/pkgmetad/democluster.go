@@ -103,6 +103,9 @@ func consecutive(address string, count int) (all []string, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if last := port + count - 1; port > 0 && last > 65535 {
+		return nil, fmt.Errorf("--listen %q: %d hosts take the ports %d to %d, and 65535 is the highest; write a lower one", address, count, port, last)
+	}
 	for i := range count {
 		if port > 0 {
 			all = append(all, net.JoinHostPort(host, strconv.Itoa(port+i)))

@@ -13,6 +13,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -71,8 +73,21 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}
 		return f.code
 	}
-	fmt.Fprintf(stderr, "pkgmetad: %v\nRun '%s --help' to see how it is used.\n", err, cmd.CommandPath())
+	fmt.Fprintf(stderr, "pkgmetad: %s\nRun '%s --help' to see how it is used.\n", misuse(err), cmd.CommandPath())
 	return exitUsage
+}
+
+// misuse says what is wrong with a command line: of a number that is none, in other words than Go's.
+func misuse(err error) string {
+	var number *strconv.NumError
+	if !errors.As(err, &number) || !errors.Is(err, strconv.ErrSyntax) {
+		return err.Error()
+	}
+	kind := "a whole number"
+	if number.Func == "ParseFloat" {
+		kind = "a number"
+	}
+	return strings.Replace(err.Error(), number.Error(), "it takes "+kind, 1)
 }
 
 func newRootCommand() *cobra.Command {

@@ -52,11 +52,17 @@ func connection(c *status.Cluster, now time.Time) string {
 
 // following says how far this host has followed the others.
 func following(c *status.Cluster, now time.Time) string {
+	if c.Applied == 0 && c.Lag == 0 { // how much it lacks is not known either
+		return "it has nothing of what the others have yet"
+	}
 	text := "it has followed the others to " + cmp.Or(sequenceText(c.Applied), "nothing yet") + ", " + behind(c.Lag)
 	if !c.Rebuilding.IsZero() {
 		text += "; its store has been built anew since " + moment(c.Rebuilding, now, "")
 	}
-	return text + "; last compared with them " + moment(c.Compared, now, "not yet")
+	if c.Compared.IsZero() {
+		return text + "; not compared with them yet"
+	}
+	return text + "; last compared with them " + moment(c.Compared, now, "")
 }
 
 func sequenceText(n uint64) string {
@@ -84,7 +90,7 @@ func hostLine(c *status.Cluster, h *status.Host, now time.Time) string {
 	} else {
 		parts = append(parts, "last heard of "+moment(h.Seen, now, ""))
 	}
-	parts = append(parts, "version "+cmp.Or(h.Version, "unknown"), work(h.Workers), "has "+cmp.Or(sequenceText(h.Applied), "nothing yet")+" "+behind(h.Lag))
+	parts = append(parts, "version "+cmp.Or(h.Version, "unknown"), work(h.Workers), has(h))
 	if !h.Server {
 		parts = append(parts, "runs no server")
 	}
@@ -98,6 +104,13 @@ func hostLine(c *status.Cluster, h *status.Host, now time.Time) string {
 		parts = append(parts, h.Trouble)
 	}
 	return strings.Join(parts, ", ")
+}
+
+func has(h *status.Host) string {
+	if h.Applied == 0 && h.Lag == 0 {
+		return "has nothing yet"
+	}
+	return "has " + cmp.Or(sequenceText(h.Applied), "nothing yet") + " " + behind(h.Lag)
 }
 
 func work(workers int) string {

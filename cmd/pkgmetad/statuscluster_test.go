@@ -71,4 +71,10 @@ func TestReportOfSeveralHosts(t *testing.T) {
 	}
 	c.AsOf = time.Time{}
 	says("what the others do is not known yet")
+
+	c.AsOf, c.Compared, c.Rebuilding = now, time.Time{}, time.Time{}
+	c.Hosts[1].Applied = 0
+	says("and lacks 5 messages; not compared with them yet", "host b stopped, last heard of "+ago+", version 1.4, 1 worker, has nothing yet host c")
+	c.Applied, c.Lag = 0, 0
+	says("it has nothing of what the others have yet")
 }

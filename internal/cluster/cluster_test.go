@@ -353,7 +353,7 @@ func TestForeign(t *testing.T) {
 
 	refused := started(t, Options{Name: "three", URLs: []string{"nats://me:guess@" + address}, Log: zerolog.New(&log)})
 	eventually(t, "the log tells", func() bool { return strings.Contains(log.String(), "the cluster refuses this host") })
-	eventually(t, "the reach tells", func() bool { return refused.Reach().Err == otherSecret })
+	eventually(t, "the reach tells", func() bool { return refused.Reach().Err == otherUser })
 	if r := refused.Reach(); r.Connected || r.Quorum {
 		t.Errorf("%+v", r)
 	}

@@ -78,13 +78,25 @@ func (n *Node) target() (options []nats.Option) {
 	return append(options, func(all *nats.Options) error { all.Servers = urls; return nil })
 }
 
-const otherSecret = "the cluster refuses this host: its cluster.secret_file, or the user and password in cluster.url, are others than the cluster's"
+// What a host says that is refused: by the servers of other hosts, and by a cluster that somebody else runs.
+const (
+	otherSecret = "the cluster refuses this host: cluster.secret_file is not the same on all hosts"
+	otherUser   = "the cluster refuses this host: the user and password in cluster.url are not those that it asks for; servers that pkgmetad runs belong into cluster.servers, not into cluster.url"
+)
+
+// refused says why the cluster does not let this host in.
+func (o *Options) refused() string {
+	if len(o.Servers) > 0 {
+		return otherSecret
+	}
+	return otherUser
+}
 
 // complain logs what is wrong with the connection, once.
 func (n *Node) complain(said *once, err error) {
 	message := "connection to the cluster: " + err.Error()
 	if errors.Is(err, nats.ErrAuthorization) {
-		message = otherSecret
+		message = n.options.refused()
 	}
 	level := zerolog.WarnLevel
 	if !said.first(message, time.Now()) {

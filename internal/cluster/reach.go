@@ -21,6 +21,9 @@ const (
 	fresh        = 5 * time.Second // since a replica was last heard of by the leader, for it to count
 )
 
+// noPeers is what NATS answers where a stream should have more replicas than there are servers.
+const noPeers jetstream.ErrorCode = 10005
+
 // Reach is what of the cluster this host reaches.
 type Reach struct {
 	Connected bool      // to a server: the own, or another's
@@ -130,7 +133,7 @@ func (n *Node) look(ctx context.Context) Reach {
 	if !r.Connected {
 		r.Err = "no connection to a server"
 		if errors.Is(n.conn.LastError(), nats.ErrAuthorization) {
-			r.Err = otherSecret
+			r.Err = n.options.refused()
 		}
 		return r
 	}
@@ -172,13 +175,18 @@ func (n *Node) look(ctx context.Context) Reach {
 // absence says why the streams do not answer, by the error of who asked them.
 func (n *Node) absence(r Reach, err error) string {
 	if n.server != nil && r.Servers <= r.All/2 {
-		if refusal := n.server.refusal(); refusal != "" {
-			return refusal
+		text := fmt.Sprintf("%d of %s reached, this host's included, and it takes %d", r.Servers, record.Count(r.All, "server is", "servers are"), r.All/2+1)
+		if refusal := n.server.refusal(); refusal != "" { // it may be why, or be a stranger
+			text += "; " + refusal
 		}
-		return fmt.Sprintf("%d of %s reached, this host's included, and it takes %d", r.Servers, record.Count(r.All, "server is", "servers are"), r.All/2+1)
+		return text
 	}
 	if temporary(err) {
 		return "no leader of the servers answers, or they are choosing one"
+	}
+	var api *jetstream.APIError
+	if n.server != nil && errors.As(err, &api) && api.ErrorCode == noPeers {
+		return fmt.Sprintf("cluster.servers has %s here, and not all of them take part; the list has to be the same on all hosts", record.Count(r.All, "server", "servers"))
 	}
 	return "the streams that all hosts share cannot be used: " + err.Error()
 }

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"fmt"
 	"net"
 	"strconv"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/rs/zerolog"
 )
 
 // TestLeaderless: where a stream has lost its majority, any server answers for it, and has
@@ -102,5 +104,37 @@ func TestCannotListen(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "cluster.servers has a, this host, at "+address) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", address, err)
 		}
+	}
+}
+
+// TestServersThatAreMissing: a list of servers that is longer than that of the others is told of
+// in words of the configuration, not of NATS.
+func TestServersThatAreMissing(t *testing.T) {
+	n := &Node{server: &embedded{}}
+	err := fmt.Errorf("more replicas of stream X: %w", &jetstream.APIError{Code: 400, ErrorCode: 10005, Description: "no suitable peers for placement"})
+	said := n.absence(Reach{Servers: 3, All: 4}, err)
+	if want := "cluster.servers has 4 servers here, and not all of them take part; the list has to be the same on all hosts"; said != want {
+		t.Errorf("it says %q", said)
+	}
+}
+
+// TestMissingBesideARefusal: that servers are missing is told also where somebody was refused
+// lately, who may be a stranger.
+func TestMissingBesideARefusal(t *testing.T) {
+	log := newServerLog(zerolog.Nop())
+	log.Errorf("10.0.0.9:40000 - rid:7 - authentication error")
+	said := (&Node{server: &embedded{log: log}}).absence(Reach{Servers: 1, All: 3}, errNoLeader)
+	if !strings.HasPrefix(said, "1 of 3 servers are reached, this host's included, and it takes 2; 10.0.0.9 was refused, because") {
+		t.Errorf("it says %q", said)
+	}
+}
+
+// TestRefusal: who is refused is told which key of the configuration it is.
+func TestRefusal(t *testing.T) {
+	if said := (&Options{Servers: map[string]string{"a": "127.0.0.1:6222"}}).refused(); !strings.Contains(said, "cluster.secret_file") || strings.Contains(said, "cluster.url") {
+		t.Errorf("of servers: %s", said)
+	}
+	if said := (&Options{URLs: []string{"nats://127.0.0.1"}}).refused(); !strings.Contains(said, "cluster.url") || strings.Contains(said, "cluster.secret_file") {
+		t.Errorf("of a cluster that is run elsewhere: %s", said)
 	}
 }

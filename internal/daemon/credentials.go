@@ -12,6 +12,10 @@ import (
 // repositories takes with that.
 func (r *refresher) tellCredentials() {
 	now := r.settings.Load()
+	if now.cfg.Refresh.Workers == 0 {
+		r.log.Info().Msg("this host fetches nothing, and serves what other hosts fetch")
+		return
+	}
 	names := []string{"no credential"}
 	if all := credentials(now.cfg.GitHub); len(all) > 0 {
 		names = names[:0]

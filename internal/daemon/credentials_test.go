@@ -101,6 +101,26 @@ func TestAnonymousRound(t *testing.T) {
 	}
 }
 
+// TestReadHostNeedsNoToken: who fetches nothing is not warned that it fetches slowly.
+func TestReadHostNeedsNoToken(t *testing.T) {
+	x := newTrial(t)
+	x.cfg.GitHub.Token = config.Secret{}
+	x.cfg.PyPI.Contact = ""
+	x.cfg.Refresh.Workers = 0
+	x.catalogue("packages: []\n")
+	d, err := New(x.options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Stop()
+	if err := d.Run(); err != nil {
+		t.Error(err)
+	}
+	if log := x.log.String(); strings.Contains(log, "no GitHub token") || strings.Contains(log, "pypi.contact") || !strings.Contains(log, "this host fetches nothing, and serves what other hosts fetch") {
+		t.Errorf("the log:\n%s", log)
+	}
+}
+
 func TestRoughly(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		time.Minute: "10m", 6*time.Hour + 4*time.Minute: "6h0m", 6*time.Hour + 6*time.Minute: "6h10m", 47 * time.Hour: "47h0m", 60 * time.Hour: "3 days", 700 * time.Hour: "29 days",

@@ -360,3 +360,18 @@ func TestStoreOfMostPackages(t *testing.T) {
 		}
 	}
 }
+
+// TestCatalogueNotTakenOver: a host that is cut off says that, not that others were first.
+func TestCatalogueNotTakenOver(t *testing.T) {
+	for _, c := range []struct {
+		reach cluster.Reach
+		want  string
+	}{
+		{cluster.Reach{}, "take the catalogue over: this host is cut off from the others, so nothing was changed; why"},
+		{cluster.Reach{Quorum: true}, "take the catalogue over: it was not this host's turn within 1m0s, so nothing was changed; why"},
+	} {
+		if err := notItsTurn(c.reach, "why"); err.Error() != c.want {
+			t.Errorf("%v", err)
+		}
+	}
+}

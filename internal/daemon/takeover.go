@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"pkgmetad/internal/catalogue"
+	"pkgmetad/internal/cluster"
 )
 
 // takeoverAgain is when a catalogue file is looked at again that could not be taken over.
@@ -82,10 +83,19 @@ func (m *member) alone(ctx context.Context, f func() error) error {
 	case <-turn.held:
 		return f()
 	case <-time.After(catalogueWait):
-		return fmt.Errorf("take the catalogue over: it was not this host's turn within %s, so nothing was changed; %s", catalogueWait, m.obstacle())
+		return notItsTurn(m.node.Reach(), m.obstacle())
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// notItsTurn says why this host took no catalogue over.
+func notItsTurn(r cluster.Reach, obstacle string) error {
+	why := fmt.Sprintf("it was not this host's turn within %s", catalogueWait)
+	if !r.Quorum {
+		why = "this host is cut off from the others"
+	}
+	return fmt.Errorf("take the catalogue over: %s, so nothing was changed; %s", why, obstacle)
 }
 
 // A turn is a lease that is taken for something that comes to an end.

@@ -27,6 +27,9 @@ func Warnings(cfg *config.Config, c record.Catalogue) []string {
 // settingsWarnings are those about the configuration, but for hostWarnings.
 func settingsWarnings(cfg *config.Config) []string {
 	all := slices.Clone(cfg.Warnings)
+	if cfg.Refresh.Workers == 0 { // it asks nobody
+		return all
+	}
 	if cfg.PyPI.Contact == "" {
 		all = append(all, "pypi.contact is empty: GitHub and PyPI ask for a contact in the User-Agent, and block who has none first")
 	}
