@@ -73,8 +73,8 @@ func (h *host) Publish(writes []record.Write) (last uint64, err error) {
 
 // follow applies what is new, so many messages in a transaction.
 func (h *host) follow(size int) {
-	new := slices.DeleteFunc(slices.Clone(h.stream.messages), func(m record.Message) bool { return m.Sequence <= h.Applied() })
-	for batch := range slices.Chunk(new, size) {
+	later := slices.DeleteFunc(slices.Clone(h.stream.messages), func(m record.Message) bool { return m.Sequence <= h.Applied() })
+	for batch := range slices.Chunk(later, size) {
 		if err := h.Apply(batch); err != nil {
 			panic(err)
 		}
@@ -89,6 +89,16 @@ func newHost(t testing.TB, st *stream) *host {
 	must(t, h.Begin(streamID, uint64(day(0).UnixMicro())))
 	h.Join(h)
 	return h
+}
+
+// twoHosts returns two hosts of a stream that both have the package x, which was never fetched.
+func twoHosts(t testing.TB) (st *stream, a, b *host, x record.Package) {
+	t.Helper()
+	st = newStream()
+	a, b = newHost(t, st), newHost(t, st)
+	sync(t, a.Store, entries("x"), day(1))
+	b.follow(10)
+	return st, a, b, get(t, a.Store, "x")
 }
 
 // seen is all that readers see of a store.
@@ -262,11 +272,7 @@ func write(t testing.TB, r *rand.Rand, h *host, slugs []string, now time.Time) {
 // A change that only the state knows of moves no package in the feed, and what a second host
 // learnt in the meantime is not undone.
 func TestReplicaConflict(t *testing.T) {
-	st := newStream()
-	a, b := newHost(t, st), newHost(t, st)
-	sync(t, a.Store, entries("x"), day(1))
-	b.follow(10)
-	x := get(t, a.Store, "x")
+	st, a, b, x := twoHosts(t)
 	later := fetched(x, 7, day(3), day(4))
 	a.before = func() { put(t, b.Store, later) }
 	put(t, a.Store, fetched(x, 5, day(2), day(3))) // an older answer, which arrives after the newer one
@@ -287,11 +293,7 @@ func TestReplicaConflict(t *testing.T) {
 
 // What a sync changes of a source, and what another host learns of it meanwhile, are both kept.
 func TestReplicaSyncConflict(t *testing.T) {
-	st := newStream()
-	a, b := newHost(t, st), newHost(t, st)
-	sync(t, a.Store, entries("x"), day(1))
-	b.follow(10)
-	x := get(t, a.Store, "x")
+	_, a, b, x := twoHosts(t)
 	a.before = func() {
 		a.before = func() { put(t, b.Store, fetched(x, 7, day(2), day(3))) } // not while categories are synced
 	}
@@ -327,11 +329,7 @@ func (h *tardy) Publish(writes []record.Write) (last uint64, err error) {
 
 // After a conflict, nothing is computed again before the other host's write is there.
 func TestReplicaWaitsForConflict(t *testing.T) {
-	st := newStream()
-	a, b := newHost(t, st), newHost(t, st)
-	sync(t, a.Store, entries("x"), day(1))
-	b.follow(10)
-	x := get(t, a.Store, "x")
+	_, a, b, x := twoHosts(t)
 	put(t, b.Store, fetched(x, 7, day(2), day(3)))
 	late := &tardy{host: a}
 	a.Join(late)

@@ -31,6 +31,7 @@ var rooms = map[string][]string{
 	"store":              {"internal/durable", "internal/record"},
 	"internal/bench":     {"internal/record", "internal/render", "store"},
 	"internal/catalogue": {"internal/durable", "internal/record", "internal/strict"}, // never the store: it knows files alone
+	"internal/certtest":  {},                                                         // a leaf, for tests
 	"internal/cluster":   {"internal/durable", "internal/record"},                    // NATS, and nothing of what the daemon does with it
 	"internal/config":    {"internal/record", "internal/strict", "internal/upstream"},
 	"internal/daemon": {"api", "fetcher", "github", "internal/catalogue", "internal/cluster", "internal/config", "internal/durable", "internal/near", "internal/reads", "internal/record", "internal/render",
@@ -51,6 +52,7 @@ var rooms = map[string][]string{
 	"internal/web":               {"internal/record", "internal/status"}, // neither routes nor store
 	"test/cluster":               {},                                     // tests alone
 	"test/crash":                 {},                                     // likewise
+	"test/program":               {},                                     // what they share
 }
 
 // keepers are the libraries that one room, seldom two, hides from all others. A

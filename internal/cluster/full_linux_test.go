@@ -18,7 +18,7 @@ func TestDiskFull(t *testing.T) {
 	all := servers(t, 3)
 	small := all[0].Folder
 	if err := syscall.Mount("tmpfs", small, "tmpfs", 0, "size=4m"); err != nil {
-		t.Skip("needs to mount a file system: ", err)
+		t.Skipf("a small disk needs the right to mount one: %v", err)
 	}
 	t.Cleanup(func() { _ = syscall.Unmount(small, syscall.MNT_DETACH) })
 	var log logged

@@ -127,8 +127,8 @@ func rounds(t *testing.T) int {
 		return 1
 	}
 	n, err := strconv.Atoi(text)
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || n < 1 {
+		t.Fatalf("PKGMETAD_TEST_KILLS=%q is not a number of at least 1", text)
 	}
 	return n
 }
@@ -160,6 +160,7 @@ func TestKilled(t *testing.T) {
 		t.Logf("all publish %s after %s", what, time.Since(began).Round(100*time.Millisecond))
 	}
 	all("at first", nil)
+	last := rounds(t)
 	for round := 1; ; round++ {
 		led := byName[leader(t, reader)]
 		led.stop(syscall.SIGKILL)
@@ -169,7 +170,7 @@ func TestKilled(t *testing.T) {
 		for _, p := range hosts {
 			p.stop(syscall.SIGKILL)
 		}
-		if round == rounds(t) {
+		if round == last {
 			break
 		}
 		for _, p := range hosts {

@@ -2,14 +2,10 @@ package cluster
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"io"
-	"math/big"
 	"net"
 	"strconv"
 	"strings"
@@ -17,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"pkgmetad/internal/certtest"
 	"pkgmetad/internal/record"
 
 	"github.com/google/go-cmp/cmp"
@@ -27,39 +24,15 @@ import (
 // authority returns a maker of certificates of one new CA, for loopback.
 func authority(t testing.TB) func(name string) *tls.Config {
 	t.Helper()
-	now := time.Now()
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "CA"}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
-	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, caKey.Public(), caKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ca, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
+	ca := certtest.New(t, time.Now().Add(certtest.ValidFor))
 	pool := x509.NewCertPool()
-	pool.AddCert(ca)
+	pool.AddCert(ca.Certificate)
 	return func(name string) *tls.Config {
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		certificate, err := tls.X509KeyPair(ca.Issue(t, func(c *x509.Certificate) { c.Subject = pkix.Name{CommonName: name} }))
 		if err != nil {
 			t.Fatal(err)
 		}
-		der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
-			SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, NotBefore: ca.NotBefore, NotAfter: ca.NotAfter,
-			IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, KeyUsage: x509.KeyUsageDigitalSignature,
-			ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-		}, ca, key.Public(), caKey)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, RootCAs: pool}
+		return &tls.Config{Certificates: []tls.Certificate{certificate}, RootCAs: pool}
 	}
 }
 

@@ -63,11 +63,14 @@ func TestClusterNameIsThatOfTheMachine(t *testing.T) {
 	}
 	want, _, _ := strings.Cut(host, ".")
 	cfg, err := loadCluster(t, "{url: [tls://nats.example.org]}", nil)
-	if err != nil && hostLabel.MatchString(want) {
-		t.Fatal(err)
+	if !hostLabel.MatchString(want) {
+		if err == nil || !strings.Contains(err.Error(), "cluster.name") {
+			t.Errorf("the machine is called %q, which is no name for a host: %v", host, err)
+		}
+		return
 	}
-	if cfg.Cluster.Name != want && hostLabel.MatchString(want) {
-		t.Errorf("the name is %q, not %q", cfg.Cluster.Name, want)
+	if err != nil || cfg.Cluster.Name != want {
+		t.Errorf("the name is %q, not %q; error %v", cfg.Cluster.Name, want, err)
 	}
 }
 

@@ -1,88 +1,39 @@
 package config
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
 	"net"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"pkgmetad/internal/certtest"
 	"pkgmetad/internal/strict/stricttest"
 )
 
-// authority signs the certificates of tests.
+// authority signs certificates, and has its own in a file.
 type authority struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
+	*certtest.Authority
 	file string
 }
 
-const validFor = 90 * 24 * time.Hour
-
-func newAuthority(t *testing.T) *authority { return newAuthorityUntil(t, time.Now().Add(validFor)) }
+func newAuthority(t *testing.T) *authority {
+	return newAuthorityUntil(t, time.Now().Add(certtest.ValidFor))
+}
 
 func newAuthorityUntil(t *testing.T, end time.Time) *authority {
 	t.Helper()
-	a := &authority{key: newKey(t)}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"}, NotBefore: end.Add(-2 * validFor), NotAfter: end,
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &a.key.PublicKey, a.key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if a.cert, err = x509.ParseCertificate(der); err != nil {
-		t.Fatal(err)
-	}
-	a.file = writePEM(t, "ca.crt", "CERTIFICATE", der)
-	return a
+	a := certtest.New(t, end)
+	return &authority{a, stricttest.WriteFile(t, "ca.crt", string(a.PEM()))}
 }
 
-// issue makes a certificate for 127.0.0.1 and localhost and returns the files; change, if
-// not nil, makes it another one.
+// issue makes a certificate, as certtest does, and returns the files.
 func (a *authority) issue(t *testing.T, change func(*x509.Certificate)) TLS {
 	t.Helper()
-	key := newKey(t)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(2), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(validFor),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"},
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-	}
-	if change != nil {
-		change(template)
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, &key.PublicKey, a.key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return TLS{Cert: writePEM(t, "host.crt", "CERTIFICATE", der), Key: writePEM(t, "host.key", "PRIVATE KEY", private), CA: a.file}
-}
-
-func newKey(t *testing.T) *ecdsa.PrivateKey {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
-}
-
-func writePEM(t *testing.T, name, kind string, der []byte) string {
-	t.Helper()
-	return stricttest.WriteFile(t, name, string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})))
+	cert, key := a.Issue(t, change)
+	return TLS{Cert: stricttest.WriteFile(t, "host.crt", string(cert)), Key: stricttest.WriteFile(t, "host.key", string(key)), CA: a.file}
 }
 
 func TestClusterCertificates(t *testing.T) {
@@ -110,7 +61,7 @@ func TestClusterCertificates(t *testing.T) {
 		"another authority":        {files: TLS{good.Cert, good.Key, stranger.file}, problem: "cluster.tls.cert: CERT is not signed by an authority in cluster.tls.ca"},
 		"no authority":             {files: TLS{good.Cert, good.Key, good.Key}, problem: "cluster.tls.ca: KEY holds no certificate"},
 		"no certificate":           {files: TLS{good.Key, good.Key, good.CA}, problem: "cluster.tls.cert: CERT holds no certificate"},
-		"a damaged certificate":    {files: TLS{writePEM(t, "x", "CERTIFICATE", []byte("x")), good.Key, good.CA}, problem: "cluster.tls.cert: CERT holds a damaged certificate"},
+		"a damaged certificate":    {files: TLS{stricttest.WriteFile(t, "x", "-----BEGIN CERTIFICATE-----\neA==\n-----END CERTIFICATE-----\n"), good.Key, good.CA}, problem: "cluster.tls.cert: CERT holds a damaged certificate"},
 		"a folder":                 {files: TLS{t.TempDir(), good.Key, good.CA}, problem: "cluster.tls.cert: CERT is a folder"},
 		"of another host":          {files: a.issue(t, func(c *x509.Certificate) { c.IPAddresses = nil }), problem: `cluster.tls.cert: CERT is not for "127.0.0.1"`},
 		"for servers alone":        {files: usage(x509.ExtKeyUsageServerAuth), problem: "cluster.tls.cert: CERT may not be used by both sides"},
@@ -150,20 +101,8 @@ func TestClusterCertificates(t *testing.T) {
 // in the same file, after it.
 func TestCertificateThroughAnIntermediate(t *testing.T) {
 	root := newAuthority(t)
-	middle := &authority{key: newKey(t)}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(3), Subject: pkix.Name{CommonName: "middle"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(validFor),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, root.cert, &middle.key.PublicKey, root.key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if middle.cert, err = x509.ParseCertificate(der); err != nil {
-		t.Fatal(err)
-	}
-	files := middle.issue(t, nil)
-	files.CA = root.file
+	middle := root.Below(t)
+	files := (&authority{middle, root.file}).issue(t, nil)
 	load := func() (*Config, error) {
 		return loadCluster(t, "{name: a, servers: {a: localhost:6222}, secret_file: SECRET, tls: {cert: "+files.Cert+", key: "+files.Key+", ca: "+files.CA+"}}", nil)
 	}
@@ -174,7 +113,7 @@ func TestCertificateThroughAnIntermediate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files.Cert = stricttest.WriteFile(t, "chain.crt", string(own)+string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+	files.Cert = stricttest.WriteFile(t, "chain.crt", string(own)+string(middle.PEM()))
 	if cfg, err := load(); err != nil || cfg.Warnings != nil {
 		t.Errorf("%v, %q", err, cfg.Warnings)
 	}
@@ -292,7 +231,9 @@ func TestTLSFilesThatAreGone(t *testing.T) {
 func TestCertificateEnds(t *testing.T) {
 	soon := time.Now().Add(10 * 24 * time.Hour)
 	a, ending := newAuthority(t), newAuthorityUntil(t, soon)
-	expired := a.issue(t, func(c *x509.Certificate) { c.NotBefore, c.NotAfter = soon.Add(-validFor), soon.Add(-20*24*time.Hour) })
+	expired := a.issue(t, func(c *x509.Certificate) {
+		c.NotBefore, c.NotAfter = soon.Add(-certtest.ValidFor), soon.Add(-20*24*time.Hour)
+	})
 	stranger := newAuthority(t)
 	for name, test := range map[string]struct {
 		files TLS

@@ -81,7 +81,7 @@ func TestStanding(t *testing.T) {
 		t.Errorf("a says of the leases: %+v", c.Leases)
 	}
 
-	for d, want := range map[*Daemon]map[string]float64{
+	for d, told := range map[*Daemon]map[string]float64{
 		a: {`pkgmetad_cluster_quorum`: 1, `pkgmetad_cluster_hosts`: 2, `pkgmetad_cluster_hosts_missing`: 0, `pkgmetad_cluster_lag_messages`: 0, `pkgmetad_cluster_rebuilds_total`: 1,
 			`pkgmetad_cluster_lease_held{lease="scheduler"}`: 1, `pkgmetad_cluster_lease_held{lease="pypi"}`: 1, `pkgmetad_cluster_lease_held{lease="credential/default"}`: 1,
 			`pkgmetad_cluster_work{class="github",state="waiting"}`: 0, `pkgmetad_cluster_work{class="pypi",state="taken"}`: 0, `pkgmetad_cluster_conflicts_total`: 0,
@@ -89,9 +89,9 @@ func TestStanding(t *testing.T) {
 		r: {`pkgmetad_cluster_lease_held{lease="scheduler"}`: 0, `pkgmetad_cluster_lease_held{lease="credential/default"}`: 0, `pkgmetad_ready`: 1},
 	} {
 		text := x.scrape(d)
-		for series, value1 := range want {
-			if got := value(t, text, series); got != value1 {
-				t.Errorf("on %s %s is %v, not %v", d.cfg.Cluster.Name, series, got, value1)
+		for series, want := range told {
+			if got := value(t, text, series); got != want {
+				t.Errorf("on %s %s is %v, not %v", d.cfg.Cluster.Name, series, got, want)
 			}
 		}
 		if strings.Contains(text, "canary") {

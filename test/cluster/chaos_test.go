@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"pkgmetad/internal/sim"
+	"pkgmetad/test/program"
 )
 
 // resumption is within what time somebody must be able to write again.
@@ -72,10 +73,7 @@ type chaos struct {
 }
 
 // An acknowledgement is that of a refresh.
-type acknowledgement struct {
-	host      string
-	began, at time.Time
-}
+type acknowledgement struct{ began, at time.Time }
 
 // troubles returns as many of each kind as are asked for, in no order.
 func (c *chaos) troubles(t *testing.T) (all []func(*testing.T)) {
@@ -83,11 +81,11 @@ func (c *chaos) troubles(t *testing.T) (all []func(*testing.T)) {
 		count   int
 		trouble func(*testing.T)
 	}{
-		{number(t, "PKGMETAD_KILLS", 30), c.killOne},
-		{number(t, "PKGMETAD_KILLS", 30) / 5, c.killAll},
-		{number(t, "PKGMETAD_HANGS", 5), c.hang},
-		{(number(t, "PKGMETAD_PARTITIONS", 5) + 1) / 2, c.isolate},
-		{number(t, "PKGMETAD_PARTITIONS", 5) / 2, c.cut},
+		{program.Number(t, "PKGMETAD_KILLS", 30, 0), c.killOne},
+		{program.Number(t, "PKGMETAD_KILLS", 30, 0) / 5, c.killAll},
+		{program.Number(t, "PKGMETAD_HANGS", 5, 0), c.hang},
+		{(program.Number(t, "PKGMETAD_PARTITIONS", 5, 0) + 1) / 2, c.isolate},
+		{program.Number(t, "PKGMETAD_PARTITIONS", 5, 0) / 2, c.cut},
 	}
 	for _, kind := range kinds {
 		all = append(all, slices.Repeat([]func(*testing.T){kind.trouble}, kind.count)...)
@@ -235,7 +233,7 @@ func (c *chaos) write() (stop func()) {
 				for _, m := range someFresh.FindAllStringSubmatch(said, -1) {
 					if n, _ := strconv.Atoi(m[1]); n > 0 {
 						c.mu.Lock()
-						c.acks = append(c.acks, acknowledgement{h.name, began, time.Now()})
+						c.acks = append(c.acks, acknowledgement{began, time.Now()})
 						c.mu.Unlock()
 						break
 					}

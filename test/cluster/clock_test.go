@@ -1,72 +1,25 @@
 package cluster
 
 import (
-	"encoding/json"
-	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"pkgmetad/internal/sim"
+	"pkgmetad/test/program"
 )
-
-// withClock builds the program with a clock that can be set; see ../crash/clock_test.go.
-func withClock(t *testing.T) string {
-	t.Helper()
-	folder := t.TempDir()
-	goroot, err := run("go", "env", "GOROOT")
-	must(t, err)
-	library := filepath.Join(strings.TrimSpace(goroot), "src", "time")
-	source, err := os.ReadFile(filepath.Join(library, "time.go"))
-	must(t, err)
-	const reads = "func Now() Time {\n\tsec, nsec, mono := runtimeNow()\n"
-	skewed := strings.Replace(string(source), reads, reads+"\tsec += Skew.Load()\n", 1)
-	if skewed == string(source) {
-		t.Fatalf("time.Now reads the clock otherwise than this test knows: see %s", library)
-	}
-	write := func(name, text string) string {
-		path := filepath.Join(folder, name)
-		must(t, os.WriteFile(path, []byte(text), 0o600))
-		return path
-	}
-	absolute := func(path string) string {
-		path, err := filepath.Abs(path)
-		must(t, err)
-		return path
-	}
-	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {
-		filepath.Join(library, "time.go"):       write("time.go", skewed),
-		filepath.Join(library, "skew.go"):       write("skew.go", "package time\n\nimport \"sync/atomic\"\n\nvar Skew atomic.Int64 // seconds\n"),
-		absolute("../../cmd/pkgmetad/clock.go"): absolute("../crash/testdata/clock.go"),
-	}})
-	must(t, err)
-	built := filepath.Join(folder, "pkgmetad")
-	build := exec.Command("go", "build", "-overlay", write("overlay.json", string(overlay)), "-o", built, "../../cmd/pkgmetad")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v\n%s", build, err, out)
-	}
-	return built
-}
-
-// setClock has the clock of a host be wrong from now on.
-func (h *host) setClock(t *testing.T, by time.Duration) {
-	t.Helper()
-	must(t, os.WriteFile(h.clock+".new", fmt.Append(nil, int(by/time.Second)), 0o600))
-	must(t, os.Rename(h.clock+".new", h.clock))
-}
 
 // TestClocks has the clocks of hosts be wrong by an hour, from their start and while they run.
 func TestClocks(t *testing.T) {
 	long(t, "clocks")
-	built := withClock(t)
+	built := program.WithClock(t)
+	if built == "" {
+		t.Skip("skipped: there is no clock to set")
+	}
 	s := newSite(t, options{sim: sim.Options{Latency: 10 * time.Millisecond}, packages: 150, stale: 5 * time.Second, tokens: map[string]string{"a": "shared", "b": "shared"}})
 	s.readers.wrongClocks = true
 	set := func(clocks ...time.Duration) {
 		for i, h := range s.hosts {
-			h.setClock(t, clocks[i])
+			program.SetClock(t, h.clock, clocks[i])
 		}
 	}
 	for _, h := range s.hosts {

@@ -15,46 +15,20 @@
 package cluster
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"pkgmetad/test/program"
 )
 
-// patience is how long a test waits for what must come: generous, as the machine may be busy
-// with other tests. What has to be quicker is measured.
-const patience = 2 * time.Minute
+const patience = program.Patience
 
-// program is the path of the built program.
-var program string
-
-func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		if program = os.Getenv("PKGMETAD_PROGRAM"); program != "" {
-			return m.Run()
-		}
-		folder, err := os.MkdirTemp("", "pkgmetad-cluster-")
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		defer os.RemoveAll(folder)
-		program = filepath.Join(folder, "pkgmetad")
-		build := exec.Command("go", "build", "-o", program, "../../cmd/pkgmetad")
-		if out, err := build.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "%s: %v\n%s", build, err, out)
-			return 1
-		}
-		return m.Run()
-	}())
-}
+func TestMain(m *testing.M) { os.Exit(program.Main(m)) }
 
 // long skips the test unless PKGMETAD_HOSTS names it.
 func long(t *testing.T, name string) {
@@ -62,45 +36,6 @@ func long(t *testing.T, name string) {
 	if wanted := strings.Split(os.Getenv("PKGMETAD_HOSTS"), ","); !slices.Contains(wanted, name) && !slices.Contains(wanted, "all") {
 		t.Skipf("skipped, as it takes long: test/hosts %s", name)
 	}
-}
-
-// number is the value of an environment variable, which makes a run longer or shorter.
-func number(t *testing.T, name string, otherwise int) int {
-	t.Helper()
-	v := os.Getenv(name)
-	if v == "" {
-		return otherwise
-	}
-	n, err := strconv.Atoi(v)
-	if err != nil || n < 0 {
-		t.Fatalf("%s=%q is not a number of at least 0", name, v)
-	}
-	return n
-}
-
-// root skips the test where the machine lacks a command, or the rights to use it.
-func root(t *testing.T, why string, commands ...string) {
-	t.Helper()
-	if os.Getuid() != 0 {
-		t.Skipf("skipped: only root may %s", why)
-	}
-	for _, command := range commands {
-		if _, err := exec.LookPath(command); err != nil {
-			t.Skipf("skipped: there is no %s here, to %s", command, why)
-		}
-	}
-}
-
-// run runs a command and returns what it printed.
-func run(name string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	command := exec.CommandContext(ctx, name, args...)
-	out, err := command.CombinedOutput()
-	if err != nil {
-		err = fmt.Errorf("%s: %w\n%s", command, err, out)
-	}
-	return string(out), err
 }
 
 func must(t testing.TB, err error) {

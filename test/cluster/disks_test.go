@@ -2,29 +2,25 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"pkgmetad/internal/sim"
+	"pkgmetad/test/program"
 )
 
 // TestDiskFull fills the disk of one host, while all of them fetch, and makes room again.
 func TestDiskFull(t *testing.T) {
 	long(t, "disks")
-	root(t, "mount", "mount", "umount")
+	program.NeedRoot(t, "mount")
+	program.NeedCommands(t, "mount", "umount")
 	s := newSite(t, options{sim: sim.Options{Latency: 20 * time.Millisecond}, packages: 150, stale: 5 * time.Second, workers: 4})
 	victim := s.hosts[1]
-	if _, err := run("mount", "-t", "tmpfs", "-o", "size=192m", "tmpfs", victim.path("store")); err != nil {
-		t.Skipf("skipped: this machine cannot mount: %v", err)
-	}
-	t.Cleanup(func() { _, _ = run("umount", "-l", victim.path("store")) })
+	program.Mount(t, victim.path("store"), "-t", "tmpfs", "-o", "size=192m", "tmpfs")
 	s.startAll(t)
 	packages := s.extend(t, 0)
 	eventually(t, patience, func() error { return s.hosts[0].fetched(packages) })
@@ -32,12 +28,7 @@ func TestDiskFull(t *testing.T) {
 	for range 3 {
 		mark := victim.mark()
 		ballast := filepath.Join(victim.path("store"), "ballast")
-		f, err := os.Create(ballast)
-		must(t, err)
-		if _, err := io.Copy(f, zeros{}); !errors.Is(err, syscall.ENOSPC) {
-			t.Fatalf("fill the disk: %v", err)
-		}
-		must(t, f.Close())
+		program.FillDisk(t, ballast)
 		s.world.Advance(48 * time.Hour)
 		victim.saysSince(t, mark, "no space left on device")
 		time.Sleep(10 * time.Second)
@@ -51,11 +42,6 @@ func TestDiskFull(t *testing.T) {
 	s.stopAll(t)
 	t.Logf("the disk of one host was full three times: %s; %s", figures, s.readers.figures())
 }
-
-// zeros is a reader of zeros without an end.
-type zeros struct{}
-
-func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
 
 // fetched returns nil when the host has so many packages, none of which is new.
 func (h *host) fetched(packages int) error {

@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"pkgmetad/test/program"
 )
 
 // A host is one of a site's: a folder with configuration, token and store, and at times a
@@ -97,7 +99,7 @@ func (h *host) begin(t *testing.T) {
 	h.process = exec.Command(args[0], args[1:]...)
 	h.process.Stderr = log
 	if h.clock != "" {
-		h.process.Env = append(os.Environ(), "PKGMETAD_CLOCK="+h.clock)
+		h.process.Env = append(os.Environ(), program.ClockFile+"="+h.clock)
 	}
 	must(t, h.process.Start())
 	process, ended := h.process, make(chan struct{})

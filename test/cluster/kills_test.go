@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pkgmetad/internal/sim"
+	"pkgmetad/test/program"
 )
 
 // perRound is how many packages are new in each round: more than a host takes at once, and
@@ -18,7 +19,7 @@ const perRound = 3000
 // stored, others ask for; that is all that is asked twice. Two hosts share a token.
 func TestKills(t *testing.T) {
 	long(t, "kills")
-	kills := number(t, "PKGMETAD_KILLS", 20)
+	kills := program.Number(t, "PKGMETAD_KILLS", 20, 1)
 	once := askedOnce(t, kills)
 
 	s := newSite(t, options{sim: sim.Options{Latency: 80 * time.Millisecond}, packages: kills * perRound, tokens: map[string]string{"a": "shared", "b": "shared"}})
@@ -94,7 +95,7 @@ func again(counts, once map[string]int64) (asked, more int64) {
 // TestScale has three hosts with a credential each ask GitHub what one alone does.
 func TestScale(t *testing.T) {
 	long(t, "scale")
-	packages := number(t, "PKGMETAD_PACKAGES", 9000)
+	packages := program.Number(t, "PKGMETAD_PACKAGES", 9000, few+1)
 	fetch := func(alone bool) (time.Duration, int64, map[string]int64) {
 		s := newSite(t, options{
 			sim: sim.Options{Latency: 80 * time.Millisecond}, packages: packages, alone: alone, workers: 4,

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"pkgmetad/test/program"
 )
 
 // TestLag measures from when the cluster has taken a write, which is before the host that
@@ -68,7 +70,7 @@ func TestLag(t *testing.T) {
 // one of these is asked for.
 func TestScheduler(t *testing.T) {
 	long(t, "scheduler")
-	kills := number(t, "PKGMETAD_KILLS", 5)
+	kills := program.Number(t, "PKGMETAD_KILLS", 5, 1)
 	const more = 30
 	s := newSite(t, options{packages: kills*more + few})
 	s.startAll(t)

@@ -2,7 +2,9 @@ package cluster
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -16,6 +18,7 @@ import (
 	"pkgmetad/internal/record"
 	"pkgmetad/internal/render"
 	"pkgmetad/store"
+	"pkgmetad/test/program"
 )
 
 // TestMillion has a host with a large store begin, two join, one of them once more with nothing,
@@ -24,7 +27,7 @@ import (
 // repositories and projects, of 4 KB on average.
 func TestMillion(t *testing.T) {
 	long(t, "million")
-	packages := (number(t, "PKGMETAD_RECORDS", 1_000_000) + 2) / 3
+	packages := (program.Number(t, "PKGMETAD_RECORDS", 1_000_000, 1) + 2) / 3
 	s := newSite(t, options{alone: true})
 	a := s.hosts[0]
 	took := s.fill(t, a, packages)
@@ -66,6 +69,7 @@ func TestMillion(t *testing.T) {
 		h.settled(t)
 	}
 	t.Logf("as one of three, at rest: %d MiB of memory, %d more than alone", a.memory(t), a.memory(t)-alone)
+	t.Logf("on disk: a database of %d MiB, and %d MiB of the server", size(t, b.path("store/pkgmetad.db")), size(t, b.path("store/pkgmetad.db.cluster")))
 
 	c.stop(t)
 	c.wipe(t)
@@ -165,6 +169,26 @@ func (h *host) settled(t *testing.T) {
 		return nil
 	})
 	time.Sleep(15 * time.Second) // garbage is given back
+}
+
+// size is what a file, or all files below a folder, have, in MiB. Those that are removed
+// meanwhile do not count.
+func size(t *testing.T, path string) int64 {
+	t.Helper()
+	var all int64
+	must(t, filepath.WalkDir(path, func(path string, entry fs.DirEntry, err error) error {
+		var info fs.FileInfo
+		if err == nil && !entry.IsDir() {
+			if info, err = entry.Info(); err == nil {
+				all += info.Size()
+			}
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	}))
+	return all >> 20
 }
 
 // memory is what a host has of the machine's memory, in MiB, pages of files aside.

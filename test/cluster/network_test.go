@@ -1,19 +1,16 @@
 package cluster
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"pkgmetad/internal/certtest"
+	"pkgmetad/test/program"
 )
 
 // A network has each host of a site in a network namespace of its own. At the front are the
@@ -27,13 +24,14 @@ type network struct {
 // newNetwork makes a network without hosts, for as long as the test runs.
 func newNetwork(t *testing.T) *network {
 	t.Helper()
-	root(t, "make network namespaces", "ip")
+	program.NeedRoot(t, "make network namespaces")
+	program.NeedCommands(t, "ip")
 	n := &network{prefix: fmt.Sprintf("pk%d", os.Getpid()%100000), outside: "198.18.1.254"}
 	for _, bridge := range []string{n.front(), n.back()} {
-		if _, err := run("ip", "link", "add", bridge, "type", "bridge"); err != nil {
+		if _, err := program.Run("ip", "link", "add", bridge, "type", "bridge"); err != nil {
 			t.Skipf("skipped: this machine has no bridges: %v", err)
 		}
-		t.Cleanup(func() { _, _ = run("ip", "link", "del", bridge) })
+		t.Cleanup(func() { _, _ = program.Run("ip", "link", "del", bridge) })
 		n.ip(t, "link", "set", bridge, "up")
 	}
 	n.ip(t, "addr", "add", n.outside+"/24", "dev", n.front())
@@ -42,7 +40,7 @@ func newNetwork(t *testing.T) *network {
 
 func (n *network) ip(t *testing.T, args ...string) {
 	t.Helper()
-	_, err := run("ip", args...)
+	_, err := program.Run("ip", args...)
 	must(t, err)
 }
 
@@ -61,7 +59,7 @@ func (n *network) run(t *testing.T, h *host, args ...string) {
 func (n *network) host(t *testing.T, h *host, index int) string {
 	t.Helper()
 	n.ip(t, "netns", "add", n.space(h))
-	t.Cleanup(func() { _, _ = run("ip", "netns", "del", n.space(h)) })
+	t.Cleanup(func() { _, _ = program.Run("ip", "netns", "del", n.space(h)) })
 	n.run(t, h, "link", "set", "lo", "up")
 	address := fmt.Sprintf("198.18.1.%d", index+1)
 	for _, x := range []struct{ bridge, port, inside, address string }{
@@ -94,52 +92,18 @@ func (n *network) cut(t *testing.T, a, b *host, indexA, indexB int) (heal func()
 	}
 }
 
-// An authority signs certificates.
-type authority struct {
-	certificate *x509.Certificate
-	key         *ecdsa.PrivateKey
-}
-
-func newAuthority(t *testing.T) *authority {
+// writeCertificate writes a certificate of a new authority for all addresses that tests use, its
+// key, and that of the authority, as NAME.pem, NAME-key.pem and NAME-ca.pem.
+func writeCertificate(t *testing.T, folder, name string) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority of a test"},
-		NotBefore: time.Now().Add(-24 * time.Hour), NotAfter: time.Now().Add(90 * 24 * time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	must(t, err)
-	certificate, err := x509.ParseCertificate(der)
-	must(t, err)
-	return &authority{certificate, key}
-}
-
-// write writes a certificate for all addresses that tests use, its key, and that of the
-// authority, as NAME.pem, NAME-key.pem and NAME-ca.pem.
-func (a *authority) write(t *testing.T, folder, name string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "hosts of a test"},
-		NotBefore: time.Now().Add(-24 * time.Hour), NotAfter: time.Now().Add(60 * 24 * time.Hour),
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-		IPAddresses: []net.IP{net.ParseIP("127.0.0.1")},
-	}
-	for i := range 8 {
-		template.IPAddresses = append(template.IPAddresses, net.ParseIP(fmt.Sprintf("198.18.2.%d", i+1)))
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, &key.PublicKey, a.key)
-	must(t, err)
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	must(t, err)
-	for suffix, block := range map[string]*pem.Block{
-		"":     {Type: "CERTIFICATE", Bytes: der},
-		"-key": {Type: "PRIVATE KEY", Bytes: private},
-		"-ca":  {Type: "CERTIFICATE", Bytes: a.certificate.Raw},
-	} {
-		must(t, os.WriteFile(filepath.Join(folder, name+suffix+".pem"), pem.EncodeToMemory(block), 0o600))
+	ca := certtest.New(t, time.Now().Add(certtest.ValidFor))
+	certificate, key := ca.Issue(t, func(c *x509.Certificate) {
+		c.NotBefore = time.Now().Add(-24 * time.Hour) // for clocks that are wrong
+		for i := range 8 {
+			c.IPAddresses = append(c.IPAddresses, net.ParseIP(fmt.Sprintf("198.18.2.%d", i+1)))
+		}
+	})
+	for suffix, text := range map[string][]byte{"": certificate, "-key": key, "-ca": ca.PEM()} {
+		must(t, os.WriteFile(filepath.Join(folder, name+suffix+".pem"), text, 0o600))
 	}
 }

@@ -21,7 +21,7 @@ func TestSecurity(t *testing.T) {
 	s.startAll(t)
 	packages := s.extend(t, 0)
 	s.allDone(t, packages)
-	newAuthority(t).write(t, s.folder, "strangers")
+	writeCertificate(t, s.folder, "strangers")
 	must(t, os.WriteFile(filepath.Join(s.folder, "wrong"), []byte(strings.Repeat("wrong-", 5)), 0o600))
 
 	for i, x := range []struct{ what, secret, certificate string }{
@@ -63,7 +63,7 @@ func (s *site) refused(t *testing.T, stranger *host, what string) {
 	const tries = 20 * time.Second
 	select {
 	case <-stranger.ended:
-		t.Logf("%s: %s ended at once: %s", what, stranger.name, stranger.tail(1))
+		t.Errorf("%s: the host %s ended (%s), and did not wait to be let in:\n%s", what, stranger.name, stranger.process.ProcessState, stranger.tail(10))
 		return
 	case <-time.After(tries):
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"pkgmetad/internal/sim"
+	"pkgmetad/test/program"
 )
 
 // TestUpgrade has one host after the other run another version of the program, as when they
@@ -26,7 +27,7 @@ func TestUpgrade(t *testing.T) {
 	packages := s.extend(t, 0)
 	eventually(t, patience, func() error { return s.hosts[0].fetched(packages) })
 	s.read(t, s.hosts...)
-	for _, to := range []string{program, other, program} {
+	for _, to := range []string{program.Path(), other, program.Path()} {
 		for _, h := range s.hosts {
 			s.world.Advance(24 * time.Hour)
 			h.stop(t)

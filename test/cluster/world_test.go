@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"pkgmetad/internal/sim"
+	"pkgmetad/test/program"
 )
 
 // options say how a site differs from that of most tests.
@@ -86,7 +87,7 @@ func newSite(t *testing.T, o options) *site {
 		s.servers = append(s.servers, fmt.Sprintf("%s: %q", name, address))
 	}
 	if s.tls {
-		newAuthority(t).write(t, s.folder, "hosts")
+		writeCertificate(t, s.folder, "hosts")
 	}
 	for _, name := range names {
 		s.add(t, name, s.workers)
@@ -151,7 +152,7 @@ func (s *site) add(t *testing.T, name string, workers int) *host {
 func (s *site) make(t *testing.T, name string, workers int, folder, secret, certificate string) *host {
 	t.Helper()
 	h := &host{
-		name: name, site: s, folder: folder, program: program, workers: workers, stale: s.stale, empty: true,
+		name: name, site: s, folder: folder, program: program.Path(), workers: workers, stale: s.stale, empty: true,
 		secret: cmp.Or(secret, "../secret"), certificate: cmp.Or(certificate, "hosts"),
 	}
 	h.listen = fmt.Sprintf("127.0.0.1:%d", ports(t, 1)[0])

@@ -2,68 +2,17 @@ package crash
 
 import (
 	"encoding/json"
-	"fmt"
 	"math/rand/v2"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
-)
 
-// withClock builds the program with a clock that can be set, and returns its path. No
-// tool sets the clock of one process that is written in Go, so the program is built on a
-// standard library that differs in one line: what time.Now returns is off by time.Skew.
-// As with a real clock that is set, timers and durations are not. It returns "" where
-// another program is to be tested.
-func withClock(t *testing.T) string {
-	t.Helper()
-	if os.Getenv("PKGMETAD_PROGRAM") != "" {
-		t.Log("no clock is wrong in this run: the program of PKGMETAD_PROGRAM has none that can be set")
-		return ""
-	}
-	folder := t.TempDir()
-	root, err := run("go", "env", "GOROOT")
-	must(t, err)
-	library := filepath.Join(strings.TrimSpace(root), "src", "time")
-	source, err := os.ReadFile(filepath.Join(library, "time.go"))
-	must(t, err)
-	const reads = "func Now() Time {\n\tsec, nsec, mono := runtimeNow()\n"
-	skewed := strings.Replace(string(source), reads, reads+"\tsec += Skew.Load()\n", 1)
-	if skewed == string(source) {
-		t.Fatalf("time.Now reads the clock otherwise than this test knows: see %s", library)
-	}
-	write := func(name, text string) string {
-		path := filepath.Join(folder, name)
-		must(t, os.WriteFile(path, []byte(text), 0o600))
-		return path
-	}
-	absolute := func(path string) string {
-		path, err := filepath.Abs(path)
-		must(t, err)
-		return path
-	}
-	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {
-		filepath.Join(library, "time.go"):       write("time.go", skewed),
-		filepath.Join(library, "skew.go"):       write("skew.go", "package time\n\nimport \"sync/atomic\"\n\nvar Skew atomic.Int64 // seconds\n"),
-		absolute("../../cmd/pkgmetad/clock.go"): absolute("testdata/clock.go"),
-	}})
-	must(t, err)
-	built := filepath.Join(folder, "pkgmetad")
-	build := exec.Command("go", "build", "-overlay", write("overlay.json", string(overlay)), "-o", built, "../../cmd/pkgmetad")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v\n%s", build, err, out)
-	}
-	return built
-}
+	"pkgmetad/test/program"
+)
 
 // setClock has the clock of the site's daemons be wrong from now on.
 func (s *site) setClock(t *testing.T, by time.Duration) {
 	t.Helper()
-	temporary := s.clock + ".tmp"
-	must(t, os.WriteFile(temporary, fmt.Append(nil, int(by/time.Second)), 0o600))
-	must(t, os.Rename(temporary, s.clock))
+	program.SetClock(t, s.clock, by)
 	time.Sleep(50 * time.Millisecond) // it looks more often than that
 }
 

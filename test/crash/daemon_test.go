@@ -5,7 +5,6 @@ package crash
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,7 +13,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -24,74 +22,12 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"pkgmetad/internal/sim"
+	"pkgmetad/test/program"
 )
 
-// patience is how long a test waits for what must come: generous, as the machine
-// may be busy with other tests.
-const patience = 90 * time.Second
+const patience = program.Patience
 
-// program is the path of the built program.
-var program string
-
-func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		if program = os.Getenv("PKGMETAD_PROGRAM"); program != "" {
-			return m.Run()
-		}
-		folder, err := os.MkdirTemp("", "pkgmetad-crash-")
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		defer os.RemoveAll(folder)
-		program = filepath.Join(folder, "pkgmetad")
-		build := exec.Command("go", "build", "-o", program, "../../cmd/pkgmetad")
-		if out, err := build.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "%s: %v\n%s", build, err, out)
-			return 1
-		}
-		return m.Run()
-	}())
-}
-
-// number is the value of an environment variable, which makes a run longer.
-func number(t *testing.T, name string, otherwise int) int {
-	t.Helper()
-	v := os.Getenv(name)
-	if v == "" {
-		return otherwise
-	}
-	n, err := strconv.Atoi(v)
-	if err != nil || n < 1 {
-		t.Fatalf("%s=%q is not a number of at least 1", name, v)
-	}
-	return n
-}
-
-// need skips the test where the machine lacks a command, or the rights to use it.
-func need(t *testing.T, root bool, commands ...string) {
-	t.Helper()
-	if root && os.Getuid() != 0 {
-		t.Skip("skipped: only root may mount")
-	}
-	for _, command := range commands {
-		if _, err := exec.LookPath(command); err != nil {
-			t.Skipf("skipped: there is no %s here", command)
-		}
-	}
-}
-
-// run runs a command and returns what it printed.
-func run(name string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	command := exec.CommandContext(ctx, name, args...)
-	out, err := command.CombinedOutput()
-	if err != nil {
-		err = fmt.Errorf("%s: %w\n%s", command, err, out)
-	}
-	return string(out), err
-}
+func TestMain(m *testing.M) { os.Exit(program.Main(m)) }
 
 func must(t testing.TB, err error) {
 	t.Helper()
@@ -125,7 +61,7 @@ type site struct {
 
 func newSite(t *testing.T, o sim.Options) *site {
 	t.Helper()
-	s := &site{folder: t.TempDir(), staleAfter: 500 * time.Millisecond, program: program}
+	s := &site{folder: t.TempDir(), staleAfter: 500 * time.Millisecond, program: program.Path()}
 	s.database = filepath.Join(s.folder, "pkgmetad.db")
 	s.world, s.upstream = newWorld(t, o)
 	s.writeConfig(t)
@@ -167,7 +103,7 @@ func (s *site) writeCatalogue(t *testing.T, without int) {
 
 // command runs a command of the program on the site.
 func (s *site) command(args ...string) (string, error) {
-	return run(program, append(args, "--config", s.config())...)
+	return program.Run(program.Path(), append(args, "--config", s.config())...)
 }
 
 // check reads the file of a daemon that does not run: its pages, and all of it where
@@ -200,7 +136,7 @@ func (s *site) check(t *testing.T) {
 
 // has reports whether the program has a command.
 func has(command string) bool {
-	help, _ := run(program, "help")
+	help, _ := program.Run(program.Path(), "help")
 	return strings.Contains(help, "\n  "+command+" ")
 }
 
@@ -217,7 +153,7 @@ func (s *site) start(t *testing.T) *daemon {
 	d := &daemon{process: exec.Command(s.program, "serve", "--config", s.config()), log: newLog(), ended: make(chan struct{})}
 	d.process.Stderr = d.log
 	if s.clock != "" {
-		d.process.Env = append(os.Environ(), "PKGMETAD_CLOCK="+s.clock)
+		d.process.Env = append(os.Environ(), program.ClockFile+"="+s.clock)
 	}
 	must(t, d.process.Start())
 	go func() {

@@ -1,17 +1,15 @@
 package crash
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"pkgmetad/internal/sim"
+	"pkgmetad/test/program"
 )
 
 // A trouble keeps a daemon from writing its database.
@@ -99,7 +97,7 @@ const (
 // while, or every third.
 func TestSystemCallsFail(t *testing.T) {
 	t.Parallel()
-	need(t, false, "strace")
+	program.NeedCommands(t, "strace")
 	s := newSite(t, sim.Options{Limit: 1 << 30, NoSecondary: true, NoPending: true})
 	var troubles []trouble
 	for _, x := range []struct{ call, errno, says string }{
@@ -116,38 +114,25 @@ func TestSystemCallsFail(t *testing.T) {
 // TestDiskFull fills the disk under a running daemon, and makes room again.
 func TestDiskFull(t *testing.T) {
 	t.Parallel()
-	need(t, true, "mount", "umount")
+	program.NeedRoot(t, "mount")
+	program.NeedCommands(t, "mount", "umount")
 	s := newSite(t, sim.Options{Limit: 1 << 30, NoSecondary: true, NoPending: true})
 	disk := s.mount(t, "disk", "-t", "tmpfs", "-o", "size=16m", "tmpfs")
 	s.database = filepath.Join(disk, "pkgmetad.db")
 	s.writeConfig(t)
 	full := trouble{"a full disk", noSpace, func(*daemon) func() {
 		ballast := filepath.Join(disk, "ballast")
-		f, err := os.Create(ballast)
-		must(t, err)
-		defer f.Close()
-		if _, err := io.Copy(f, zeros{}); !errors.Is(err, syscall.ENOSPC) {
-			t.Fatalf("fill the disk: %v", err)
-		}
+		program.FillDisk(t, ballast)
 		return func() { must(t, os.Remove(ballast)) }
 	}}
 	s.endure(t, []trouble{full, full, full})
 }
 
-// zeros is a reader of zeros without an end.
-type zeros struct{}
-
-func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
-
-// mount mounts something below the site's folder, for as long as the test runs. Where
-// that is not possible, the test is skipped.
+// mount mounts something below the site's folder, as program.Mount does, and returns where.
 func (s *site) mount(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	at := filepath.Join(s.folder, name)
 	must(t, os.MkdirAll(at, 0o700))
-	if _, err := run("mount", append(args, at)...); err != nil {
-		t.Skipf("skipped: this machine cannot mount it: %v", err)
-	}
-	t.Cleanup(func() { _, _ = run("umount", "-l", at) })
+	program.Mount(t, at, args...)
 	return at
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"pkgmetad/internal/sim"
+	"pkgmetad/test/program"
 )
 
 // week lets the world move on by up to two of them.
@@ -21,7 +22,7 @@ func (s *site) week() { s.world.Advance(time.Duration(rand.Int64N(int64(14 * 24 
 // strace is there, at exactly a write or a sync of its database. PKGMETAD_KILLS says how often.
 func TestKilled(t *testing.T) {
 	t.Parallel()
-	kills := number(t, "PKGMETAD_KILLS", 32)
+	kills := program.Number(t, "PKGMETAD_KILLS", 32, 1)
 	s, r := newSite(t, sim.Options{Limit: 1 << 30, NoSecondary: true, NoPending: true}), newReader()
 	_, err := exec.LookPath("strace")
 	traced := err == nil

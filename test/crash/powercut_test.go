@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pkgmetad/internal/sim"
+	"pkgmetad/test/program"
 )
 
 // TestPowerCut takes away what a power cut takes away: all that has not reached the
@@ -16,12 +17,13 @@ import (
 // of something, is what would be found at the next start. PKGMETAD_CUTS says how often.
 func TestPowerCut(t *testing.T) {
 	t.Parallel()
-	need(t, true, "mkfs.ext4", "mount", "umount", "cp")
-	cuts := number(t, "PKGMETAD_CUTS", 4)
+	program.NeedRoot(t, "mount")
+	program.NeedCommands(t, "mkfs.ext4", "mount", "umount", "cp")
+	cuts := program.Number(t, "PKGMETAD_CUTS", 4, 1)
 	s, r := newSite(t, sim.Options{Limit: 1 << 30, NoSecondary: true, NoPending: true}), newReader()
 	image := filepath.Join(s.folder, "disk.img")
 	for _, command := range [][]string{{"truncate", "-s", "64M", image}, {"mkfs.ext4", "-q", "-F", image}} {
-		_, err := run(command[0], command[1:]...)
+		_, err := program.Run(command[0], command[1:]...)
 		must(t, err)
 	}
 	s.database = filepath.Join(s.mount(t, "disk", "-o", "loop", image), "pkgmetad.db")
@@ -41,7 +43,7 @@ func TestPowerCut(t *testing.T) {
 		must(t, d.process.Process.Signal(syscall.SIGSTOP))
 		must(t, stop())
 		copied := filepath.Join(s.folder, fmt.Sprintf("copy%d.img", cut))
-		_, err := run("cp", "--sparse=always", image, copied)
+		_, err := program.Run("cp", "--sparse=always", image, copied)
 		must(t, err)
 		must(t, d.process.Process.Signal(syscall.SIGCONT))
 
@@ -56,9 +58,9 @@ func TestPowerCut(t *testing.T) {
 		told.verify(t, revived.address(t))
 		revived.kill(t)
 		other.check(t)
-		_, err = run("umount", filepath.Dir(other.database))
+		_, err = program.Run("umount", filepath.Dir(other.database))
 		must(t, err)
-		_, err = run("rm", copied)
+		_, err = program.Run("rm", copied)
 		must(t, err)
 	}
 	d.stop(t)

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"pkgmetad/internal/sim"
+	"pkgmetad/test/program"
 )
 
 // TestSoak lets years pass over a daemon, with everything that happens in years:
@@ -40,7 +41,7 @@ func TestSoak(t *testing.T) {
 	s := &soak{site: newSite(t, sim.Options{NoSecondary: true}), reader: newReader(), length: length, done: map[string]int{}}
 	_, err := exec.LookPath("strace")
 	s.traced = err == nil
-	if built := withClock(t); built != "" {
+	if built := program.WithClock(t); built != "" {
 		s.program, s.clock, s.reader.wrongClocks = built, filepath.Join(s.folder, "clock"), true
 	}
 	s.began = time.Now()

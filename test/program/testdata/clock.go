@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// The clock of the soak's daemon is wrong by as many seconds as the file says that
-// PKGMETAD_CLOCK names; ../clock_test.go has this compiled into the program.
+// The clock of a daemon under test is wrong by as many seconds as the file says that
+// PKGMETAD_CLOCK names; ../clock.go has this compiled into the program.
 func init() {
 	path := os.Getenv("PKGMETAD_CLOCK")
 	if path == "" {
