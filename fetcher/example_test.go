@@ -66,7 +66,7 @@ func Example() {
 		project.Releases = append(project.Releases, sim.Release{Version: "1.1"})
 	})
 	world.SetFault(repo, sim.Repository, sim.BadGateway, 0)
-	report, err = f.RefreshAll(context.Background(), nil)
+	report, err = f.RefreshAll(context.Background(), nil, nil)
 	show(s, report, err)
 	// Output:
 	// 2 asked, 2 fresh, 0 failed: 2718 stars, version 1.0

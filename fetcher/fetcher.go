@@ -190,8 +190,9 @@ func (p *pass) reschedule() error {
 	return err
 }
 
-// RefreshAll is RefreshDue for every source, due or not.
-func (f *Fetcher) RefreshAll(ctx context.Context, progress func(Progress)) (record.Pass, error) {
+// RefreshAll is RefreshDue for every source, due or not, but for those that skip, unless nil,
+// is true for.
+func (f *Fetcher) RefreshAll(ctx context.Context, skip func(record.Key) bool, progress func(Progress)) (record.Pass, error) {
 	done, err := f.waitForTurn(ctx)
 	if err != nil {
 		return record.Pass{Cancelled: true}, nil
@@ -201,7 +202,10 @@ func (f *Fetcher) RefreshAll(ctx context.Context, progress func(Progress)) (reco
 	p := f.newPass(ctx, progress)
 	p.everything = true
 	var last record.Key
-	damaged := p.readIndex()
+	var damaged error
+	if skip == nil || !skip(record.ProjectKey("any")) {
+		damaged = p.readIndex()
+	}
 	for ctx.Err() == nil {
 		sources, err := p.Store.SourcesAfter(last, p.MaxSources)
 		damaged = errors.Join(damaged, err)
@@ -209,7 +213,9 @@ func (f *Fetcher) RefreshAll(ctx context.Context, progress func(Progress)) (reco
 			break
 		}
 		last = sources[len(sources)-1].Key
-		sources = slices.DeleteFunc(sources, p.isConfirmed)
+		sources = slices.DeleteFunc(sources, func(s record.Source) bool {
+			return skip != nil && skip(s.Key) || p.isConfirmed(s)
+		})
 		p.announce(sources)
 		if err := p.run(jobsOf(alternate(sources))); err != nil {
 			return p.finish(errors.Join(damaged, err))
@@ -241,17 +247,23 @@ func (p *pass) announce(sources []record.Source) {
 	}
 }
 
-// Refresh refreshes the sources of the named packages, due or not, beside any
-// other pass. A slug that the store does not know, or that has no source to ask,
-// is an error, and then nothing is asked.
+// Refresh refreshes the sources of the named packages, as RefreshSources does, which
+// Sources returns.
 func (f *Fetcher) Refresh(ctx context.Context, slugs []string, progress func(Progress)) (record.Pass, error) {
-	p := f.newPass(upstream.Insist(ctx), progress)
-	p.byHand, p.everything = true, true
-	var sources []record.Source
+	sources, err := f.Sources(slugs)
+	if err != nil {
+		return record.Pass{}, err
+	}
+	return f.RefreshSources(ctx, sources, progress)
+}
+
+// Sources returns the sources of the named packages, each once. A slug that the store does
+// not know, or that has no source to ask, is an error.
+func (f *Fetcher) Sources(slugs []string) (sources []record.Source, err error) {
 	var problems []error
 	seen := map[record.Key]bool{}
 	for _, slug := range slugs {
-		found, err := p.Store.Sources(slug)
+		found, err := f.options.Load().Store.Sources(slug)
 		switch {
 		case errors.Is(err, record.ErrNotFound):
 			err = fmt.Errorf("no package has the slug %q; the catalogue declares them, and a running daemon reads it again on SIGHUP", slug)
@@ -269,8 +281,15 @@ func (f *Fetcher) Refresh(ctx context.Context, slugs []string, progress func(Pro
 		}
 	}
 	if len(problems) > 0 {
-		return record.Pass{}, errors.Join(problems...)
+		return nil, errors.Join(problems...)
 	}
+	return sources, nil
+}
+
+// RefreshSources refreshes sources, due or not, beside any other pass.
+func (f *Fetcher) RefreshSources(ctx context.Context, sources []record.Source, progress func(Progress)) (record.Pass, error) {
+	p := f.newPass(upstream.Insist(ctx), progress)
+	p.byHand, p.everything = true, true
 	return p.finish(p.run(jobsOf(sources)))
 }
 

@@ -720,7 +720,7 @@ func TestCancelAtAnyMoment(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		wire.cancel.Store(&cancel)
 		wire.left.Store(1 + random.Int64N(90)) // a whole pass makes about 75
-		report, err := f.RefreshAll(ctx, nil)
+		report, err := f.RefreshAll(ctx, nil, nil)
 		cancel()
 		if err != nil {
 			t.Fatalf("a cancelled pass is no failure: %v", err)
@@ -893,7 +893,7 @@ func TestRefreshAllPassesDamageOver(t *testing.T) {
 		}
 		r := newRig(t, world, func(o *fetcher.Options) { o.Store, o.MaxSources = damaged{o.Store}, 5 })
 		var last fetcher.Progress
-		report, err := r.RefreshAll(context.Background(), func(p fetcher.Progress) { last = p })
+		report, err := r.RefreshAll(context.Background(), nil, func(p fetcher.Progress) { last = p })
 		if !errors.Is(err, errDamaged) || report.Fresh != 23 || last.Done != 23 {
 			t.Errorf("%v; %+v; %+v", err, report, last)
 		}

@@ -534,7 +534,7 @@ func TestRefreshAllReadsTheIndex(t *testing.T) {
 		r.edit("p04", func(p *sim.Project) { p.Releases = append(p.Releases, version("p04", "1.0")) })
 		r.world.ResetStats()
 		var last fetcher.Progress
-		report, err := r.RefreshAll(context.Background(), func(p fetcher.Progress) { last = p })
+		report, err := r.RefreshAll(context.Background(), nil, func(p fetcher.Progress) { last = p })
 		if err != nil || report.PyPI.Requests != 2 || report.PyPI.Indexed != indexProjects-1 || report.PyPI.Fresh != 1 || report.Asked != indexProjects {
 			t.Fatalf("%v, %+v", err, report.PyPI)
 		}

@@ -156,7 +156,7 @@ func TestIntervalsOfPackages(t *testing.T) {
 				t.Errorf("%v were fetched, not %q", got, want)
 			}
 		}
-		if _, err := r.RefreshAll(t.Context(), nil); err != nil {
+		if _, err := r.RefreshAll(t.Context(), nil, nil); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(3 * time.Hour)

@@ -146,10 +146,13 @@ func (p *pass) finish(err error) (record.Pass, error) {
 		upstream Upstream
 	}{{"GitHub", &r.GitHub, p.GitHub}, {"PyPI", &r.PyPI, p.PyPI}} {
 		hold := x.upstream.Hold()
-		x.use.Hold(hold.Until, hold.Reason)
-		if hold.Elsewhere {
-			continue // what is wrong, or no longer, another host knows
+		if hold.Elsewhere { // what is wrong, or no longer, another host knows
+			if x.use.Deferred+x.use.Waiting > 0 {
+				x.use.Hold(hold.Until, hold.Reason)
+			}
+			continue
 		}
+		x.use.Hold(hold.Until, hold.Reason)
 		x.use.Fault = x.upstream.Fault()
 		p.logFault(x.name, x.use)
 	}

@@ -211,7 +211,7 @@ func TestOnePushThenSilence(t *testing.T) {
 					r.pass() // some are due
 				}
 				for day := range 60 {
-					if _, err := r.RefreshAll(context.Background(), nil); err != nil {
+					if _, err := r.RefreshAll(context.Background(), nil, nil); err != nil {
 						t.Fatal(err)
 					}
 					for i := range repos {

@@ -27,7 +27,8 @@ func newRefreshCommand() *cobra.Command {
 		Long: `Run one pass now: over what is due, over every package with --all, or over the
 named packages whether due or not. Where a daemon serves the store, the daemon
 does it, beside what else it does; otherwise this command does, on the store
-itself.
+itself. Where several hosts share the work, what another host alone may ask is
+asked by that one.
 
 Exit codes: 0 all done, 1 a package failed or had to be deferred for a limit.`,
 		Example: `  pkgmetad refresh -c config.yaml

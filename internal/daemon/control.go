@@ -43,6 +43,7 @@ type refreshEvent struct {
 	Progress *fetcher.Progress `json:"progress,omitempty"`
 	Report   *record.Pass      `json:"report,omitempty"`
 	Error    string            `json:"error,omitempty"`
+	Applied  uint64            `json:"applied,omitempty"` // between hosts, with the report: what holds all of it
 }
 
 // control is the daemon's end of the socket.

@@ -25,6 +25,7 @@ import (
 //	follow     the store becomes a replica, and stays one: replica.go
 //	offers     the host with the lease "scheduler" says what is due
 //	work       a host that may ask takes some of it, and runs a pass over that: work.go
+//	answers    does what a refresh by hand on another host asks for: byhand.go
 //	leases     who may ask with which credential, and PyPI: leases.go
 //	compare    whether the store has what the stream has: replica.go
 //	takeovers  of the catalogue file, one host at a time: takeover.go
@@ -146,6 +147,7 @@ func (m *member) run(ctx context.Context) {
 			for _, l := range m.lines {
 				lines.Go(func() { l.work(ctx) })
 			}
+			lines.Go(func() { m.answers(ctx) })
 			lines.Wait()
 		})
 	}

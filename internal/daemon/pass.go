@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"pkgmetad/fetcher"
@@ -68,25 +69,47 @@ func (r *refresher) passBy(ctx context.Context, f *fetcher.Fetcher) (record.Pass
 	return report, err
 }
 
-// refresh runs a pass on demand, unless nothing it learns could be stored.
+// refresh runs a pass on demand, unless nothing it learns could be stored. On one of several
+// hosts, others do what they alone may ask about.
 func (r *refresher) refresh(ctx context.Context, which Selection, progress func(fetcher.Progress)) (report record.Pass, err error) {
 	if err := r.health.writable(); err != nil {
 		return report, err
 	}
-	if r.member != nil {
-		if err := r.member.mayRefresh(); err != nil {
+	d := demand{All: which.All}
+	if len(which.Slugs) > 0 && !which.All {
+		slugs, err := r.slugs(which.Slugs)
+		if err != nil {
+			return report, err
+		}
+		if d.sources, err = r.fetcher.Sources(slugs); err != nil {
 			return report, err
 		}
 	}
+	if r.member != nil {
+		return r.member.refresh(ctx, d, progress)
+	}
+	return r.refreshHere(ctx, d, progress)
+}
+
+// A demand is what a refresh by hand is of: everything, some sources, or, where it is zero,
+// what is due.
+type demand struct {
+	All     bool
+	Classes []string // everything of these classes alone; nil for all
+	sources []record.Source
+}
+
+func (d *demand) skips(key record.Key) bool {
+	return d.Classes != nil && !slices.Contains(d.Classes, classOf(key))
+}
+
+// refreshHere does what this host may ask about, and defers the rest.
+func (r *refresher) refreshHere(ctx context.Context, d demand, progress func(fetcher.Progress)) (report record.Pass, err error) {
 	switch {
-	case which.All:
-		report, err = r.fetcher.RefreshAll(ctx, progress)
-	case len(which.Slugs) > 0:
-		var slugs []string
-		if slugs, err = r.slugs(which.Slugs); err != nil {
-			return report, err
-		}
-		report, err = r.fetcher.Refresh(ctx, slugs, progress)
+	case d.All:
+		report, err = r.fetcher.RefreshAll(ctx, d.skips, progress)
+	case len(d.sources) > 0:
+		report, err = r.fetcher.RefreshSources(ctx, d.sources, progress)
 	default:
 		report, err = r.fetcher.RefreshDue(ctx, progress)
 	}

@@ -66,3 +66,15 @@ func (u *Use) Hold(until time.Time, reason string) {
 		u.HeldUntil, u.Reason = until, reason
 	}
 }
+
+// Add counts what another pass did.
+func (t *Tally) Add(other Tally) {
+	t.Asked += other.Asked
+	t.Fresh += other.Fresh
+	t.Unchanged += other.Unchanged
+	t.Pending += other.Pending
+	t.Failed += other.Failed
+	t.Gone += other.Gone
+	t.Deferred += other.Deferred
+	t.Abandoned += other.Abandoned
+}

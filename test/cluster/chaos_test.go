@@ -24,7 +24,7 @@ const resumption = 15 * time.Second
 // may be lost or undone.
 func TestChaos(t *testing.T) {
 	long(t, "chaos")
-	c := &chaos{site: newSite(t, options{sim: sim.Options{Latency: 20 * time.Millisecond}, packages: 200, stale: 4 * time.Second, netns: true, pypi: 4, workers: 4}), quiet: map[string][]time.Duration{}}
+	c := &chaos{site: newSite(t, options{sim: sim.Options{Latency: 20 * time.Millisecond}, packages: 200, stale: 4 * time.Second, netns: true, pypi: 4, workers: 4, gitHub: 2}), quiet: map[string][]time.Duration{}}
 	troubles := c.troubles(t)
 	c.startAll(t)
 	packages := c.extend(t, 0)
@@ -213,22 +213,24 @@ var (
 	someFresh = regexp.MustCompile(`(\d+) (?:fresh|unchanged)`)
 )
 
-// write has somebody at each host refresh one package after the other. What is acknowledged,
-// readers must see.
+// write has two at each host refresh one package after the other: one any package, of which
+// PyPI's half may have to wait for another host, and one those that GitHub alone knows. What is
+// acknowledged, readers must see.
 func (c *chaos) write() (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var writers sync.WaitGroup
-	for _, h := range c.hosts[:3] {
+	for i := range 2 * 3 {
+		h, gitHub := c.hosts[i/2], i%2 == 0
 		writers.Go(func() {
 			for ; ctx.Err() == nil; pause(ctx, 500*time.Millisecond) {
-				slug := c.readers.slug()
+				slug := c.readers.slug(gitHub)
 				if h.up().IsZero() || slug == "" {
 					continue
 				}
 				began := time.Now()
 				said, err := h.command("refresh", slug)
 				if err == nil && allFresh.MatchString(said) {
-					c.readers.promise(slug, began)
+					c.readers.promise(ctx, h, slug, began)
 				}
 				for _, m := range someFresh.FindAllStringSubmatch(said, -1) {
 					if n, _ := strconv.Atoi(m[1]); n > 0 {

@@ -34,7 +34,7 @@ func TestClocks(t *testing.T) {
 		set(clocks...)
 		s.world.Advance(24 * time.Hour)
 		time.Sleep(5 * time.Second)
-		h := s.hosts[len(s.readers.slug())%3]
+		h := s.hosts[len(s.readers.slug(false))%3]
 		h.kill(t)
 		time.Sleep(5 * time.Second)
 		h.start(t)

@@ -99,7 +99,7 @@ func TestScale(t *testing.T) {
 	fetch := func(alone bool) (time.Duration, int64, map[string]int64) {
 		s := newSite(t, options{
 			sim: sim.Options{Latency: 80 * time.Millisecond}, packages: packages, alone: alone, workers: 4,
-			gitHub: true, // PyPI is asked by one host at a time, however many there are
+			gitHub: 1, // PyPI is asked by one host at a time, however many there are
 		})
 		if alone {
 			s.hosts[0].start(t)

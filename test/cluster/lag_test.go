@@ -15,7 +15,7 @@ import (
 // wrote it is told, to when a reader who waits at another host has it.
 func TestLag(t *testing.T) {
 	long(t, "lag")
-	s := newSite(t, options{packages: 300})
+	s := newSite(t, options{packages: 300, gitHub: 1}) // one host does it all, and does not wait for another
 	s.startAll(t)
 	packages := s.extend(t, 0)
 	s.allDone(t, packages)

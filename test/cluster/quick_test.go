@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -32,6 +33,11 @@ func TestThreeHosts(t *testing.T) {
 	newcomer.start(t)
 	newcomer.joined(t)
 
+	for _, h := range []*host{victim, other} { // of which one at most asks PyPI
+		if said, err := h.command("refresh", s.whole(t)); err != nil || !strings.Contains(said, ", 0 failed, 0 gone, 0 deferred") {
+			t.Errorf("a refresh on host %s: %s%v", h.name, said, err)
+		}
+	}
 	figures := s.settle(t, packages)
 	s.readers.end(t)
 	s.stopAll(t)

@@ -21,6 +21,7 @@ type change struct {
 	Record   json.RawMessage
 	fields   struct {
 		Slug        string
+		PyPIURL     string     `json:"pypi_url"` // "" for null
 		LastFetched *time.Time `json:"last_fetched"`
 		Modified    time.Time
 	}
@@ -169,25 +170,50 @@ func (r *readers) contradicts(before, now change) error {
 	return nil
 }
 
-// promise notes that a host has acknowledged a refresh of a package that began then.
-func (r *readers) promise(slug string, began time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for id, x := range r.copy {
-		if x.Kind == "upsert" && x.fields.Slug == slug && (x.fields.LastFetched == nil || x.fields.LastFetched.Before(began)) {
-			x.Sequence++ // what comes is another record
-			x.fields.LastFetched = &began
-			r.copy[id] = x
+// promise notes what a host has of a package of which it has acknowledged a refresh that began
+// then: nothing older may be told any more.
+func (r *readers) promise(ctx context.Context, h *host, slug string, began time.Time) {
+	since, wants := r.behind(slug, began)
+	if !wants {
+		return
+	}
+	c, err := h.changes(ctx, since, 0)
+	if err != nil || c.More {
+		return // it was killed meanwhile, say
+	}
+	for _, x := range c.Changes {
+		if x.Kind == "upsert" && x.fields.Slug == slug && x.fields.LastFetched != nil && !x.fields.LastFetched.Before(began) {
+			r.take(h, since, c)
+			return
 		}
+	}
+	if _, wants := r.behind(slug, began); wants {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.wrong = append(r.wrong, fmt.Errorf("host %s acknowledged a refresh of %s that began at %s, and does not serve it:\n%v", h.name, slug, began, c.Changes))
 	}
 }
 
-// slug returns the slug of some package that was fetched; "" for none.
-func (r *readers) slug() string {
+// behind reports whether what was told of a package is from before a moment, and at which
+// change it was told.
+func (r *readers) behind(slug string, moment time.Time) (sequence uint64, yes bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, x := range r.copy {
+		if x.Kind == "upsert" && x.fields.Slug == slug {
+			return x.Sequence, x.fields.LastFetched == nil || x.fields.LastFetched.Before(moment)
+		}
+	}
+	return 0, false
+}
+
+// slug returns the slug of some package that was fetched, of which GitHub alone knows if so
+// asked; "" for none.
+func (r *readers) slug(gitHub bool) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, x := range r.copy { // in no order
-		if x.Kind == "upsert" && x.fields.LastFetched != nil {
+		if x.Kind == "upsert" && x.fields.LastFetched != nil && (!gitHub || x.fields.PyPIURL == "") {
 			return x.fields.Slug
 		}
 	}

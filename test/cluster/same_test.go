@@ -119,6 +119,25 @@ func (s *site) truth(t *testing.T, h *host) (compared int) {
 	return compared
 }
 
+// whole returns the slug of a package of which both GitHub and PyPI know.
+func (s *site) whole(t *testing.T) string {
+	t.Helper()
+	now := s.world.Now()
+	for _, p := range s.world.Catalogue().Packages {
+		repo, release := repository.FindStringSubmatch(text(p.RepoURL)), project.FindStringSubmatch(text(p.PyPIURL))
+		if repo == nil || release == nil {
+			continue
+		}
+		x, known := s.world.RepoTruth(s.world.RepoNamed(repo[1], now), now)
+		y, released := s.world.ProjectTruth(release[1], now)
+		if known && !x.Gone && x.Blocked == "" && !x.Disabled && released && !y.Gone {
+			return p.Slug
+		}
+	}
+	t.Fatal("there is no such package")
+	return ""
+}
+
 func (s *site) compareWithTruth(h *host) (compared int, err error) {
 	a, err := h.get(context.Background(), "/api/v4/packages/?limit=100000", "application/json")
 	if err != nil {

@@ -25,7 +25,7 @@ type options struct {
 	tokens   map[string]string // of hosts that share one; the others have one each
 	workers  int               // of a host; 0: 8
 	pypi     int               // requests to PyPI in flight; 0: 8
-	gitHub   bool              // the catalogue names no project of PyPI
+	gitHub   int               // one package of so many names no project of PyPI; 0: none
 	alone    bool              // one host, which is not one of several
 	netns    bool              // each host in a network namespace of its own, with TLS
 	tls      bool
@@ -125,10 +125,12 @@ func (s *site) list(t *testing.T, packages int) int {
 	if packages > 0 && packages < len(c.Packages) {
 		c.Packages = c.Packages[:packages]
 	}
-	if s.gitHub {
+	if s.gitHub > 0 {
 		c.Packages = slices.Clone(c.Packages)
-		for i := range c.Packages {
-			c.Packages[i].PyPIURL = nil
+		for i := 0; i < len(c.Packages); i += s.gitHub {
+			if s.gitHub == 1 || c.Packages[i].RepoURL != nil {
+				c.Packages[i].PyPIURL = nil
+			}
 		}
 	}
 	var b bytes.Buffer
