@@ -2,8 +2,11 @@ package catalogue
 
 import (
 	"crypto/sha256"
+	"hash"
 	"io"
 	"os"
+
+	"github.com/cespare/xxhash/v2"
 )
 
 // Digest returns a hash of a catalogue file, of the running program and of urls; nil
@@ -17,24 +20,27 @@ func Digest(path, urls string) []byte {
 		return nil
 	}
 	sum := sha256.New()
-	for _, name := range []string{program, path} {
-		content, err := fileSum(name)
-		if err != nil {
-			return nil
-		}
-		sum.Write(content)
+	// The program is large, every start hashes it, and nobody makes one to collide: so not by SHA-256.
+	if err := addFile(sum, program, xxhash.New()); err != nil {
+		return nil
+	}
+	if err := addFile(sum, path, sha256.New()); err != nil {
+		return nil
 	}
 	sum.Write([]byte(urls))
 	return sum.Sum(nil)
 }
 
-func fileSum(path string) ([]byte, error) {
+// addFile adds the hash of a file to sum.
+func addFile(sum io.Writer, path string, of hash.Hash) error {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer f.Close()
-	sum := sha256.New()
-	_, err = io.Copy(sum, f)
-	return sum.Sum(nil), err
+	if _, err := io.Copy(of, f); err != nil {
+		return err
+	}
+	_, err = sum.Write(of.Sum(nil))
+	return err
 }

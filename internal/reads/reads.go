@@ -9,56 +9,52 @@ import (
 )
 
 const (
-	places  = 1 << 15 // a power of two; of 16 bytes each
-	halving = 24 * time.Hour
+	placeBits = 15
+	places    = 1 << placeBits
+	countBits = 24
+	counts    = 1<<countBits - 1
+	full      = counts - 1<<10 // where a count ends: so far below what fits that those who count at the same moment cannot exceed it
+	halving   = 24 * time.Hour
 )
 
-// Counter counts reads by id, in half a MiB. Each id has one place, which it may share with
-// others; there the one that is read most drives the rest out. With up to 32,768 packages
-// whose ids run from 1 every one is counted. All counts are halved once a day. It is safe
-// for concurrent use.
+// Counter counts reads by id, in a quarter of a MiB, up to 16 million each. Each id has one
+// place, which it may share with others; there the one that is read most drives the rest out.
+// With up to 32,768 packages whose ids run from 1 every one is counted. All counts are halved
+// once a day. It is safe for concurrent use.
 type Counter struct {
-	places [places]place
+	places [places]atomic.Uint64 // of an id, the bits that its place does not tell; below them its count
 
 	mu     sync.Mutex
 	halved time.Time // all counts, for the last time
 }
 
-// A place holds the count of one id. The two are not changed together, so a count may be
-// off by the reads of a moment.
-type place struct {
-	id    atomic.Int64
-	count atomic.Uint64
-}
-
 // New returns a Counter that has counted nothing.
 func New() *Counter { return &Counter{halved: time.Now()} }
 
-// Count counts a read of the package with the id. It never waits.
+// Count counts a read of the package with the id. It never waits, and may miss one in a place
+// that changes at that moment.
 func (c *Counter) Count(id int) {
-	p := &c.places[id&(places-1)]
-	switch n := p.count.Load(); {
-	case p.id.Load() == int64(id):
-		p.count.Add(1)
-	case n > 0:
-		p.count.CompareAndSwap(n, n-1) // another id's, which has one less until it gives way
-	default:
-		p.id.Store(int64(id))
-		p.count.Store(1)
+	place, rest := &c.places[id&(places-1)], uint64(id)>>placeBits
+	switch was := place.Load(); {
+	case was&counts == 0:
+		place.CompareAndSwap(was, rest<<countBits|1)
+	case was>>countBits != rest:
+		place.CompareAndSwap(was, was-1) // another id's, which has one less until it gives way
+	case was&counts < full:
+		place.Add(1)
 	}
 }
 
 // All returns the counts by id, of those that are above 0.
 func (c *Counter) All() map[int]uint64 {
 	c.halve()
-	counts := map[int]uint64{}
+	all := map[int]uint64{}
 	for i := range c.places {
-		p := &c.places[i]
-		if n := p.count.Load(); n > 0 {
-			counts[int(p.id.Load())] = n
+		if is := c.places[i].Load(); is&counts > 0 {
+			all[int(is>>countBits)<<placeBits|i] = is & counts
 		}
 	}
-	return counts
+	return all
 }
 
 // halve halves all counts once for each day that has passed.
@@ -71,8 +67,8 @@ func (c *Counter) halve() {
 	}
 	c.halved = c.halved.Add(days * halving)
 	for i := range c.places {
-		p := &c.places[i]
-		for n := p.count.Load(); n > 0 && !p.count.CompareAndSwap(n, n>>days); n = p.count.Load() {
+		place := &c.places[i]
+		for was := place.Load(); was&counts > 0 && !place.CompareAndSwap(was, was&^counts|was&counts>>days); was = place.Load() {
 		}
 	}
 }

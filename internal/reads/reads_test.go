@@ -79,3 +79,13 @@ func TestConcurrent(t *testing.T) {
 		t.Errorf("%d reads of one that was read 40,000 times; %d counts", counts[5], len(counts))
 	}
 }
+
+// TestLargest: the largest id keeps all of its bits, and no count runs into them.
+func TestLargest(t *testing.T) {
+	c := New()
+	const largest = 1<<53 - 1
+	count(c, largest, full+1<<11)
+	if diff := cmp.Diff(map[int]uint64{largest: full}, c.All()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
