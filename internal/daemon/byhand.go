@@ -1,11 +1,13 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -28,6 +30,8 @@ const (
 	takeUp     = 5 * time.Second  // after which it must have told who asks that it was taken up
 	aliveEvery = 5 * time.Second  // how often it tells that it goes on
 	silence    = 20 * time.Second // after which it is given up that does not
+
+	settling = leaseTime/6 + time.Second // in which somebody takes a right that was given back
 )
 
 // An askedRefresh is a refresh by hand, for another host.
@@ -108,14 +112,28 @@ func (m *member) parts(ctx context.Context, d demand) (here demand, there []part
 	return here, there, nil
 }
 
-// elsewhere returns which other host may ask, for each class that this one may not.
-func (m *member) elsewhere(ctx context.Context) (map[string]string, error) {
+// elsewhere returns which other host may ask, for each class that this one may not; "" where
+// nobody does. If a right has just been given back, it waits until somebody has taken it.
+func (m *member) elsewhere(ctx context.Context) (hosts map[string]string, err error) {
+	for began := time.Now(); ; {
+		hosts, err = m.lookElsewhere(ctx)
+		nobody := slices.Contains(slices.Collect(maps.Values(hosts)), "")
+		if err != nil || !nobody || time.Since(began) > settling || ctx.Err() != nil {
+			return hosts, err
+		}
+		sleep(ctx, idle)
+	}
+}
+
+func (m *member) lookElsewhere(ctx context.Context) (map[string]string, error) {
 	now := m.refresher.settings.Load()
+	hosts := map[string]string{}
 	rights := map[string]string{} // class, by the name of a lease
 	if now.pypi.Hold().Elsewhere {
-		rights[pypiLease] = cluster.ClassPyPI
+		rights[pypiLease], hosts[cluster.ClassPyPI] = cluster.ClassPyPI, ""
 	}
 	if now.github.Hold().Elsewhere {
+		hosts[cluster.ClassGitHub] = ""
 		for _, c := range now.github.Credentials() {
 			rights[credentialLease+c.Fingerprint] = cluster.ClassGitHub
 		}
@@ -126,10 +144,9 @@ func (m *member) elsewhere(ctx context.Context) (map[string]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, learnWait)
 	defer cancel()
 	leases, err := m.node.Leases(ctx)
-	hosts := map[string]string{}
 	for _, lease := range leases {
 		if class := rights[lease.Name]; class != "" && lease.Host != m.node.Name() && !lease.Late {
-			hosts[class] = lease.Host
+			hosts[class] = cmp.Or(hosts[class], lease.Host)
 		}
 	}
 	return hosts, err
