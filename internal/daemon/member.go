@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -125,7 +126,7 @@ func (m *member) run(ctx context.Context) {
 	m.group.Go(func() { m.learn(ctx) })
 	m.group.Go(func() { m.compare(ctx) })
 	m.group.Go(func() { m.takeovers(ctx) })
-	if stop, err := m.node.Listen(offerSubject, func([]byte) { m.offerSoon() }); err == nil {
+	if stop, err := m.node.Listen(offerSubject, func(sequence []byte) { m.offerWith(ctx, sequence) }); err == nil {
 		defer stop()
 	}
 	if m.workers > 0 {
@@ -213,11 +214,24 @@ func (m *member) offerSoon() { wake(m.offer) }
 // offersSoon has the host that offers do so, whichever it is.
 func (m *member) offersSoon() {
 	m.offerSoon()
-	_ = m.node.Broadcast(offerSubject, nil) // else what is due waits for the schedule
+	sequence := strconv.AppendUint(nil, m.store.Applied(), 10)
+	_ = m.node.Broadcast(offerSubject, sequence) // else what is due waits for the schedule
 }
 
-// offerSubject is where it is told that something is due, apart from the schedule.
+// offerSubject is where it is told that something is due, apart from the schedule, with the
+// sequence of the records at which it is.
 const offerSubject = "offer"
+
+// offerWith has what is due offered once this host's store has come to a sequence: before that,
+// it may know nothing of what is due.
+func (m *member) offerWith(ctx context.Context, sequence []byte) {
+	ctx, cancel := context.WithTimeout(ctx, applyWait)
+	defer cancel()
+	if at, err := strconv.ParseUint(string(sequence), 10, 64); err == nil {
+		_ = m.store.WaitApplied(ctx, at) // else it offers what it knows of
+	}
+	m.offerSoon()
+}
 
 // wake puts a token into c, if it holds none.
 func wake(c chan struct{}) {
