@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -373,5 +374,26 @@ func TestCatalogueNotTakenOver(t *testing.T) {
 		if err := notItsTurn(c.reach, "why"); err.Error() != c.want {
 			t.Errorf("%v", err)
 		}
+	}
+}
+
+// TestOfferWaits: who is told that something is due offers it once its store knows of that.
+func TestOfferWaits(t *testing.T) {
+	x := newTrial(t)
+	a, _ := x.host(x.clusterOf(1, "a")[0])
+	x.agrees(a, "one", 5)
+	m := a.refresher.member
+	next := m.store.Applied() + 1
+	offered := make(chan uint64)
+	go func() {
+		m.offerWith(t.Context(), strconv.AppendUint(nil, next, 10))
+		offered <- m.store.Applied()
+	}()
+	x.catalogue("packages: [{slug: one, repo_url: https://github.com/acme/one}, {slug: two, repo_url: https://github.com/acme/two}]\n")
+	if err := a.Reload(false); err != nil {
+		t.Fatal(err)
+	}
+	if at := <-offered; at < next {
+		t.Errorf("offered at %d, and told of %d", at, next)
 	}
 }
