@@ -190,8 +190,8 @@ func (p *pass) reschedule() error {
 	return err
 }
 
-// RefreshAll is RefreshDue for every source, due or not, but for those that skip, unless nil,
-// is true for.
+// RefreshAll is RefreshDue for every source, due or not, except those for which skip is true;
+// nil skips none.
 func (f *Fetcher) RefreshAll(ctx context.Context, skip func(record.Key) bool, progress func(Progress)) (record.Pass, error) {
 	done, err := f.waitForTurn(ctx)
 	if err != nil {
@@ -245,16 +245,6 @@ func (p *pass) announce(sources []record.Source) {
 		p.Log.Info().Int("repositories", repos).Stringer("takes_about", takes.Round(time.Minute)).
 			Msg("GitHub's budget does not suffice for what is due: it is spread until its reset, and the rest waits for that")
 	}
-}
-
-// Refresh refreshes the sources of the named packages, as RefreshSources does, which
-// Sources returns.
-func (f *Fetcher) Refresh(ctx context.Context, slugs []string, progress func(Progress)) (record.Pass, error) {
-	sources, err := f.Sources(slugs)
-	if err != nil {
-		return record.Pass{}, err
-	}
-	return f.RefreshSources(ctx, sources, progress)
 }
 
 // Sources returns the sources of the named packages, each once. A slug that the store does

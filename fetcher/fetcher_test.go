@@ -140,7 +140,11 @@ func (r *rig) get(slug string) record.Package {
 
 func (r *rig) refresh(slug string) record.Pass {
 	r.t.Helper()
-	report, err := r.Refresh(context.Background(), []string{slug}, nil)
+	sources, err := r.Sources([]string{slug})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	report, err := r.RefreshSources(context.Background(), sources, nil)
 	if err != nil {
 		r.t.Fatal(err)
 	}

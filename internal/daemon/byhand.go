@@ -49,7 +49,7 @@ func (m *member) refresh(ctx context.Context, d demand, progress func(fetcher.Pr
 	if err := m.mayRefresh(); err != nil {
 		return report, err
 	}
-	if !d.All && len(d.sources) == 0 {
+	if !d.all && len(d.sources) == 0 {
 		report, err = m.refresher.refreshHere(ctx, d, progress)
 		m.offersSoon()
 		return report, err
@@ -65,12 +65,12 @@ func (m *member) refresh(ctx context.Context, d demand, progress func(fetcher.Pr
 		parts.Go(func() { theirs[i], errs[i] = m.ask(ctx, part, sum.of(part.host)) })
 	}
 	report.Started = time.Now().UTC()
-	if d.All && len(here.Classes) > 0 || len(here.sources) > 0 {
+	if d.all && len(here.classes) > 0 || len(here.sources) > 0 {
 		report, err = m.refresher.refreshHere(ctx, here, sum.of(""))
 	}
 	parts.Wait()
 	for i, part := range there {
-		join(&report, part.Classes, theirs[i])
+		join(&report, part.classes, theirs[i])
 	}
 	return report, errors.Join(append(errs, err)...)
 }
@@ -88,7 +88,7 @@ func (m *member) parts(ctx context.Context, d demand) (here demand, there []part
 	if err != nil {
 		return here, nil, fmt.Errorf("find out which host may ask: %w", err)
 	}
-	here = demand{All: d.All}
+	here = demand{all: d.all}
 	for _, class := range cluster.Classes {
 		var sources []record.Source
 		for i := range d.sources {
@@ -98,14 +98,14 @@ func (m *member) parts(ctx context.Context, d demand) (here demand, there []part
 		}
 		switch host := hosts[class]; {
 		case host == "":
-			here.Classes = append(here.Classes, class)
+			here.classes = append(here.classes, class)
 			here.sources = append(here.sources, sources...)
-		case d.All || len(sources) > 0:
+		case d.all || len(sources) > 0:
 			i := slices.IndexFunc(there, func(p part) bool { return p.host == host })
 			if i < 0 {
-				i, there = len(there), append(there, part{demand{All: d.All}, host})
+				i, there = len(there), append(there, part{demand{all: d.all}, host})
 			}
-			there[i].Classes = append(there[i].Classes, class)
+			there[i].classes = append(there[i].classes, class)
 			there[i].sources = append(there[i].sources, sources...)
 		}
 	}
@@ -129,10 +129,10 @@ func (m *member) lookElsewhere(ctx context.Context) (map[string]string, error) {
 	now := m.refresher.settings.Load()
 	hosts := map[string]string{}
 	rights := map[string]string{} // class, by the name of a lease
-	if now.pypi.Hold().Elsewhere {
+	if now.hold(cluster.ClassPyPI).Elsewhere {
 		rights[pypiLease], hosts[cluster.ClassPyPI] = cluster.ClassPyPI, ""
 	}
-	if now.github.Hold().Elsewhere {
+	if now.hold(cluster.ClassGitHub).Elsewhere {
 		hosts[cluster.ClassGitHub] = ""
 		for _, c := range now.github.Credentials() {
 			rights[credentialLease+c.Fingerprint] = cluster.ClassGitHub
@@ -156,10 +156,10 @@ func (m *member) lookElsewhere(ctx context.Context) (map[string]string, error) {
 func (m *member) ask(ctx context.Context, p part, progress func(fetcher.Progress)) (report record.Pass, err error) {
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("have host %s ask %s, as it alone may: %w", p.host, namesOf(p.Classes), err)
+			err = fmt.Errorf("have host %s ask %s, as it alone may: %w", p.host, namesOf(p.classes), err)
 		}
 	}()
-	request := askedRefresh{ID: rand.Text(), Classes: p.Classes, All: p.All, Applied: m.store.Applied()}
+	request := askedRefresh{ID: rand.Text(), Classes: p.classes, All: p.all, Applied: m.store.Applied()}
 	for i := range p.sources {
 		request.Keys = append(request.Keys, p.sources[i].Key)
 	}
@@ -249,10 +249,8 @@ func (m *member) answers(ctx context.Context) {
 // either, it keeps silent: there may be another one of its name.
 func (m *member) answer(ctx context.Context, asked askedRefresh) {
 	now := m.refresher.settings.Load()
-	for _, class := range asked.Classes {
-		if class == cluster.ClassPyPI && now.pypi.Hold().Elsewhere || class == cluster.ClassGitHub && now.github.Hold().Elsewhere {
-			return
-		}
+	if slices.ContainsFunc(asked.Classes, func(class string) bool { return now.hold(class).Elsewhere }) {
+		return
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -295,7 +293,7 @@ func (m *member) doAsked(ctx context.Context, asked askedRefresh, progress func(
 	if err := m.awaitApplied(ctx, asked.Applied); err != nil {
 		return report, errors.New("it is behind, and does not know yet what to ask about")
 	}
-	d := demand{All: asked.All, Classes: asked.Classes}
+	d := demand{all: asked.All, classes: asked.Classes}
 	for _, key := range asked.Keys {
 		source, err := m.store.Source(key)
 		switch {
@@ -305,7 +303,7 @@ func (m *member) doAsked(ctx context.Context, asked askedRefresh, progress func(
 			return report, err
 		}
 	}
-	if !d.All && len(d.sources) == 0 {
+	if !d.all && len(d.sources) == 0 {
 		return report, nil
 	}
 	return m.refresher.refreshHere(ctx, d, progress)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pkgmetad/fetcher"
+	"pkgmetad/internal/cluster"
 	"pkgmetad/internal/record"
 	"pkgmetad/internal/sim"
 )
@@ -26,7 +27,7 @@ func (x *trial) twoHosts(shared bool) (asks, other *Daemon, project *sim.Project
 	}
 	may := func(d *Daemon) bool {
 		now := d.refresher.settings.Load()
-		return d.refresher.member.mayRefresh() == nil && !now.pypi.Hold().Elsewhere && !now.github.Hold().Elsewhere
+		return d.refresher.member.mayRefresh() == nil && !now.hold(cluster.ClassPyPI).Elsewhere && !now.hold(cluster.ClassGitHub).Elsewhere
 	}
 	asks, _ = x.host(cfgs[0])
 	x.agrees(asks, "one", 5)

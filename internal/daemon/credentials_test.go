@@ -88,14 +88,7 @@ func TestAnonymousRound(t *testing.T) {
 		fmt.Fprintf(&text, "- {slug: p%d, repo_url: https://github.com/acme/r%d}\n", i, i)
 	}
 	x.catalogue(text.String())
-	d, err := New(x.options())
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.Stop()
-	if err := d.Run(); err != nil {
-		t.Error(err)
-	}
+	x.startAndStop()
 	if log := x.log.String(); !strings.Contains(log, `"level":"warn"`) || !strings.Contains(log, "60 requests an hour") || !strings.Contains(log, "a full round over all repositories takes about 5h") {
 		t.Errorf("the log:\n%s", log)
 	}
@@ -108,14 +101,7 @@ func TestReadHostNeedsNoToken(t *testing.T) {
 	x.cfg.PyPI.Contact = ""
 	x.cfg.Refresh.Workers = 0
 	x.catalogue("packages: []\n")
-	d, err := New(x.options())
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.Stop()
-	if err := d.Run(); err != nil {
-		t.Error(err)
-	}
+	x.startAndStop()
 	if log := x.log.String(); strings.Contains(log, "no GitHub token") || strings.Contains(log, "pypi.contact") || !strings.Contains(log, "this host fetches nothing, and serves what other hosts fetch") {
 		t.Errorf("the log:\n%s", log)
 	}

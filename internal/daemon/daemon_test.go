@@ -153,6 +153,19 @@ func (x *trial) run(d *Daemon) (ended <-chan error) {
 	return end
 }
 
+// startAndStop has a daemon start, and stop before its first pass.
+func (x *trial) startAndStop() {
+	x.t.Helper()
+	d, err := New(x.options())
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	d.Stop()
+	if err := d.Run(); err != nil {
+		x.t.Errorf("it ended with: %v", err)
+	}
+}
+
 // stop stops a daemon, which has to end without an error.
 func (x *trial) stop(d *Daemon, ended <-chan error) {
 	x.t.Helper()
@@ -240,14 +253,7 @@ func TestLife(t *testing.T) {
 // TestStoppedBeforeItRuns: a signal may come while New works.
 func TestStoppedBeforeItRuns(t *testing.T) {
 	x := newTrial(t)
-	d, err := New(x.options())
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.Stop()
-	if err := d.Run(); err != nil {
-		t.Errorf("it ended with: %v", err)
-	}
+	x.startAndStop()
 	if s := x.world.Stats(); s.Requests != 0 {
 		t.Errorf("it made %d requests", s.Requests)
 	}

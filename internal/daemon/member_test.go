@@ -384,7 +384,7 @@ func TestOfferWaits(t *testing.T) {
 	x.agrees(a, "one", 5)
 	m := a.refresher.member
 	next := m.store.Applied() + 1
-	offered := make(chan uint64)
+	offered := make(chan uint64, 1)
 	go func() {
 		m.offerWith(t.Context(), strconv.AppendUint(nil, next, 10))
 		offered <- m.store.Applied()

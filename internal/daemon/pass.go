@@ -75,7 +75,7 @@ func (r *refresher) refresh(ctx context.Context, which Selection, progress func(
 	if err := r.health.writable(); err != nil {
 		return report, err
 	}
-	d := demand{All: which.All}
+	d := demand{all: which.All}
 	if len(which.Slugs) > 0 && !which.All {
 		slugs, err := r.slugs(which.Slugs)
 		if err != nil {
@@ -94,19 +94,19 @@ func (r *refresher) refresh(ctx context.Context, which Selection, progress func(
 // A demand is what a refresh by hand is of: everything, some sources, or, where it is zero,
 // what is due.
 type demand struct {
-	All     bool
-	Classes []string // everything of these classes alone; nil for all
+	all     bool
+	classes []string // everything of these classes alone; nil for all
 	sources []record.Source
 }
 
 func (d *demand) skips(key record.Key) bool {
-	return d.Classes != nil && !slices.Contains(d.Classes, classOf(key))
+	return d.classes != nil && !slices.Contains(d.classes, classOf(key))
 }
 
 // refreshHere does what this host may ask about, and defers the rest.
 func (r *refresher) refreshHere(ctx context.Context, d demand, progress func(fetcher.Progress)) (report record.Pass, err error) {
 	switch {
-	case d.All:
+	case d.all:
 		report, err = r.fetcher.RefreshAll(ctx, d.skips, progress)
 	case len(d.sources) > 0:
 		report, err = r.fetcher.RefreshSources(ctx, d.sources, progress)

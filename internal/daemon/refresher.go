@@ -11,6 +11,7 @@ import (
 
 	"pkgmetad/fetcher"
 	"pkgmetad/github"
+	"pkgmetad/internal/cluster"
 	"pkgmetad/internal/config"
 	"pkgmetad/internal/reads"
 	"pkgmetad/internal/record"
@@ -52,6 +53,14 @@ type settings struct {
 	github *github.Client
 	pypi   *pypi.Client
 	ping   *pingTarget
+}
+
+// hold returns why nothing of a class may be asked now, and until when.
+func (s *settings) hold(class string) upstream.Hold {
+	if class == cluster.ClassPyPI {
+		return s.pypi.Hold()
+	}
+	return s.github.Hold()
 }
 
 // cfg returns the configuration that is in force.

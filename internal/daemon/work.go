@@ -201,16 +201,12 @@ func (l *line) take(ctx context.Context) (took int, err error) {
 // and no more than a pass does in a short time.
 func (l *line) appetite(ctx context.Context) int {
 	now := l.member.refresher.settings.Load()
-	if l.class == cluster.ClassGitHub {
-		if !now.github.Hold().Until.IsZero() {
-			return 0
-		}
-		return min(l.member.budget(now), l.share(ctx))
-	}
 	rate := now.cfg.PyPI.Rate
 	switch {
-	case !now.pypi.Hold().Until.IsZero():
+	case !now.hold(l.class).Until.IsZero():
 		return 0
+	case l.class == cluster.ClassGitHub:
+		return min(l.member.budget(now), l.share(ctx))
 	case rate > 0:
 		return max(1, int(pypiSpan.Seconds())*rate)
 	}
