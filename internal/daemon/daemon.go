@@ -198,7 +198,10 @@ func (d *Daemon) openFollowers() (err error) {
 		return err
 	}
 	if m := d.refresher.member; m != nil {
-		m.rebuilt = d.index.Renew
+		m.rebuilt = func() {
+			d.index.Renew()
+			d.snapshots.Renew()
+		}
 	}
 	return nil
 }

@@ -54,7 +54,8 @@ type Follower struct {
 
 	making  sync.Mutex // held while a snapshot is made
 	current atomic.Pointer[Info]
-	missing chan struct{} // holds one while a file of the current snapshot was found missing
+	again   chan struct{} // holds a token while the current snapshot has to be made once more: a file is missing, or it is of another store
+	renew   atomic.Bool   // the store was built anew, perhaps at the sequence of the current snapshot
 }
 
 // Info is about one snapshot.
@@ -77,7 +78,7 @@ func New(dir string, s Store, r render.Rendering, log zerolog.Logger) (*Follower
 		return nil, fmt.Errorf("snapshot: %w", err)
 	}
 	f := &Follower{
-		dir: dir, store: s, base: base, log: log, missing: make(chan struct{}, 1),
+		dir: dir, store: s, base: base, log: log, again: make(chan struct{}, 1),
 		kind: kindOf(r),
 	}
 	f.find()
@@ -129,12 +130,23 @@ func (f *Follower) Open(coding string) (*os.File, Info, error) {
 			return nil, Info{}, err
 		}
 		if f.current.CompareAndSwap(n, nil) { // somebody removed the file: Run makes another
-			select {
-			case f.missing <- struct{}{}:
-			default:
-			}
+			f.makeAgain()
 			return nil, Info{}, err
 		} // else the snapshot has been replaced meanwhile
+	}
+}
+
+// Renew has Run make the snapshot once more, although the store may be at the sequence of the
+// current one: it was built anew, and had something else there.
+func (f *Follower) Renew() {
+	f.renew.Store(true)
+	f.makeAgain()
+}
+
+func (f *Follower) makeAgain() {
+	select {
+	case f.again <- struct{}{}:
+	default:
 	}
 }
 
@@ -184,7 +196,7 @@ func (f *Follower) awaitChange(ctx context.Context) error {
 	select {
 	case err := <-changed:
 		return err
-	case <-f.missing:
+	case <-f.again:
 		cancel()
 		<-changed
 		return ctx.Err()
@@ -210,16 +222,18 @@ func (f *Follower) awaitStillness(ctx context.Context) error {
 	}
 }
 
-// Make makes a snapshot of the present state, unless there is one. A failure
+// Make makes a snapshot of the present state, unless there is one that is not to be renewed. A failure
 // leaves the old snapshot as it is.
 func (f *Follower) Make(ctx context.Context) (err error) {
 	f.making.Lock()
 	defer f.making.Unlock()
-	if n := f.current.Load(); n != nil && n.Sequence == f.store.Sequence() {
+	renew := f.renew.Swap(false)
+	if n := f.current.Load(); n != nil && n.Sequence == f.store.Sequence() && !renew {
 		return nil
 	}
 	defer func() {
 		if err != nil {
+			f.renew.CompareAndSwap(false, renew)
 			f.removeUnfinished()
 			err = fmt.Errorf("make a snapshot in %s: %w", f.dir, err)
 		}

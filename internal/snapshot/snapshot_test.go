@@ -440,3 +440,27 @@ func TestStoreBuiltAnew(t *testing.T) {
 		}
 	})
 }
+
+// TestStoreBuiltAnewInPlace: a store that was built anew may be at the sequence that it was at,
+// and have something else there.
+func TestStoreBuiltAnewInPlace(t *testing.T) {
+	run(t, func(s *fakeStore, f *Follower, latest func() uint64) {
+		latest()
+		s.mu.Lock()
+		s.packages[0].Slug = "other"
+		s.mu.Unlock()
+		f.Renew()
+		time.Sleep(time.Minute)
+		if got := latest(); got != 100 {
+			t.Fatalf("the snapshot is of %d", got)
+		}
+		if text, _ := read(t, f, ""); !strings.Contains(text, `"slug":"other"`) {
+			t.Errorf("it still has %s", text)
+		}
+		reads := s.timesRead()
+		time.Sleep(time.Hour)
+		if s.timesRead() != reads {
+			t.Error("it is made again and again")
+		}
+	})
+}
