@@ -382,3 +382,13 @@ func TestForeignStream(t *testing.T) {
 		return strings.Contains(n.Reach().Err, "if somebody else made or changed it, give pkgmetad an account of its own")
 	})
 }
+
+// TestAcknowledgedIsOnDisk: what is acknowledged has reached the disk. No other test takes power away.
+func TestAcknowledgedIsOnDisk(t *testing.T) {
+	for _, servers := range []map[string]string{{"a": "127.0.0.1:6222"}, {"a": "127.0.0.1:6222", "b": "127.0.0.1:6223", "c": "127.0.0.1:6224"}} {
+		options, err := serverOptions(Options{Name: "a", Servers: servers, Folder: t.TempDir()})
+		if err != nil || !options.SyncAlways {
+			t.Errorf("of %d servers: sync always is %v, error %v", len(servers), options.SyncAlways, err)
+		}
+	}
+}

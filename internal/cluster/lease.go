@@ -27,7 +27,7 @@ import (
 //
 // A value travels with it, from holder to holder, whatever ends the first one's time.
 //
-// Try, Release and Run are for one goroutine; Held may be asked by any.
+// Try, Release and Run are for one goroutine; Held and Age may be asked by any.
 type Lease struct {
 	node  *Node
 	name  string
@@ -35,10 +35,12 @@ type Lease struct {
 	token string // of this Lease alone
 
 	mu       sync.Mutex
-	seen     leaseRecord // what the cluster last said
-	sequence uint64      // of that; 0 if there was nothing
-	seenAt   time.Time   // when it was first seen
-	until    time.Time   // when this host stops using it; zero if it does not hold it
+	seen     leaseRecord   // what the cluster last said
+	sequence uint64        // of that; 0 if there was nothing
+	seenAt   time.Time     // when it was first seen
+	written  time.Time     // when it was written, by the clock of the server that took it
+	age      time.Duration // of the value of the one before, when this Lease took it
+	until    time.Time     // when this host stops using it; zero if it does not hold it
 }
 
 // leaseRecord is what the stream has of a lease.
@@ -69,6 +71,14 @@ func (l *Lease) Held() bool {
 	return now.Before(l.until) && now.Round(0).Before(l.until.Round(0))
 }
 
+// Age returns how old the value of the one who had the lease before was when this Lease took
+// it, by the clock of the cluster: who had it may have been gone for long.
+func (l *Lease) Age() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.age
+}
+
 // Try takes the lease if it is free, or renews it if this Lease has it, and leaves
 // value with it. previous is the last value of the one who had it before, or has it
 // now; the own one at a renewal. Whether an earlier holder is gone is seen from its
@@ -84,10 +94,18 @@ func (l *Lease) Try(ctx context.Context, value []byte) (held bool, previous []by
 		return l.Held(), nil, l.node.outage(doing, err)
 	}
 	l.mu.Lock()
-	seen, sequence, free := l.seen, l.sequence, l.free(time.Now())
+	seen, sequence, written, free := l.seen, l.sequence, l.written, l.free(time.Now())
 	l.mu.Unlock()
 	if !free {
 		return false, seen.Value, nil
+	}
+	age := time.Duration(0)
+	if sequence != 0 && seen.Token != l.token {
+		info, err := leaderInfo(ctx, l.node.found.Load().state)
+		if err != nil {
+			return l.Held(), nil, l.node.outage(doing, err)
+		}
+		age = max(0, info.TimeStamp.Sub(written))
 	}
 	next := leaseRecord{Host: l.node.options.Name, Home: l.node.home, Token: l.token, Since: time.Now().UTC(), TTL: l.ttl, Value: value}
 	if seen.Token == l.token {
@@ -105,6 +123,9 @@ func (l *Lease) Try(ctx context.Context, value []byte) (held bool, previous []by
 	defer l.mu.Unlock()
 	l.seen, l.sequence, l.seenAt = next, sequence, time.Now()
 	l.until = began.Add(l.ttl * 4 / 5)
+	if seen.Token != l.token {
+		l.age = age
+	}
 	return true, seen.Value, nil
 }
 
@@ -124,6 +145,7 @@ func (l *Lease) look(ctx context.Context) error {
 	raw, err := l.node.found.Load().state.GetLastMsgForSubject(ctx, leasePrefix+escape(l.name))
 	var seen leaseRecord
 	var sequence uint64
+	var written time.Time
 	switch {
 	case errors.Is(err, jetstream.ErrMsgNotFound):
 	case err != nil:
@@ -132,10 +154,11 @@ func (l *Lease) look(ctx context.Context) error {
 		if err := json.Unmarshal(raw.Data, &seen); err != nil {
 			return fmt.Errorf("message %d of its stream: %w", raw.Sequence, err)
 		}
-		sequence = raw.Sequence
+		sequence, written = raw.Sequence, raw.Time
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.written = written
 	if l.sequence != sequence || l.seenAt.IsZero() {
 		l.seen, l.sequence, l.seenAt = seen, sequence, time.Now()
 	}

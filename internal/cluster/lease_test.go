@@ -142,6 +142,9 @@ func TestLeaseExpires(t *testing.T) {
 	if took := time.Since(began); ended.IsZero() || took < ttl {
 		t.Errorf("taken after %s, still held %v", took, one.Held())
 	}
+	if age := two.Age(); age < ttl*4/5 || age > time.Since(began) {
+		t.Errorf("what the first left is %s old", age)
+	}
 	if early := ended.Sub(began); early < ttl*4/5 {
 		t.Errorf("not held any more after %s", early)
 	}

@@ -132,7 +132,7 @@ func (l *leases) hold(ctx context.Context, name string) {
 		case !held:
 			l.lost()
 		case name != pypiLease:
-			l.inherit(name, previous)
+			l.inherit(name, previous, lease.Age())
 		}
 	})
 	l.mu.Lock()
@@ -142,11 +142,12 @@ func (l *leases) hold(ctx context.Context, name string) {
 	}
 }
 
-// inherit takes over what the host that had the credential before knew of its budgets.
-func (l *leases) inherit(fingerprint string, previous []byte) {
+// inherit takes over what the host that had the credential before knew of its budgets, that
+// long ago.
+func (l *leases) inherit(fingerprint string, previous []byte, age time.Duration) {
 	var left github.Allowance
 	if now := l.clients(); now != nil && json.Unmarshal(previous, &left) == nil {
-		now.github.Learn(fingerprint, left, 0)
+		now.github.Learn(fingerprint, left, age)
 	}
 }
 
