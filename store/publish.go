@@ -243,9 +243,11 @@ func (m *message) carry(old, next *record.Source, last known) {
 const exportChunk = 1000
 
 // Export passes every record of a store to publish, for a stream that has none yet: packages
-// and tombstones, sources, categories and grids.
+// and tombstones, sources, categories and grids. It leaves out what is damaged; the catalogue
+// then counts as not synced, since a sync brings back what it declares.
 func (s *Store) Export(publish func([]record.Write) error) error {
 	never := int64(0)
+	var damaged error // the last that was left out
 	for _, part := range []struct {
 		bucket []byte
 		name   string
@@ -266,7 +268,8 @@ func (s *Store) Export(publish func([]record.Write) error) error {
 				for ; k != nil && len(writes) < exportChunk; k, v = c.Next() {
 					last = bytes.Clone(k)
 					if !intact(v) {
-						continue // told when it is read; a sync of the catalogue writes it again
+						damaged = fmt.Errorf("%w: the checksum of %s does not match its value", errDamaged, placeOf(part.bucket, k))
+						continue
 					}
 					m := message{Version: messageVersion, Gone: part.gone, Value: v[4:]}
 					name := part.name + string(k)
@@ -294,5 +297,7 @@ func (s *Store) Export(publish func([]record.Write) error) error {
 			}
 		}
 	}
+	s.noteDamage(damaged)
+	s.markDamage()
 	return nil
 }

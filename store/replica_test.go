@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -487,4 +488,32 @@ func FuzzApply(f *testing.F) {
 		}
 		good(t, h.Store)
 	})
+}
+
+// TestExportOfADamagedStore: what cannot be published is left out, and the catalogue is synced
+// again by who goes on with the store.
+func TestExportOfADamagedStore(t *testing.T) {
+	s := open(t, dbPath(t), store.Options{})
+	c := entries("a", "b")
+	c.Digest = []byte("digest")
+	sync(t, s, c, t0)
+	count := func() (packages int) {
+		t.Helper()
+		must(t, s.Export(func(writes []record.Write) error {
+			for _, w := range writes {
+				if strings.HasPrefix(w.Name, "entry/") {
+					packages++
+				}
+			}
+			return nil
+		}))
+		return packages
+	}
+	if n := count(); n != 2 || string(s.CatalogueDigest()) != "digest" {
+		t.Fatalf("%d packages, digest %q", n, s.CatalogueDigest())
+	}
+	s = flip(t, s, "packages", 2)
+	if n := count(); n != 1 || s.CatalogueDigest() != nil || !s.Damaged() {
+		t.Errorf("%d packages, digest %q, damaged %v", n, s.CatalogueDigest(), s.Damaged())
+	}
 }
