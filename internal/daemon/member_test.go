@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"pkgmetad/github"
 	"pkgmetad/internal/cluster"
 	"pkgmetad/internal/config"
 	"pkgmetad/internal/record"
@@ -395,5 +396,45 @@ func TestOfferWaits(t *testing.T) {
 	}
 	if at := <-offered; at < next {
 		t.Errorf("offered at %d, and told of %d", at, next)
+	}
+}
+
+// TestAppetite: a host takes no more work than it may do.
+func TestAppetite(t *testing.T) {
+	x := newTrial(t)
+	x.cfg.GitHub.Reserve = 0
+	a, _ := x.host(x.clusterOf(1, "a")[0])
+	x.agrees(a, "one", 5)
+	m := a.refresher.member
+	x.waitLong("this host to ask PyPI", func() bool { return !a.refresher.settings.Load().hold(cluster.ClassPyPI).Elsewhere })
+	take := func(class string) int {
+		for _, l := range m.lines {
+			if l.class == class {
+				return l.appetite(t.Context())
+			}
+		}
+		t.Fatalf("there is no class %s", class)
+		return 0
+	}
+	next := *a.refresher.settings.Load()
+	rated := *next.cfg
+	next.cfg, rated.PyPI.Rate = &rated, 3
+	a.refresher.settings.Store(&next)
+	if n := take(cluster.ClassPyPI); n != 60 {
+		t.Errorf("at 3 a second, of 20 seconds: %d projects", n)
+	}
+
+	gh := next.github
+	window := github.Left{Limit: 5000, Remaining: 7, Reset: time.Now().Unix() + 7200, ResetSeconds: 7200}
+	left := github.Allowance{Requests: window, Points: window}
+	left.Points.Remaining = 0
+	gh.Learn(gh.Credentials()[0].Fingerprint, left, 0)
+	if n := take(cluster.ClassGitHub); n != 7 {
+		t.Errorf("with 7 requests left: %d repositories", n)
+	}
+	left.Requests.Remaining = 0
+	gh.Learn(gh.Credentials()[0].Fingerprint, left, 0)
+	if n := take(cluster.ClassGitHub); n != 0 {
+		t.Errorf("with nothing left: %d repositories", n)
 	}
 }
